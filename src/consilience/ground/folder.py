@@ -1,0 +1,237 @@
+"""The run folder: everything one run leaves behind, whole or not at all.
+
+::
+
+    config.toml      the resolved configuration; running from it gives the same report
+    journal.jsonl    what happened when
+    metrics.jsonl    numbers along the way
+    figures/*.svg    pictures
+    steps/*.json     evidence of each finished study, so that an interrupted run resumes
+    report.json      the claims
+"""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic import dataclasses as strict
+
+from consilience.ground.claims import Evidence, Figure
+from consilience.ground.config import STRICT, as_plain, to_toml
+from consilience.ground.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Canvas
+
+    from consilience.ground.config import RunConfig
+
+_LEFT_BY_A_RUN = ("config.toml", "journal.jsonl", "metrics.jsonl", "report.json", "figures", "steps")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+@strict.dataclass(frozen=True, kw_only=True, config=STRICT)
+class Step:
+    """A finished study as it lies on disk."""
+
+    key: str
+    """Digest of room and configuration: a step is reused only under the same key."""
+    code: str
+    """Digest of the room's source, to tell when kept evidence was measured by other code."""
+    ended_at: str
+    """ISO 8601 in UTC."""
+    seconds: float
+    """Wall time of the study."""
+    evidence: Evidence
+    """What the study found."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Whose run a folder holds: the key that steps are kept under, and the code that measures them."""
+
+    key: str = ""
+    code: str = ""
+
+
+class RunFolder:
+    """One run on disk: steps, figures, journal and metrics.
+
+    Parameters
+    ----------
+    path
+        The folder; created when absent.
+    fresh
+        Forget what an earlier run left there and measure everything again. Files of other origin stay.
+    quiet
+        Whether runs in this folder report progress.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from consilience.ground import Evidence, Measurement
+    >>> with tempfile.TemporaryDirectory() as scratch:
+    ...     folder = RunFolder(scratch, quiet=True)
+    ...     study = lambda: Evidence(measurements=(Measurement(name="pi", value=3.14),))
+    ...     folder.step("circle", study).measurements[0].value
+    3.14
+    """
+
+    def __init__(self, path: Path | str, *, fresh: bool = False, quiet: bool = False) -> None:
+        self.path = Path(path)
+        self.quiet = quiet
+        self._identity = Identity()
+        if self.path.exists() and not self.path.is_dir():
+            raise InvalidInput(f"the run folder must be a folder; {self.path} is a file: give another one with --runs")
+        if fresh:
+            self._forget()
+        self.path.mkdir(parents=True, exist_ok=True)
+
+    def bind(self, room: str, config: "RunConfig", code: str = "") -> None:
+        """Write the resolved configuration and keep steps under it from here on.
+
+        Parameters
+        ----------
+        room
+            Package name of the method.
+        config
+            The resolved configuration; another one gives other steps.
+        code
+            Digest of the source that will measure; recorded, and compared when a step is reused.
+        """
+        settings = json.dumps([room, as_plain(config)], sort_keys=True)
+        self._identity = Identity(key=hashlib.sha256(settings.encode()).hexdigest(), code=code)
+        self.write("config.toml", f"# {room}\n{to_toml(config)}")
+
+    def step(self, name: str, compute: Callable[[], Evidence]) -> Evidence:
+        """Return the evidence kept under `name`, or compute it and keep it.
+
+        Whatever `compute` raises passes through, and nothing is kept then.
+        """
+        return self.finished(name, compute).evidence
+
+    def finished(self, name: str, compute: Callable[[], Evidence]) -> Step:
+        """Do as `step`, and return the whole record: evidence, wall time, time of day and code."""
+        kept = self.kept(name)
+        if kept is not None:
+            self.record("step kept", step=name, measured_by_this_code=kept.code == self._identity.code)
+            return kept
+        self.record("step begins", step=name)
+        start = time.perf_counter()
+        evidence = compute()
+        done = Step(
+            key=self._identity.key,
+            code=self._identity.code,
+            ended_at=_now(),
+            seconds=round(time.perf_counter() - start, 3),
+            evidence=evidence,
+        )
+        self.write(f"steps/{_checked(name)}.json", TypeAdapter(Step).dump_json(done, indent=2))
+        self.record("step ends", step=name, seconds=done.seconds)
+        return done
+
+    def kept(self, name: str) -> Step | None:
+        """Return the finished step called `name` if this very configuration left one, else None."""
+        path = self.path / "steps" / f"{_checked(name)}.json"
+        try:
+            step = TypeAdapter(Step).validate_json(path.read_bytes())
+        except (FileNotFoundError, ValidationError):
+            return None
+        pictures = (self.path / figure.file for figure in step.evidence.figures)
+        return step if step.key == self._identity.key and all(picture.exists() for picture in pictures) else None
+
+    def is_current(self, step: Step) -> bool:
+        """Whether `step` was measured by the code that is bound now."""
+        return step.code == self._identity.code
+
+    def figure(self, name: str, canvas: "Canvas", caption: str) -> Figure:
+        """Save a matplotlib figure as SVG, the same bytes for the same picture, and return its record.
+
+        The background is transparent, so that the page can show it in light and in dark.
+        """
+        import matplotlib as mpl  # noqa: PLC0415  a second of start-up, spent only by runs that draw
+
+        file = f"figures/{_checked(name)}.svg"
+        with mpl.rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}), _aside(self.path / file) as aside:
+            canvas.savefig(aside, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+        return Figure(name=name, caption=caption, file=file)
+
+    def record(self, event: str, **fields: Any) -> None:
+        """Append an event with its time to the journal."""
+        self._append("journal.jsonl", {"time": _now(), "event": event, **fields})
+
+    def metric(self, name: str, value: float, **tags: Any) -> None:
+        """Append a number measured along the way, with what tells it apart from its siblings."""
+        self._append("metrics.jsonl", {"time": _now(), "metric": name, "value": float(value), **tags})
+
+    def write(self, file: str, content: str | bytes) -> Path:
+        """Write a file of this folder whole: readers see the old content or the new, never a part."""
+        return write_whole(self.path / file, content)
+
+    def _append(self, file: str, fields: dict[str, Any]) -> None:
+        line = json.dumps(fields, default=str)
+        with (self.path / file).open("a", encoding="utf-8") as stream:
+            stream.write(line + "\n")
+
+    def _forget(self) -> None:
+        for left in _LEFT_BY_A_RUN:
+            path = self.path / left
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+
+
+def write_whole(path: Path | str, content: str | bytes) -> Path:
+    """Write `content` beside `path` and rename it into place, so that no reader ever sees half a file.
+
+    Parameters
+    ----------
+    path
+        The file; folders on the way to it are created.
+    content
+        Text, written as UTF-8, or bytes.
+
+    Returns
+    -------
+    Path
+        The file that was written.
+    """
+    target = Path(path)
+    with _aside(target) as aside:
+        aside.write_bytes(content.encode() if isinstance(content, str) else content)
+    return target
+
+
+@contextmanager
+def _aside(target: Path) -> Iterator[Path]:
+    """Lend a path beside `target`, moved into its place when the block succeeds and removed when it does not."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    aside = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        yield aside
+        aside.replace(target)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def _checked(name: str) -> str:
+    """Refuse names that would leave the folder or be awkward as a file."""
+    if not _NAME.fullmatch(name):
+        raise InvalidInput(
+            f"names in a run folder must be letters, digits, '.', '_' and '-', not starting with a dot; got {name!r}"
+        )
+    return name
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,156 @@
+"""The laboratory: runs the studies of a room and writes what came out, whatever it is."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from importlib import resources
+from importlib.resources.abc import Traversable
+
+from consilience.ground.claims import Claim, Evidence, Report, Statement
+from consilience.ground.config import RunConfig, as_plain
+from consilience.ground.errors import InvalidInput, MissingDependency
+from consilience.ground.folder import RunFolder, Step
+from consilience.ground.machine import machine, versions
+from consilience.ground.progress import Progress
+
+Study = Callable[[], Evidence] | str
+"""A function that measures a claim, or the reason why this recipe does not."""
+
+
+def conduct(room: str, config: RunConfig, folder: RunFolder, studies: Sequence[tuple[Statement, Study]]) -> Report:
+    """Run each study in turn and write the report of the room into the run folder.
+
+    Finished studies are kept in the folder under this very configuration and not run again, so an interrupted run
+    resumes and a finished one returns the same report. A study whose optional dependency is absent is reported as not
+    measured, with the extra that brings it, and is tried again the next time.
+
+    Parameters
+    ----------
+    room
+        Package name of the method.
+    config
+        The resolved configuration; its ``recipe`` and ``seed`` are quoted in every claim.
+    folder
+        Where steps, figures and the report go.
+    studies
+        Each statement with the function that measures it, or with the reason why this recipe does not.
+
+    Returns
+    -------
+    Report
+        One claim a statement, in the order given; also written as ``report.json``.
+
+    Raises
+    ------
+    InvalidInput
+        If two statements share an id.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pydantic.dataclasses import dataclass
+    >>> from consilience.ground import Measurement
+    >>> @dataclass(frozen=True, kw_only=True)
+    ... class Config:
+    ...     recipe: str = "smoke"
+    ...     seed: int = 0
+    >>> area = Statement(id="circle.area", sentence="A unit circle has area pi.", source="Archimedes")
+    >>> study = lambda: Evidence(measurements=(Measurement(name="area", value=3.1, at_least=3.0),))
+    >>> with tempfile.TemporaryDirectory() as scratch:
+    ...     report = conduct("circle", Config(), RunFolder(scratch, quiet=True), [(area, study)])
+    >>> report.verdicts
+    {'holds': 1, 'fails': 0, 'not measured': 0}
+    """
+    _refuse_duplicates([statement.id for statement, _ in studies])
+    folder.bind(room, config, source_digest(room))
+    folder.record("run begins", room=room, recipe=config.recipe)
+    claims: list[Claim] = []
+    ended_at = ""
+    try:
+        with Progress(f"{room} [{config.recipe}]", len(studies), quiet=folder.quiet) as progress:
+            for statement, study in studies:
+                progress.begin(statement.id)
+                finished = _measure(statement, study, folder)
+                claim = _claim(room, config, statement, finished)
+                claims.append(claim)
+                if isinstance(finished, Step):
+                    ended_at = max(ended_at, finished.ended_at)
+                progress.end(statement.id, _outcome(claim, finished, folder))
+    except KeyboardInterrupt:
+        folder.record("run interrupted", finished=[claim.id for claim in claims])
+        raise
+    report = Report(
+        room=room,
+        recipe=config.recipe,
+        config=as_plain(config),
+        claims=tuple(claims),
+        machine=machine(),
+        versions=versions(),
+        measured_at=ended_at,
+    )
+    folder.write("report.json", report.to_json())
+    folder.record("run ends", verdicts=report.verdicts)
+    return report
+
+
+def source_digest(room: str) -> str:
+    """Hash the Python source of a room, to tell when kept evidence was measured by other code.
+
+    A name that is no package under `consilience.methods` has no source to hash and gives the empty text.
+    """
+    try:
+        root = resources.files(f"consilience.methods.{room}")
+    except ModuleNotFoundError:
+        return ""
+    digest = hashlib.sha256()
+    for name, content in _sources(root, ""):
+        digest.update(name.encode() + b"\0" + content + b"\0")
+    return digest.hexdigest()
+
+
+def _sources(folder: Traversable, prefix: str) -> list[tuple[str, bytes]]:
+    found: list[tuple[str, bytes]] = []
+    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
+        if entry.is_dir():
+            found += _sources(entry, f"{prefix}{entry.name}/")
+        elif entry.name.endswith(".py"):
+            found.append((prefix + entry.name, entry.read_bytes()))
+    return found
+
+
+def _measure(statement: Statement, study: Study, folder: RunFolder) -> Step | str:
+    """Return the finished study, or the reason why there is none."""
+    if isinstance(study, str):
+        return study
+    try:
+        return folder.finished(statement.id, study)
+    except MissingDependency as absent:
+        folder.record("step not possible", step=statement.id, reason=str(absent))
+        return str(absent)
+
+
+def _claim(room: str, config: RunConfig, statement: Statement, finished: Step | str) -> Claim:
+    evidence = finished.evidence if isinstance(finished, Step) else Evidence()
+    return Claim(
+        room=room,
+        id=statement.id,
+        sentence=statement.sentence,
+        source=statement.source,
+        evidence=evidence,
+        recipe=config.recipe,
+        seeds=evidence.seeds or (config.seed,),
+        seconds=finished.seconds if isinstance(finished, Step) else 0.0,
+        note="" if isinstance(finished, Step) else finished,
+    )
+
+
+def _outcome(claim: Claim, finished: Step | str, folder: RunFolder) -> str:
+    if isinstance(finished, str):
+        return f"not measured: {finished}"
+    stale = "" if folder.is_current(finished) else " (kept from an earlier state of the code; --fresh measures again)"
+    return f"{claim.verdict} in {finished.seconds:.1f} s{stale}"
+
+
+def _refuse_duplicates(ids: list[str]) -> None:
+    twice = sorted({name for name in ids if ids.count(name) > 1})
+    if twice:
+        raise InvalidInput(f"each claim id must occur once in a room; twice or more: {', '.join(twice)}")

@@ -1,0 +1,56 @@
+"""What a reader needs to know of the machine to judge a time: no host name, no user, no paths."""
+
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+_LIBRARIES = ("numpy", "scipy", "scikit-learn", "pandas", "matplotlib", "torch", "onnxruntime", "sentence-transformers")
+
+
+def machine() -> dict[str, str]:
+    """Describe processor, usable cores, memory and operating system.
+
+    Examples
+    --------
+    >>> sorted(machine())
+    ['cores', 'memory', 'processor', 'system']
+    """
+    return {
+        "processor": _processor(),
+        "cores": str(_usable_cores()),
+        "memory": _memory(),
+        "system": f"{platform.system()} {platform.machine()}",
+    }
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python, Consilience and the numerical libraries that are installed."""
+    found = {"python": platform.python_version()}
+    for library in ("consilience", *_LIBRARIES):
+        try:
+            found[library] = version(library)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor() or platform.machine())
+
+
+def _usable_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _memory() -> str:
+    try:
+        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return "unknown"
+    return f"{total / 2**30:.0f} GiB"

@@ -7,6 +7,7 @@ its verdict; the claims of one run make a `Report`. All of them are frozen and s
 import hashlib
 import json
 import math
+from collections.abc import Iterable
 from dataclasses import field
 from typing import Annotated, Any, Literal, Self
 
@@ -287,10 +288,7 @@ class Report:
     @property
     def verdicts(self) -> dict[Verdict, int]:
         """How many claims hold, fail and were not measured."""
-        count: dict[Verdict, int] = {"holds": 0, "fails": 0, "not measured": 0}
-        for claim in self.claims:
-            count[claim.verdict] += 1
-        return count
+        return tally(self.claims)
 
     def fingerprint(self) -> str:
         """Hash everything that the same configuration must reproduce: no times, machines or versions."""
@@ -328,6 +326,14 @@ class Report:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"]) or "the whole text"
             raise InvalidInput(f"expected a report written by consilience; {where}: {first['msg']}") from error
+
+
+def tally(claims: Iterable[Claim]) -> dict[Verdict, int]:
+    """Count claims by verdict; every verdict is a key, also when its count is zero."""
+    count: dict[Verdict, int] = {"holds": 0, "fails": 0, "not measured": 0}
+    for claim in claims:
+        count[claim.verdict] += 1
+    return count
 
 
 def _json_number(value: float | None) -> float | str | None:

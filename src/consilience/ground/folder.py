@@ -162,7 +162,9 @@ class RunFolder:
 
         file = f"figures/{_checked(name)}.svg"
         with mpl.rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}), _aside(self.path / file) as aside:
-            canvas.savefig(aside, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+            canvas.savefig(
+                aside, format="svg", transparent=True, bbox_inches="tight", metadata={"Date": None, "Creator": None}
+            )
         return Figure(name=name, caption=caption, file=file)
 
     def record(self, event: str, **fields: Any) -> None:

@@ -1,0 +1,110 @@
+"""The one list of methods, resolved late: naming a room costs nothing until something of it is used."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+from consilience.ground import InvalidInput, UnknownName
+
+
+@dataclass(frozen=True, kw_only=True)
+class Method:
+    """A room and the paper it is built on."""
+
+    name: str
+    """Package name under `consilience.methods`."""
+    question: str
+    """What the method is asked, in one line."""
+    paper: str
+    """Title of the paper."""
+    authors: tuple[str, ...]
+    """Authors in the order of the paper, given name first."""
+    year: int
+    """Year of the first version."""
+    arxiv: str
+    """arXiv identifier without the prefix, such as ``"2406.02806"``."""
+
+    @property
+    def package(self) -> str:
+        """Import path of the room."""
+        return f"consilience.methods.{self.name}"
+
+    @property
+    def command(self) -> str:
+        """Name of the room on the command line."""
+        return self.name.replace("_", "-")
+
+    def bibtex(self) -> str:
+        """Return the paper as a BibTeX entry.
+
+        Examples
+        --------
+        >>> print(method("convex_networks").bibtex().splitlines()[0])
+        @misc{wang2024convexnetworks,
+        """
+        surname = self.authors[0].split()[-1].lower()
+        return "\n".join(
+            [
+                f"@misc{{{surname}{self.year}{self.name.replace('_', '')},",
+                f"  title         = {{{self.paper}}},",
+                f"  author        = {{{' and '.join(self.authors)}}},",
+                f"  year          = {{{self.year}}},",
+                f"  eprint        = {{{self.arxiv}}},",
+                "  archivePrefix = {arXiv},",
+                "}",
+            ]
+        )
+
+    def part(self, name: str = "") -> Any:
+        """Import and return a module of the room, or its door when no name is given.
+
+        Raises
+        ------
+        InvalidInput
+            If the room has no such module.
+        """
+        path = f"{self.package}.{name}" if name else self.package
+        if find_spec(path) is None:
+            raise InvalidInput(f"expected a module {path}; the room {self.name!r} has none of that name")
+        return import_module(path)
+
+    def verbs(self) -> dict[str, Callable[..., int | None]]:
+        """Return the room's own verbs for the command line: ``VERBS`` of its ``commands`` module, if it has one."""
+        if find_spec(f"{self.package}.commands") is None:
+            return {}
+        verbs: dict[str, Callable[..., int | None]] = self.part("commands").VERBS
+        return verbs
+
+
+METHODS: tuple[Method, ...] = (
+    Method(
+        name="convex_networks",
+        question="Can a ReLU network be trained to its global optimum, with a proof of how close it came?",
+        paper="Randomized Geometric Algebra Methods for Convex Neural Networks",
+        authors=("Yifei Wang", "Sungyoon Kim", "Paul Chu", "Indu Subramaniam", "Mert Pilanci"),
+        year=2024,
+        arxiv="2406.02806",
+    ),
+)
+
+
+def method(name: str) -> Method:
+    """Return the method called `name`; ``-`` and ``_`` are the same.
+
+    Raises
+    ------
+    UnknownName
+        If there is no such room; the message names the nearest one.
+
+    Examples
+    --------
+    >>> method("convex-networks").arxiv
+    '2406.02806'
+    """
+    by_name = {entry.name: entry for entry in METHODS}
+    wanted = name.replace("-", "_")
+    if wanted not in by_name:
+        raise UnknownName("room", name, by_name)
+    return by_name[wanted]

@@ -1,0 +1,254 @@
+"""The command line: list, show, reproduce and cite, and a family of sub-commands for each room.
+
+Exit status: 0 when all is well and no measured claim fails, 1 when a claim fails or a bug shows (with its traceback), 2
+when the caller made a mistake (one line), 130 on ctrl-C.
+"""
+
+import hashlib
+import inspect
+import json as jsonlib
+import shlex
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import redirect_stderr
+from dataclasses import dataclass
+from functools import partial, wraps
+from io import StringIO
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tyro
+
+from consilience import __version__, catalogue, ground
+from consilience.catalogue import Method
+from consilience.ground import ConsilienceError, InvalidInput, UnknownName
+
+Verb = Callable[..., int | None]
+
+_USER_MISTAKE = 2
+_INTERRUPTED = 130
+_MANNERS = (tyro.conf.FlagCreatePairsOff, tyro.conf.OmitArgPrefixes)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status.
+
+    Parameters
+    ----------
+    arguments
+        The words after the program's name; those of the process unless given.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        return _dispatch(words)
+    except ConsilienceError as mistake:
+        print(f"consilience: {mistake}", file=sys.stderr)
+        return _USER_MISTAKE
+    except KeyboardInterrupt:
+        print(f"consilience: interrupted; {_resuming(words)}", file=sys.stderr)
+        return _INTERRUPTED
+
+
+def list_methods() -> None:
+    """List the methods: name, paper and question."""
+    for entry in catalogue.METHODS:
+        print(f"{entry.name}  arXiv:{entry.arxiv}\n    {entry.question}")
+
+
+def show(room: str, /) -> None:
+    """Show a method: what it asks, its idea, its public names, recipes and verbs.
+
+    Parameters
+    ----------
+    room
+        Name of the method, as `list` prints it.
+    """
+    entry = catalogue.method(room)
+    door = entry.part()
+    print(f"{entry.name}: {entry.question}\n{entry.paper}, arXiv:{entry.arxiv}\n\n{inspect.getdoc(door)}\n")
+    print(f"public names   {', '.join(door.__all__)}")
+    print(f"recipes        {', '.join(ground.config.RECIPES)}")
+    verbs = entry.verbs()
+    if verbs:
+        print(f"verbs          {', '.join(f'consilience {entry.command} {verb}' for verb in verbs)}")
+
+
+def cite(room: str, /) -> None:
+    """Print the paper of a method as BibTeX.
+
+    Parameters
+    ----------
+    room
+        Name of the method, as `list` prints it.
+    """
+    print(catalogue.method(room).bibtex())
+
+
+def reproduce(
+    rooms: tuple[str, ...] = (),
+    /,
+    *,
+    recipe: Literal["smoke", "small", "paper"] = "smoke",
+    seed: Annotated[int | None, tyro.conf.arg(metavar="N")] = None,
+    json: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
+    set: Annotated[tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="KEY=VALUE")] = (),  # noqa: A002
+    runs: Annotated[Path, tyro.conf.arg(metavar="DIR")] = Path("runs"),
+    fresh: bool = False,
+    quiet: bool = False,
+) -> int:
+    """Measure the claims of methods and say which hold.
+
+    Parameters
+    ----------
+    rooms
+        Methods to run; all of them when none is named.
+    recipe
+        smoke: seconds on one core; small: minutes on two; paper: the published setting.
+    seed
+        Root of all randomness; that of the recipe unless given.
+    json
+        Write the claims of this call to this file.
+    set
+        Override a setting of the recipe, such as digits.gates=200; may be repeated.
+    runs
+        Folder for the run folders, the ledger and the page.
+    fresh
+        Forget what earlier runs of the same settings left, and measure again.
+    quiet
+        Report no progress.
+    """
+    if json is not None and json.is_dir():
+        raise InvalidInput(f"--json must name a file to write; {json} is a folder")
+    chosen = [catalogue.method(room) for room in dict.fromkeys(rooms)] or list(catalogue.METHODS)
+    flags = ground.config.parse_settings(set)
+    if seed is not None:
+        flags["seed"] = ground.Streams(seed).seed
+    plans = [_plan(entry, recipe, flags, named=bool(set)) for entry in chosen]
+    reports = []
+    for plan in plans:
+        folder = ground.RunFolder(runs / plan.folder, fresh=fresh, quiet=quiet)
+        reports.append(plan.entry.part("experiment").run(plan.config, folder))
+    claims = [claim for report in reports for claim in report.claims]
+    if json is not None:
+        record = ground.ledger.rows(reports)
+        ground.folder.write_whole(json, jsonlib.dumps(record, indent=2, allow_nan=False) + "\n")
+    ledger = ground.ledger.collect(runs)
+    page = ground.ledger.write(ledger, runs, {entry.name: entry.question for entry in catalogue.METHODS})
+    ground.ledger.show(claims)
+    for line in ledger.unreadable:
+        print(f"passed over {line}", file=sys.stderr)
+    print(f"page: {page.resolve()}")
+    return int(any(claim.verdict == "fails" for claim in claims))
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """A room, the settings it will run with, and the folder under `runs` that is theirs alone."""
+
+    entry: Method
+    config: Any
+    folder: Path
+
+
+def _plan(entry: Method, recipe: str, flags: Mapping[str, Any], *, named: bool) -> _Plan:
+    """Resolve the settings of one room before any room runs, so that a mistake costs nothing."""
+    settings = {**ground.config.read_recipe(entry.package, recipe), "recipe": recipe}
+    config = ground.config.resolve(entry.part("config").Config, settings, flags)
+    name = f"{recipe}-seed{config.seed}"
+    if named:
+        name += "-" + hashlib.sha256(ground.config.to_toml(config).encode()).hexdigest()[:8]
+    return _Plan(entry, config, Path(entry.name) / name)
+
+
+VERBS: Mapping[str, Verb] = {"list": list_methods, "show": show, "reproduce": reproduce, "cite": cite}
+
+
+def _dispatch(words: list[str]) -> int:
+    if words[:1] == ["--version"]:
+        print(f"consilience {__version__}")
+        return 0
+    families = {entry.command: entry for entry in catalogue.METHODS}
+    if not words or words[0] in ("-h", "--help"):
+        return _call({**VERBS, **{name: _family(entry) for name, entry in families.items()}}, ["--help"], "consilience")
+    first = words[0].replace("_", "-")
+    if first in families:
+        verbs = families[first].verbs()
+        if not verbs:
+            raise InvalidInput(f"{first} has no verbs of its own; try `consilience show {first}`")
+        return _among(verbs, words[1:], f"consilience {first}", "verb")
+    return _among(VERBS, words, "consilience", "verb or room", also=families)
+
+
+def _among(verbs: Mapping[str, Verb], words: list[str], program: str, kind: str, also: Iterable[str] = ()) -> int:
+    """Run the verb that the first word names, or answer with the nearest known one."""
+    if not words or words[0] in ("-h", "--help"):
+        return _call(verbs, ["--help"], program)
+    name = words[0].replace("_", "-")
+    if name not in verbs:
+        raise UnknownName(kind, words[0], [*verbs, *also])
+    return _call({name: verbs[name]}, words, program)
+
+
+def _call(verbs: Mapping[str, Verb], words: list[str], program: str) -> int:
+    """Parse `words` for one of the verbs and run it; what tyro rejects becomes one line."""
+    complaint = StringIO()
+    try:
+        with redirect_stderr(complaint):
+            if len(verbs) == 1 and words[0] in verbs:
+                chosen = tyro.cli(_held(verbs[words[0]]), prog=f"{program} {words[0]}", args=words[1:], config=_MANNERS)
+            else:
+                held = {name: _held(verb) for name, verb in verbs.items()}
+                chosen = tyro.extras.subcommand_cli_from_dict(held, prog=program, args=words, config=_MANNERS)
+    except SystemExit as exit_:
+        if exit_.code:
+            if len(verbs) == 1:
+                _refuse_unknown_flags(next(iter(verbs.values())), words)
+            raise InvalidInput(_in_one_line(complaint.getvalue())) from None
+        return 0
+    return chosen() or 0
+
+
+def _held(verb: Verb) -> Callable[..., Callable[[], int | None]]:
+    """Return a function of the same signature that holds the call back, so that parsing is over before work begins."""
+
+    @wraps(verb)
+    def hold(*args: Any, **kwargs: Any) -> Callable[[], int | None]:
+        return partial(verb, *args, **kwargs)
+
+    return hold
+
+
+def _refuse_unknown_flags(verb: Verb, words: list[str]) -> None:
+    """Answer a flag that the verb does not have with the nearest one it has."""
+    flags = (entry for entry in inspect.signature(verb).parameters.values() if entry.kind is not entry.POSITIONAL_ONLY)
+    known = {f"--{entry.name.replace('_', '-')}" for entry in flags} | {"--help"}
+    for word in words:
+        flag = word.partition("=")[0].replace("_", "-")
+        if flag.startswith("--") and flag not in known:
+            raise UnknownName("flag", word.partition("=")[0], known)
+
+
+def _family(entry: Method) -> Verb:
+    """Return a stand-in that shows a room in the list of sub-commands without loading it."""
+
+    def family() -> None:
+        """Stand in for the verbs of a room."""
+
+    family.__doc__ = entry.question
+    return family
+
+
+def _in_one_line(box: str) -> str:
+    """Unfold tyro's framed complaint: its message, and the nearest flag if it suggests one."""
+    lines = (line.strip("│ ") for line in box.splitlines() if not line.startswith(("╭", "╰")))
+    parts = [part.strip() for part in " ".join(line if line.strip("─") else "\n" for line in lines if line).split("\n")]
+    unknown = next((part for part in parts if part.startswith("Unrecognized")), "")
+    message = unknown or parts[0].partition("Got errors:")[0].strip()
+    return message or "the command could not be read; try --help"
+
+
+def _resuming(words: list[str]) -> str:
+    if words[:1] != ["reproduce"]:
+        return "nothing half-written is left behind"
+    again = shlex.join(word for word in words if word != "--fresh")
+    return f"`consilience {again}` resumes where it stopped"

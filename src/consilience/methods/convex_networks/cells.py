@@ -1,0 +1,212 @@
+r"""Activation cells: every sign pattern that a half-space can leave on a data set.
+
+As a gate :math:`g` turns, the set of samples with :math:`\langle x_i, g \rangle \ge 0` changes only when `g` crosses one
+of the hyperplanes :math:`\{g : \langle x_i, g \rangle = 0\}`. These cut the space of gates into finitely many cones, the
+cells, and a ReLU neuron is linear in its weights on each of them. Enumerating the cells is what turns the training of a
+two-layer network into one convex program; it is feasible while the rank is small.
+
+The enumeration walks over the rays of the arrangement. Once the data are reduced to their row space every cell is a
+pointed cone, so it is found at one of its extreme rays, where it is a cell of the smaller arrangement of the samples
+that vanish there. Nothing is sampled, and coincident hyperplanes or concurrent ones need no special treatment.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from math import comb
+
+import numpy as np
+from jaxtyping import Bool, Float, Int8
+
+from consilience.ground.errors import InvalidInput
+
+ON_HYPERPLANE = 1e-10
+"""A unit sample within this distance of a hyperplane counts as lying on it, and unit samples this close as parallel."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cells:
+    """All activation cells of a data set, each with a gate from its interior.
+
+    Parameters
+    ----------
+    patterns : array of shape (n_samples, n_cells)
+        ``patterns[i, c]`` tells whether sample `i` is active in cell `c`; columns are distinct and in lexical order.
+        Samples that are zero are active everywhere, as the closed rule ``x @ g >= 0`` has it.
+    interiors : array of shape (n_cells, n_features)
+        A gate strictly inside each cell, of unit length. With a bias the last number is the gate's offset.
+    rank : int
+        Rank of the samples, with their constant column if there is a bias.
+    """
+
+    patterns: Bool[np.ndarray, "sample cell"]
+    interiors: Float[np.ndarray, "cell feature"]
+    rank: int
+
+    @property
+    def n_cells(self) -> int:
+        """How many cells there are."""
+        return int(self.patterns.shape[1])
+
+
+def count_cells(n_samples: int, rank: int) -> int:
+    r"""The number of cells of `n_samples` central hyperplanes in general position, an upper bound otherwise.
+
+    .. math:: 2 \sum_{k=0}^{r-1} \binom{n-1}{k}
+
+    Parameters
+    ----------
+    n_samples : int
+        Number of hyperplanes :math:`n`, one for each sample that is not zero.
+    rank : int
+        Rank :math:`r` of the samples. For gates with a bias it is the rank of the samples beside a constant column.
+
+    References
+    ----------
+    Cover, "Geometrical and statistical properties of systems of linear inequalities", 1965, theorem 1.
+
+    Examples
+    --------
+    Three lines through the origin of the plane cut it in six:
+
+    >>> count_cells(3, 2)
+    6
+    """
+    return 2 * sum(comb(n_samples - 1, k) for k in range(rank)) if n_samples and rank else 1
+
+
+def enumerate_cells(samples: Float[np.ndarray, "sample feature"], *, bias: bool = False, limit: int = 200_000) -> Cells:
+    """Enumerate every activation pattern that half-spaces induce on the samples, full-dimensional cells only.
+
+    Parameters
+    ----------
+    samples : array of shape (n_samples, n_features)
+        Samples in rows; repeated, parallel and zero rows are allowed, and so is any rank.
+    bias : bool
+        Whether gates have an offset; equivalent to a constant column beside the samples.
+    limit : int
+        Refuse when `count_cells` allows more cells than this.
+
+    Raises
+    ------
+    InvalidInput
+        When a value is not finite, or when there may be more than `limit` cells.
+
+    Examples
+    --------
+    Two points on a line, gates with an offset: both off, one on, the other on, both on.
+
+    >>> enumerate_cells(np.array([[0.0], [1.0]]), bias=True).patterns.T
+    array([[False, False],
+           [False,  True],
+           [ True, False],
+           [ True,  True]])
+    """
+    if not np.all(np.isfinite(samples)):
+        raise InvalidInput("`samples` must be finite to be enumerated; got NaN or infinity: drop or impute those rows.")
+    rows = np.column_stack([samples, np.ones(len(samples))]) if bias else np.asarray(samples, dtype=np.float64)
+    distinct, group, orientation = _hyperplanes(rows)
+    basis = _row_space(distinct)
+    rank = basis.shape[1]
+    _refuse_beyond(limit, len(distinct), rank)
+    signs, rays = _central(distinct @ basis)
+    # A zero row belongs to no hyperplane (group -1, the column added last): the closed rule calls it active everywhere.
+    signs = np.column_stack([signs, np.ones(len(signs), dtype=np.int8)])
+    patterns = signs[:, group] * orientation > 0
+    order = np.lexsort(patterns.T[::-1])
+    interiors = rays[order] @ basis.T
+    lengths = np.linalg.norm(interiors, axis=1, keepdims=True)
+    return Cells(
+        patterns=np.ascontiguousarray(patterns[order].T),
+        interiors=interiors / np.where(lengths > 0, lengths, 1.0),
+        rank=rank,
+    )
+
+
+def _refuse_beyond(limit: int, n_planes: int, rank: int) -> None:
+    bound = count_cells(n_planes, rank)
+    if bound > limit:
+        fits = max((n for n in range(1, n_planes) if count_cells(n, rank) <= limit), default=0)
+        raise InvalidInput(
+            f"{n_planes} distinct samples of rank {rank} may have {bound:,} activation cells, more than the limit of "
+            f"{limit:,}; at this rank up to {fits} samples would fit: take fewer samples, a lower rank, or sample gates."
+        )
+
+
+def _hyperplanes(
+    rows: Float[np.ndarray, "sample feature"],
+) -> tuple[Float[np.ndarray, "plane feature"], np.ndarray, np.ndarray]:
+    """Join parallel rows: the distinct unit normals, the plane of each row (-1 if zero), and its orientation."""
+    lengths = np.linalg.norm(rows, axis=1)
+    scale = lengths.max(initial=0.0)
+    group = np.full(len(rows), -1)
+    orientation = np.ones(len(rows), dtype=np.int8)
+    planes: list[np.ndarray] = []
+    for index in np.flatnonzero(lengths > ON_HYPERPLANE * scale):
+        unit = rows[index] / lengths[index]
+        for plane, known in enumerate(planes):
+            sign = 1 if unit @ known >= 0 else -1
+            if np.linalg.norm(unit - sign * known) <= ON_HYPERPLANE:
+                group[index], orientation[index] = plane, sign
+                break
+        else:
+            group[index] = len(planes)
+            planes.append(unit)
+    return np.array(planes).reshape(len(planes), rows.shape[1]), group, orientation
+
+
+def _row_space(rows: Float[np.ndarray, "plane feature"]) -> Float[np.ndarray, "feature rank"]:
+    """An orthonormal basis of the span of unit rows, in columns."""
+    if not len(rows):
+        return np.zeros((rows.shape[1], 0))
+    _, values, directions = np.linalg.svd(rows, full_matrices=False)
+    return np.asarray(directions[values > ON_HYPERPLANE * values[0]].T)
+
+
+def _central(
+    planes: Float[np.ndarray, "plane rank"],
+) -> tuple[Int8[np.ndarray, "cell plane"], Float[np.ndarray, "cell rank"]]:
+    """Signs of all cells of distinct planes that span their space, and a vector inside each (the sum of its rays)."""
+    n_planes, rank = planes.shape
+    if rank == 0:
+        return np.ones((1, 0), dtype=np.int8), np.zeros((1, 0))
+    if rank == 1:
+        both = np.array([[1.0], [-1.0]])
+        return np.sign(both @ planes.T).astype(np.int8), both
+    signs, rays = [], []
+    for ray, zero in _rays(planes):
+        outside = np.sign(planes @ ray).astype(np.int8)
+        local = _signs_at(planes[zero])
+        for way in (1, -1):
+            here = np.tile(way * outside, (len(local), 1))
+            here[:, zero] = local
+            signs.append(here)
+            rays.append(np.tile(way * ray, (len(local), 1)))
+    cells, cell = np.unique(np.concatenate(signs), axis=0, return_inverse=True)
+    inside = np.zeros((len(cells), rank))
+    np.add.at(inside, cell.ravel(), np.concatenate(rays))
+    return cells, inside
+
+
+def _signs_at(planes: Float[np.ndarray, "plane rank"]) -> Int8[np.ndarray, "cell plane"]:
+    """Cells of the planes through a ray, which leave one dimension of their space free."""
+    basis = _row_space(planes)
+    if len(planes) == basis.shape[1]:  # independent planes: every combination of signs occurs
+        return np.array(list(itertools.product((-1, 1), repeat=len(planes))), dtype=np.int8)
+    return _central(planes @ basis)[0]
+
+
+def _rays(planes: Float[np.ndarray, "plane rank"]) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The lines in which planes meet: a unit vector along each, and the planes that hold it."""
+    rank = planes.shape[1]
+    subsets = np.array(list(itertools.combinations(range(len(planes)), rank - 1)))
+    stacks = planes[subsets]
+    _, values, directions = np.linalg.svd(stacks, full_matrices=True)
+    independent = values[:, -1] > ON_HYPERPLANE * values[:, 0]
+    lines = directions[independent, -1, :]
+    zero = np.abs(lines @ planes.T) <= ON_HYPERPLANE
+    # The planes that define a line hold it exactly, however ill-conditioned their intersection is.
+    np.put_along_axis(zero, subsets[independent], True, axis=1)
+    _, first = np.unique(np.packbits(zero, axis=1), axis=0, return_index=True)
+    return [(lines[index], zero[index]) for index in np.sort(first)]

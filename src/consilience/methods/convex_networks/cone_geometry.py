@@ -1,0 +1,283 @@
+"""The cone program as geometry: values, cones, projections on them, and what they prove.
+
+Vectors of both signs stand side by side in columns, those that add before those that subtract: ``vectors[:, j]`` belongs
+to pattern ``j % n_patterns``. Patterns that are active nowhere contribute nothing and are left out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from scipy.optimize import nnls
+from scipy.optimize import nnls
+
+from consilience.ground.errors import InvalidInput
+
+_INSIDE = 1e-12
+"""Relative violation below which a vector counts as inside its cone: what rounding leaves of a projection."""
+
+_EMPHASIS = 1e4
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConeProgram:
+    r"""The data of one program, on the samples that have weight.
+
+    Parameters
+    ----------
+    features : array of shape (n_samples, n_features)
+        Samples :math:`X`.
+    switches : array of shape (n_samples, n_vectors)
+        What each vector contributes, sign included: column `j` is :math:`\pm d_j` with :math:`d_j \in \{0, 1\}`.
+    sides : array of shape (n_samples, n_vectors)
+        Cone of each vector: ``sides[:, j] * (features @ vectors[:, j]) >= 0``, entries :math:`\pm 1`.
+    targets, shares : arrays of shape (n_samples,)
+        Values to fit and weights normalised to sum to one.
+    alpha : float
+        Strength of the penalty.
+    n_penalised : int
+        How many leading features the norms see.
+    fit_intercept : bool
+        Whether there is an output intercept.
+    kept : array of shape (n_active_patterns,)
+        Which of the caller's patterns are active somewhere.
+    n_patterns : int
+        How many patterns the caller gave.
+    """
+
+    features: Float[np.ndarray, "sample feature"]
+    switches: Float[np.ndarray, "sample vector"]
+    sides: Float[np.ndarray, "sample vector"]
+    targets: Float[np.ndarray, " sample"]
+    shares: Float[np.ndarray, " sample"]
+    alpha: float
+    n_penalised: int
+    fit_intercept: bool
+    kept: Int[np.ndarray, " kept"]
+    n_patterns: int
+
+    @classmethod
+    def prepare(
+        cls,
+        features: Float[np.ndarray, "sample feature"],
+        patterns: Bool[np.ndarray, "sample pattern"],
+        targets: Float[np.ndarray, " sample"],
+        alpha: float,
+        weights: Float[np.ndarray, " sample"] | None = None,
+        free_bias: bool = False,
+        fit_intercept: bool = True,
+    ) -> ConeProgram:
+        """Check the input and leave out samples without weight and patterns without samples.
+
+        Raises
+        ------
+        InvalidInput
+            When shapes disagree, values are not finite, or `alpha` or the total weight is not positive.
+        """
+        n_samples = len(features)
+        masses = np.ones(n_samples) if weights is None else weights
+        if not len(patterns) == len(targets) == len(masses) == n_samples:
+            raise InvalidInput(
+                f"`features`, `patterns`, `targets` and `weights` must have one row a sample; got {n_samples}, "
+                f"{len(patterns)}, {len(targets)} and {len(masses)}."
+            )
+        if not 0.0 < alpha < np.inf:
+            raise InvalidInput(f"`alpha` must be positive and finite; got {alpha}.")
+        if not (np.isfinite(features).all() and np.isfinite(targets).all()):
+            raise InvalidInput("`features` and `targets` must be finite; got NaN or infinity: drop or impute those rows.")
+        if not np.all(masses >= 0.0) or not 0.0 < masses.sum() < np.inf:
+            raise InvalidInput("`weights` must be finite and nonnegative with a positive sum.")
+        rows = masses > 0.0
+        if free_bias and not (fit_intercept and np.all(features[rows, -1] == 1.0)):
+            raise InvalidInput(
+                "`free_bias` needs a last feature that is 1 everywhere and `fit_intercept=True`: "
+                "a free bias implies an output intercept."
+            )
+        kept = np.flatnonzero(patterns[rows].any(axis=0))
+        active = patterns[np.ix_(rows, kept)].astype(np.float64)
+        return cls(
+            features=features[rows].astype(np.float64),
+            switches=np.hstack([active, -active]),
+            sides=np.tile(2.0 * active - 1.0, 2),
+            targets=targets[rows].astype(np.float64),
+            shares=masses[rows] / masses.sum(),
+            alpha=alpha,
+            n_penalised=features.shape[1] - int(free_bias),
+            fit_intercept=fit_intercept,
+            kept=kept,
+            n_patterns=patterns.shape[1],
+        )
+
+    def zero(self) -> Float[np.ndarray, "feature vector"]:
+        """The null model, which is feasible."""
+        return np.zeros((self.features.shape[1], self.switches.shape[1]))
+
+    def fitted(self, vectors: Float[np.ndarray, "feature vector"]) -> Float[np.ndarray, " sample"]:
+        """The network's output without its intercept."""
+        return np.asarray((self.switches * (self.features @ vectors)).sum(axis=1))
+
+    def intercept(self, vectors: Float[np.ndarray, "feature vector"]) -> float:
+        """The best intercept for these vectors."""
+        return float(self.shares @ (self.targets - self.fitted(vectors))) if self.fit_intercept else 0.0
+
+    def dual(self, vectors: Float[np.ndarray, "feature vector"]) -> Float[np.ndarray, " sample"]:
+        r"""The dual point :math:`v = p \circ (F + t - y)` at the best intercept, which makes it sum to zero."""
+        return self.dual_of_fit(self.fitted(vectors))
+
+    def dual_of_fit(self, fitted: Float[np.ndarray, " sample"]) -> Float[np.ndarray, " sample"]:
+        """The dual point of outputs that lack their intercept."""
+        shift = float(self.shares @ (self.targets - fitted)) if self.fit_intercept else 0.0
+        return self.shares * (fitted + shift - self.targets)
+
+    def norms(self, vectors: Float[np.ndarray, "feature vector"]) -> Float[np.ndarray, " vector"]:
+        """The penalised norm of each vector."""
+        return np.asarray(np.linalg.norm(vectors[: self.n_penalised], axis=0))
+
+    def value(self, vectors: Float[np.ndarray, "feature vector"]) -> float:
+        """The objective at the best intercept."""
+        return float(0.5 * np.sum(self.dual(vectors) ** 2 / self.shares) + self.alpha * self.norms(vectors).sum())
+
+    def violation(self, vectors: Float[np.ndarray, "feature vector"]) -> float:
+        """The largest violation of a cone constraint, zero inside."""
+        return float(-np.min(self.sides * (self.features @ vectors), initial=0.0))
+
+    def unpack(self, vectors: Float[np.ndarray, "feature vector"]) -> tuple[np.ndarray, np.ndarray]:
+        """The vectors that add and that subtract, one row for each pattern of the caller."""
+        both = np.zeros((2, self.n_patterns, len(vectors)))
+        both[:, self.kept] = vectors.T.reshape(2, len(self.kept), len(vectors))
+        return both[0], both[1]
+
+    def project(self, vectors: Float[np.ndarray, "feature vector"]) -> Float[np.ndarray, "feature vector"]:
+        """The nearest feasible point; a vector whose projection fails numerically is set to zero, which is feasible."""
+        feasible = vectors.copy()
+        for index in np.flatnonzero(np.any(vectors != 0.0, axis=0)):
+            feasible[:, index] = project_on_cone(self.sides[:, index, None] * self.features, vectors[:, index])
+        return feasible
+
+    def lower_bound(self, vectors: Float[np.ndarray, "feature vector"]) -> float:
+        r"""A lower bound on the optimum, from the dual point of these vectors scaled into the dual constraints.
+
+        The dual asks of each cone that :math:`-X^\top D_g v` be at most :math:`\alpha` on its unit vectors. That maximum is
+        the norm of a projection on the cone, and any nonnegative multipliers bound it from above.
+        """
+        return self.scaled_value(vectors, self._largest_correlation(self.dual(vectors)))
+
+    def scaled_value(self, vectors: Float[np.ndarray, "feature vector"], worst: float) -> float:
+        """The best dual value on the ray of a dual point whose correlations with unit neurons are at most `worst`."""
+        dual = self.dual(vectors)
+        curvature = float(np.sum(dual**2 / self.shares))
+        if curvature == 0.0:
+            return 0.0
+        # Cones are not symmetric, so only nonnegative multiples of the point are known to be feasible.
+        largest = self.alpha / max(worst, np.finfo(float).tiny)
+        scale = float(np.clip(-(dual @ self.targets) / curvature, 0.0, largest))
+        return float(-0.5 * scale**2 * curvature - scale * (dual @ self.targets))
+
+    def _largest_correlation(self, dual: Float[np.ndarray, " sample"]) -> float:
+        pulls = -self.features.T @ (self.switches * dual[:, None])
+        worst = 0.0
+        # Lengths bound the maxima, so in falling order most projections are never needed.
+        reach = self.norms(pulls) if self.n_penalised == len(pulls) else np.full(pulls.shape[1], np.inf)
+        for index in np.argsort(-reach, kind="stable"):
+            if reach[index] <= worst:
+                break
+            rows = self.sides[:, index, None] * self.features
+            worst = max(worst, cone_support(rows, pulls[:, index], self.n_penalised))
+        return worst
+
+
+def project_on_cone(
+    rows: Float[np.ndarray, "sample feature"], vector: Float[np.ndarray, " feature"]
+) -> Float[np.ndarray, " feature"]:
+    r"""Project a vector on the cone :math:`\{u : A u \ge 0\}`, or return zero where rounding defeats the projection.
+
+    By Moreau's decomposition the projection is :math:`g + A^\top \mu` with :math:`\mu \ge 0` minimising its norm. A vector
+    that is inside up to rounding comes back as it is: there the least-squares problem is degenerate.
+
+    Examples
+    --------
+    >>> project_on_cone(np.eye(2), np.array([3.0, -4.0]))
+    array([3., 0.])
+    """
+    length = float(np.linalg.norm(vector))
+    unit = _unit_rows(rows)
+    if np.min(unit @ vector, initial=0.0) >= -_INSIDE * length:
+        return vector
+    projected = vector + length * (unit.T @ _multipliers(unit, vector / length))
+    inside = np.min(unit @ projected) >= -_INSIDE * length and np.linalg.norm(projected) <= length
+    return projected if inside else np.zeros_like(vector)
+
+
+def cone_support(
+    rows: Float[np.ndarray, "sample feature"], pull: Float[np.ndarray, " feature"], n_penalised: int
+) -> float:
+    r"""An upper bound, tight up to rounding, on :math:`g^\top u` over the cone :math:`A u \ge 0` with unit norm.
+
+    For any :math:`\mu \ge 0`, :math:`g^\top u \le (g + A^\top \mu)^\top u`, hence the norm of :math:`g + A^\top \mu` bounds it,
+    provided that a last feature outside the norm is cancelled exactly.
+
+    Examples
+    --------
+    >>> cone_support(np.eye(2), np.array([3.0, -4.0]), 2)
+    3.0
+    """
+    length = float(np.linalg.norm(pull))
+    if length == 0.0:
+        return 0.0
+    unit, goal = _unit_rows(rows), pull / length
+    if n_penalised == len(pull):
+        return length * min(1.0, float(np.linalg.norm(goal + unit.T @ _multipliers(unit, goal))))
+    # The entry of the free bias must vanish: weigh it heavily, then cancel what is left with one more multiplier.
+    emphasis = np.append(np.ones(n_penalised), _EMPHASIS)
+    multipliers = _multipliers(unit * emphasis, goal * emphasis)
+    left = goal + unit.T @ multipliers
+    helpful = np.flatnonzero(unit[:, -1] * left[-1] < 0.0)
+    if len(helpful):
+        raised = left[:-1, None] - unit[helpful, :-1].T * (left[-1] / unit[helpful, -1])
+        left[:-1] = raised[:, np.argmin(np.linalg.norm(raised, axis=0))]
+    elif abs(left[-1]) > _INSIDE:
+        return np.inf
+    return length * float(np.linalg.norm(left[:-1]))
+
+
+def support_bound(program: ConeProgram, dual: Float[np.ndarray, " sample"]) -> float:
+    r"""An upper bound on :math:`|v^\top (X w)_+|` over *all* unit vectors `w`, not only those of sampled cells.
+
+    From :math:`2 (a)_+ = a + |a|` and Cauchy-Schwarz,
+
+    .. math:: v^\top (X w)_+ \le \tfrac12 \|X^\top v\|
+              + \tfrac12 \sqrt{1^\top v_+} \; \sigma_{\max}\big(\mathrm{diag}(\sqrt{v_+}) X\big),
+
+    and without the first step twice the second term alone; both signs of `v` count. Where a bias is free the maximum is
+    attained at a hyperplane through a sample, whose offset from the samples' centre is at most their radius `R`: the bound
+    of the features :math:`[X\ R 1]`, centred, holds with a factor :math:`\sqrt 2`.
+    """
+    features, factor = program.features, 1.0
+    if program.n_penalised < features.shape[1]:
+        centred = features[:, :-1] - program.shares @ features[:, :-1]
+        radius = float(np.linalg.norm(centred, axis=1).max())
+        features, factor = np.column_stack([centred, np.full(len(centred), radius)]), np.sqrt(2.0)
+    linear = float(np.linalg.norm(features.T @ dual))
+    bounds = []
+    for signed in (dual, -dual):
+        positive = np.maximum(signed, 0.0)
+        curved = float(np.sqrt(positive.sum()) * np.linalg.norm(np.sqrt(positive)[:, None] * features, 2))
+        bounds.append(min(curved, 0.5 * linear + 0.5 * curved))
+    return factor * max(bounds)
+
+
+def _unit_rows(rows: Float[np.ndarray, "sample feature"]) -> Float[np.ndarray, "sample feature"]:
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows / np.where(lengths > 0.0, lengths, 1.0)
+
+
+def _multipliers(
+    rows: Float[np.ndarray, "sample feature"], vector: Float[np.ndarray, " feature"]
+) -> Float[np.ndarray, " sample"]:
+    """Nonnegative multipliers that bring ``vector + rows.T @ multipliers`` close to zero; any such are valid ones."""
+    try:
+        return np.asarray(nnls(rows.T, -vector)[0])
+    except RuntimeError:  # the active set cycled
+        return np.zeros(len(rows))

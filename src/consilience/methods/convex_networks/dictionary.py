@@ -1,0 +1,273 @@
+r"""The finite dictionary of neurons that an optimal network needs: generalized cross products of the samples.
+
+Train a two-layer ReLU network with an :math:`\ell_1` penalty on the hidden weights,
+
+.. math:: \min_{w, b, a, t} \; \mathrm{loss}\Big(\sum_j (X w_j + b_j)_+ a_j + t\Big)
+          + \frac{\alpha}{2} \sum_j \big(\|w_j\|_1^2 + a_j^2\big).
+
+Within one activation cell and one orthant the dual constraint :math:`v^\top (Xw + b)_+ \le \alpha` is linear in a
+polytope, so only its vertices matter: neurons orthogonal to as many rows as their dimension leaves free, the rows being
+samples **and coordinate vectors**. Those are the cross products of rows of :math:`[X; I]`, or with a bias the
+hyperplanes through samples and coordinate directions, of rows of :math:`[X\ 1]` and :math:`[I\ 0]`. Training becomes a
+Lasso over a finite dictionary (`consilience.methods.convex_networks.lasso`), without any loss of optimality.
+
+With the :math:`\ell_2` norm the cells are cut by spheres, not polytopes, and the same dictionary is optimal only up to
+the factor of `dispersion_factor`.
+
+References
+----------
+Pilanci, "From complexity to clarity: analytical expressions of deep neural network weights via Clifford's geometric
+algebra and convexity", arXiv:2309.16512; the statement with coordinate vectors and biases is derived in the room's page.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from math import comb
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from consilience.ground.errors import InvalidInput
+from consilience.methods.convex_networks.cells import Cells
+
+Norm = Literal["l1", "l2"]
+
+BLOCK_BYTES = 1 << 24
+"""Size of the feature blocks that are made while pricing."""
+
+_INDEPENDENT = 1e-10
+_SAME = 10  # decimals
+_NO_SAMPLE = -1
+
+
+@dataclass(frozen=True, kw_only=True)
+class NeuronDictionary:
+    """Candidate neurons for a data set, whose features are made on demand and never all at once.
+
+    Parameters
+    ----------
+    samples : array of shape (n_samples, n_features)
+        The data that the neurons see.
+    weights : array of shape (n_neurons, n_features)
+        Directions of the neurons.
+    biases : array of shape (n_neurons,)
+        Offsets: neuron `j` answers ``max(x @ weights[j] + biases[j], 0)``.
+    on_boundary : array of shape (n_neurons, n_defining)
+        Indices of the samples that define each neuron's hyperplane, -1 where there are fewer. Their feature is exactly
+        zero by construction; computed, it would be rounding noise.
+    scope : str
+        What a certificate over this dictionary says: ``"global, l1, enumerated"`` when the theorem makes it complete.
+    biased : bool
+        Whether offsets are free; the Lasso must then carry an output intercept, or its dual has no finite value.
+    """
+
+    samples: Float[np.ndarray, "sample feature"]
+    weights: Float[np.ndarray, "neuron feature"]
+    biases: Float[np.ndarray, " neuron"]
+    on_boundary: Int[np.ndarray, "neuron defining"]
+    scope: str
+    biased: bool
+
+    @property
+    def n_neurons(self) -> int:
+        """How many neurons there are, both orientations of a hyperplane counted."""
+        return len(self.weights)
+
+    def features(self, chosen: Int[np.ndarray, " chosen"] | slice = slice(None)) -> Float[np.ndarray, "sample chosen"]:
+        """What the chosen neurons answer on the samples."""
+        answers = self.samples @ self.weights[chosen].T
+        answers += self.biases[chosen]
+        boundary = self.on_boundary[chosen]
+        neuron, place = np.nonzero(boundary != _NO_SAMPLE)
+        answers[boundary[neuron, place], neuron] = 0.0
+        return np.maximum(answers, 0.0, out=answers)
+
+    def blocks(self) -> Iterator[slice]:
+        """Consecutive ranges of neurons whose features take about `BLOCK_BYTES` each."""
+        size = max(1, BLOCK_BYTES // (8 * max(1, len(self.samples))))
+        return (slice(start, min(start + size, self.n_neurons)) for start in range(0, self.n_neurons, size))
+
+    def price(self, dual: Float[np.ndarray, " sample"]) -> Float[np.ndarray, " neuron"]:
+        r"""The correlations :math:`v^\top (X w_j + b_j)_+` of every neuron with a dual point, block by block."""
+        return np.concatenate([np.zeros(0), *(dual @ self.features(block) for block in self.blocks())])
+
+    def take(self, chosen: Int[np.ndarray, " chosen"]) -> NeuronDictionary:
+        """The dictionary of the chosen neurons."""
+        return replace(
+            self,
+            weights=self.weights[chosen],
+            biases=self.biases[chosen],
+            on_boundary=self.on_boundary[chosen],
+        )
+
+
+def count_hyperplanes(n_samples: int, n_features: int, *, bias: bool = True, coordinates: bool = True) -> int:
+    """How many choices of rows define a hyperplane: each gives two neurons, one an orientation.
+
+    Examples
+    --------
+    Pairs of 160 points in the plane, and each point with each of two axes:
+
+    >>> count_hyperplanes(160, 2), count_hyperplanes(160, 2, coordinates=False)
+    (13040, 12720)
+    """
+    return sum(comb(n_samples, k) * comb(n_features, c) for k, c in _splits(n_features, bias, coordinates))
+
+
+def enumerate_neurons(
+    samples: Float[np.ndarray, "sample feature"],
+    *,
+    norm: Norm = "l1",
+    bias: bool = True,
+    coordinates: bool | None = None,
+    memory_limit: int = 1 << 30,
+) -> NeuronDictionary:
+    """Enumerate the cross products of the samples, both orientations, without duplicates and without silent neurons.
+
+    Parameters
+    ----------
+    samples : array of shape (n_samples, n_features)
+        Samples in rows.
+    norm : "l1" or "l2"
+        Norm in which the directions have unit length. Offsets are never part of it.
+    bias : bool
+        Whether hyperplanes may miss the origin.
+    coordinates : bool, optional
+        Whether coordinate vectors join the samples; by default where the theorem asks for them, for ``"l1"``.
+    memory_limit : int
+        Refuse when the neurons themselves would need more bytes than this.
+
+    Raises
+    ------
+    InvalidInput
+        When a value is not finite, when the enumeration would exceed `memory_limit`, or when the samples define no
+        hyperplane.
+
+    Examples
+    --------
+    In one dimension with a bias the neurons are hinges at the samples:
+
+    >>> hinges = enumerate_neurons(np.array([[0.0], [1.0], [3.0]]))
+    >>> np.column_stack([hinges.weights, hinges.biases])
+    array([[ 1.,  0.],
+           [ 1., -1.],
+           [-1.,  1.],
+           [-1.,  3.]])
+    """
+    samples = np.asarray(samples, dtype=np.float64)
+    if not np.all(np.isfinite(samples)):
+        raise InvalidInput("`samples` must be finite to be enumerated; got NaN or infinity: drop or impute those rows.")
+    if norm not in ("l1", "l2"):
+        raise InvalidInput(f"`norm` must be 'l1' or 'l2'; got {norm!r}.")
+    with_axes = norm == "l1" if coordinates is None else coordinates
+    _refuse_beyond(memory_limit, *samples.shape, bias=bias, coordinates=with_axes)
+    planes = [
+        _hyperplanes(samples, n_points, n_axes, bias=bias)
+        for n_points, n_axes in _splits(samples.shape[1], bias, with_axes)
+        if n_points <= len(samples)
+    ]
+    width = max((boundary.shape[1] for *_, boundary in planes), default=0)
+    weights = np.concatenate([np.zeros((0, samples.shape[1])), *(w for w, _, _ in planes)])
+    biases = np.concatenate([np.zeros(0), *(b for _, b, _ in planes)])
+    boundary = np.concatenate([np.zeros((0, width), dtype=np.int64), *(_pad(rows, width) for *_, rows in planes)])
+    lengths = np.linalg.norm(weights, ord=1 if norm == "l1" else 2, axis=1)
+    weights, biases = weights / lengths[:, None], biases / lengths
+    kept = _distinct(weights, biases, np.abs(samples).max(initial=1.0))
+    weights, biases, boundary = weights[kept], biases[kept], boundary[kept]
+    whole = NeuronDictionary(
+        samples=samples,
+        weights=np.concatenate([weights, -weights]),
+        biases=np.concatenate([biases, -biases]) + 0.0,
+        on_boundary=np.concatenate([boundary, boundary]),
+        scope="global, l1, enumerated" if norm == "l1" and with_axes else "these neurons",
+        biased=bias,
+    )
+    heard = np.concatenate([np.zeros(0, bool), *(whole.features(block).any(axis=0) for block in whole.blocks())])
+    if not heard.any():
+        raise InvalidInput(
+            f"{len(samples)} samples with {samples.shape[1]} features define no hyperplane"
+            f"{'' if with_axes else ' without coordinate vectors'}: they are too few, or lie in a subspace; "
+            "reduce them to their row space or allow coordinate vectors."
+        )
+    return whole.take(np.flatnonzero(heard))
+
+
+def dispersion_factor(samples: Float[np.ndarray, "sample feature"], cells: Cells) -> tuple[float, float]:
+    raise NotImplementedError
+
+
+def _splits(n_features: int, bias: bool, coordinates: bool) -> list[tuple[int, int]]:
+    """How many samples and how many coordinate vectors may define a hyperplane together."""
+    n_rows = n_features if bias else n_features - 1
+    fewest = 1 if bias else 0  # coordinate vectors alone leave the direction of the constant, not a neuron
+    return [(n_rows - c, c) for c in range(n_rows - fewest + 1)] if coordinates else [(n_rows, 0)]
+
+
+def _refuse_beyond(memory_limit: int, n_samples: int, n_features: int, *, bias: bool, coordinates: bool) -> None:
+    def needed(n: int) -> int:
+        # Two orientations of float64 weights, offset and boundary indices, and the same again while they are made.
+        return 4 * 8 * (2 * n_features + 1) * count_hyperplanes(n, n_features, bias=bias, coordinates=coordinates)
+
+    if needed(n_samples) > memory_limit:
+        fits = 0
+        while needed(fits + 1) <= memory_limit:
+            fits += 1
+        raise InvalidInput(
+            f"enumerating {count_hyperplanes(n_samples, n_features, bias=bias, coordinates=coordinates):,} hyperplanes "
+            f"of {n_samples} samples with {n_features} features needs {needed(n_samples) / 2**30:.1f} GiB, more than the "
+            f"limit of {memory_limit / 2**30:.2f} GiB; {fits} samples would fit: take fewer, project to fewer features, "
+            "raise `memory_limit`, or sample gates."
+        )
+
+
+def _hyperplanes(
+    samples: Float[np.ndarray, "sample feature"], n_points: int, n_axes: int, *, bias: bool
+) -> tuple[Float[np.ndarray, "plane feature"], Float[np.ndarray, " plane"], Int[np.ndarray, "plane point"]]:
+    """Unit normals, offsets and defining samples of all hyperplanes through samples and along coordinate axes."""
+    n_features = samples.shape[1]
+    points = _combinations(len(samples), n_points)
+    weights, biases, boundary = [], [], []
+    for axes in itertools.combinations(range(n_features), n_axes):
+        free = [k for k in range(n_features) if k not in axes]
+        at = samples[np.ix_(range(len(samples)), free)]
+        anchor = at[points[:, -1]] if bias else np.zeros((len(points), len(free)))
+        spanning = at[points[:, :-1]] - anchor[:, None, :] if bias else at[points]
+        normals, independent = _normals(spanning)
+        plane = np.zeros((int(independent.sum()), n_features))
+        plane[:, free] = normals[independent]
+        weights.append(plane)
+        biases.append(-np.einsum("pf,pf->p", normals, anchor)[independent])
+        boundary.append(points[independent])
+    return np.concatenate(weights), np.concatenate(biases), np.concatenate(boundary)
+
+
+def _combinations(n: int, k: int) -> Int[np.ndarray, "choice k"]:
+    flat = np.fromiter(itertools.chain.from_iterable(itertools.combinations(range(n), k)), dtype=np.int64)
+    return flat.reshape(comb(n, k), k)
+
+
+def _normals(spanning: Float[np.ndarray, "plane row feature"]) -> tuple[np.ndarray, np.ndarray]:
+    _, values, directions = np.linalg.svd(spanning, full_matrices=True)
+    normals = directions[:, -1, :]
+    if not values.shape[1]:
+        return normals, np.ones(len(spanning), dtype=bool)
+    return normals, values[:, -1] > _INDEPENDENT * np.maximum(values[:, 0], np.finfo(float).tiny)
+
+
+def _pad(rows: Int[np.ndarray, "plane point"], width: int) -> Int[np.ndarray, "plane width"]:
+    return np.pad(rows, ((0, 0), (0, width - rows.shape[1])), constant_values=_NO_SAMPLE)
+
+
+def _distinct(
+    weights: Float[np.ndarray, "plane feature"], biases: Float[np.ndarray, " plane"], scale: float
+) -> Int[np.ndarray, " kept"]:
+    """First appearance of each hyperplane, orientation ignored, up to rounding. A duplicate that escapes is harmless."""
+    planes = np.round(np.column_stack([weights, biases / scale]), _SAME)
+    leading = np.take_along_axis(planes, np.argmax(planes != 0, axis=1)[:, None], axis=1)
+    planes = planes * np.sign(leading) + 0.0
+    _, first = np.unique(planes, axis=0, return_index=True)
+    return np.sort(first)

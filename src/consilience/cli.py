@@ -10,7 +10,7 @@ import json as jsonlib
 import shlex
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import redirect_stderr
+from contextlib import redirect_stderr, suppress
 from dataclasses import dataclass
 from functools import partial, wraps
 from io import StringIO
@@ -169,42 +169,44 @@ def _dispatch(words: list[str]) -> int:
         return 0
     families = {entry.command: entry for entry in catalogue.METHODS}
     if not words or words[0] in ("-h", "--help"):
-        return _call({**VERBS, **{name: _family(entry) for name, entry in families.items()}}, ["--help"], "consilience")
+        return _menu({**VERBS, **{name: _family(entry) for name, entry in families.items()}}, "consilience")
     first = words[0].replace("_", "-")
-    if first in families:
-        verbs = families[first].verbs()
-        if not verbs:
-            raise InvalidInput(f"{first} has no verbs of its own; try `consilience show {first}`")
-        return _among(verbs, words[1:], f"consilience {first}", "verb")
-    return _among(VERBS, words, "consilience", "verb or room", also=families)
+    if first not in families:
+        return _among(VERBS, words, "consilience", "verb or room", also=families)
+    verbs = families[first].verbs()
+    if not verbs:
+        raise InvalidInput(f"{first} has no verbs of its own; try `consilience show {first}`")
+    return _among(verbs, words[1:], f"consilience {first}", "verb")
 
 
 def _among(verbs: Mapping[str, Verb], words: list[str], program: str, kind: str, also: Iterable[str] = ()) -> int:
     """Run the verb that the first word names, or answer with the nearest known one."""
     if not words or words[0] in ("-h", "--help"):
-        return _call(verbs, ["--help"], program)
+        return _menu(verbs, program)
     name = words[0].replace("_", "-")
     if name not in verbs:
         raise UnknownName(kind, words[0], [*verbs, *also])
-    return _call({name: verbs[name]}, words, program)
+    return _call(verbs[name], words[1:], f"{program} {name}")
 
 
-def _call(verbs: Mapping[str, Verb], words: list[str], program: str) -> int:
-    """Parse `words` for one of the verbs and run it; what tyro rejects becomes one line."""
+def _menu(verbs: Mapping[str, Verb], program: str) -> int:
+    """Print what there is to choose from."""
+    with suppress(SystemExit):
+        tyro.extras.subcommand_cli_from_dict(dict(verbs), prog=program, args=["--help"])
+    return 0
+
+
+def _call(verb: Verb, words: list[str], program: str) -> int:
+    """Parse `words` for the verb and run it; what tyro rejects in a frame becomes one line."""
     complaint = StringIO()
     try:
         with redirect_stderr(complaint):
-            if len(verbs) == 1 and words[0] in verbs:
-                chosen = tyro.cli(_held(verbs[words[0]]), prog=f"{program} {words[0]}", args=words[1:], config=_MANNERS)
-            else:
-                held = {name: _held(verb) for name, verb in verbs.items()}
-                chosen = tyro.extras.subcommand_cli_from_dict(held, prog=program, args=words, config=_MANNERS)
-    except SystemExit as exit_:
-        if exit_.code:
-            if len(verbs) == 1:
-                _refuse_unknown_flags(next(iter(verbs.values())), words)
-            raise InvalidInput(_in_one_line(complaint.getvalue())) from None
-        return 0
+            chosen = tyro.cli(_held(verb), prog=program, args=words, config=_MANNERS)
+    except SystemExit as leaving:
+        if not leaving.code:
+            return 0
+        _refuse_unknown_flags(verb, words)
+        raise InvalidInput(_in_one_line(complaint.getvalue())) from None
     return chosen() or 0
 
 
@@ -239,7 +241,7 @@ def _family(entry: Method) -> Verb:
 
 
 def _in_one_line(box: str) -> str:
-    """Unfold tyro's framed complaint: its message, and the nearest flag if it suggests one."""
+    """Unfold tyro's framed complaint and keep its message."""
     lines = (line.strip("│ ") for line in box.splitlines() if not line.startswith(("╭", "╰")))
     parts = [part.strip() for part in " ".join(line if line.strip("─") else "\n" for line in lines if line).split("\n")]
     unknown = next((part for part in parts if part.startswith("Unrecognized")), "")

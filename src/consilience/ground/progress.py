@@ -4,7 +4,7 @@ Everything goes to standard error, so that standard output stays clean for resul
 """
 
 import sys
-from typing import Self, TextIO
+from typing import TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -54,7 +54,7 @@ class Progress:
             )
             self._task = self._display.add_task(title, total=total)
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Progress":
         """Show the display, where there is one."""
         if self._display is not None:
             self._display.start()

@@ -1,0 +1,60 @@
+# The only verbs anyone has to know. Each sets up .venv by itself; `make` alone lists them.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+RUNS   ?= runs
+RECIPE ?= smoke
+JOBS   ?= 2
+
+# One thread for each numerical library: times are compared within a run, and tests run side by side.
+export OMP_NUM_THREADS ?= 1
+export OPENBLAS_NUM_THREADS ?= 1
+export MPLBACKEND ?= Agg
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench docs table
+
+help:  ## list the verbs
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(STAMP): pyproject.toml constraints.txt
+	@echo "setup: Python environment in $(VENV) with $$($(PYTHON) --version) (minutes, the first time)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "setup: Python 3.11 or newer is needed; name one with make PYTHON=..." >&2; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: $(STAMP)  ## reproduce every method at smoke size and print the path of the page
+	@echo "demo: every method, recipe $(RECIPE)"
+	@$(BIN)/consilience reproduce --recipe $(RECIPE) --runs $(RUNS)
+
+test: $(STAMP)  ## run the tests and the examples in the docstrings
+	@echo "test: pytest with $(JOBS) workers"
+	@$(BIN)/python -m pytest -q -n $(JOBS) --dist loadgroup
+
+check: $(STAMP)  ## lint, format, types, layers, links
+	@echo "check: ruff"
+	@$(BIN)/ruff check --quiet .
+	@echo "check: ruff format"
+	@$(BIN)/ruff format --check --quiet .
+	@echo "check: mypy, strict"
+	@$(BIN)/mypy
+	@echo "check: layers"
+	@$(BIN)/lint-imports --no-cache >$(VENV)/layers.txt || { cat $(VENV)/layers.txt; exit 1; }
+	@echo "check: links in Markdown"
+	@$(BIN)/python tests/links.py
+
+bench: $(STAMP)  ## measure beside the peers, one JSON a benchmark
+	@set -e; for script in benchmarks/*/*.py; do echo "bench: $$script"; $(BIN)/python $$script; done
+
+docs: $(STAMP)  ## build the documentation into site/
+	@echo "docs: mkdocs, strict"
+	@$(BIN)/mkdocs build --strict --quiet
+	@echo "docs: site/index.html"
+
+table: $(STAMP)  ## write the measured results into README.md from the ledger
+	@echo "table: README.md from $(RUNS)/ledger.json"
+	@$(BIN)/python benchmarks/readme_table.py $(RUNS)/ledger.json README.md

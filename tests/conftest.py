@@ -17,7 +17,7 @@ import jaxtyping
 import pytest
 
 # Before anything imports consilience, so that every shape in a signature is checked while the tests run.
-jaxtyping.install_import_hook("consilience", "beartype.beartype")
+jaxtyping.install_import_hook("consilience", "shape_checks.checked")
 
 _LOOPBACK = ("127.", "::1", "localhost")
 
@@ -160,6 +160,5 @@ def throwaway(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     monkeypatch.setattr(catalogue, "METHODS", (entry,))
     yield folder
     for name in [name for name in sys.modules if name.startswith("consilience.methods.throwaway")]:
-        monkeypatch.delitem(sys.modules, name)
-    if hasattr(methods, "throwaway"):
-        monkeypatch.delattr(methods, "throwaway")
+        del sys.modules[name]
+    vars(methods).pop("throwaway", None)

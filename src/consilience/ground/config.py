@@ -10,7 +10,7 @@ from dataclasses import fields, is_dataclass
 from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Protocol, TypeVar, get_args, get_type_hints
+from typing import Any, Protocol, TypeVar, get_args, get_type_hints, runtime_checkable
 
 import tomli_w
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -28,6 +28,7 @@ _EMPTY: Tree = MappingProxyType({})
 _C = TypeVar("_C")
 
 
+@runtime_checkable
 class RunConfig(Protocol):
     """What the laboratory must know of any room's configuration; everything else is the room's own."""
 

@@ -21,22 +21,25 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol, runtime_checkable
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic import dataclasses as strict
 
 from consilience.ground.claims import Evidence, Figure
-from consilience.ground.config import STRICT, as_plain, to_toml
+from consilience.ground.config import STRICT, RunConfig, as_plain, to_toml
 from consilience.ground.errors import InvalidInput
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Canvas
-
-    from consilience.ground.config import RunConfig
 
 _LEFT_BY_A_RUN = ("config.toml", "journal.jsonl", "metrics.jsonl", "report.json", "figures", "steps")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+@runtime_checkable
+class Canvas(Protocol):
+    """What can be saved as a picture: a matplotlib figure."""
+
+    def savefig(self, fname: Path, /, **options: Any) -> None:
+        """Write the picture to `fname`."""
 
 
 @strict.dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -96,7 +99,7 @@ class RunFolder:
             self._forget()
         self.path.mkdir(parents=True, exist_ok=True)
 
-    def bind(self, room: str, config: "RunConfig", code: str = "") -> None:
+    def bind(self, room: str, config: RunConfig, code: str = "") -> None:
         """Write the resolved configuration and keep steps under it from here on.
 
         Parameters
@@ -153,7 +156,7 @@ class RunFolder:
         """Whether `step` was measured by the code that is bound now."""
         return step.code == self._identity.code
 
-    def figure(self, name: str, canvas: "Canvas", caption: str) -> Figure:
+    def figure(self, name: str, canvas: Canvas, caption: str) -> Figure:
         """Save a matplotlib figure as SVG, the same bytes for the same picture, and return its record.
 
         The background is transparent, so that the page can show it in light and in dark.

@@ -3,9 +3,6 @@
 Everything goes to standard error, so that standard output stays clean for results.
 """
 
-import sys
-from typing import TextIO
-
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Display
@@ -22,25 +19,25 @@ class Progress:
         How many stages there will be.
     quiet
         Report nothing at all.
-    stream
+    console
         Where to write; standard error unless given.
 
     Examples
     --------
     >>> import sys
-    >>> with Progress("convex_networks", total=1, stream=sys.stdout) as progress:
+    >>> with Progress("convex_networks", total=1, console=Console(file=sys.stdout)) as progress:
     ...     progress.begin("convex.cross")
     ...     progress.end("convex.cross", "holds")
     convex_networks 1/1: convex.cross ...
     convex_networks 1/1: convex.cross: holds
     """
 
-    def __init__(self, title: str, total: int, *, quiet: bool = False, stream: TextIO | None = None) -> None:
+    def __init__(self, title: str, total: int, *, quiet: bool = False, console: Console | None = None) -> None:
         self._title = title
         self._total = total
         self._done = 0
         self._quiet = quiet
-        self._console = Console(file=stream or sys.stderr, highlight=False, soft_wrap=True)
+        self._console = console or Console(stderr=True, highlight=False)
         self._display: Display | None = None
         if self._console.is_terminal and not quiet:
             self._display = Display(
@@ -81,4 +78,4 @@ class Progress:
 
     def _say(self, line: str) -> None:
         if not self._quiet:
-            self._console.print(line, markup=False)
+            self._console.print(line, markup=False, soft_wrap=True)

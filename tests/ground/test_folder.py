@@ -1,0 +1,156 @@
+"""Run folders: whole files, steps kept under their configuration, pictures the same byte for byte."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from matplotlib.figure import Figure as Canvas
+from pydantic.dataclasses import dataclass as strict_dataclass
+
+from consilience.ground import STRICT, Evidence, InvalidInput, Measurement, RunFolder
+from consilience.ground.folder import write_whole
+
+
+@strict_dataclass(frozen=True, kw_only=True, config=STRICT)
+class Config:
+    recipe: str = "smoke"
+    seed: int = 0
+
+
+@dataclass
+class Study:
+    """Counts how often it is asked to measure."""
+
+    calls: int = 0
+
+    def __call__(self) -> Evidence:
+        self.calls += 1
+        return Evidence(measurements=(Measurement(name="calls", value=self.calls),))
+
+
+def bound(path: Path, *, seed: int = 0, code: str = "", fresh: bool = False) -> RunFolder:
+    folder = RunFolder(path, fresh=fresh, quiet=True)
+    folder.bind("room", Config(seed=seed), code)
+    return folder
+
+
+def drawing() -> Canvas:
+    canvas = Canvas(figsize=(3, 2))
+    axes = canvas.subplots()
+    axes.plot([0, 1], [0, 1], "o-")
+    axes.set_xlabel("x")
+    return canvas
+
+
+def events(path: Path) -> list[str]:
+    return [json.loads(line)["event"] for line in (path / "journal.jsonl").read_text().splitlines()]
+
+
+def test_a_step_is_measured_once(tmp_path: Path) -> None:
+    study = Study()
+    first = bound(tmp_path).step("s", study)
+    second = bound(tmp_path).step("s", study)
+    assert (first, study.calls) == (second, 1)
+    assert events(tmp_path) == ["step begins", "step ends", "step kept"]
+
+
+def test_another_configuration_measures_again(tmp_path: Path) -> None:
+    study = Study()
+    bound(tmp_path).step("s", study)
+    bound(tmp_path, seed=1).step("s", study)
+    assert study.calls == 2
+
+
+def test_fresh_measures_again_and_spares_what_is_not_its_own(tmp_path: Path) -> None:
+    study = Study()
+    bound(tmp_path).step("s", study)
+    (tmp_path / "notes.txt").write_text("mine")
+    bound(tmp_path, fresh=True).step("s", study)
+    assert study.calls == 2
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def test_kept_evidence_knows_which_code_measured_it(tmp_path: Path) -> None:
+    study = Study()
+    before = bound(tmp_path, code="old").finished("s", study)
+    after = bound(tmp_path, code="new")
+    assert after.kept("s") == before
+    assert not after.is_current(before)
+
+
+def test_a_failing_study_leaves_no_step(tmp_path: Path) -> None:
+    def broken() -> Evidence:
+        raise ZeroDivisionError
+
+    folder = bound(tmp_path)
+    with pytest.raises(ZeroDivisionError):
+        folder.step("s", broken)
+    assert folder.kept("s") is None
+    assert not (tmp_path / "steps").exists()
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"key": ""}'])
+def test_a_damaged_step_is_measured_again(tmp_path: Path, text: str) -> None:
+    study = Study()
+    folder = bound(tmp_path)
+    folder.write("steps/s.json", text)
+    folder.step("s", study)
+    assert study.calls == 1
+
+
+def test_a_step_whose_picture_is_gone_is_measured_again(tmp_path: Path) -> None:
+    folder = bound(tmp_path)
+
+    def study() -> Evidence:
+        return Evidence(figures=(folder.figure("p", drawing(), "A line."),))
+
+    picture = folder.step("s", study).figures[0]
+    (tmp_path / picture.file).unlink()
+    assert folder.kept("s") is None
+
+
+@pytest.mark.parametrize("name", ["../up", "a/b", "", ".hidden", "a b"])
+def test_names_stay_in_the_folder(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InvalidInput, match="names in a run folder"):
+        bound(tmp_path).step(name, Study())
+
+
+def test_a_file_in_the_way_is_a_mistake(tmp_path: Path) -> None:
+    (tmp_path / "runs").write_text("")
+    with pytest.raises(InvalidInput, match="is a file"):
+        RunFolder(tmp_path / "runs")
+
+
+def test_pictures_are_the_same_bytes(tmp_path: Path) -> None:
+    folder = bound(tmp_path)
+    first = (tmp_path / folder.figure("p", drawing(), "A line.").file).read_bytes()
+    second = (tmp_path / folder.figure("p", drawing(), "A line.").file).read_bytes()
+    assert first == second
+    assert first.startswith(b"<?xml")
+
+
+def test_settings_lie_beside_the_results(tmp_path: Path) -> None:
+    bound(tmp_path, seed=5)
+    assert (tmp_path / "config.toml").read_text() == '# room\nrecipe = "smoke"\nseed = 5\n'
+
+
+def test_metrics_carry_their_tags(tmp_path: Path) -> None:
+    folder = bound(tmp_path)
+    folder.metric("gap", 0.5, gates=100)
+    line = json.loads((tmp_path / "metrics.jsonl").read_text())
+    assert (line["metric"], line["value"], line["gates"]) == ("gap", 0.5, 100)
+
+
+def test_files_appear_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_whole(tmp_path / "a" / "b.txt", "old")
+
+    def full_disk(self: Path, data: bytes) -> int:
+        self.open("wb").close()
+        raise OSError("disk full")
+
+    monkeypatch.setattr(Path, "write_bytes", full_disk)
+    with pytest.raises(OSError, match="disk full"):
+        write_whole(path, "new")
+    assert path.read_text() == "old"
+    assert [entry.name for entry in path.parent.iterdir()] == ["b.txt"]

@@ -1,0 +1,120 @@
+"""The laboratory: claims in order, resumable, honest about what it could not measure."""
+
+from pathlib import Path
+
+import pytest
+from pydantic.dataclasses import dataclass
+
+from consilience.ground import (
+    STRICT,
+    Evidence,
+    InvalidInput,
+    Measurement,
+    MissingDependency,
+    Report,
+    RunFolder,
+    Statement,
+    conduct,
+)
+from consilience.ground.laboratory import Study, source_digest
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Config:
+    recipe: str = "small"
+    seed: int = 7
+
+
+def statement(name: str) -> Statement:
+    return Statement(id=name, sentence=f"{name} is so.", source="derived")
+
+
+def found(value: float, *seeds: int) -> Evidence:
+    return Evidence(measurements=(Measurement(name="m", value=value, at_least=0.0),), seeds=seeds)
+
+
+def laboratory(path: Path, *studies: tuple[str, Study]) -> Report:
+    named = [(statement(name), study) for name, study in studies]
+    return conduct("room", Config(), RunFolder(path, quiet=True), named)
+
+
+def test_claims_come_in_order_with_recipe_and_seeds(tmp_path: Path) -> None:
+    report = laboratory(tmp_path, ("b", lambda: found(1.0)), ("a", lambda: found(-1.0, 1, 2)), ("c", "too large"))
+    assert [(claim.id, claim.verdict, claim.seeds) for claim in report.claims] == [
+        ("b", "holds", (7,)),
+        ("a", "fails", (1, 2)),
+        ("c", "not measured", (7,)),
+    ]
+    assert (report.recipe, report.claims[2].note) == ("small", "too large")
+
+
+def test_the_report_on_disk_is_the_report(tmp_path: Path) -> None:
+    report = laboratory(tmp_path, ("a", lambda: found(1.0)))
+    assert Report.from_json((tmp_path / "report.json").read_text()) == report
+
+
+def test_a_finished_folder_gives_the_same_report_byte_for_byte(tmp_path: Path) -> None:
+    laboratory(tmp_path, ("a", lambda: found(1.0)))
+    before = (tmp_path / "report.json").read_bytes()
+    laboratory(tmp_path, ("a", lambda: found(2.0)))
+    assert (tmp_path / "report.json").read_bytes() == before
+
+
+def test_an_interrupted_run_resumes(tmp_path: Path) -> None:
+    calls: list[str] = []
+
+    def first() -> Evidence:
+        calls.append("first")
+        return found(1.0)
+
+    def interrupted() -> Evidence:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        laboratory(tmp_path, ("a", first), ("b", interrupted))
+    assert not (tmp_path / "report.json").exists()
+    assert '"run interrupted", "finished": ["a"]' in (tmp_path / "journal.jsonl").read_text()
+    report = laboratory(tmp_path, ("a", first), ("b", lambda: found(1.0)))
+    assert (calls, report.verdicts["holds"]) == (["first"], 2)
+
+
+def test_an_absent_dependency_is_told_and_tried_again(tmp_path: Path) -> None:
+    def needs_more() -> Evidence:
+        raise MissingDependency("needs kingdon; install consilience[peers]")
+
+    report = laboratory(tmp_path, ("a", needs_more))
+    assert report.claims[0].verdict == "not measured"
+    assert report.claims[0].note == "needs kingdon; install consilience[peers]"
+    assert laboratory(tmp_path, ("a", lambda: found(1.0))).claims[0].verdict == "holds"
+
+
+def test_a_bug_in_a_study_keeps_its_traceback(tmp_path: Path) -> None:
+    def broken() -> Evidence:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        laboratory(tmp_path, ("a", broken))
+
+
+def test_an_id_occurs_once(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="twice or more: a"):
+        laboratory(tmp_path, ("a", "no"), ("a", "no"))
+
+
+def test_progress_tells_of_kept_evidence_from_other_code(
+    throwaway: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    studies = [(statement("a"), lambda: found(1.0))]
+    conduct("throwaway", Config(), RunFolder(tmp_path / "run"), studies)
+    assert "a: holds in 0.0 s\n" in capsys.readouterr().err
+    (throwaway / "experiment.py").write_text("changed = True\n")
+    conduct("throwaway", Config(), RunFolder(tmp_path / "run"), studies)
+    assert "--fresh measures again" in capsys.readouterr().err
+
+
+def test_the_digest_of_source_follows_every_file(throwaway: Path) -> None:
+    before = source_digest("throwaway")
+    (throwaway / "studies").mkdir()
+    (throwaway / "studies" / "new.py").write_text("x = 1\n")
+    assert before not in ("", source_digest("throwaway"))
+    assert source_digest("no_such_room") == ""

@@ -1,0 +1,172 @@
+"""The ledger: the latest of each room and recipe, and a page that needs nothing but itself."""
+
+import json
+import re
+from html.parser import HTMLParser
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from matplotlib.figure import Figure as Canvas
+from rich.console import Console
+
+from consilience.ground import Claim, Evidence, Measurement, Report, RunFolder, Table
+from consilience.ground.ledger import collect, page, rows, show, write
+
+HIT = Measurement(name="accuracy <of> a & b", value=98.9, low=98.0, high=99.5, at_least=98.6, unit="%")
+MISS = Measurement(name="time ratio", value=3e-4, at_most=1e-6, timing=True)
+
+
+def claim(
+    name: str, *measurements: Measurement, room: str = "room", recipe: str = "smoke", **evidence: object
+) -> Claim:
+    return Claim(
+        room=room,
+        id=name,
+        sentence="It is <b>so</b>.",
+        source="derived",
+        evidence=Evidence(measurements=measurements, **evidence),
+        recipe=recipe,
+        seeds=(0,),
+        note="" if measurements else "needs the paper's scale",
+    )
+
+
+def report(*claims: Claim, room: str = "room", recipe: str = "smoke", at: str = "2026-01-01") -> Report:
+    return Report(room=room, recipe=recipe, config={"seed": 0}, claims=claims, machine={"cores": "2"}, measured_at=at)
+
+
+def put(runs: Path, name: str, content: Report) -> None:
+    RunFolder(runs / content.room / name).write("report.json", content.to_json())
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Path:
+    folder = RunFolder(tmp_path / "room" / "smoke-seed0")
+    canvas = Canvas(figsize=(3, 2))
+    canvas.subplots().plot([0, 1])
+    figures = (folder.figure("line", canvas, 'A "line" & more'),)
+    tables = (Table(title="Numbers", columns=("a", "b"), rows=((1, None), ("<i>", 2.5))),)
+    content = report(
+        claim("room.hit", HIT, figures=figures, tables=tables), claim("room.miss", HIT, MISS), claim("room.open")
+    )
+    folder.write("report.json", content.to_json())
+    put(tmp_path, "small-seed0", report(claim("room.hit", HIT, recipe="small", figures=figures), recipe="small"))
+    return tmp_path
+
+
+def test_recipes_grow_and_the_latest_counts(tmp_path: Path) -> None:
+    for at, name in (("2026-01-02", "smoke-seed1"), ("2026-01-01", "smoke-seed0")):
+        put(tmp_path, name, report(at=at))
+    put(tmp_path, "paper-seed0", report(recipe="paper"))
+    put(tmp_path, "small-seed0", report(recipe="small"))
+    put(tmp_path, "smoke-seed0", report(room="another"))
+    found = [(run.report.room, run.report.recipe, run.report.measured_at) for run in collect(tmp_path).runs]
+    assert found == [
+        ("another", "smoke", "2026-01-01"),
+        ("room", "smoke", "2026-01-02"),
+        ("room", "small", "2026-01-01"),
+        ("room", "paper", "2026-01-01"),
+    ]
+
+
+def test_what_cannot_be_read_is_named_and_passed_over(runs: Path) -> None:
+    (runs / "room" / "old").mkdir()
+    (runs / "room" / "old" / "report.json").write_text("{}")
+    ledger = collect(runs)
+    assert len(ledger.runs) == 2
+    assert "old/report.json: expected a report" in ledger.unreadable[0]
+    assert "Passed over" in page(ledger, {})
+
+
+def test_rows_carry_what_the_interface_promises(runs: Path) -> None:
+    record = json.loads(json.dumps(rows(run.report for run in collect(runs).runs), allow_nan=False))
+    promised = {"room", "id", "sentence", "source", "measured", "low", "high", "bar", "verdict", "recipe", "seeds"}
+    assert all(promised <= row.keys() for row in record["claims"])
+    assert record["verdicts"] == {"holds": 2, "fails": 1, "not measured": 1}
+
+
+def test_the_ledger_as_json_is_strict(runs: Path) -> None:
+    put(
+        runs,
+        "paper-seed0",
+        report(claim("room.inf", Measurement(name="m", value=float("inf"), at_most=1.0)), recipe="paper"),
+    )
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(constant)
+
+    record = json.loads(collect(runs).to_json(), parse_constant=refuse)
+    assert record["runs"][0]["fingerprint"] == collect(runs).runs[0].report.fingerprint()
+
+
+class Outline(HTMLParser):
+    """Collects ids, and what a browser would fetch, and checks that elements close in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ids: list[str] = []
+        self.fetched: list[str] = []
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        values = dict(attributes)
+        self.ids += [values["id"] or ""] if "id" in values else []
+        if tag in ("script", "link", "iframe", "img", "object") or "src" in values:
+            self.fetched.append(tag)
+        if tag not in ("meta", "br", "hr", "img", "input", "link"):
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attributes)
+        self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_the_page_is_well_formed_and_fetches_nothing(runs: Path) -> None:
+    html = page(collect(runs), {"room": "Is it <so>?"})
+    outline = Outline()
+    outline.feed(html)
+    assert outline.open == []
+    assert outline.fetched == []
+    assert len(outline.ids) == len(set(outline.ids))
+    assert not re.search(r"@import|url\((?!#)", html)
+    assert "default-src 'none'" in html
+
+
+def test_the_page_shows_failures_as_it_shows_successes(runs: Path) -> None:
+    html = page(collect(runs), {"room": "Is it <so>?"})
+    assert html.count('<article class="claim holds">') == 2
+    assert html.count('<article class="claim fails">') == 1
+    assert "time ratio: 0.0003, bar: at most 1e-06" in html
+    assert "needs the paper&#39;s scale" in html
+
+
+def test_the_page_escapes_what_it_shows(runs: Path) -> None:
+    html = page(collect(runs), {"room": "Is it <so>?"})
+    assert "Is it &lt;so&gt;?" in html
+    assert "<b>so</b>" not in html
+    assert "<i>" not in html
+
+
+def test_a_lost_picture_leaves_a_word(runs: Path) -> None:
+    (runs / "room" / "smoke-seed0" / "figures" / "line.svg").unlink()
+    assert "no longer in the run folder" in page(collect(runs), {})
+
+
+def test_an_empty_ledger_has_a_page(tmp_path: Path) -> None:
+    path = write(collect(tmp_path), tmp_path, {})
+    assert "Nothing has been measured yet" in path.read_text()
+    assert json.loads((tmp_path / "ledger.json").read_text())["claims"] == []
+
+
+def test_the_terminal_tells_which_bar_was_missed() -> None:
+    console = Console(width=100, record=True, file=StringIO())
+    show([claim("room.hit", HIT), claim("room.miss", HIT, MISS), claim("room.open")], console)
+    text = console.export_text()
+    assert "✓ holds" in text
+    assert "✗ room.miss: time ratio is 0.0003, bar at most 1e-06" in text
+    assert "○ room.open: needs the paper's scale" in text
+    assert "✓ 1 holds  ✗ 1 fails  ○ 1 not measured" in text

@@ -1,7 +1,9 @@
 """Networks: equal to their formula, whatever the shape, the storage or the order of summation."""
 
+from collections.abc import Iterator
 from itertools import product
 
+import jaxtyping
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -114,6 +116,15 @@ def test_probabilities_add_up_and_follow_the_decision(n_outputs: int) -> None:
     np.testing.assert_array_equal(probabilities.argmax(axis=1), expected)
 
 
+@pytest.fixture
+def unchecked_shapes() -> Iterator[None]:
+    """Let calls through as they are outside of tests, where nobody checks annotations."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
+
+
+@pytest.mark.usefixtures("unchecked_shapes")
 def test_arrays_that_do_not_fit_are_refused() -> None:
     good = random_network(3, 2, 1)
     with pytest.raises(InvalidInput, match=r"`biases` must have shape \(3, 1\).*got \(2, 1\)"):

@@ -7,7 +7,7 @@ converted by skl2onnx compute the same thing. Importing this file imports onnx;
 
 from __future__ import annotations
 
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import onnx
@@ -26,6 +26,7 @@ Precision = Literal["float32", "float64"]
 ELEMENT_TYPES: dict[Precision, int] = {"float32": TensorProto.FLOAT, "float64": TensorProto.DOUBLE}
 
 
+@runtime_checkable
 class GraphWriter(Protocol):
     """Whatever can take constants and nodes and hand back the names of their values."""
 

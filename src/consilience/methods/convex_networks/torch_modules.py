@@ -6,7 +6,6 @@ Importing this file imports torch; `consilience.methods.convex_networks.export` 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Self
 
 import torch
 from jaxtyping import Bool, Float
@@ -60,7 +59,7 @@ class GatedModule(nn.Module):
             summed = torch.einsum("ng,ngc->nc", switched, applied)
         return summed + switched @ self.biases + self.intercept
 
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:  # noqa: FBT001, FBT002 - torch's signature
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> GatedModule:  # noqa: FBT001, FBT002 - torch's signature
         vectors, offsets = self.gate_vectors, self.gate_offsets
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         self.gate_vectors = vectors.to(self.gate_vectors.device)

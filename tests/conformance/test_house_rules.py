@@ -1,0 +1,61 @@
+"""The rules themselves: a bare folder is told everything it lacks, a complete one nothing, a flawed one its flaw."""
+
+from pathlib import Path
+
+import pytest
+from house_rules import lacks
+
+
+@pytest.fixture
+def complete(throwaway: Path, tmp_path: Path) -> tuple[Path, Path, Path]:
+    tests, page = tmp_path / "tests", tmp_path / "throwaway.md"
+    tests.mkdir()
+    for module in ("config", "experiment", "commands"):
+        (tests / f"test_{module}.py").write_text("")
+    sections = ("Question", "Idea", "Use", "Claims", "Limits", "Sources")
+    page.write_text("\n\n".join(["# Throwaway", *(f"## {section}" for section in sections)]))
+    return throwaway, tests, page
+
+
+def test_a_bare_folder_is_told_what_it_lacks(tmp_path: Path) -> None:
+    room = tmp_path / "rank_collapse"
+    room.mkdir()
+    assert lacks(room, tmp_path / "tests", tmp_path / "rank_collapse.md") == [
+        "__init__.py: the door is missing",
+        "config.py: a class Config is missing",
+        "experiment.py: a function run(config, folder) is missing",
+        "recipes/smoke.toml: the recipe is missing",
+        "recipes/small.toml: the recipe is missing",
+        "recipes/paper.toml: the recipe is missing",
+        "docs/methods/rank_collapse.md: the page is missing",
+    ]
+
+
+def test_a_complete_room_lacks_nothing(complete: tuple[Path, Path, Path]) -> None:
+    assert lacks(*complete) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "complaint"),
+    [
+        ("__init__.py", '"""A room."""\n__all__ = ["run"]', "the docstring must give the question it answers"),
+        ("__init__.py", '"""Why? Idea: so. arXiv:1"""', "__all__ must list the public names"),
+        ("__init__.py", f'"""Why? Idea: so. arXiv:1"""\n__all__ = {[str(i) for i in range(16)]}', "got 16"),
+        ("config.py", "Settings = 1", "a class Config is missing"),
+        ("experiment.py", "", r"a function run\(config, folder\) is missing"),
+        ("recipes/small.toml", "gates =", "recipes/small.toml: must be TOML"),
+        ("utils.py", "", "utils.py: the name says nothing"),
+        ("studies/cross.py", "", "tests/methods/throwaway/studies/test_cross.py is missing"),
+    ],
+)
+def test_a_flaw_is_named(complete: tuple[Path, Path, Path], file: str, text: str, complaint: str) -> None:
+    path = complete[0] / file
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
+    with pytest.raises(AssertionError, match=complaint):
+        assert lacks(*complete) == []
+
+
+def test_a_page_without_its_sections_is_told(complete: tuple[Path, Path, Path]) -> None:
+    complete[2].write_text("# Throwaway\n\n## Question\n")
+    assert len(lacks(*complete)) == 5

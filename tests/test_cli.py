@@ -1,0 +1,196 @@
+"""The command line: exit statuses, near names, JSON, and what ctrl-C leaves behind."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from consilience import __version__
+from consilience.cli import main
+
+RUN = ("reproduce", "throwaway", "--quiet")
+
+
+@pytest.fixture(autouse=True)
+def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.chdir(scratch)
+
+
+def mistake(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    """Run words that must be a mistake: exit 2, one line on standard error, and nothing else."""
+    assert main(words) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    return captured.err
+
+
+def test_list_names_every_room(throwaway: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list"]) == 0
+    assert capsys.readouterr().out.startswith("throwaway  arXiv:0000.00000\n    Does a coin")
+
+
+def test_show_tells_question_idea_names_and_verbs(throwaway: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["show", "throwaway"]) == 0
+    shown = capsys.readouterr().out
+    for part in ("Does a coin", "Idea: toss", "Config, run", "smoke, small, paper", "consilience throwaway toss"):
+        assert part in shown
+
+
+def test_cite_prints_bibtex(throwaway: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["cite", "throwaway"]) == 0
+    assert capsys.readouterr().out.startswith("@misc{toss2024throwaway,")
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"consilience {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    "words", [[], ["--help"], ["-h"], ["throwaway"], ["throwaway", "--help"], ["reproduce", "--help"]]
+)
+def test_help_is_offered_at_every_level(throwaway: Path, words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words) == 0
+    assert "usage: consilience" in capsys.readouterr().out
+
+
+def test_help_names_the_rooms(throwaway: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["--help"])
+    assert "throwaway" in capsys.readouterr().out
+
+
+def test_reproduce_holds(throwaway: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*RUN, "--json", "out/claims.json"]) == 0
+    shown = capsys.readouterr().out
+    assert "✓ holds" in shown
+    assert "○ coin.edge: needs a thinner coin" in shown
+    assert f"page: {Path('runs/index.html').resolve()}" in shown
+    record = json.loads(Path("out/claims.json").read_text())
+    claim = record["claims"][0]
+    assert {
+        "room",
+        "id",
+        "sentence",
+        "source",
+        "measured",
+        "low",
+        "high",
+        "bar",
+        "verdict",
+        "recipe",
+        "seeds",
+    } <= claim.keys()
+    assert (claim["room"], claim["verdict"], claim["recipe"], claim["seeds"]) == ("throwaway", "holds", "smoke", [0])
+    assert record["claims"][1]["verdict"] == "not measured"
+
+
+def test_reproduce_says_when_a_claim_fails(throwaway: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*RUN, "--set", "needed=1.1"]) == 1
+    assert "✗ coin.heads: heads is" in capsys.readouterr().out
+
+
+def test_without_a_name_every_room_runs(throwaway: Path) -> None:
+    assert main(["reproduce", "--quiet"]) == 0
+    assert len(json.loads(Path("runs/ledger.json").read_text())["claims"]) == 2
+
+
+def test_flags_win_over_the_recipe_and_get_a_folder_of_their_own(throwaway: Path) -> None:
+    main([*RUN, "--recipe", "small"])
+    main([*RUN, "--recipe", "small", "--seed", "3", "--set", "tosses=50"])
+    folders = sorted(path.name for path in Path("runs/throwaway").iterdir())
+    assert folders[0] == "small-seed0"
+    assert folders[1].startswith("small-seed3-")
+    settings = Path("runs/throwaway", folders[1], "config.toml").read_text()
+    assert 'recipe = "small"\nseed = 3\ntosses = 50\n' in settings
+
+
+def test_a_second_run_measures_nothing_and_a_fresh_one_everything(throwaway: Path) -> None:
+    def tosses() -> int:
+        return Path("runs/throwaway/smoke-seed0/journal.jsonl").read_text().count('"tossing"')
+
+    main(RUN)
+    before = Path("runs/throwaway/smoke-seed0/report.json").read_bytes()
+    main(RUN)
+    assert tosses() == 1
+    assert Path("runs/throwaway/smoke-seed0/report.json").read_bytes() == before
+    main([*RUN, "--fresh"])
+    journal = Path("runs/throwaway/smoke-seed0/journal.jsonl").read_text()
+    assert journal.count('"tossing"') == journal.count('"run begins"') == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        (["lst"], "unknown verb or room 'lst'; did you mean 'list'?"),
+        (["throwawy"], "did you mean 'throwaway'?"),
+        (["show", "throwawy"], "unknown room 'throwawy'; did you mean 'throwaway'?"),
+        (["reproduce", "throw-away"], "did you mean 'throwaway'?"),
+        (["throwaway", "tos"], "unknown verb 'tos'; did you mean 'toss'?"),
+        (["throwaway", "toss", "penny", "--tims", "3"], "unknown flag '--tims'; did you mean '--times'?"),
+        (["throwaway", "toss", "penny", "--times", "x"], "invalid"),
+        (["throwaway", "toss", "penny", "--times", "0"], "`times` must be at least 1; got 0"),
+        (["throwaway", "toss"], "Missing"),
+        (["reproduce", "--recipe", "smal"], "'smoke', 'small', 'paper'"),
+        (["reproduce", "--recipy", "small"], "did you mean '--recipe'?"),
+        (["reproduce", "--seed", "-1"], "at least 0; got -1"),
+        (["reproduce", "--set", "toses=3"], "unknown setting 'toses'; did you mean 'tosses'?"),
+        (["reproduce", "--set", "tosses"], "KEY=VALUE"),
+        (["reproduce", "--set", "tosses=many"], "`tosses`: input should be a valid integer"),
+        (["reproduce", "--json", "."], "is a folder"),
+    ],
+)
+def test_mistakes_get_one_line(
+    throwaway: Path, words: list[str], answer: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert answer in mistake(capsys, *words)
+    assert not Path("runs").exists()
+
+
+def test_a_room_without_verbs_says_so(throwaway: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (throwaway / "commands.py").unlink()
+    assert "no verbs of its own" in mistake(capsys, "throwaway", "toss")
+
+
+def test_the_verbs_of_a_room(throwaway: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["throwaway", "toss", "penny", "--times", "3"]) == 0
+    assert capsys.readouterr().out == "penny 3\n"
+
+
+def test_a_bug_keeps_its_traceback(throwaway: Path) -> None:
+    with pytest.raises(ZeroDivisionError, match="molten"):
+        main(["throwaway", "melt"])
+
+
+def test_interruption_tells_how_to_resume(
+    throwaway: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from consilience.ground.folder import RunFolder
+
+    def interrupt(self: RunFolder, event: str, **fields: object) -> None:
+        if event == "tossing":
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(RunFolder, "record", interrupt)
+        assert main([*RUN, "--fresh", "--set", "tosses=70"]) == 130
+    told = "`consilience reproduce throwaway --quiet --set tosses=70` resumes where it stopped\n"
+    assert capsys.readouterr().err.endswith(told)
+    assert main([*RUN, "--set", "tosses=70"]) == 0
+
+
+def test_the_program_is_installed_and_starts_fast() -> None:
+    code = (
+        "import contextlib, io, time; from consilience.cli import main\n"
+        "with contextlib.redirect_stdout(io.StringIO()): main(['--help'])\n"
+        "print(time.process_time())"
+    )
+    seconds = [
+        float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
+        for _ in range(3)
+    ]
+    assert min(seconds) < 0.6, "it takes 0.2 s on a quiet machine; something heavy is imported"

@@ -14,7 +14,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 export MPLBACKEND ?= Agg
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench docs table
+.PHONY: help demo test check bench docs readme
 
 help:  ## list the verbs
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,9 +52,9 @@ bench: $(STAMP)  ## measure beside the peers, one JSON a benchmark
 
 docs: $(STAMP)  ## build the documentation into site/
 	@echo "docs: mkdocs, strict"
-	@$(BIN)/mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "docs: site/index.html"
 
-table: $(STAMP)  ## write the measured results into README.md from the ledger
-	@echo "table: README.md from $(RUNS)/ledger.json"
-	@$(BIN)/python benchmarks/readme_table.py $(RUNS)/ledger.json README.md
+readme: $(STAMP)  ## write what was measured into README.md
+	@echo "readme: table and picture from $(RUNS)/"
+	@$(BIN)/python benchmarks/readme.py $(RUNS) README.md docs/pictures/measured.svg

@@ -1,0 +1,186 @@
+r"""Normals of `d - 1` vectors by Gaussian elimination: the engine of `cross`.
+
+One LU factorisation with partial pivoting of the columns :math:`A^T` leaves out one coordinate, `j`, which is never
+chosen as a pivot. It is one in which the normal is large, so :math:`e_j` completes the rows to a square matrix about as
+well conditioned as they are; no random vector is involved, and nothing is drawn again. Then
+
+* the factors solve :math:`[e_j; A] v = (1, 0, \dots, 0)^T` by triangular substitution, which is the normal;
+* the pivots multiply to the cofactor :math:`c_j`, which gives its sign and scale;
+* one step of iterative refinement takes back what growth in the elimination cost;
+* one step of inverse iteration estimates the smallest singular value, which tells dependent rows.
+
+Two engines do the same: LAPACK item by item, and an elimination over the whole batch for many small matrices.
+"""
+
+import math
+
+import numpy as np
+from jaxtyping import Float, Int
+from scipy.linalg import lapack
+
+# Elimination over the whole batch at once beats one LAPACK call an item while matrices are this small and this many.
+_SMALL_DIMENSION = 16
+_LARGE_BATCH = 16
+# Items eliminated together: enough to hide the interpreter, few enough to stay in the cache.
+_CHUNK = 2048
+_LAPACK = {"f": (lapack.sgetrf, lapack.sgetrs), "d": (lapack.dgetrf, lapack.dgetrs)}
+
+
+def eliminate(
+    scaled: Float[np.ndarray, "n k d"], weights: Float[np.ndarray, "n d"], tolerance: float
+) -> tuple[Float[np.ndarray, "n d"], Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
+    """Return a normal of each set of weighted rows, its sign, and the logarithm of its scale.
+
+    Parameters
+    ----------
+    scaled
+        `k = d - 1` rows, in single or double precision, with largest entries near one.
+    weights
+        Powers of two that multiply the coordinates, so that their largest entries are near one as well.
+    tolerance
+        Rows are dependent if their smallest singular value is at most this share of their Frobenius norm.
+
+    Returns
+    -------
+    normals
+        In double precision, not normalised; the cross product of the weighted rows is `sign * exp(log) * normal`.
+        Anything but zero for dependent rows.
+    signs
+        1 or -1; 0 for dependent rows.
+    logs
+        Logarithm of the absolute product of the pivots; any number for dependent rows.
+
+    Examples
+    --------
+    >>> normals, signs, logs = eliminate(np.array([[[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]]), np.ones((1, 3)), 1e-15)
+    >>> normals.tolist(), signs.tolist(), logs.tolist()
+    ([[1.0, 0.0, 0.0]], [1.0], [0.0])
+    """
+    number, _, dimension = scaled.shape
+    together = dimension == 1 or (dimension <= _SMALL_DIMENSION and number >= _LARGE_BATCH)
+    return (_together if together else _each)(scaled, weights, tolerance)
+
+
+def _each(
+    scaled: Float[np.ndarray, "n k d"], weights: Float[np.ndarray, "n d"], tolerance: float
+) -> tuple[Float[np.ndarray, "n d"], Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
+    """Return a normal of the weighted rows, its sign (0 if dependent) and the log of its scale, item by item."""
+    number, count, dimension = scaled.shape
+    normals, signs, logs = np.ones((number, dimension)), np.zeros(number), np.zeros(number)
+    factorise, solve = _LAPACK[scaled.dtype.char]
+    last, residual = np.zeros((2, dimension), scaled.dtype)
+    last[-1] = 1
+    probe = _probe(dimension).astype(scaled.dtype)
+    places = np.arange(dimension)
+    for index, (rows, weight) in enumerate(zip(scaled, weights, strict=True)):
+        columns = np.zeros((dimension, dimension), scaled.dtype, order="F")
+        np.multiply(rows.T, weight[:, None], out=columns[:, :-1])
+        flat = columns.T.ravel()
+        norm = math.sqrt(float(flat @ flat) + 1)
+        factors, swaps, _ = factorise(columns, overwrite_a=True)
+        # The last column was left empty: with a one in its corner the factors are those of [A^T, e_j].
+        factors[-1, -1] = 1
+        pivots = factors.diagonal()
+        if not pivots.all():
+            continue
+        right = solve(factors, swaps, probe)[0].astype(np.float64)
+        left = solve(factors, swaps, right / math.sqrt(right @ right), trans=1)[0].astype(np.float64)
+        if math.sqrt(left @ left) * norm * tolerance >= 1:
+            continue
+        normal = solve(factors, swaps, last, trans=1)[0].astype(np.float64)
+        residual[:-1] = rows.astype(np.float64, copy=False) @ (weight * normal)
+        normals[index] = normal - solve(factors, swaps, residual, trans=1)[0]
+        flips = np.count_nonzero(swaps != places) + np.count_nonzero(pivots < 0) + count
+        signs[index] = 1 - 2 * (flips % 2)
+        logs[index] = np.log(np.abs(pivots)).sum(dtype=np.float64)
+    return normals, signs, logs
+
+
+def _together(
+    scaled: Float[np.ndarray, "n k d"], weights: Float[np.ndarray, "n d"], tolerance: float
+) -> tuple[Float[np.ndarray, "n d"], Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
+    """Do as `_each`, one step of the elimination for the whole batch at a time."""
+    weighted = scaled * weights[:, None]
+    chunks = [_chunk(weighted[i : i + _CHUNK], tolerance) for i in range(0, max(len(scaled), 1), _CHUNK)]
+    normals, signs, logs = (np.concatenate(parts) for parts in zip(*chunks, strict=True))
+    return normals, signs, logs
+
+
+def _chunk(
+    weighted: Float[np.ndarray, "n k d"], tolerance: float
+) -> tuple[Float[np.ndarray, "n d"], Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
+    # The batch goes last, so that every operation below runs over contiguous memory.
+    rows = np.ascontiguousarray(weighted.transpose(1, 2, 0), dtype=np.float64)
+    count, dimension, number = rows.shape
+    factors = np.zeros((dimension, dimension, number))
+    factors[:, :-1] = rows.swapaxes(0, 1)
+    factors, order, signs = _factorise(factors)
+    factors[-1, -1] = 1
+    pivots = np.abs(factors[np.arange(dimension), np.arange(dimension)])
+    singular = ~pivots.all(axis=0)
+    factors[..., singular] = np.eye(dimension)[..., None]
+
+    right = _solve(factors, order, np.repeat(_probe(dimension)[:, None], number, axis=1))
+    left = _solve_transposed(factors, order, right / np.linalg.norm(right, axis=0))
+    condition = np.sum(left**2, axis=0) * (np.sum(rows**2, axis=(0, 1)) + 1)
+    singular |= condition * tolerance**2 >= 1
+
+    last = np.zeros((dimension, number))
+    last[-1] = 1
+    normals = _solve_transposed(factors, order, last)
+    residual = np.zeros_like(last)
+    residual[:-1] = np.einsum("kdn,dn->kn", rows, normals)
+    normals -= _solve_transposed(factors, order, residual)
+    pivots[:, singular] = 1
+    logs = np.sum(np.log(pivots), axis=0)
+    signs *= 1 - 2 * (count % 2)
+    return np.where(singular, 1, normals).T, np.where(singular, 0, signs), logs
+
+
+def _factorise(
+    matrices: Float[np.ndarray, "d d n"],
+) -> tuple[Float[np.ndarray, "d d n"], Int[np.ndarray, "d n"], Float[np.ndarray, " n"]]:
+    """Factorise all but the last column in place, with partial pivoting; return also row order and sign."""
+    dimension, _, number = matrices.shape
+    order = np.repeat(np.arange(dimension)[:, None], number, axis=1)
+    signs, items = np.ones(number), np.arange(number)
+    for step in range(dimension - 1):
+        pivot = step + np.abs(matrices[step:, step]).argmax(axis=0)
+        for table in (matrices, order):
+            table[pivot, ..., items], table[step] = table[step].T.copy(), table[pivot, ..., items].T
+        here, below = matrices[step], matrices[step + 1 :]
+        signs *= np.where(pivot == step, 1, -1) * np.sign(here[step])
+        np.divide(below[:, step], here[step], out=below[:, step], where=here[step] != 0)
+        below[:, step + 1 : -1] -= below[:, step, None] * here[step + 1 : -1]
+    return matrices, order, signs
+
+
+def _solve(
+    factors: Float[np.ndarray, "d d n"], order: Int[np.ndarray, "d n"], right: Float[np.ndarray, "d n"]
+) -> Float[np.ndarray, "d n"]:
+    solution = np.take_along_axis(right, order, axis=0)
+    for step in range(len(right)):
+        solution[step] -= np.einsum("in,in->n", factors[step, :step], solution[:step])
+    for step in reversed(range(len(right))):
+        solution[step] -= np.einsum("in,in->n", factors[step, step + 1 :], solution[step + 1 :])
+        solution[step] /= factors[step, step]
+    return solution
+
+
+def _solve_transposed(
+    factors: Float[np.ndarray, "d d n"], order: Int[np.ndarray, "d n"], right: Float[np.ndarray, "d n"]
+) -> Float[np.ndarray, "d n"]:
+    solution = right.copy()
+    for step in range(len(right)):
+        solution[step] -= np.einsum("in,in->n", factors[:step, step], solution[:step])
+        solution[step] /= factors[step, step]
+    for step in reversed(range(len(right))):
+        solution[step] -= np.einsum("in,in->n", factors[step + 1 :, step], solution[step + 1 :])
+    unordered = np.empty_like(solution)
+    np.put_along_axis(unordered, order, solution, axis=0)
+    return unordered
+
+
+def _probe(dimension: int) -> Float[np.ndarray, " d"]:
+    """Return a fixed vector without structure, for inverse iteration to find a small singular value from."""
+    return np.asarray(np.cos(np.arange(1.0, dimension + 1) ** 2))

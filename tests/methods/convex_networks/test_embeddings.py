@@ -79,6 +79,12 @@ def test_sentences_that_mean_the_same_are_near() -> None:
     assert similarity[0, 1] > similarity[0, 2] + 0.3
 
 
+def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
+    pytest.importorskip("sentence_transformers", reason="the text extra is not installed")
+    with pytest.raises(InvalidInput, match="could not be loaded"):
+        SentenceEmbedder(str(tmp_path / "nothing"))(["text"])
+
+
 def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sentence_transformers", None)
     with pytest.raises(MissingDependency, match=r"install consilience\[text\]"):

@@ -54,6 +54,8 @@ class SentenceEmbedder:
     ------
     MissingDependency
         On first use, when sentence-transformers or the bundled weights are not installed.
+    InvalidInput
+        On first use, when there is no such model.
     """
 
     model: str = BUNDLED
@@ -80,8 +82,14 @@ class SentenceEmbedder:
         except ImportError as error:
             raise MissingDependency("Sentence embeddings need the text extra; install consilience[text].") from error
         local = self.model == BUNDLED or Path(location).exists()
-        with _without_progress_bars():
-            return SentenceTransformer(str(location), device=self.device, local_files_only=local)
+        try:
+            with _without_progress_bars():
+                return SentenceTransformer(str(location), device=self.device, local_files_only=local)
+        except (OSError, ValueError) as error:
+            raise InvalidInput(
+                f"`model` must be {BUNDLED!r}, a folder, or a name that sentence-transformers can look up; "
+                f"{self.model!r} could not be loaded ({type(error).__name__})."
+            ) from error
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from functools import cached_property, reduce
 
 import numpy as np
-from jaxtyping import Bool, Complex, Float, Inexact, Int
+from jaxtyping import Bool, Complex, Float, Inexact, Int, Integer
 
 from consilience.ground.errors import InvalidInput
 
@@ -32,7 +32,7 @@ Masks = Int[np.ndarray, "..."]
 Predicate = Callable[[Masks, Masks], Bool[np.ndarray, "..."]]
 
 # Up to this many pairs of non-zero blades, multiplying pair by pair beats matrices of side 2**(d / 2); it is also exact
-# where the result is zero. A wedge needs d / 2 + 1 of the matrix products.
+# where the result is zero. A wedge needs d + 1 of the matrix products.
 _GEOMETRIC_PAIRS = 1 << 12
 _WEDGE_PAIRS = 1 << 15
 
@@ -158,7 +158,7 @@ class Algebra:
         left, right = self._checked(left), self._checked(right)
         if _pairs(left, right) <= _WEDGE_PAIRS:
             return self._pair_by_pair(left, right, lambda a, b: (a & b) == a)
-        volume = self.blade(*range(1, self.dimension + 1))
+        volume = self.blade(*range(1, self.dimension + 1)).astype(np.result_type(left, right))
         return self.geometric(self._wedge(left, self.geometric(right, self.reverse(volume))), volume)
 
     def inner(
@@ -237,7 +237,7 @@ class Algebra:
         """
         if _pairs(left, right) <= _WEDGE_PAIRS:
             return self._pair_by_pair(left, right, lambda a, b: (a & b) == 0)
-        order = self.dimension // 2 + 1
+        order = self.dimension + 1
         product = np.zeros((), np.result_type(left, right))
         for turn in range(order):
             weights = np.exp(1j * np.pi * turn / order * self.grades).astype(np.result_type(left, right, np.complex64))
@@ -312,6 +312,6 @@ def _support(multivector: Float[np.ndarray, "*batch size"]) -> Int[np.ndarray, "
     return np.flatnonzero(multivector.any(axis=tuple(range(multivector.ndim - 1))))
 
 
-def _alternating(exponent: Int[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
+def _alternating(exponent: Integer[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
     """Return `(-1)**exponent`, in single precision so that it never widens what it multiplies."""
     return np.asarray(1 - 2 * (np.asarray(exponent).astype(np.int8) & 1), dtype=np.float32)

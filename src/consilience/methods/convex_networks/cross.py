@@ -110,7 +110,7 @@ def cross(rows: Float[np.ndarray, "*batch k d"], *, tolerance: float | None = No
     return _assemble(unit, sign * flip, log_magnitude + log_length + log_scale, batch, rows.dtype)
 
 
-def cross_all(square: Float[np.ndarray, "*batch d d"]) -> CrossProduct:
+def cross_all(square: Float[np.ndarray, "*batch k d"]) -> CrossProduct:
     r"""Compute the cross products of all `d` sets of `d - 1` rows of a square matrix, from one inverse.
 
     Entry `j` of the result is `cross` of the rows without row `j`. Up to the factor :math:`(-1)^j / \det M` it is

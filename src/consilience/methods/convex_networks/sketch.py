@@ -250,7 +250,7 @@ def sketched_inner(
     --------
     >>> vectors = np.eye(3, 200)
     >>> estimate = sketched_inner(vectors, vectors, 400, np.random.default_rng(0))
-    >>> estimate.low < 1 / np.exp(estimate.log_scale) < estimate.high
+    >>> estimate.low < math.exp(-estimate.log_scale) < estimate.high
     True
     """
     if left.shape != right.shape:

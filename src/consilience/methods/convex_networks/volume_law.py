@@ -54,7 +54,7 @@ class SketchedVolumeLaw:
 
     >>> from scipy.stats import chi2
     >>> law = SketchedVolumeLaw(grade=2, size=7)
-    >>> abs(law.quantile(0.975) - chi2(12).ppf(0.975) ** 2 / (4 * 7 * 6)) < 1e-10
+    >>> bool(abs(law.quantile(0.975) - chi2(12).ppf(0.975) ** 2 / (4 * 7 * 6)) < 1e-10)
     True
     """
 

@@ -15,9 +15,14 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
 import jaxtyping
 import pytest
+from hypothesis import HealthCheck, settings
 
 # Before anything imports consilience, so that every shape in a signature is checked while the tests run.
 jaxtyping.install_import_hook("consilience", "shape_checks.checked")
+
+# The same examples every time, and no clock: a slow machine is not a wrong answer.
+settings.register_profile("house", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("house")
 
 _LOOPBACK = ("127.", "::1", "localhost")
 

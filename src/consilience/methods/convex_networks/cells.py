@@ -1,9 +1,9 @@
 r"""Activation cells: every sign pattern that a half-space can leave on a data set.
 
-As a gate :math:`g` turns, the set of samples with :math:`\langle x_i, g \rangle \ge 0` changes only when `g` crosses one
-of the hyperplanes :math:`\{g : \langle x_i, g \rangle = 0\}`. These cut the space of gates into finitely many cones, the
-cells, and a ReLU neuron is linear in its weights on each of them. Enumerating the cells is what turns the training of a
-two-layer network into one convex program; it is feasible while the rank is small.
+As a gate :math:`g` turns, the set of samples with :math:`\langle x_i, g \rangle \ge 0` changes only when `g` crosses
+one of the hyperplanes :math:`\{g : \langle x_i, g \rangle = 0\}`. These cut the space of gates into finitely many
+cones, the cells, and a ReLU neuron is linear in its weights on each of them. Enumerating the cells is what turns the
+training of a two-layer network into one convex program; it is feasible while the rank is small.
 
 The enumeration walks over the rays of the arrangement. Once the data are reduced to their row space every cell is a
 pointed cone, so it is found at one of its extreme rays, where it is a cell of the smaller arrangement of the samples
@@ -20,6 +20,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int8
 
 from consilience.ground.errors import InvalidInput
+from consilience.methods.convex_networks.cross import cross
 
 ON_HYPERPLANE = 1e-10
 """A unit sample within this distance of a hyperplane counts as lying on it, and unit samples this close as parallel."""
@@ -51,7 +52,7 @@ class Cells:
 
 
 def count_cells(n_samples: int, rank: int) -> int:
-    r"""The number of cells of `n_samples` central hyperplanes in general position, an upper bound otherwise.
+    r"""Count the cells of `n_samples` central hyperplanes in general position; otherwise there are at most as many.
 
     .. math:: 2 \sum_{k=0}^{r-1} \binom{n-1}{k}
 
@@ -124,13 +125,36 @@ def enumerate_cells(samples: Float[np.ndarray, "sample feature"], *, bias: bool 
     )
 
 
+def enumerate_rays(samples: Float[np.ndarray, "sample feature"]) -> Float[np.ndarray, "ray feature"]:
+    """Enumerate the unit vectors along which cells without a bias have their edges, both directions of every line.
+
+    Parameters
+    ----------
+    samples : array of shape (n_samples, n_features)
+        Samples in rows; rays lie in their row space.
+
+    Examples
+    --------
+    >>> enumerate_rays(np.eye(2)) + 0.0
+    array([[ 0.,  1.],
+           [ 1.,  0.],
+           [ 0., -1.],
+           [-1.,  0.]])
+    """
+    distinct, _, _ = _hyperplanes(np.asarray(samples, dtype=np.float64))
+    basis = _row_space(distinct)
+    rank = basis.shape[1]
+    lines = np.array([line for line, _ in _rays(distinct @ basis)]) if rank > 1 else np.ones((rank, rank))
+    return np.asarray(np.concatenate([lines, -lines]) @ basis.T)
+
+
 def _refuse_beyond(limit: int, n_planes: int, rank: int) -> None:
     bound = count_cells(n_planes, rank)
     if bound > limit:
         fits = max((n for n in range(1, n_planes) if count_cells(n, rank) <= limit), default=0)
         raise InvalidInput(
             f"{n_planes} distinct samples of rank {rank} may have {bound:,} activation cells, more than the limit of "
-            f"{limit:,}; at this rank up to {fits} samples would fit: take fewer samples, a lower rank, or sample gates."
+            f"{limit:,}; at this rank {fits} samples would fit: take fewer samples, a lower rank, or sample gates."
         )
 
 
@@ -157,7 +181,7 @@ def _hyperplanes(
 
 
 def _row_space(rows: Float[np.ndarray, "plane feature"]) -> Float[np.ndarray, "feature rank"]:
-    """An orthonormal basis of the span of unit rows, in columns."""
+    """Return an orthonormal basis of the span of unit rows, in columns."""
     if not len(rows):
         return np.zeros((rows.shape[1], 0))
     _, values, directions = np.linalg.svd(rows, full_matrices=False)
@@ -167,8 +191,8 @@ def _row_space(rows: Float[np.ndarray, "plane feature"]) -> Float[np.ndarray, "f
 def _central(
     planes: Float[np.ndarray, "plane rank"],
 ) -> tuple[Int8[np.ndarray, "cell plane"], Float[np.ndarray, "cell rank"]]:
-    """Signs of all cells of distinct planes that span their space, and a vector inside each (the sum of its rays)."""
-    n_planes, rank = planes.shape
+    """Enumerate distinct planes that span their space: the signs of each cell, and the sum of its rays, inside it."""
+    rank = planes.shape[1]
     if rank == 0:
         return np.ones((1, 0), dtype=np.int8), np.zeros((1, 0))
     if rank == 1:
@@ -190,7 +214,7 @@ def _central(
 
 
 def _signs_at(planes: Float[np.ndarray, "plane rank"]) -> Int8[np.ndarray, "cell plane"]:
-    """Cells of the planes through a ray, which leave one dimension of their space free."""
+    """Enumerate the cells of the planes through a ray, which leave one dimension of their space free."""
     basis = _row_space(planes)
     if len(planes) == basis.shape[1]:  # independent planes: every combination of signs occurs
         return np.array(list(itertools.product((-1, 1), repeat=len(planes))), dtype=np.int8)
@@ -198,13 +222,12 @@ def _signs_at(planes: Float[np.ndarray, "plane rank"]) -> Int8[np.ndarray, "cell
 
 
 def _rays(planes: Float[np.ndarray, "plane rank"]) -> list[tuple[np.ndarray, np.ndarray]]:
-    """The lines in which planes meet: a unit vector along each, and the planes that hold it."""
+    """Enumerate the lines in which planes meet: a unit vector along each, and the planes that hold it."""
     rank = planes.shape[1]
     subsets = np.array(list(itertools.combinations(range(len(planes)), rank - 1)))
-    stacks = planes[subsets]
-    _, values, directions = np.linalg.svd(stacks, full_matrices=True)
-    independent = values[:, -1] > ON_HYPERPLANE * values[:, 0]
-    lines = directions[independent, -1, :]
+    products = cross(planes[subsets], tolerance=ON_HYPERPLANE)
+    independent = products.sign != 0.0
+    lines = products.unit[independent]
     zero = np.abs(lines @ planes.T) <= ON_HYPERPLANE
     # The planes that define a line hold it exactly, however ill-conditioned their intersection is.
     np.put_along_axis(zero, subsets[independent], True, axis=1)

@@ -19,6 +19,9 @@ _INSIDE = 1e-12
 """Relative violation below which a vector counts as inside its cone: what rounding leaves of a projection."""
 
 _EMPHASIS = 1e4
+_BIAS_WEIGHT = 1e-3
+_ROUNDING = 1e-14
+"""How far from zero the weighted sum of a dual point may be, relative to its pull: its terms cancel to rounding."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +89,9 @@ class ConeProgram:
         if not 0.0 < alpha < np.inf:
             raise InvalidInput(f"`alpha` must be positive and finite; got {alpha}.")
         if not (np.isfinite(features).all() and np.isfinite(targets).all()):
-            raise InvalidInput("`features` and `targets` must be finite; got NaN or infinity: drop or impute those rows.")
+            raise InvalidInput(
+                "`features` and `targets` must be finite; got NaN or infinity: drop or impute those rows."
+            )
         if not np.all(masses >= 0.0) or not 0.0 < masses.sum() < np.inf:
             raise InvalidInput("`weights` must be finite and nonnegative with a positive sum.")
         rows = masses > 0.0
@@ -129,7 +134,7 @@ class ConeProgram:
     def dual_of_fit(self, fitted: Float[np.ndarray, " sample"]) -> Float[np.ndarray, " sample"]:
         """The dual point of outputs that lack their intercept."""
         shift = float(self.shares @ (self.targets - fitted)) if self.fit_intercept else 0.0
-        return self.shares * (fitted + shift - self.targets)
+        return np.asarray(self.shares * (fitted + shift - self.targets))
 
     def norms(self, vectors: Float[np.ndarray, "feature vector"]) -> Float[np.ndarray, " vector"]:
         """The penalised norm of each vector."""
@@ -177,6 +182,9 @@ class ConeProgram:
 
     def _largest_correlation(self, dual: Float[np.ndarray, " sample"]) -> float:
         pulls = -self.features.T @ (self.switches * dual[:, None])
+        if self.n_penalised < len(pulls):
+            # The dual point sums to zero; where every sample is active, rounding would read as an unbounded bias.
+            pulls[-1, np.all(self.switches != 0.0, axis=0)] = 0.0
         worst = 0.0
         # Lengths bound the maxima, so in falling order most projections are never needed.
         reach = self.norms(pulls) if self.n_penalised == len(pulls) else np.full(pulls.shape[1], np.inf)
@@ -198,7 +206,7 @@ def project_on_cone(
 
     Examples
     --------
-    >>> project_on_cone(np.eye(2), np.array([3.0, -4.0]))
+    >>> project_on_cone(np.eye(2), np.array([3.0, -4.0])).round(12) + 0.0
     array([3., 0.])
     """
     length = float(np.linalg.norm(vector))
@@ -206,8 +214,9 @@ def project_on_cone(
     if np.min(unit @ vector, initial=0.0) >= -_INSIDE * length:
         return vector
     projected = vector + length * (unit.T @ _multipliers(unit, vector / length))
-    inside = np.min(unit @ projected) >= -_INSIDE * length and np.linalg.norm(projected) <= length
-    return projected if inside else np.zeros_like(vector)
+    inside = bool(np.min(unit @ projected) >= -_INSIDE * length)
+    # What is left of a vector opposite to the cone is rounding, and points anywhere.
+    return projected if inside and _INSIDE * length < np.linalg.norm(projected) <= length else np.zeros_like(vector)
 
 
 def cone_support(
@@ -231,15 +240,37 @@ def cone_support(
         return length * min(1.0, float(np.linalg.norm(goal + unit.T @ _multipliers(unit, goal))))
     # The entry of the free bias must vanish: weigh it heavily, then cancel what is left with one more multiplier.
     emphasis = np.append(np.ones(n_penalised), _EMPHASIS)
-    multipliers = _multipliers(unit * emphasis, goal * emphasis)
-    left = goal + unit.T @ multipliers
-    helpful = np.flatnonzero(unit[:, -1] * left[-1] < 0.0)
-    if len(helpful):
-        raised = left[:-1, None] - unit[helpful, :-1].T * (left[-1] / unit[helpful, -1])
-        left[:-1] = raised[:, np.argmin(np.linalg.norm(raised, axis=0))]
-    elif abs(left[-1]) > _INSIDE:
-        return np.inf
-    return length * float(np.linalg.norm(left[:-1]))
+    pulled = goal + unit.T @ _multipliers(unit * emphasis, goal * emphasis)
+    return length * min(_without_bias(unit, pulled), _without_bias(unit, goal))
+
+
+def climb(
+    rows: Float[np.ndarray, "sample feature"], pull: Float[np.ndarray, " feature"], n_penalised: int
+) -> tuple[Float[np.ndarray, " feature"], float]:
+    r"""Find the vector of the cone :math:`A u \ge 0`, of unit penalised norm, along which :math:`g^\top u` is largest.
+
+    Returns
+    -------
+    vector : array of shape (n_features,)
+        The maximiser; with a free bias nearly so, since the bias is given a small weight in the norm. Zero when nothing
+        in the cone is pulled upwards.
+    rate : float
+        :math:`g^\top u`.
+
+    Examples
+    --------
+    >>> vector, rate = climb(np.eye(2), np.array([3.0, -4.0]), 2)
+    >>> vector.round(12) + 0.0, round(rate, 12)
+    (array([1., 0.]), 3.0)
+    """
+    metric = np.ones(len(pull))
+    metric[n_penalised:] = _BIAS_WEIGHT
+    projected = project_on_cone(rows / metric, pull / metric)
+    vector = projected / metric
+    size = float(np.linalg.norm(vector[:n_penalised]))
+    if size == 0.0:
+        return np.zeros_like(vector), 0.0
+    return vector / size, float(projected @ projected) / size
 
 
 def support_bound(program: ConeProgram, dual: Float[np.ndarray, " sample"]) -> float:
@@ -266,6 +297,17 @@ def support_bound(program: ConeProgram, dual: Float[np.ndarray, " sample"]) -> f
         curved = float(np.sqrt(positive.sum()) * np.linalg.norm(np.sqrt(positive)[:, None] * features, 2))
         bounds.append(min(curved, 0.5 * linear + 0.5 * curved))
     return factor * max(bounds)
+
+
+def _without_bias(rows: Float[np.ndarray, "sample feature"], left: Float[np.ndarray, " feature"]) -> float:
+    """Cancel the last entry by raising one multiplier, and return the norm of the rest; infinite when none can."""
+    if abs(left[-1]) <= _ROUNDING:
+        return float(np.linalg.norm(left[:-1]))
+    helpful = np.flatnonzero(rows[:, -1] * left[-1] < 0.0)
+    if not len(helpful):
+        return np.inf
+    raised = left[:-1] - rows[helpful, :-1] * (left[-1] / rows[helpful, -1])[:, None]
+    return float(np.linalg.norm(raised, axis=1).min())
 
 
 def _unit_rows(rows: Float[np.ndarray, "sample feature"]) -> Float[np.ndarray, "sample feature"]:

@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
-from consilience.methods.convex_networks.cone_geometry import ConeProgram, project_on_cone
+from consilience.methods.convex_networks.cone_geometry import ConeProgram, climb, project_on_cone
 
 _MAX_STEPS = 60
 _MAX_ROUNDS = 30
@@ -90,24 +90,23 @@ class _ActiveSet:
         pulls = -program.features.T @ (program.switches * program.dual(self.vectors)[:, None])
         norms = program.norms(self.vectors)
         direction = np.zeros_like(self.vectors)
-        curvature = 0.0
-        for j in range(len(norms)):
+        slope = curvature = 0.0
+        for j in np.flatnonzero((norms > 0.0) | (np.linalg.norm(pulls, axis=0) > program.alpha)):
             rows = program.sides[:, j, None] * program.features
             if norms[j] > 0.0:
                 pull = pulls[:, j].copy()
                 pull[: program.n_penalised] -= program.alpha / norms[j] * self.vectors[: program.n_penalised, j]
                 way = project_on_cone(rows[self.tight[:, j]], pull)
-                curvature += program.alpha / norms[j] * float(way @ way)
-            elif program.n_penalised == len(pulls) and np.linalg.norm(pulls[:, j]) > program.alpha:
-                way = project_on_cone(rows, pulls[:, j])
-                way = way * max(0.0, 1.0 - program.alpha / max(float(np.linalg.norm(way)), program.alpha))
+                rate = float(np.linalg.norm(way))
+                gain, bend = rate**2, program.alpha / norms[j] * rate**2
             else:
-                continue
-            size = float(np.linalg.norm(way))
-            if size > _OPTIMAL * program.alpha:
+                way, rate = climb(rows, pulls[:, j], program.n_penalised)
+                rate -= program.alpha
+                way, gain, bend = rate * way, rate**2, 0.0
+            if rate > _OPTIMAL * program.alpha:
                 direction[:, j] = way
-                self.tight[:, j] &= rows @ way <= _LEAVES * self.lengths * size
-        slope = float(np.sum(direction**2))
+                slope, curvature = slope + gain, curvature + bend
+                self.tight[:, j] &= rows @ way <= _LEAVES * self.lengths * np.linalg.norm(way)
         if slope == 0.0:
             return False
         curvature += float(program.shares @ program.fitted(direction) ** 2)

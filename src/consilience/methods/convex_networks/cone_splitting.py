@@ -104,9 +104,7 @@ class Splitting:
         primal_size = np.hypot(np.linalg.norm(self.vectors), np.linalg.norm(self._slacks))
         moved = self.vectors - before + scaled.T @ (program.sides * (self._slacks - slacks_before))
         cone_force = scaled.T @ (program.sides * self._slack_multipliers)
-        dual_size = max(
-            np.linalg.norm(self._vector_multipliers + cone_force), np.linalg.norm(self._vector_multipliers)
-        )
+        dual_size = max(np.linalg.norm(self._vector_multipliers + cone_force), np.linalg.norm(self._vector_multipliers))
         tiny = np.finfo(float).tiny
         return float((primal / max(primal_size, tiny) + tiny) / (np.linalg.norm(moved) / max(dual_size, tiny) + tiny))
 

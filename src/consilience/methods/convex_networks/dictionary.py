@@ -30,16 +30,17 @@ from typing import Literal
 
 import numpy as np
 from jaxtyping import Float, Int
+from scipy.optimize import nnls
 
 from consilience.ground.errors import InvalidInput
-from consilience.methods.convex_networks.cells import Cells
+from consilience.methods.convex_networks.cells import ON_HYPERPLANE, Cells, enumerate_rays
+from consilience.methods.convex_networks.cross import cross
 
 Norm = Literal["l1", "l2"]
 
 BLOCK_BYTES = 1 << 24
 """Size of the feature blocks that are made while pricing."""
 
-_INDEPENDENT = 1e-10
 _SAME = 10  # decimals
 _NO_SAMPLE = -1
 
@@ -197,7 +198,53 @@ def enumerate_neurons(
 
 
 def dispersion_factor(samples: Float[np.ndarray, "sample feature"], cells: Cells) -> tuple[float, float]:
-    raise NotImplementedError
+    r"""By how much, at most, the dictionary's penalty exceeds the optimal one under the l2 norm, without a bias.
+
+    An optimal neuron `w` is a nonnegative combination of unit extreme rays of its cell, on which the ReLU is linear, so the
+    rays replace it at the cost of the sum of their weights. For unit `w` that sum is at most one over the distance from the
+    origin to the rays' convex hull; and with at most `d` rays, no two further apart than :math:`\delta`, it is at most
+
+    .. math:: \big(1 - \tfrac12 \delta^2 (1 - 1/d)\big)^{-1/2},
+
+    which in the plane is the secant of half the widest cell's angle.
+
+    Parameters
+    ----------
+    samples : array of shape (n_samples, n_features)
+        Samples of full column rank.
+    cells : Cells
+        Their cells without a bias.
+
+    Returns
+    -------
+    by_hull, by_diameter : float
+        Both factors, the first the smaller. The second is infinite where :math:`\delta` is too large for it.
+
+    Examples
+    --------
+    Two axes of the plane cut it into quadrants: one over the cosine of 45 degrees.
+
+    >>> from consilience.methods.convex_networks.cells import enumerate_cells
+    >>> [round(factor, 6) for factor in dispersion_factor(np.eye(2), enumerate_cells(np.eye(2)))]
+    [1.414214, 1.414214]
+    """
+    n_features = samples.shape[1]
+    if cells.rank < n_features:
+        raise InvalidInput(
+            f"cells are pointed only at full rank; got rank {cells.rank} of {n_features}: reduce to the row space."
+        )
+    rays = enumerate_rays(samples)
+    scores = samples @ rays.T
+    scores[np.abs(scores) <= ON_HYPERPLANE * np.linalg.norm(samples, axis=1, keepdims=True)] = 0.0
+    by_hull, widest = 1.0, 0.0
+    for pattern in cells.patterns.T:
+        own = rays[np.all(np.where(pattern[:, None], scores, -scores) >= 0.0, axis=0)]
+        # The point of the hull nearest the origin is, up to scale, where its norm and the defect of its sum balance.
+        mixture, _ = nnls(np.vstack([own.T, np.ones(len(own))]), np.append(np.zeros(n_features), 1.0))
+        by_hull = max(by_hull, float(mixture.sum() / np.linalg.norm(own.T @ mixture)))
+        widest = max(widest, float(np.max(2.0 - 2.0 * own @ own.T, initial=0.0)))
+    left = 1.0 - 0.5 * widest * (1.0 - 1.0 / n_features)
+    return by_hull, left**-0.5 if left > 0.0 else np.inf
 
 
 def _splits(n_features: int, bias: bool, coordinates: bool) -> list[tuple[int, int]]:
@@ -236,11 +283,12 @@ def _hyperplanes(
         at = samples[np.ix_(range(len(samples)), free)]
         anchor = at[points[:, -1]] if bias else np.zeros((len(points), len(free)))
         spanning = at[points[:, :-1]] - anchor[:, None, :] if bias else at[points]
-        normals, independent = _normals(spanning)
+        product = cross(spanning)
+        independent = product.sign != 0.0
         plane = np.zeros((int(independent.sum()), n_features))
-        plane[:, free] = normals[independent]
+        plane[:, free] = product.unit[independent]
         weights.append(plane)
-        biases.append(-np.einsum("pf,pf->p", normals, anchor)[independent])
+        biases.append(-np.einsum("pf,pf->p", product.unit, anchor)[independent])
         boundary.append(points[independent])
     return np.concatenate(weights), np.concatenate(biases), np.concatenate(boundary)
 
@@ -248,14 +296,6 @@ def _hyperplanes(
 def _combinations(n: int, k: int) -> Int[np.ndarray, "choice k"]:
     flat = np.fromiter(itertools.chain.from_iterable(itertools.combinations(range(n), k)), dtype=np.int64)
     return flat.reshape(comb(n, k), k)
-
-
-def _normals(spanning: Float[np.ndarray, "plane row feature"]) -> tuple[np.ndarray, np.ndarray]:
-    _, values, directions = np.linalg.svd(spanning, full_matrices=True)
-    normals = directions[:, -1, :]
-    if not values.shape[1]:
-        return normals, np.ones(len(spanning), dtype=bool)
-    return normals, values[:, -1] > _INDEPENDENT * np.maximum(values[:, 0], np.finfo(float).tiny)
 
 
 def _pad(rows: Int[np.ndarray, "plane point"], width: int) -> Int[np.ndarray, "plane width"]:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from scipy.linalg import LinAlgError, cho_factor, cho_solve, null_space
 
 from consilience.ground.errors import InvalidInput
 from consilience.methods.convex_networks.dictionary import NeuronDictionary
@@ -30,6 +30,7 @@ _MAX_STEPS = 100
 _MAX_ROUNDS = 60
 _TO_BOUNDARY = 0.995
 _FEASIBLE = 1e-12
+_DEPENDENT = 1e-11
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +76,7 @@ class LassoSolution:
         return self.objective - self.gap
 
     def network(self) -> ReluNetwork:
-        r"""The trained network, penalty shared evenly: :math:`\|w_j\| = |a_j| = \sqrt{|z_j|}`."""
+        r"""Return the trained network, penalty shared evenly: :math:`\|w_j\| = |a_j| = \sqrt{|z_j|}`."""
         share = np.sqrt(np.abs(self.coefficients))
         return ReluNetwork(
             hidden_weights=self.weights * share[:, None],
@@ -131,8 +132,9 @@ def solve_lasso(
     >>> from consilience.methods.convex_networks.dictionary import enumerate_neurons
     >>> x = np.array([[-2.0], [-1.0], [0.0], [1.0], [2.0]])
     >>> fit = solve_lasso(enumerate_neurons(x), np.abs(x[:, 0]), alpha=1e-6)
-    >>> sorted(zip(fit.weights[:, 0], fit.biases, fit.coefficients.round(4)))
-    [(-1.0, 0.0, 1.0), (1.0, -0.0, 1.0)]
+    >>> np.column_stack([fit.weights, fit.biases, fit.coefficients.round(4)])
+    array([[ 1.,  0.,  1.],
+           [-1.,  0.,  1.]])
     """
     program = _Program.prepare(dictionary, targets, alpha, weights, fit_intercept)
     capacity = max(4 * len(program.rows), memory_limit // (16 * len(program.rows)))
@@ -198,15 +200,15 @@ class _Program:
         )
 
     def features(self, chosen: Int[np.ndarray, " chosen"]) -> Float[np.ndarray, "weighted chosen"]:
-        return self.dictionary.features(chosen)[self.rows]
+        return np.asarray(self.dictionary.features(chosen)[self.rows])
 
     def price(self, dual: Float[np.ndarray, " weighted"]) -> Float[np.ndarray, " neuron"]:
         whole = np.zeros(len(self.dictionary.samples))
         whole[self.rows] = dual
-        return np.abs(self.dictionary.price(whole))
+        return np.asarray(np.abs(self.dictionary.price(whole)))
 
     def most_correlated(self, capacity: int) -> Int[np.ndarray, " chosen"]:
-        """All neurons if they fit; else half by correlation with the targets and half evenly spread, for variety."""
+        """Take all neurons if they fit; else half by correlation with the targets and half evenly spread."""
         n_neurons = self.dictionary.n_neurons
         if n_neurons <= capacity:
             return np.arange(n_neurons)
@@ -217,28 +219,26 @@ class _Program:
     def violated(
         self, dual: Float[np.ndarray, " weighted"], working: Int[np.ndarray, " working"]
     ) -> Int[np.ndarray, " entering"]:
-        """Neurons outside the working set whose constraint the dual point breaks, the worst first."""
+        """List the neurons outside the working set whose constraint the dual point breaks, the worst first."""
         excess = self.price(dual) - self.alpha * (1.0 + _FEASIBLE)
         excess[working] = -1.0
         order = np.argsort(-excess, kind="stable")
         return order[excess[order] > 0.0]
 
-    def primal_to_dual(
-        self, fitted: Float[np.ndarray, " weighted"]
-    ) -> tuple[Float[np.ndarray, " weighted"], float]:
-        """The dual point of a fit, and the best intercept for it: only there the dual point sums to zero."""
+    def primal_to_dual(self, fitted: Float[np.ndarray, " weighted"]) -> tuple[Float[np.ndarray, " weighted"], float]:
+        """Return the dual point of a fit and the best intercept for it: only there the dual point sums to zero."""
         intercept = float(self.shares @ (self.targets - fitted)) if self.fit_intercept else 0.0
         return self.shares * (fitted + intercept - self.targets), intercept
 
     def primal_value(self, dual: Float[np.ndarray, " weighted"], coefficients: Float[np.ndarray, " chosen"]) -> float:
-        """Value of a fit, whose residual is read off its dual point."""
+        """Evaluate a fit, whose residual is read off its dual point."""
         return float(0.5 * np.sum(dual**2 / self.shares) + self.alpha * np.abs(coefficients).sum())
 
     def dual_value(self, dual: Float[np.ndarray, " weighted"]) -> float:
         return float(-0.5 * np.sum(dual**2 / self.shares) - dual @ self.targets)
 
     def lower_bound(self, dual: Float[np.ndarray, " weighted"]) -> float:
-        """The best dual value among the multiples of a point that satisfy every constraint of the dictionary."""
+        """Maximise the dual over the multiples of a point that satisfy every constraint of the dictionary."""
         curvature = float(np.sum(dual**2 / self.shares))
         if curvature == 0.0:
             return 0.0
@@ -253,7 +253,7 @@ class _Program:
         n_iter: int,
         n_rounds: int,
     ) -> LassoSolution:
-        """The solution with the better of two bounds: from its own residual and from the interior dual point."""
+        """Join a solution with the better of two bounds: from its own residual, and from the interior dual point."""
         dual, intercept = self.primal_to_dual(self.features(active) @ coefficients)
         objective = self.primal_value(dual, coefficients)
         bound = max(self.lower_bound(dual), self.lower_bound(interior))
@@ -284,13 +284,14 @@ class _Iterate:
 def _interior_point(program: _Program, features: Float[np.ndarray, "weighted neuron"], tolerance: float) -> _Iterate:
     r"""Solve the program over the given neurons.
 
-    The constraint :math:`\sigma K^\top v \le \alpha` of each sign :math:`\sigma = \pm 1` has a slack `s` and a multiplier
-    `m`, and the coefficients are :math:`z = -\sum_\sigma \sigma m_\sigma`. The start :math:`v = 0` is strictly feasible and
-    steps keep it so; only the stationarity :math:`v / p + y - K z - t 1 = 0` has to be reached. Eliminating the steps of
-    slacks and multipliers leaves one equation a sample,
+    The constraint :math:`\sigma K^\top v \le \alpha` of each sign :math:`\sigma = \pm 1` has a slack `s` and a
+    multiplier `m`, and the coefficients are :math:`z = -\sum_\sigma \sigma m_\sigma`. The start :math:`v = 0` is strictly
+    feasible and steps keep it so; only the stationarity :math:`v / p + y - K z - t 1 = 0` has to be reached. Eliminating
+    the steps of slacks and multipliers leaves one equation a sample,
 
-    .. math:: \Big(\mathrm{diag}(1/p) + K \, \mathrm{diag}\big(\textstyle\sum_\sigma m/s\big) \, K^\top\Big) dv - dt \, 1
-              = -(\text{stationarity}) - K \textstyle\sum_\sigma \sigma \, c / s, \qquad 1^\top (v + dv) = 0,
+    .. math:: \Big(\mathrm{diag}(1/p) + K \, \mathrm{diag}\big(\textstyle\sum_\sigma m/s\big) \, K^\top\Big) dv
+              - dt \, 1 = -(\text{stationarity}) - K \textstyle\sum_\sigma \sigma \, c / s, \qquad
+              1^\top (v + dv) = 0,
 
     where `c` is the change of the products `s m` that is aimed at.
     """
@@ -317,9 +318,9 @@ def _interior_point(program: _Program, features: Float[np.ndarray, "weighted neu
         mean_product = float((slack * multipliers).mean())
         product = -slack * multipliers
         along, change = np.zeros(n_neurons), np.zeros_like(multipliers)
-        # Predictor: aim at complementarity. Corrector: aim at a central point, second-order terms of the predictor added.
-        for aimed in (0.0, None):
-            if aimed is None:
+        # The predictor aims at complementarity; the corrector at a central point, with the predictor's curvature added.
+        for correct in (False, True):
+            if correct:
                 length = _longest(slack, -sign * along, multipliers, change)
                 ahead = float(((slack - length * sign * along) * (multipliers + length * change)).mean())
                 product = product + (ahead / mean_product) ** 3 * mean_product + sign * along * change
@@ -358,7 +359,7 @@ def _newton(
 
 
 def _longest(*pairs: np.ndarray) -> float:
-    """The longest step in [0, 1] that keeps positive arrays, each followed by its direction, nonnegative."""
+    """Find the longest step in [0, 1] that keeps positive arrays, each followed by its direction, nonnegative."""
     ratios = [np.max(-way / at, initial=1.0) for at, way in zip(pairs[::2], pairs[1::2], strict=True)]
     return 1.0 / float(max(ratios))
 
@@ -368,12 +369,14 @@ def _sparse(
 ) -> tuple[Int[np.ndarray, " chosen"], Float[np.ndarray, " chosen"]]:
     """Keep the neurons that an optimum uses, and re-solve the optimality conditions on them alone.
 
-    At the interior point a neuron is used when its coefficient is large beside its slack. On those neurons the solution is
-    a least-squares problem with known signs; neurons whose sign comes out wrong leave.
+    At the interior point a neuron is used when its coefficient is large beside its slack. Where more are used than there
+    are samples, symmetry for example, some are given up without changing fit or penalty. On the rest the solution is a
+    least-squares problem with known signs; neurons whose sign comes out wrong leave.
     """
     sizes = np.abs(inner.coefficients)
     used = np.flatnonzero(sizes * program.alpha > inner.slack * sizes.max(initial=0.0))
     candidates = [(used, inner.coefficients[used])]
+    used = used[_thin(program, features[:, used], inner.coefficients[used])]
     while len(used):
         signs = np.sign(inner.coefficients[used])
         polished = _stationary(program, features[:, used], signs)
@@ -390,10 +393,35 @@ def _sparse(
     return min(candidates, key=value)
 
 
+def _thin(
+    program: _Program, features: Float[np.ndarray, "weighted used"], coefficients: Float[np.ndarray, " used"]
+) -> Int[np.ndarray, " kept"]:
+    """Choose neurons with independent features that carry the same fit, by moving along dependencies until one empties.
+
+    At an optimum a dependency changes the penalty no more than the fit, since all correlations are equal up to sign.
+    """
+    constant = np.ones((len(features), int(program.fit_intercept)))
+    dependencies = null_space(np.hstack([features, constant]), rcond=_DEPENDENT)[: features.shape[1]]
+    remaining = coefficients.copy()
+    kept = np.arange(len(coefficients))
+    while dependencies.shape[1]:
+        widest = int(np.argmax(np.abs(dependencies).max(axis=0)))
+        along = dependencies[:, widest]
+        weighty = np.abs(along) > _DEPENDENT * np.abs(along).max()
+        ratios = np.where(weighty, remaining / np.where(weighty, along, 1.0), np.inf)
+        first = int(np.argmin(np.abs(ratios)))
+        remaining = remaining - ratios[first] * along
+        others = np.delete(dependencies, widest, axis=1)
+        others = others - np.outer(along, others[first] / along[first])
+        dependencies = np.delete(others, first, axis=0)
+        remaining, kept = np.delete(remaining, first), np.delete(kept, first)
+    return kept
+
+
 def _stationary(
     program: _Program, features: Float[np.ndarray, "weighted chosen"], signs: Float[np.ndarray, " chosen"]
 ) -> Float[np.ndarray, " chosen"]:
-    """Coefficients at which the gradient of the loss balances the penalty of the given signs."""
+    """Solve for coefficients at which the gradient of the loss balances the penalty of the given signs."""
     roots = np.sqrt(program.shares)
     constant = np.full((len(roots), 1), float(program.fit_intercept))
     left, values, right = np.linalg.svd(roots[:, None] * np.hstack([features, constant]), full_matrices=False)

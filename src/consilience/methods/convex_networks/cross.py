@@ -22,8 +22,8 @@ from consilience.methods.convex_networks.elimination import eliminate
 
 _LOG_2 = math.log(2)
 _EPSILON = {"f": 2.0**-23, "d": 2.0**-52}
-# Largest power of two to scale by, so that neither it nor its inverse overflows; subnormal numbers are scaled in part.
-_LARGEST_EXPONENT = {"f": 100, "d": 1000}
+# Rows and coordinates below this size are scaled as if they had it: their own power of two would overflow.
+_LEAST_SCALE = {"f": 2.0**-100, "d": 2.0**-1000}
 
 
 class CrossProduct(NamedTuple):
@@ -173,9 +173,9 @@ def _assemble(
     dtype: np.dtype[np.floating],
 ) -> CrossProduct:
     """Blank out what is linearly dependent, and give the batch its shape back."""
-    dependent = sign == 0
-    unit[dependent] = 0
-    log_magnitude[dependent] = -np.inf
+    if not sign.all():
+        unit[sign == 0] = 0
+        log_magnitude[sign == 0] = -np.inf
     return CrossProduct(
         unit.astype(dtype, copy=False).reshape(*batch, unit.shape[-1]),
         sign.astype(dtype, copy=False).reshape(batch),
@@ -190,12 +190,11 @@ def _scale_rows(rows: Float[np.ndarray, "n k d"]) -> tuple[Float[np.ndarray, "n 
 
 def _exponents(array: Float[np.ndarray, "n k d"], axis: int) -> Int[np.ndarray, "n some"]:
     """Return the power of two next above the largest entry along an axis; dividing by it is exact."""
-    largest = np.maximum(array.max(axis=axis, initial=0), -array.min(axis=axis, initial=0))
-    if not np.isfinite(largest).all():
+    least = _LEAST_SCALE[array.dtype.char]
+    largest = np.maximum(array.max(axis=axis, initial=least), -array.min(axis=axis, initial=-least))
+    if not math.isfinite(largest.max(initial=0)):
         raise InvalidInput("expected finite entries; got NaN or infinity. Drop or impute those rows first")
-    _, exponents = np.frexp(largest)
-    limit = _LARGEST_EXPONENT[array.dtype.char]
-    return np.asarray(np.minimum(np.maximum(exponents, -limit), limit))
+    return np.asarray(np.frexp(largest)[1])
 
 
 def _power_of_two(exponents: Int[np.ndarray, "n some"], dtype: np.dtype[np.floating]) -> Float[np.ndarray, "n some"]:

@@ -13,6 +13,7 @@ Two engines do the same: LAPACK item by item, and an elimination over the whole 
 """
 
 import math
+from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -68,10 +69,8 @@ def _each(
     number, count, dimension = scaled.shape
     normals, signs, logs = np.ones((number, dimension)), np.zeros(number), np.zeros(number)
     factorise, solve = _LAPACK[scaled.dtype.char]
-    last, residual = np.zeros((2, dimension), scaled.dtype)
-    last[-1] = 1
-    probe = _probe(dimension).astype(scaled.dtype)
-    places = np.arange(dimension)
+    probe, last, places = _constants(dimension, scaled.dtype.char)
+    residual = np.zeros(dimension, scaled.dtype)
     for index, (rows, weight) in enumerate(zip(scaled, weights, strict=True)):
         columns = np.zeros((dimension, dimension), scaled.dtype, order="F")
         np.multiply(rows.T, weight[:, None], out=columns[:, :-1])
@@ -83,17 +82,27 @@ def _each(
         pivots = factors.diagonal()
         if not pivots.all():
             continue
-        right = solve(factors, swaps, probe)[0].astype(np.float64)
-        left = solve(factors, swaps, right / math.sqrt(right @ right), trans=1)[0].astype(np.float64)
+        right = solve(factors, swaps, probe)[0].astype(np.float64, copy=False)
+        left = solve(factors, swaps, right / math.sqrt(right @ right), trans=1)[0].astype(np.float64, copy=False)
         if math.sqrt(left @ left) * norm * tolerance >= 1:
             continue
-        normal = solve(factors, swaps, last, trans=1)[0].astype(np.float64)
+        normal = solve(factors, swaps, last, trans=1)[0].astype(np.float64, copy=False)
         residual[:-1] = rows.astype(np.float64, copy=False) @ (weight * normal)
         normals[index] = normal - solve(factors, swaps, residual, trans=1)[0]
         flips = np.count_nonzero(swaps != places) + np.count_nonzero(pivots < 0) + count
         signs[index] = 1 - 2 * (flips % 2)
         logs[index] = np.log(np.abs(pivots)).sum(dtype=np.float64)
     return normals, signs, logs
+
+
+@lru_cache(maxsize=32)
+def _constants(
+    dimension: int, character: str
+) -> tuple[Float[np.ndarray, " d"], Float[np.ndarray, " d"], Int[np.ndarray, " d"]]:
+    """Return the probe of the condition, the last basis vector and the places of rows, none of them to be changed."""
+    last = np.zeros(dimension, character)
+    last[-1] = 1
+    return _probe(dimension).astype(character), last, np.arange(dimension)
 
 
 def _together(

@@ -10,7 +10,7 @@ import json as jsonlib
 import shlex
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import redirect_stderr, suppress
+from contextlib import redirect_stderr
 from dataclasses import dataclass
 from functools import partial, wraps
 from io import StringIO
@@ -169,7 +169,9 @@ def _dispatch(words: list[str]) -> int:
         return 0
     families = {entry.command: entry for entry in catalogue.METHODS}
     if not words or words[0] in ("-h", "--help"):
-        return _menu({**VERBS, **{name: _family(entry) for name, entry in families.items()}}, "consilience")
+        return _menu(
+            {**_first_lines(VERBS), **{name: entry.question for name, entry in families.items()}}, "consilience"
+        )
     first = words[0].replace("_", "-")
     if first not in families:
         return _among(VERBS, words, "consilience", "verb or room", also=families)
@@ -182,18 +184,24 @@ def _dispatch(words: list[str]) -> int:
 def _among(verbs: Mapping[str, Verb], words: list[str], program: str, kind: str, also: Iterable[str] = ()) -> int:
     """Run the verb that the first word names, or answer with the nearest known one."""
     if not words or words[0] in ("-h", "--help"):
-        return _menu(verbs, program)
+        return _menu(_first_lines(verbs), program)
     name = words[0].replace("_", "-")
     if name not in verbs:
         raise UnknownName(kind, words[0], [*verbs, *also])
     return _call(verbs[name], words[1:], f"{program} {name}")
 
 
-def _menu(verbs: Mapping[str, Verb], program: str) -> int:
-    """Print what there is to choose from."""
-    with suppress(SystemExit):
-        tyro.extras.subcommand_cli_from_dict(dict(verbs), prog=program, args=["--help"])
+def _menu(choices: Mapping[str, str], program: str) -> int:
+    """Print what there is to choose from; by hand, because tyro takes longer to start than to read this."""
+    width = max(map(len, choices))
+    print(f"usage: {program} CHOICE ... (each answers to --help)\n")
+    for name, meaning in choices.items():
+        print(f"  {name:<{width}}  {meaning}")
     return 0
+
+
+def _first_lines(verbs: Mapping[str, Verb]) -> dict[str, str]:
+    return {name: (inspect.getdoc(verb) or "").partition("\n")[0] for name, verb in verbs.items()}
 
 
 def _call(verb: Verb, words: list[str], program: str) -> int:
@@ -228,16 +236,6 @@ def _refuse_unknown_flags(verb: Verb, words: list[str]) -> None:
         flag = word.partition("=")[0].replace("_", "-")
         if flag.startswith("--") and flag not in known:
             raise UnknownName("flag", word.partition("=")[0], known)
-
-
-def _family(entry: Method) -> Verb:
-    """Return a stand-in that shows a room in the list of sub-commands without loading it."""
-
-    def family() -> None:
-        """Stand in for the verbs of a room."""
-
-    family.__doc__ = entry.question
-    return family
 
 
 def _in_one_line(box: str) -> str:

@@ -6,10 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.datasets import make_classification, make_regression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from consilience.ground.errors import InvalidInput, MissingDependency
+from consilience.methods.convex_networks.estimators import ConvexReLUClassifier, ConvexReLURegressor
 from consilience.methods.convex_networks.export import register_onnx_converters, to_onnx, to_torch
 from consilience.methods.convex_networks.network import GatedNetwork, ProbabilityLink, ReluNetwork
 
@@ -141,6 +143,10 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         self.probability_scale_, self.probability_bias_ = 1.5, np.linspace(0, 1, n_outputs)
         return self
 
+    def predict_proba(self, X: np.ndarray) -> np.ndarray:
+        link = ProbabilityLink(scale=self.probability_scale_, bias=self.probability_bias_)
+        return link.probabilities(self.network_.decision(X))
+
 
 class NetworkRegressor(RegressorMixin, BaseEstimator):
     """The least a regressor must have to be converted."""
@@ -164,9 +170,8 @@ class TestPipelines:
         head = pipeline[-1]
         decision = head.network_.decision(pipeline[0].transform(X))
         chosen = (decision[:, 0] > 0).astype(int) if classes.size == 2 else decision.argmax(axis=1)
-        link = ProbabilityLink(scale=head.probability_scale_, bias=head.probability_bias_)
         np.testing.assert_array_equal(answers["label"], classes[chosen])
-        np.testing.assert_allclose(answers["probabilities"], link.probabilities(decision), atol=1e-5)
+        np.testing.assert_allclose(answers["probabilities"], pipeline.predict_proba(X), atol=1e-5)
 
     def test_a_pipeline_that_ends_in_a_regressor_converts(self) -> None:
         register_onnx_converters([NetworkRegressor])
@@ -176,6 +181,65 @@ class TestPipelines:
         answers = run(self.skl2onnx.convert_sklearn(pipeline, initial_types=inputs), X)
         expected = pipeline[-1].network_.decision(pipeline[0].transform(X))
         np.testing.assert_allclose(answers["variable"], expected, atol=1e-5)
+
+
+def edge_rows(estimator: object, X: np.ndarray) -> int:
+    """Count the gates that some row lies on, up to the margin that puts it inside."""
+    scores = X @ estimator.network_.gate_vectors.T + estimator.network_.gate_offsets  # type: ignore[attr-defined]
+    reach = np.linalg.norm(estimator.network_.gate_vectors, axis=1) * np.abs(X).max()  # type: ignore[attr-defined]
+    return int((np.abs(scores) < 1e-5 * reach).any(axis=0).sum())
+
+
+class TestEstimators:
+    """The estimators' own exports, on the rows that define their gates and on many others."""
+
+    onnx = pytest.importorskip("onnx", reason="the onnx extra is not installed")
+    torch = pytest.importorskip("torch", reason="the torch extra is not installed")
+
+    @pytest.mark.parametrize("n_classes", [2, 4])
+    def test_classifier(self, n_classes: int) -> None:
+        X, y = make_classification(N_SAMPLES, 8, n_informative=6, n_classes=n_classes, random_state=0)
+        X, labels = X.astype(np.float32).astype(np.float64), np.array(list("abcd"))[y]
+        model = ConvexReLUClassifier(n_gates=50, random_state=0).fit(X[:300], labels[:300])
+        assert edge_rows(model, X[:300]) > 40
+        answers = run(model.to_onnx(), X.astype(np.float32))
+        np.testing.assert_array_equal(answers["label"], model.predict(X))
+        np.testing.assert_allclose(answers["probabilities"], model.predict_proba(X), atol=1e-5)
+        with self.torch.no_grad():
+            decision = model.to_torch()(self.torch.tensor(X, dtype=self.torch.float32)).numpy()
+        np.testing.assert_allclose(decision.squeeze(), model.decision_function(X), atol=1e-5)
+
+    def test_regressor(self) -> None:
+        X, y = make_regression(N_SAMPLES, 8, random_state=0)
+        X, y = X.astype(np.float32).astype(np.float64), np.tanh(y / y.std())
+        model = ConvexReLURegressor(n_gates=50, random_state=0).fit(X[:300], y[:300])
+        answers = run(model.to_onnx(), X.astype(np.float32))
+        np.testing.assert_allclose(answers["prediction"][:, 0], model.predict(X), atol=1e-5)
+
+    def test_relu_network(self) -> None:
+        X, y = make_regression(60, 3, random_state=0)
+        model = ConvexReLURegressor(n_gates=8, activation="relu", random_state=0).fit(X, y / y.std())
+        answers = run(model.to_onnx(), X.astype(np.float32))
+        np.testing.assert_allclose(answers["prediction"][:, 0], model.predict(X), atol=1e-5)
+
+    def test_pipeline(self) -> None:
+        skl2onnx = pytest.importorskip("skl2onnx", reason="the onnx extra is not installed")
+        register_onnx_converters([ConvexReLUClassifier])
+        X, y = make_classification(400, 8, random_state=0)
+        pipeline = make_pipeline(StandardScaler(), ConvexReLUClassifier(n_gates=20, random_state=0)).fit(X, y)
+        inputs = [("X", skl2onnx.common.data_types.DoubleTensorType([None, 8]))]
+        answers = run(skl2onnx.convert_sklearn(pipeline, initial_types=inputs, options={"zipmap": False}), X)
+        np.testing.assert_array_equal(answers["label"], pipeline.predict(X))
+        np.testing.assert_allclose(answers["probabilities"], pipeline.predict_proba(X), atol=1e-5)
+
+    def test_a_pipeline_without_probabilities_is_refused(self) -> None:
+        skl2onnx = pytest.importorskip("skl2onnx", reason="the onnx extra is not installed")
+        register_onnx_converters([ConvexReLUClassifier])
+        X, y = make_classification(60, 4, random_state=0)
+        model = ConvexReLUClassifier(n_gates=5, penalty="group", loss="squared", random_state=0).fit(X, y)
+        inputs = [("X", skl2onnx.common.data_types.DoubleTensorType([None, 4]))]
+        with pytest.raises(InvalidInput, match="must have predict_proba"):
+            skl2onnx.convert_sklearn(model, initial_types=inputs)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 import numpy as np
 import pandas as pd
@@ -30,7 +30,7 @@ from consilience.methods.convex_networks.embeddings import (
     SentenceEmbedder,
 )
 from consilience.methods.convex_networks.estimators import ConvexReLUClassifierCV, ConvexReLURegressorCV
-from consilience.methods.convex_networks.network import ProbabilityLink
+from consilience.methods.convex_networks.network import GatedNetwork, ProbabilityLink
 from consilience.methods.convex_networks.saved import Header, SavedModel
 from consilience.methods.convex_networks.table import (
     CategoricalColumn,
@@ -89,6 +89,7 @@ def fit(
     features, names = encode(columns, frame, embed)
     estimator = (ConvexReLUClassifierCV if decided == "classification" else ConvexReLURegressorCV)(random_state=seed)
     estimator.fit(features, values)
+    network = cast(GatedNetwork, estimator.network_)
     classes, link = None, None
     if decided == "classification":
         classes = tuple(estimator.classes_.tolist())
@@ -102,19 +103,22 @@ def fit(
         sentence_model=embedder if text_column and embedder != LATENT_SEMANTICS else None,
         probability_scale=None if link is None else link.scale,
         notes=notes,
-        summary={"rows": float(len(frame)), "alpha": float(estimator.alpha_)},
+        summary={"rows": len(frame), "alpha": float(estimator.alpha_), "duality_gap": float(estimator.duality_gap_)},
     )
     semantics = embed if isinstance(embed, LatentSemantics) else None
-    SavedModel(header=header, network=estimator.network_, link=link, semantics=semantics).save(out)
+    SavedModel(header=header, network=network, link=link, semantics=semantics).save(out)
     for note in notes:
         console.print(f"note: {note}", markup=False)
     what = f"{len(classes)} classes" if classes is not None else "a quantity"
     console.print(
         f"{decided} of {target!r} ({what}) from {len(frame)} rows and {features.shape[1]} features: "
-        f"{estimator.network_.n_gates} gates, alpha {estimator.alpha_:.3g} by leave-one-out; saved in {out}",
+        f"{network.n_gates} gates, alpha {estimator.alpha_:.3g} by leave-one-out, relative duality gap "
+        f"{estimator.duality_gap_:.1e}; saved in {out}",
         markup=False,
         highlight=False,
     )
+    if estimator.linear_is_enough_:
+        console.print("A linear model is enough here: it is within one standard error, leave-one-out.")
 
 
 def predict(model: Path, csv: Path, /, *, out: Path | None = None, cache: Path | None = None) -> None:

@@ -44,9 +44,9 @@ def to_torch(network: GatedNetwork | ReluNetwork, *, precision: Precision = "flo
 
     Examples
     --------
-    >>> import torch  # doctest: +SKIP
-    >>> module = to_torch(estimator.network_)  # doctest: +SKIP
-    >>> module(torch.from_numpy(X))  # doctest: +SKIP
+    >>> import torch
+    >>> to_torch(GatedNetwork.linear(np.array([[2.0]]), np.ones(1)))(torch.ones(1, 1)).item()
+    3.0
     """
     try:
         import torch  # noqa: PLC0415
@@ -120,6 +120,11 @@ def register_onnx_converters(estimators: Iterable[type[BaseEstimator]]) -> None:
     estimators : iterable of classes
         Estimators with ``network_``; classifiers also with ``classes_``, ``probability_scale_`` and
         ``probability_bias_``.
+
+    Examples
+    --------
+    >>> from consilience.methods.convex_networks.estimators import ConvexReLUClassifier, ConvexReLURegressor
+    >>> register_onnx_converters([ConvexReLUClassifier, ConvexReLURegressor])
 
     Raises
     ------

@@ -19,6 +19,7 @@ from skl2onnx.common.shape_calculator import (
 from skl2onnx.common.utils_classifier import get_label_classes
 from sklearn.base import BaseEstimator, ClassifierMixin
 
+from consilience.ground.errors import InvalidInput
 from consilience.methods.convex_networks.network import ProbabilityLink
 from consilience.methods.convex_networks.onnx_graph import (
     ELEMENT_TYPES,
@@ -74,6 +75,11 @@ def _convert_classifier(scope: Any, operator: Any, container: Any) -> None:
     graph, estimator = ContainerGraph(scope, container), operator.raw_operator
     classes = np.asarray(np.asarray(get_label_classes(scope, estimator)).tolist())
     labels = classes if classes.dtype.kind == "U" else classes.astype(np.int64)
+    if not hasattr(estimator, "predict_proba"):
+        raise InvalidInput(
+            "a classifier in an ONNX pipeline must have predict_proba; use penalty='ridge' or loss='cross_entropy', or "
+            "export the network alone with to_onnx()."
+        )
     link = ProbabilityLink(scale=estimator.probability_scale_, bias=estimator.probability_bias_)
     decision = write_decision(graph, estimator.network_, operator.inputs[0].full_name, "float64")
     write_label(graph, decision, labels, "float64", output=operator.outputs[0].full_name)

@@ -58,7 +58,7 @@ class Header:
     """Inverse temperature of the probabilities; None for a regression."""
     notes: tuple[str, ...] = ()
     """What was done to the columns."""
-    summary: dict[str, float | str] = field(default_factory=dict)
+    summary: dict[str, float] = field(default_factory=dict)
     """What was measured when fitting."""
     arrays_sha256: str = ""
     """Digest of ``arrays.npz``."""

@@ -1,0 +1,145 @@
+"""The few array operations that the array API standard leaves out, for numpy and torch alike.
+
+Solvers in this room are written against the array API: hand them numpy arrays and they run on
+numpy, hand them torch tensors and they run where the tensors live. The standard has no triangular
+solve and no conversion between hosts, so those stand here, once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+from array_api_compat import array_namespace, is_numpy_array, is_torch_array
+from array_api_compat import device as device_of
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from scipy.linalg.lapack import get_lapack_funcs
+
+from consilience.ground.errors import InvalidInput, MissingDependency
+
+Array: TypeAlias = Any
+"""A numpy array or a torch tensor; jaxtyping states dtype and shape beside it."""
+
+__all__ = [
+    "Array",
+    "CholeskyFactor",
+    "array_namespace",
+    "contiguous",
+    "device_of",
+    "like",
+    "on_device",
+    "shifted",
+    "to_numpy",
+]
+
+
+def to_numpy(array: Array) -> np.ndarray:
+    """Return the array on the host, as numpy, without a copy where that is possible."""
+    if is_torch_array(array):
+        return np.asarray(array.detach().cpu())
+    return np.asarray(array)
+
+
+def contiguous(array: Array) -> Array:
+    """Return the array with its last axis running fastest in memory, copied only if need be."""
+    if is_numpy_array(array):
+        return np.ascontiguousarray(array)
+    return array.contiguous() if is_torch_array(array) else array
+
+
+def like(array: Any, reference: Array, *, dtype: Any = None) -> Array:
+    """Return `array` in the namespace, device and (unless given) dtype of `reference`."""
+    xp = array_namespace(reference)
+    return xp.asarray(array, dtype=dtype or reference.dtype, device=device_of(reference))
+
+
+def on_device(array: np.ndarray, device: str | None) -> Array:
+    """Move a host array to a torch device; `None` leaves it with numpy.
+
+    Raises
+    ------
+    MissingDependency
+        If a device is named and torch is not installed.
+    InvalidInput
+        If torch does not know the device, or it is not present on this machine.
+    """
+    if device is None:
+        return array
+    try:
+        import torch  # noqa: PLC0415 - optional dependency, named in the error
+    except ImportError as error:
+        raise MissingDependency(
+            f"device={device!r} needs torch; install consilience[torch], or use device=None."
+        ) from error
+    try:
+        return torch.as_tensor(array, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise InvalidInput(f"device={device!r} is not usable here: {error}.") from error
+
+
+def shifted(matrix: Array, amount: float) -> Array:
+    """Add `amount` to the diagonal, in place where the namespace has a way to."""
+    if is_numpy_array(matrix):
+        matrix[np.diag_indices_from(matrix)] += amount
+        return matrix
+    xp = array_namespace(matrix)
+    return matrix + amount * xp.eye(matrix.shape[0], dtype=matrix.dtype, device=device_of(matrix))
+
+
+class CholeskyFactor:
+    """Lower Cholesky factor of a symmetric positive definite matrix, kept for many solves.
+
+    Parameters
+    ----------
+    matrix : array, shape (n, n)
+        Symmetric positive definite. It may be overwritten.
+
+    Raises
+    ------
+    numpy.linalg.LinAlgError
+        If the matrix is not numerically positive definite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> factor = CholeskyFactor(np.array([[4.0, 2.0], [2.0, 3.0]]))
+    >>> factor.solve(np.array([[2.0], [1.0]])).ravel().tolist()
+    [0.5, 0.0]
+    """
+
+    def __init__(self, matrix: Array) -> None:
+        self._solve: Callable[[Array], Array]
+        self._inverse_diagonal: Callable[[], Array]
+        if is_numpy_array(matrix):
+            # A C-ordered symmetric matrix is its own Fortran-ordered transpose: no copy is made.
+            factor, _ = cho_factor(matrix.T, lower=True, overwrite_a=True, check_finite=False)
+            self._solve = lambda right: cho_solve((factor, True), right, check_finite=False)
+            self._inverse_diagonal = lambda: _inverse_diagonal(factor)
+        else:
+            xp = array_namespace(matrix)
+            try:
+                lower = xp.linalg.cholesky(matrix)
+            except RuntimeError as error:  # torch's own LinAlgError is a RuntimeError
+                raise LinAlgError(str(error)) from error
+            identity = xp.eye(matrix.shape[0], dtype=matrix.dtype, device=device_of(matrix))
+            self._solve = lambda right: xp.cholesky_solve(right, lower)
+            self._inverse_diagonal = lambda: xp.sum(
+                xp.linalg.solve_triangular(lower, identity, upper=False) ** 2, axis=0
+            )
+
+    def solve(self, right: Array) -> Array:
+        """Solve matrix @ x = right for right-hand sides of shape (n, k)."""
+        return self._solve(right)
+
+    def inverse_diagonal(self) -> Array:
+        """Return the diagonal of the inverse, shape (n,), at the cost of one triangular inverse."""
+        return self._inverse_diagonal()
+
+
+def _inverse_diagonal(lower: np.ndarray) -> np.ndarray:
+    (trtri,) = get_lapack_funcs(("trtri",), (lower,))
+    inverse, _ = trtri(lower, lower=1)
+    inverse = np.tril(inverse)
+    diagonal: np.ndarray = np.einsum("ij,ij->j", inverse, inverse)
+    return diagonal

@@ -1,0 +1,170 @@
+"""The claims of the room, and the studies that measure them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from consilience.ground import Evidence, Report, RunFolder, Statement, Streams, conduct
+from consilience.methods.convex_networks.config import Config
+from consilience.methods.convex_networks.studies.algebra import cross
+from consilience.methods.convex_networks.studies.contract import contract
+from consilience.methods.convex_networks.studies.digits import digits
+from consilience.methods.convex_networks.studies.gate_kinds import gate_kinds
+from consilience.methods.convex_networks.studies.optimality import optimality
+from consilience.methods.convex_networks.studies.scaling import scaling
+from consilience.methods.convex_networks.studies.sketches import sketch
+from consilience.methods.convex_networks.studies.solvers import solvers
+from consilience.methods.convex_networks.studies.spiral import spiral
+from consilience.methods.convex_networks.studies.tabular import tabular
+from consilience.methods.convex_networks.studies.text import text
+from consilience.methods.convex_networks.studies.theorem import theorem
+
+__all__ = ["run"]
+
+PAPER = "arXiv:2406.02806"
+
+Study = Callable[[Config, Streams, RunFolder], Evidence]
+
+CLAIMS: tuple[tuple[Statement, Study], ...] = (
+    (
+        Statement(
+            id="convex.cross",
+            sentence="Generalized cross products in up to a thousand dimensions cost one LU factorisation: accurate to "
+            "rounding, with exact sign and finite log length, and far faster than an SVD or a 2^d-dimensional algebra.",
+            source=f"{PAPER}, generalized cross products",
+        ),
+        cross,
+    ),
+    (
+        Statement(
+            id="convex.sketch",
+            sentence="Randomized blade volumes and lifted cross products follow their exact laws, so that their "
+            "confidence intervals cover what they say.",
+            source=f"{PAPER}, randomized geometric algebra; laws derived in the documentation",
+        ),
+        sketch,
+    ),
+    (
+        Statement(
+            id="convex.theorem",
+            sentence="With an l1 penalty, the optimal neurons are generalized cross products of training samples and "
+            "coordinate vectors: the Lasso over them equals training over all cells; with weight decay, nearly so.",
+            source=f"{PAPER} after arXiv:2309.16512; proof in the documentation",
+        ),
+        theorem,
+    ),
+    (
+        Statement(
+            id="convex.spiral",
+            sentence="Two spirals of 160 points are fitted to the global optimum over all lines through two points, "
+            "with a proof of it in seconds.",
+            source=f"{PAPER}, spiral illustration (released notebook)",
+        ),
+        spiral,
+    ),
+    (
+        Statement(
+            id="convex.optimal",
+            sentence="Every convex program is solved to the optimum that a general conic solver finds, and every "
+            "duality gap printed is a valid bound.",
+            source="differential test against cvxpy; gaps derived in the documentation",
+        ),
+        optimality,
+    ),
+    (
+        Statement(
+            id="convex.digits",
+            sentence="On handwritten digits the convex network is more accurate than a multilayer perceptron at a "
+            "tenth of its time, and as accurate as a tuned support vector machine.",
+            source=f"{PAPER}, abstract (learning performance); our bar on sklearn's digits",
+        ),
+        digits,
+    ),
+    (
+        Statement(
+            id="convex.solver",
+            sentence="A group lasso over a hundred gates reaches a certified gap of 0.1 % within the time a "
+            "perceptron takes to fit, and a path of 20 penalties costs little more than its last point.",
+            source="our bar; ADMM with a Woodbury step derived in the documentation",
+        ),
+        solvers,
+    ),
+    (
+        Statement(
+            id="convex.tabular",
+            sentence="On small tables the convex network is within a point of the best of linear models, support "
+            "vectors, perceptron and gradient boosting, and says where a linear model is enough.",
+            source="our bar on sklearn's tables",
+        ),
+        tabular,
+    ),
+    (
+        Statement(
+            id="convex.text",
+            sentence="As a head on sentence embeddings the convex network beats logistic regression and a perceptron "
+            "and matches a tuned support vector machine.",
+            source=f"{PAPER}, text transfer learning; our bar on docstrings with MiniLM embeddings",
+        ),
+        text,
+    ),
+    (
+        Statement(
+            id="convex.gates",
+            sentence="Cross-product gates keep their activation patterns when features are mixed badly, where "
+            "Gaussian gates lose theirs; how accurate each kind of gate is, is reported as it comes out.",
+            source=f"{PAPER}, comparison of gates; equivariance derived in the documentation",
+        ),
+        gate_kinds,
+    ),
+    (
+        Statement(
+            id="convex.contract",
+            sentence="The estimators keep scikit-learn's contract without exception, sparse and dense agree, a seed "
+            "fixes every bit, and torch and ONNX exports agree on boundary rows too.",
+            source="scikit-learn's check_estimator; our bars",
+        ),
+        contract,
+    ),
+    (
+        Statement(
+            id="convex.scale",
+            sentence="Fifty thousand samples are fitted in the time of gradient boosting, in memory that grows with "
+            "samples and not with their square, at a cost that grows no faster than the samples.",
+            source="our bar; Nyström-preconditioned conjugate gradients",
+        ),
+        scaling,
+    ),
+)
+
+
+def run(config: Config, folder: RunFolder) -> Report:
+    """Measure the claims that the configuration names, and say which hold.
+
+    Parameters
+    ----------
+    config : Config
+    folder : RunFolder
+        Finished studies are kept there; an interrupted run resumes from them.
+
+    Returns
+    -------
+    Report
+        All twelve claims; those that the recipe leaves out are "not measured".
+    """
+    streams = Streams(config.seed)
+    wanted = set(config.claims)
+    return conduct(
+        "convex_networks",
+        config,
+        folder,
+        [
+            (
+                statement,
+                partial(study, config, streams.child(statement.id), folder)
+                if statement.id in wanted
+                else f"left out of the recipe {config.recipe}",
+            )
+            for statement, study in CLAIMS
+        ],
+    )

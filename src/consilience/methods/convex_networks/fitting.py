@@ -1,0 +1,476 @@
+r"""Fit a gated or ReLU network to canonical samples: everything behind the estimators but their manners.
+
+Features are centred and divided by one number, their root mean square distance from the centre, and a constant column
+of `BIAS` is appended: the fit does not change when all features are scaled together or moved. For the ridge penalty
+the gates share one unit of scale and the always-active gate has another, so that the penalty means the same for ten
+gates and for a thousand.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Bool, Float
+from scipy import sparse
+
+from consilience.ground.errors import InvalidInput
+from consilience.methods.convex_networks.arrays import Array, array_namespace, like, on_device, to_numpy
+from consilience.methods.convex_networks.canonical import CanonicalSamples, Matrix
+from consilience.methods.convex_networks.certificate import Certificate
+from consilience.methods.convex_networks.cone import ConeSolution, solve_cone_columns
+from consilience.methods.convex_networks.fista import solve_fista
+from consilience.methods.convex_networks.admm import solve_admm
+from consilience.methods.convex_networks.gates import Gates, GateSource, PointCloud, draw_gates
+from consilience.methods.convex_networks.losses import Logistic, Loss, Softmax, Squared
+from consilience.methods.convex_networks.network import GatedNetwork, ReluNetwork
+from consilience.methods.convex_networks.operator import DenseFeatures, GatedOperator, SparseFeatures
+from consilience.methods.convex_networks.penalties import Columns, Frobenius, NormPenalty, Nuclear
+from consilience.methods.convex_networks.program import BlockSolution, Program
+from consilience.methods.convex_networks.ridge import RidgePath, RidgeSolution, solve_ridge, solve_ridge_iteratively
+
+__all__ = ["Fit", "Problem", "Settings", "fit_network", "prepare"]
+
+Activation = Literal["gated", "relu"]
+PenaltyName = Literal["auto", "ridge", "group", "columns", "nuclear"]
+LossName = Literal["auto", "squared", "cross_entropy"]
+SolverName = Literal["auto", "kernel", "cg", "admm", "fista"]
+
+BIAS = 0.3
+"""The constant feature, in units of the root mean square feature norm."""
+KERNEL_SAMPLES = 4000
+"""Distinct samples up to which "auto" takes the closed form."""
+ADMM_SAMPLES = 8000
+"""Distinct samples up to which "auto" takes ADMM, which factorises an n x n kernel."""
+LANDMARKS = 4000
+"""Rows of the preconditioner of "cg"."""
+GIB = 2.0**30
+
+_NORMS: dict[str, type[NormPenalty]] = {"group": Frobenius, "columns": Columns, "nuclear": Nuclear}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How to fit: the estimators' parameters, resolved and checked."""
+
+    gates: GateSource = "datum"
+    n_gates: int = 200
+    rank: int | None = None
+    activation: Activation = "gated"
+    penalty: PenaltyName = "auto"
+    loss: LossName = "auto"
+    alpha: float | None = None
+    alpha_ratio: float = 0.03
+    solver: SolverName = "auto"
+    tolerance: float = 1e-4
+    max_iterations: int = 2000
+    dtype: Literal["auto", "float32", "float64"] = "auto"
+    device: str | None = None
+    memory_limit_gib: float = 4.0
+
+    @property
+    def penalty_name(self) -> PenaltyName:
+        """The penalty that "auto" stands for."""
+        if self.penalty != "auto":
+            return self.penalty
+        return "columns" if self.activation == "relu" else "ridge"
+
+    def loss_name(self, *, classifies: bool) -> LossName:
+        """Return the loss that "auto" stands for."""
+        if self.loss != "auto":
+            return self.loss
+        norm = self.activation == "gated" and self.penalty_name != "ridge"
+        return "cross_entropy" if classifies and norm else "squared"
+
+    def solver_name(self, samples: int, *, classifies: bool) -> SolverName:
+        """Return the solver that "auto" stands for.
+
+        Raises
+        ------
+        InvalidInput
+            If solver, penalty and loss do not go together; the message names what does.
+        """
+        squared = self.loss_name(classifies=classifies) == "squared"
+        ridge = self.penalty_name == "ridge"
+        if ridge and not squared:
+            raise InvalidInput("penalty='ridge' takes loss='squared'; use penalty='group' with cross-entropy.")
+        fitting: tuple[SolverName, ...] = ("kernel", "cg") if ridge else ("admm", "fista") if squared else ("fista",)
+        if self.solver == "auto":
+            limit = KERNEL_SAMPLES if ridge else ADMM_SAMPLES
+            return fitting[0] if samples <= limit else fitting[-1]
+        if self.solver not in fitting:
+            raise InvalidInput(
+                f"solver must be one of {('auto', *fitting)} with penalty={self.penalty_name!r} and "
+                f"loss={self.loss_name(classifies=classifies)!r}; got {self.solver!r}."
+            )
+        return self.solver
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fit:
+    """What was fitted, and what is known about it."""
+
+    network: GatedNetwork | ReluNetwork
+    gates: Gates
+    certificate: Certificate
+    alpha: float
+    alpha_max: float | None
+    iterations: int
+    n_active_gates: int
+    blocks: Array | None = None
+    """Coefficients in the problem's own features, for a warm start."""
+    left_out: Float[np.ndarray, "n c"] | None = None
+    """Leave-one-out predictions, where they are known in closed form."""
+    global_certificate: Certificate | None = None
+    """For ReLU networks: a bound with respect to all networks, not only the sampled cells."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """Samples, gates and features, ready for a solver."""
+
+    samples: CanonicalSamples
+    cloud: PointCloud
+    gates: Gates
+    patterns: Bool[np.ndarray, "n g"]
+    scale: float
+    """Root mean square distance of the samples from their centre."""
+
+    def features(self, dtype: str) -> Matrix:
+        """Return the centred, scaled features with the bias column, dense."""
+        matrix = self.samples.features
+        dense = matrix.toarray() if sparse.issparse(matrix) else matrix
+        array = np.empty((dense.shape[0], dense.shape[1] + 1), dtype=dtype)
+        np.subtract(dense, self.cloud.centre, out=array[:, :-1], casting="same_kind")
+        array[:, :-1] /= self.scale
+        array[:, -1] = BIAS
+        return array
+
+    def operator(self, *, ridge: bool, dtype: str, device: str | None) -> GatedOperator:
+        """Return the gated operator, sparse where the samples are."""
+        count = self.patterns.shape[1] - 1
+        # The always-active gate comes first; the drawn ones share one unit of squared scale.
+        scales = np.full(count + 1, 1.0 / np.sqrt(max(count, 1)))
+        scales[0] = 1.0
+        matrix = self.samples.features
+        if sparse.issparse(matrix) and device is None:
+            features: DenseFeatures | SparseFeatures = SparseFeatures(
+                matrix.astype(dtype), self.cloud.centre.astype(dtype), self.scale, BIAS
+            )
+        else:
+            features = DenseFeatures(on_device(self.features(dtype), device))
+        patterns = on_device(self.patterns, device)
+        return GatedOperator(features, patterns, scales if ridge else None)
+
+    def network(self, blocks: Float[np.ndarray, "g p c"], intercept: Float[np.ndarray, " c"]) -> GatedNetwork:
+        """Write coefficients of the problem's features as a network of the original ones."""
+        weights = blocks[:, :-1, :] / self.scale
+        biases = BIAS * blocks[:, -1, :] - np.einsum("d,gdc->gc", self.cloud.centre, weights)
+        return GatedNetwork(
+            gate_vectors=self.gates.vectors,
+            gate_offsets=self.gates.offsets,
+            weights=weights,
+            biases=biases,
+            intercept=intercept,
+        )
+
+
+def prepare(
+    samples: CanonicalSamples,
+    settings: Settings,
+    generator: np.random.Generator,
+    *,
+    gates: Gates | None = None,
+) -> Problem:
+    """Draw gates for samples, unless they are given, and fix the scale of the features."""
+    cloud = PointCloud(samples.features, samples.weights)
+    _check_memory(settings, samples, "the gate patterns", samples.features.shape[0] * settings.n_gates * 9.0)
+    if gates is None:
+        gates, patterns = draw_gates(settings.gates, cloud, settings.n_gates, generator, rank=settings.rank)
+    else:
+        patterns = gates.patterns(samples.features)
+    scale = float(np.sqrt(cloud.squared_distances @ cloud.probabilities)) or 1.0
+    return Problem(samples=samples, cloud=cloud, gates=gates, patterns=patterns, scale=scale)
+
+
+def ridge_alpha(operator: GatedOperator, weights: Array, ratio: float) -> float:
+    """Return the ridge penalty that is `ratio` times the mean gate kernel of a sample with itself, over W."""
+    xp = array_namespace(weights)
+    total = float(xp.sum(weights))
+    return ratio * float(xp.sum(weights * operator.kernel_diagonal())) / total**2
+
+
+def fit_network(
+    problem: Problem,
+    settings: Settings,
+    *,
+    classifies: bool,
+    generator: np.random.Generator,
+    start: Array | None = None,
+) -> Fit:
+    """Solve the program that the settings name.
+
+    Parameters
+    ----------
+    problem : Problem
+    settings : Settings
+    classifies : bool
+        Whether targets are class indicators (one column for two classes, in {-1, 1} for the squared loss and in
+        {0, 1} for cross-entropy; one-hot columns for more).
+    generator : numpy.random.Generator
+        For the rows of a preconditioner.
+    start : array, optional
+        Blocks of an earlier fit with the same gates.
+
+    Returns
+    -------
+    Fit
+
+    Raises
+    ------
+    InvalidInput
+        If settings do not go together, or need more memory than the limit.
+    """
+    if settings.activation == "relu":
+        return _fit_relu(problem, settings, classifies=classifies)
+    solver = settings.solver_name(problem.patterns.shape[0], classifies=classifies)
+    if settings.penalty_name == "ridge":
+        return _fit_ridge(problem, settings, solver, generator, start)
+    return _fit_norm(problem, settings, solver, classifies=classifies, start=start)
+
+
+def ridge_path(problem: Problem, settings: Settings) -> tuple[RidgePath, GatedOperator, Array]:
+    """Return all ridge fits of a problem, with its operator and weights, for a choice of alpha."""
+    _check_kernel_memory(settings, problem, matrices=5.0)
+    dtype = "float64" if settings.dtype == "auto" else settings.dtype
+    operator = problem.operator(ridge=True, dtype=dtype, device=settings.device)
+    target, weights = _on_reference(problem, operator)
+    return RidgePath(operator, target, weights), operator, weights
+
+
+def ridge_fit(problem: Problem, operator: GatedOperator, solution: RidgeSolution, alpha: float) -> Fit:
+    """Write a ridge solution as a fit."""
+    blocks = to_numpy(solution.blocks).astype(np.float64) * operator.scales[:, None, None]
+    left_out = None if solution.left_out is None else to_numpy(solution.left_out).astype(np.float64)
+    return Fit(
+        network=problem.network(blocks, to_numpy(solution.intercept).astype(np.float64)),
+        gates=problem.gates,
+        certificate=solution.certificate,
+        alpha=alpha,
+        alpha_max=None,
+        iterations=solution.iterations,
+        n_active_gates=len(blocks),
+        blocks=solution.blocks,
+        left_out=left_out,
+    )
+
+
+def _fit_ridge(
+    problem: Problem, settings: Settings, solver: str, generator: np.random.Generator, start: Array | None
+) -> Fit:
+    dtype = settings.dtype
+    if dtype == "auto":
+        dtype = "float32" if solver == "cg" else "float64"
+    if solver == "kernel":
+        _check_kernel_memory(settings, problem, matrices=3.5)
+    else:
+        _check_blocks_memory(settings, problem, copies=7)
+    operator = problem.operator(ridge=True, dtype=dtype, device=settings.device)
+    target, weights = _on_reference(problem, operator)
+    alpha = settings.alpha or ridge_alpha(operator, weights, settings.alpha_ratio)
+    if solver == "kernel":
+        return ridge_fit(problem, operator, solve_ridge(operator, target, weights, alpha), alpha)
+    solution = solve_ridge_iteratively(
+        operator,
+        target,
+        weights,
+        alpha,
+        tolerance=settings.tolerance,
+        max_iterations=settings.max_iterations,
+        landmarks=LANDMARKS,
+        generator=generator,
+        start=None if start is None else like(start, target),
+    )
+    return ridge_fit(problem, operator, solution, alpha)
+
+
+def _fit_norm(problem: Problem, settings: Settings, solver: str, *, classifies: bool, start: Array | None) -> Fit:
+    dtype = "float64" if settings.dtype == "auto" else settings.dtype
+    _check_blocks_memory(settings, problem, copies=9)
+    if solver == "admm":
+        _check_kernel_memory(settings, problem, matrices=3.0)
+    operator = problem.operator(ridge=False, dtype=dtype, device=settings.device)
+    target, weights = _on_reference(problem, operator)
+    loss: Loss = Squared()
+    if settings.loss_name(classifies=classifies) == "cross_entropy":
+        if not classifies:
+            raise InvalidInput("loss='cross_entropy' is for classifiers; use loss='squared'.")
+        loss = Logistic() if target.shape[1] == 1 else Softmax()
+    program = Program(
+        operator=operator,
+        target=target,
+        weights=weights,
+        loss=loss,
+        penalty=_NORMS[settings.penalty_name](),
+    )
+    alpha_max = program.alpha_max()
+    # A constant target has alpha_max 0: any penalty gives the constant network.
+    alpha = settings.alpha or settings.alpha_ratio * alpha_max or 1.0
+    begin = None
+    if start is not None:
+        begin = BlockSolution(
+            blocks=like(start, target),
+            intercept=program.constant(),
+            certificate=Certificate(objective=0.0, dual_bound=0.0, scope="sampled program"),
+            iterations=0,
+        )
+    solve = solve_admm if solver == "admm" else solve_fista
+    solution = solve(program, alpha, tolerance=settings.tolerance, max_iterations=settings.max_iterations, start=begin)
+    certificate = solution.certificate
+    if dtype == "float32":
+        certificate = _certified_in_double(problem, program, solution, alpha)
+    return Fit(
+        network=problem.network(
+            to_numpy(solution.blocks).astype(np.float64), to_numpy(solution.intercept).astype(np.float64)
+        ),
+        gates=problem.gates,
+        certificate=certificate,
+        alpha=alpha,
+        alpha_max=alpha_max,
+        iterations=solution.iterations,
+        n_active_gates=len(solution.active),
+        blocks=solution.blocks,
+    )
+
+
+def _certified_in_double(problem: Problem, program: Program, solution: BlockSolution, alpha: float) -> Certificate:
+    """Evaluate primal and dual anew in double precision: single precision cannot prove small gaps."""
+    operator = problem.operator(ridge=False, dtype="float64", device=None)
+    double = Program(
+        operator=operator,
+        target=problem.samples.targets,
+        weights=problem.samples.weights,
+        loss=program.loss,
+        penalty=program.penalty,
+    )
+    blocks = to_numpy(solution.blocks).astype(np.float64)
+    fitted = operator.forward_nonzero(blocks)
+    start = to_numpy(solution.intercept).astype(np.float64)
+    intercept = double.loss.intercept(fitted, double.target, double.weights, start)
+    certificate, _, _ = double.certify(blocks, fitted + intercept, alpha)
+    return certificate
+
+
+def _fit_relu(problem: Problem, settings: Settings, *, classifies: bool) -> Fit:
+    if settings.penalty_name != "columns" or settings.loss_name(classifies=classifies) != "squared":
+        raise InvalidInput(
+            "activation='relu' takes penalty='columns' and loss='squared'; "
+            f"got penalty={settings.penalty_name!r} and loss={settings.loss_name(classifies=classifies)!r}."
+        )
+    if settings.device is not None:
+        raise InvalidInput("activation='relu' runs on numpy only; use device=None.")
+    features = problem.features("float64")
+    samples, gates = problem.patterns.shape
+    _check_memory(settings, problem.samples, "the cone program", 8.0 * 12.0 * samples * gates)
+    targets, weights = problem.samples.targets, problem.samples.weights
+    alpha = settings.alpha or settings.alpha_ratio * _relu_alpha_max(features, problem.patterns, targets, weights)
+    solutions = solve_cone_columns(
+        features,
+        problem.patterns,
+        targets,
+        alpha or 1.0,
+        weights=weights,
+        tolerance=settings.tolerance,
+        max_iter=settings.max_iterations,
+    )
+    objective = sum(solution.objective for solution in solutions)
+    gap = sum(solution.gap for solution in solutions)
+    global_gap = sum(solution.global_gap for solution in solutions)
+    return Fit(
+        network=_joined_relu(problem, solutions),
+        gates=problem.gates,
+        certificate=Certificate(objective=objective, dual_bound=objective - gap, scope="sampled program"),
+        global_certificate=Certificate(
+            objective=objective, dual_bound=objective - global_gap, scope="global upper bound"
+        ),
+        alpha=alpha,
+        alpha_max=None,
+        iterations=max(solution.n_iter for solution in solutions),
+        n_active_gates=int(
+            np.any([np.any(s.V != 0, axis=1) | np.any(s.W != 0, axis=1) for s in solutions], axis=0).sum()
+        ),
+    )
+
+
+def _relu_alpha_max(
+    features: Float[np.ndarray, "n p"],
+    patterns: Bool[np.ndarray, "n g"],
+    targets: Float[np.ndarray, "n c"],
+    weights: Float[np.ndarray, " n"],
+) -> float:
+    """Return the penalty at which the gated program over these cells is constant, which bounds the cone program's."""
+    program = Program(
+        operator=GatedOperator(DenseFeatures(features), patterns),
+        target=targets,
+        weights=weights,
+        loss=Squared(),
+        penalty=Columns(),
+    )
+    return program.alpha_max()
+
+
+def _joined_relu(problem: Problem, solutions: tuple[ConeSolution, ...]) -> ReluNetwork:
+    """Put the networks of all outputs side by side, in the original features."""
+    parts = [solution.network(constant_column=True) for solution in solutions]
+    hidden = np.concatenate([part.hidden_weights for part in parts]) / problem.scale
+    biases = np.concatenate([part.hidden_biases for part in parts]) * BIAS - hidden @ problem.cloud.centre
+    outputs = np.zeros((len(hidden), len(parts)))
+    first = 0
+    for column, part in enumerate(parts):
+        outputs[first : first + part.n_neurons, column] = part.output_weights[:, 0]
+        first += part.n_neurons
+    return ReluNetwork(
+        hidden_weights=hidden,
+        hidden_biases=biases,
+        output_weights=outputs,
+        intercept=np.array([solution.intercept for solution in solutions]),
+    )
+
+
+def _on_reference(problem: Problem, operator: GatedOperator) -> tuple[Array, Array]:
+    return like(problem.samples.targets, operator.reference), like(problem.samples.weights, operator.reference)
+
+
+def _check_kernel_memory(settings: Settings, problem: Problem, *, matrices: float) -> None:
+    samples = problem.patterns.shape[0]
+    need = matrices * 8.0 * samples**2
+    if need > settings.memory_limit_gib * GIB:
+        fits = int(np.sqrt(settings.memory_limit_gib * GIB / (matrices * 8.0)))
+        other = "solver='cg'" if settings.penalty_name == "ridge" else "solver='fista'"
+        raise InvalidInput(
+            f"the gate kernel of {samples} distinct samples needs {need / GIB:.1f} GiB, more than "
+            f"memory_limit_gib={settings.memory_limit_gib:g}; {fits} samples would fit, or use {other}."
+        )
+
+
+def _check_blocks_memory(settings: Settings, problem: Problem, *, copies: int) -> None:
+    samples, gates = problem.patterns.shape
+    features, outputs = problem.samples.features.shape[1] + 1, problem.samples.targets.shape[1]
+    each = 8.0 * features * outputs * copies + 9.0 * samples
+    need = gates * each
+    if need > settings.memory_limit_gib * GIB:
+        fits = int(settings.memory_limit_gib * GIB / each)
+        raise InvalidInput(
+            f"{gates} gates of {features} x {outputs} coefficients over {samples} samples need {need / GIB:.1f} GiB, "
+            f"more than memory_limit_gib={settings.memory_limit_gib:g}; {fits} gates would fit."
+        )
+
+
+def _check_memory(settings: Settings, samples: CanonicalSamples, what: str, need: float) -> None:
+    if need > settings.memory_limit_gib * GIB:
+        fits = int(settings.n_gates * settings.memory_limit_gib * GIB / need)
+        raise InvalidInput(
+            f"{what} of {settings.n_gates} gates over {samples.features.shape[0]} samples need {need / GIB:.1f} GiB, "
+            f"more than memory_limit_gib={settings.memory_limit_gib:g}; {fits} gates would fit."
+        )

@@ -1,0 +1,240 @@
+r"""Losses of the convex programs, each with gradient, conjugate and curvature.
+
+A loss :math:`\ell(f, y)` takes a prediction and a target of ``c`` outputs. The dual of a program is
+written in the residual :math:`v = \nabla_f \ell(f, y)`; its objective needs the convex conjugate
+:math:`\ell^*(v; y) = \sup_f \langle v, f\rangle - \ell(f, y)`.
+
+=========  ==========================================  =====================================  =========
+loss       value                                       conjugate, with :math:`q = v + y`      curvature
+=========  ==========================================  =====================================  =========
+squared    :math:`\frac12\|f-y\|^2`                    :math:`\frac12\|v\|^2+\langle v,y\rangle`  1
+logistic   :math:`\log(1+e^{f}) - yf`                  :math:`q\log q + (1-q)\log(1-q)`       1/4
+softmax    :math:`\log\sum_k e^{f_k} - \langle y,f\rangle`  :math:`\sum_k q_k \log q_k`       1/2
+=========  ==========================================  =====================================  =========
+
+Targets may be soft (a mean of labels over repeated samples), which all three losses admit because
+they are linear in ``y`` up to a constant.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from jaxtyping import Float
+
+from consilience.methods.convex_networks.arrays import Array, array_namespace, like
+
+__all__ = ["Logistic", "Loss", "Softmax", "Squared"]
+
+
+class Loss(Protocol):
+    """What a program needs to know of a loss."""
+
+    curvature: float
+    """Upper bound of the largest eigenvalue of the Hessian in the prediction."""
+
+    def value(self, prediction: Float[Array, "n c"], target: Float[Array, "n c"]) -> Float[Array, " n"]:
+        """Return the loss of every sample."""
+        ...
+
+    def gradient(self, prediction: Float[Array, "n c"], target: Float[Array, "n c"]) -> Float[Array, "n c"]:
+        """Return the gradient of every sample's loss in its prediction."""
+        ...
+
+    def conjugate(self, residual: Float[Array, "n c"], target: Float[Array, "n c"]) -> Float[Array, " n"]:
+        """Return the conjugate of every sample's loss at a feasible residual."""
+        ...
+
+    def intercept(
+        self,
+        prediction: Float[Array, "n c"],
+        target: Float[Array, "n c"],
+        weights: Float[Array, " n"],
+        start: Float[Array, " c"],
+    ) -> Float[Array, " c"]:
+        """Return the intercept that minimises the weighted mean loss of prediction + intercept."""
+        ...
+
+
+class Squared:
+    """Half the squared Euclidean distance.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> Squared().value(np.array([[3.0]]), np.array([[1.0]])).tolist()
+    [2.0]
+    """
+
+    curvature = 1.0
+
+    def value(self, prediction: Float[Array, "n c"], target: Float[Array, "n c"]) -> Float[Array, " n"]:
+        """Return half the squared distance of every sample."""
+        xp = array_namespace(prediction)
+        return 0.5 * xp.sum((prediction - target) ** 2, axis=1)
+
+    def gradient(self, prediction: Float[Array, "n c"], target: Float[Array, "n c"]) -> Float[Array, "n c"]:
+        """Return prediction minus target."""
+        return prediction - target
+
+    def conjugate(self, residual: Float[Array, "n c"], target: Float[Array, "n c"]) -> Float[Array, " n"]:
+        """Return the conjugate; every residual is feasible."""
+        xp = array_namespace(residual)
+        return xp.sum((0.5 * residual + target) * residual, axis=1)
+
+    def intercept(
+        self,
+        prediction: Float[Array, "n c"],
+        target: Float[Array, "n c"],
+        weights: Float[Array, " n"],
+        start: Float[Array, " c"],
+    ) -> Float[Array, " c"]:
+        """Return the weighted mean of what the prediction leaves over."""
+        xp = array_namespace(prediction)
+        return xp.sum(weights[:, None] * (target - prediction), axis=0) / xp.sum(weights)
+
+
+class Logistic:
+    """Binary cross-entropy of one score; targets are probabilities of the positive class."""
+
+    curvature = 0.25
+
+    def value(self, prediction: Float[Array, "n 1"], target: Float[Array, "n 1"]) -> Float[Array, " n"]:
+        """Return log(1 + exp(f)) - y f, without overflow."""
+        xp = array_namespace(prediction)
+        soft_plus = xp.log1p(xp.exp(-xp.abs(prediction))) + (prediction + xp.abs(prediction)) / 2
+        return xp.sum(soft_plus - target * prediction, axis=1)
+
+    def gradient(self, prediction: Float[Array, "n 1"], target: Float[Array, "n 1"]) -> Float[Array, "n 1"]:
+        """Return the probability of the positive class minus the target."""
+        return _expit(prediction) - target
+
+    def conjugate(self, residual: Float[Array, "n 1"], target: Float[Array, "n 1"]) -> Float[Array, " n"]:
+        """Return the negative binary entropy of residual + target, which must lie in [0, 1]."""
+        xp = array_namespace(residual)
+        probability = _clip_unit(residual + target)
+        return xp.sum(_x_log_x(probability) + _x_log_x(1.0 - probability), axis=1)
+
+    def intercept(
+        self,
+        prediction: Float[Array, "n 1"],
+        target: Float[Array, "n 1"],
+        weights: Float[Array, " n"],
+        start: Float[Array, " 1"],
+    ) -> Float[Array, " 1"]:
+        """Return the root of the monotone derivative, by safeguarded Newton steps."""
+        xp = array_namespace(prediction)
+        total = xp.sum(weights)
+        mean = float(xp.sum(weights[:, None] * target) / total)
+        shift = float(start[0])
+        if not 0.0 < mean < 1.0:
+            return start
+        low, high = -float("inf"), float("inf")
+        for _ in range(100):
+            probability = _expit(prediction + shift)
+            slope = float(xp.sum(weights[:, None] * (probability - target)) / total)
+            curve = float(xp.sum(weights[:, None] * probability * (1.0 - probability)) / total)
+            if slope > 0.0:
+                high = shift
+            else:
+                low = shift
+            step = -slope / curve if curve > 0.0 else -slope * float("inf")
+            moved = shift + step
+            if not low < moved < high:
+                moved = _between(low, high, shift)
+            if abs(moved - shift) <= 1e-15 * (1.0 + abs(shift)):
+                break
+            shift = moved
+        return like([shift], start)
+
+
+class Softmax:
+    """Cross-entropy of ``c`` scores; targets are points of the probability simplex."""
+
+    curvature = 0.5
+
+    def value(self, prediction: Float[Array, "n c"], target: Float[Array, "n c"]) -> Float[Array, " n"]:
+        """Return log-sum-exp of the scores minus the target's score."""
+        xp = array_namespace(prediction)
+        top = xp.max(prediction, axis=1, keepdims=True)
+        log_sum = xp.log(xp.sum(xp.exp(prediction - top), axis=1)) + top[:, 0]
+        return log_sum - xp.sum(target * prediction, axis=1)
+
+    def gradient(self, prediction: Float[Array, "n c"], target: Float[Array, "n c"]) -> Float[Array, "n c"]:
+        """Return predicted probabilities minus the target."""
+        return _softmax(prediction) - target
+
+    def conjugate(self, residual: Float[Array, "n c"], target: Float[Array, "n c"]) -> Float[Array, " n"]:
+        """Return the negative entropy of residual + target, which must lie in the simplex."""
+        xp = array_namespace(residual)
+        return xp.sum(_x_log_x(_clip_unit(residual + target)), axis=1)
+
+    def intercept(
+        self,
+        prediction: Float[Array, "n c"],
+        target: Float[Array, "n c"],
+        weights: Float[Array, " n"],
+        start: Float[Array, " c"],
+    ) -> Float[Array, " c"]:
+        """Return a minimiser with mean zero, by damped Newton steps in ``c`` dimensions."""
+        xp = array_namespace(prediction)
+        share = weights[:, None] / xp.sum(weights)
+        shift = start - xp.mean(start)
+        ones = xp.ones_like(shift[:, None] * shift[None, :]) / shift.shape[0]
+        value = float(xp.sum(share[:, 0] * self.value(prediction + shift, target)))
+        for _ in range(50):
+            probability = _softmax(prediction + shift)
+            slope = xp.sum(share * (probability - target), axis=0)
+            if float(xp.max(xp.abs(slope))) <= 1e-14:
+                break
+            weighted = share * probability
+            # The Hessian is singular along the all-ones direction; adding it there is harmless.
+            hessian = _diagonal(xp.sum(weighted, axis=0)) - weighted.T @ probability + ones
+            step = -xp.linalg.solve(hessian, slope[:, None])[:, 0]
+            length = 1.0
+            while length > 1e-8:
+                trial = shift + length * step
+                trial_value = float(xp.sum(share[:, 0] * self.value(prediction + trial, target)))
+                if trial_value <= value + 1e-4 * length * float(xp.sum(slope * step)):
+                    break
+                length /= 2
+            else:
+                break
+            shift, value = trial - xp.mean(trial), trial_value
+        return shift
+
+
+def _between(low: float, high: float, here: float) -> float:
+    if low == -float("inf"):
+        return here - max(1.0, abs(here))
+    if high == float("inf"):
+        return here + max(1.0, abs(here))
+    return (low + high) / 2
+
+
+def _diagonal(vector: Array) -> Array:
+    xp = array_namespace(vector)
+    return xp.eye(vector.shape[0], dtype=vector.dtype) * vector[:, None]
+
+
+def _expit(score: Array) -> Array:
+    xp = array_namespace(score)
+    small = xp.exp(-xp.abs(score))
+    return xp.where(score >= 0, 1.0 / (1.0 + small), small / (1.0 + small))
+
+
+def _softmax(score: Array) -> Array:
+    xp = array_namespace(score)
+    exponential = xp.exp(score - xp.max(score, axis=1, keepdims=True))
+    return exponential / xp.sum(exponential, axis=1, keepdims=True)
+
+
+def _clip_unit(probability: Array) -> Array:
+    xp = array_namespace(probability)
+    return xp.clip(probability, 0.0, 1.0)
+
+
+def _x_log_x(probability: Array) -> Array:
+    xp = array_namespace(probability)
+    positive = probability > 0
+    return xp.where(positive, probability * xp.log(xp.where(positive, probability, 1.0)), 0.0)

@@ -1,0 +1,414 @@
+r"""Gated networks with a ridge penalty: closed forms by the gate kernel, and a preconditioned CG.
+
+The program, with weights :math:`w`, :math:`W = \sum w` and an unpenalised intercept :math:`t`, is
+
+.. math:: \min_{U,t}\ \tfrac{1}{2W}\sum_i w_i\|(\Phi U)_i + t - y_i\|^2 + \tfrac\alpha2\|U\|^2 .
+
+With :math:`K=\Phi\Phi^T=(\tilde X\tilde X^T)\circ(D\,\mathrm{diag}(s^2)D^T)`, :math:`\mu=\alpha W`
+and :math:`S=\mathrm{diag}(\sqrt w)` its solution is :math:`U=\Phi^T S\beta`, where
+:math:`(SKS+\mu I)\beta = S(Y-1t)` and :math:`\sqrt w^{\,T}\beta = 0`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from scipy.linalg import LinAlgError
+
+from consilience.ground.errors import InvalidInput
+
+from consilience.methods.convex_networks.arrays import Array, CholeskyFactor, array_namespace, like, shifted, to_numpy
+from consilience.methods.convex_networks.certificate import Certificate, check_alpha
+from consilience.methods.convex_networks.operator import GatedOperator
+
+__all__ = ["RidgePath", "RidgeSolution", "solve_ridge", "solve_ridge_iteratively"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RidgeSolution:
+    """The minimiser of a ridge program."""
+
+    blocks: Float[Array, "g p c"]
+    """Coefficients of every gate, in the operator's features."""
+    intercept: Float[Array, " c"]
+    """The unpenalised output intercept."""
+    certificate: Certificate
+    """Objective and dual bound."""
+    left_out: Float[Array, "n c"] | None = None
+    """Prediction of every sample by the fit without it, where it is known in closed form."""
+    iterations: int = 1
+    """Applications of the kernel or operator that the solver needed."""
+
+
+def solve_ridge(
+    operator: GatedOperator,
+    target: Float[Array, "n c"],
+    weights: Float[Array, " n"],
+    alpha: float,
+    *,
+    leave_one_out: bool = True,
+) -> RidgeSolution:
+    """Solve by one Cholesky factorisation of the gate kernel.
+
+    The factor is computed in single precision and refined in double (as LAPACK's dsposv does);
+    where the system is too ill-conditioned for that it is factorised in double.
+
+    Parameters
+    ----------
+    operator : GatedOperator
+    target : array, shape (n, c)
+    weights : array, shape (n,)
+        Positive.
+    alpha : float
+        Positive penalty of the mean-loss program.
+    leave_one_out : bool
+        Also compute leave-one-out predictions (one triangular inverse more).
+
+    Returns
+    -------
+    RidgeSolution
+
+    Raises
+    ------
+    InvalidInput
+        If `alpha` is not positive or the kernel is not finite.
+    """
+    check_alpha(alpha)
+    xp = array_namespace(target)
+    root = xp.sqrt(weights)
+    mu = alpha * float(xp.sum(weights))
+    kernel = operator.kernel()
+    kernel *= root[:, None]
+    kernel *= root[None, :]
+    right = xp.concat([root[:, None] * target, root[:, None]], axis=1)
+    solution, factor, products = _solveshifted(kernel, mu, right)
+    along = float(root @ solution[:, -1])
+    intercept = (root @ solution[:, :-1]) / along
+    beta = solution[:, :-1] - solution[:, -1:] * intercept
+    left_out = None
+    if leave_one_out:
+        diagonal = xp.astype(factor.inverse_diagonal(), target.dtype)
+        diagonal = diagonal - solution[:, -1] ** 2 / along
+        left_out = _leave_one_out(target, beta, diagonal, root)
+    # (K + mu) beta = root (Y - t) to rounding, so K beta needs no further product.
+    fitted = kernel @ beta
+    certificate = _certificate(target, weights, alpha, fitted, beta, intercept, kernel)
+    return RidgeSolution(
+        blocks=operator.adjoint(root[:, None] * beta),
+        intercept=intercept,
+        certificate=certificate,
+        left_out=left_out,
+        iterations=products,
+    )
+
+
+class RidgePath:
+    """Every ridge fit of a problem from one eigendecomposition of its centred gate kernel.
+
+    Parameters
+    ----------
+    operator : GatedOperator
+    target : array, shape (n, c)
+    weights : array, shape (n,)
+        Positive.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from consilience.methods.convex_networks.operator import DenseFeatures, GatedOperator
+    >>> rng = np.random.default_rng(0)
+    >>> x = rng.standard_normal((20, 3))
+    >>> operator = GatedOperator(DenseFeatures(x), rng.random((20, 4)) < 0.5)
+    >>> path = RidgePath(operator, x[:, :1], np.ones(20))
+    >>> errors = [float(np.sum((path.left_out(a) - x[:, :1]) ** 2)) for a in (1.0, 1e-3)]
+    >>> errors[1] < errors[0]
+    True
+    """
+
+    def __init__(
+        self,
+        operator: GatedOperator,
+        target: Float[Array, "n c"],
+        weights: Float[Array, " n"],
+    ) -> None:
+        xp = array_namespace(target)
+        self._operator = operator
+        self._target = target
+        self._weights = weights
+        self._root = xp.sqrt(weights)
+        self._total = float(xp.sum(weights))
+        kernel = operator.kernel()
+        kernel *= self._root[:, None]
+        kernel *= self._root[None, :]
+        self._kernel = xp.asarray(kernel, copy=True)
+        unit = self._root / xp.sqrt(xp.sum(weights))
+        along = kernel @ unit
+        kernel -= unit[:, None] * along[None, :]
+        kernel -= (kernel @ unit)[:, None] * unit[None, :]
+        values, vectors = xp.linalg.eigh((kernel + kernel.T) / 2)
+        self._values = xp.clip(values, 0.0, None)
+        self._vectors = vectors
+        self._unit = unit
+        centred = self._root[:, None] * target
+        centred = centred - unit[:, None] * (unit @ centred)[None, :]
+        self._spectral = vectors.T @ centred
+
+    def left_out(self, alpha: float) -> Float[Array, "n c"]:
+        """Return the leave-one-out predictions at a penalty, in O(n^2) operations."""
+        beta, mu = self._dual(alpha)
+        xp = array_namespace(beta)
+        diagonal = xp.sum(self._vectors**2 / (self._values + mu), axis=1) - self._unit**2 / mu
+        return _leave_one_out(self._target, beta, diagonal, self._root)
+
+    def degrees_of_freedom(self, alpha: float) -> float:
+        """Return the trace of the smoother at a penalty, the intercept included."""
+        xp = array_namespace(self._values)
+        mu = alpha * self._total
+        return float(xp.sum(self._values / (self._values + mu))) + 1.0
+
+    def generalised_cross_validation(self, alpha: float) -> float:
+        """Return the GCV score: mean squared residual over the squared share of freedom left."""
+        beta, mu = self._dual(alpha)
+        xp = array_namespace(beta)
+        square = float(xp.sum((mu * beta) ** 2)) / self._total
+        free = 1.0 - self.degrees_of_freedom(alpha) / beta.shape[0]
+        return square / max(free, 1e-12) ** 2
+
+    def solution(self, alpha: float) -> RidgeSolution:
+        """Return the full solution at a penalty."""
+        beta, _ = self._dual(alpha)
+        root = self._root
+        fitted = self._kernel @ beta
+        share = root / self._total
+        intercept = share @ (root[:, None] * self._target - fitted)
+        certificate = _certificate(self._target, self._weights, alpha, fitted, beta, intercept, self._kernel)
+        return RidgeSolution(
+            blocks=self._operator.adjoint(root[:, None] * beta),
+            intercept=intercept,
+            certificate=certificate,
+            left_out=self.left_out(alpha),
+        )
+
+    def _dual(self, alpha: float) -> tuple[Array, float]:
+        check_alpha(alpha)
+        mu = alpha * self._total
+        beta = self._vectors @ (self._spectral / (self._values + mu)[:, None])
+        # Rounding leaves a trace along the intercept's direction, which 1 / mu would amplify.
+        return beta - self._unit[:, None] * (self._unit @ beta)[None, :], mu
+
+
+def solve_ridge_iteratively(
+    operator: GatedOperator,
+    target: Float[Array, "n c"],
+    weights: Float[Array, " n"],
+    alpha: float,
+    *,
+    tolerance: float = 1e-4,
+    max_iterations: int = 500,
+    landmarks: int = 2000,
+    generator: np.random.Generator | None = None,
+    start: Float[Array, "g p c"] | None = None,
+) -> RidgeSolution:
+    r"""Solve by conjugate gradients on the blocks, preconditioned by a Nyström approximation.
+
+    The normal operator :math:`\Phi^TSPS\Phi+\mu I` (P projects the intercept out) is approximated
+    by the same operator on a sample of ``landmarks`` rows; its inverse costs one small Cholesky
+    factorisation and two applications on those rows a step. Memory is O(n g) and never
+    O(n g p). The stop is a certificate: with the intercept optimal, strong convexity gives
+    :math:`P(U)-\min P \le \|\nabla P(U)\|^2/(2\alpha)`, and CG carries the gradient along.
+
+    Parameters
+    ----------
+    operator, target, weights, alpha
+        As in `solve_ridge`.
+    tolerance : float
+        Relative duality gap to stop at.
+    max_iterations : int
+    landmarks : int
+        Rows of the preconditioner, at most n.
+    generator : numpy.random.Generator, optional
+        Draws the rows with probability proportional to weight.
+    start : array, shape (g, p, c), optional
+        Where to begin; zero if left out.
+
+    Returns
+    -------
+    RidgeSolution
+        Without leave-one-out predictions.
+    """
+    check_alpha(alpha)
+    xp = array_namespace(target)
+    root = xp.sqrt(weights)
+    total = float(xp.sum(weights))
+    unit = root / xp.sqrt(xp.sum(weights))
+    mu = alpha * total
+
+    def project(scaled: Array) -> Array:
+        return scaled - unit[:, None] * (unit @ scaled)[None, :]
+
+    def forward(blocks: Array) -> Array:
+        return project(root[:, None] * operator.forward(blocks))
+
+    goal = project(root[:, None] * target)
+    shape = (*operator.block_shape, int(target.shape[1]))
+    blocks = like(np.zeros(shape), target) if start is None else start
+    predicted = xp.zeros_like(goal) if start is None else forward(start)
+    residual = operator.adjoint(root[:, None] * (goal - predicted)) - mu * blocks
+    precondition = _subsampled_inverse(operator, weights, mu, landmarks, generator)
+    conditioned = precondition(residual)
+    direction = conditioned
+    energy = _columnwise(residual, conditioned)
+    iterations = 0
+    while True:
+        misfit = goal - predicted
+        objective = float(xp.sum(misfit**2) / (2 * total) + 0.5 * alpha * xp.sum(blocks**2))
+        gap = float(xp.sum(residual**2)) / (2.0 * alpha * total**2)
+        if gap <= tolerance * objective or iterations >= max_iterations:
+            break
+        image = forward(direction)
+        curved = operator.adjoint(root[:, None] * image) + mu * direction
+        curvature = _columnwise(direction, curved)
+        step = energy / xp.where(curvature > 0, curvature, 1.0)
+        blocks = blocks + step * direction
+        predicted = predicted + step * image
+        residual = residual - step * curved
+        conditioned = precondition(residual)
+        renewed = _columnwise(residual, conditioned)
+        direction = conditioned + renewed / xp.where(energy > 0, energy, 1.0) * direction
+        energy = renewed
+        iterations += 1
+    plain = operator.forward(blocks)
+    intercept = (weights @ (target - plain)) / total
+    # The certificate is taken anew: the carried residual has drifted by rounding.
+    misfit = project(root[:, None] * (target - plain))
+    residual = operator.adjoint(root[:, None] * misfit) - mu * blocks
+    objective = float(xp.sum(misfit**2) / (2 * total) + 0.5 * alpha * xp.sum(blocks**2))
+    gap = float(xp.sum(residual**2)) / (2.0 * alpha * total**2)
+    return RidgeSolution(
+        blocks=blocks,
+        intercept=intercept,
+        certificate=Certificate(objective=objective, dual_bound=objective - gap, scope="sampled program"),
+        iterations=iterations,
+    )
+
+
+REFINED_RESIDUAL = 1e-11
+"""Relative residual that single precision with refinement must reach to be accepted."""
+
+
+def _solveshifted(
+    kernel: Float[Array, "n n"], mu: float, right: Float[Array, "n k"]
+) -> tuple[Float[Array, "n k"], CholeskyFactor, int]:
+    """Solve (kernel + mu I) x = right; return the solution, the factor and its applications."""
+    xp = array_namespace(kernel)
+    size = float(xp.max(xp.abs(kernel)))
+    if not np.isfinite(size):
+        raise InvalidInput("the gate kernel is not finite: features or sample weights are too large; scale them.")
+    if kernel.dtype == xp.float64 and size < 1e30:
+        try:
+            factor = CholeskyFactor(shifted(xp.astype(kernel, xp.float32), mu))
+        except LinAlgError:
+            factor = None
+        if factor is not None:
+            solution, steps = _refine(kernel, mu, right, factor)
+            if steps:
+                return solution, factor, steps
+    try:
+        factor = CholeskyFactor(shifted(xp.asarray(kernel, copy=True), mu))
+    except LinAlgError as error:
+        raise InvalidInput(
+            f"alpha is too small for this kernel in {kernel.dtype}: the system is numerically "
+            "singular; use a larger alpha (or alpha_ratio)."
+        ) from error
+    solution = factor.solve(right)
+    solution = solution + factor.solve(right - kernel @ solution - mu * solution)
+    return solution, factor, 2
+
+
+def _refine(kernel: Array, mu: float, right: Array, factor: CholeskyFactor) -> tuple[Array, int]:
+    """Iteratively refine single-precision solves; zero steps mean that it did not converge."""
+    xp = array_namespace(kernel)
+    scale = float(xp.sqrt(xp.sum(right**2)))
+    solution = xp.zeros_like(right)
+    error, best = right, float("inf")
+    for step in range(1, 20):
+        update = factor.solve(xp.astype(error, xp.float32))
+        trial = solution + xp.astype(update, right.dtype)
+        error = right - kernel @ trial - mu * trial
+        norm = float(xp.sqrt(xp.sum(error**2)))
+        if not norm < best / 2:
+            return solution, step if best <= REFINED_RESIDUAL * scale else 0
+        solution, best = trial, norm
+        if best == 0.0:
+            return solution, step
+    return solution, 0
+
+
+def _leave_one_out(
+    target: Float[Array, "n c"],
+    beta: Float[Array, "n c"],
+    diagonal: Float[Array, " n"],
+    root: Float[Array, " n"],
+) -> Float[Array, "n c"]:
+    r"""Return :math:`y_i - \beta_i/(M_{ii}\sqrt{w_i})`, M the inverse with the intercept out.
+
+    Rows of M sum to zero against the square-rooted weights, so a single sample has M = 0: nothing
+    is left to fit, and its own target is returned.
+    """
+    xp = array_namespace(target)
+    tiny = 1e-12 * float(xp.max(diagonal)) if diagonal.shape[0] > 1 else 1.0
+    return target - beta / (xp.clip(diagonal, max(tiny, 1e-300), None) * root)[:, None]
+
+
+def _certificate(
+    target: Array,
+    weights: Array,
+    alpha: float,
+    fitted: Array,
+    beta: Array,
+    intercept: Array,
+    kernel: Array,
+) -> Certificate:
+    """Certify a dual solution through the kernel: the gap is the squared gradient over 2 alpha."""
+    xp = array_namespace(target)
+    total = float(xp.sum(weights))
+    misfit = xp.sqrt(weights)[:, None] * (target - intercept) - fitted
+    objective = float(xp.sum(misfit**2)) / (2.0 * total) + 0.5 * alpha * float(xp.sum(beta * fitted))
+    error = misfit / total - alpha * beta
+    gap = abs(float(xp.sum(error * (kernel @ error)))) / (2.0 * alpha)
+    return Certificate(objective=objective, dual_bound=objective - gap, scope="sampled program")
+
+
+def _subsampled_inverse(
+    operator: GatedOperator,
+    weights: Float[Array, " n"],
+    mu: float,
+    landmarks: int,
+    generator: np.random.Generator | None,
+) -> Callable[[Array], Array]:
+    r"""Return the inverse of :math:`\frac{n}{m}\Phi_m^T\Phi_m+\mu I` as a function (Woodbury)."""
+    count = min(landmarks, operator.samples)
+    mass = to_numpy(weights).astype(np.float64)
+    mass = mass / mass.sum()
+    generator = generator or np.random.default_rng(0)
+    positions = (np.arange(count) + generator.random()) / count
+    rows = np.unique(np.minimum(np.searchsorted(np.cumsum(mass), positions), len(mass) - 1))
+    small = operator.take_samples(rows)
+    xp = array_namespace(weights)
+    # Systematic sampling by weight: every row stands for the same share of the total weight.
+    ratio = float(xp.sum(weights)) / len(rows)
+    factor = CholeskyFactor(shifted(small.kernel() * ratio, mu))
+
+    def inverse(blocks: Array) -> Array:
+        inner = factor.solve(small.forward(blocks) * ratio)
+        return (blocks - small.adjoint(inner)) / mu
+
+    return inverse
+
+
+def _columnwise(left: Float[Array, "g p c"], right: Float[Array, "g p c"]) -> Float[Array, " c"]:
+    xp = array_namespace(left)
+    return xp.sum(left * right, axis=(0, 1))

@@ -230,6 +230,6 @@ def _rays(planes: Float[np.ndarray, "plane rank"]) -> list[tuple[np.ndarray, np.
     lines = products.unit[independent]
     zero = np.abs(lines @ planes.T) <= ON_HYPERPLANE
     # The planes that define a line hold it exactly, however ill-conditioned their intersection is.
-    np.put_along_axis(zero, subsets[independent], True, axis=1)
+    np.put_along_axis(zero, subsets[independent], np.array([True]), axis=1)
     _, first = np.unique(np.packbits(zero, axis=1), axis=0, return_index=True)
     return [(lines[index], zero[index]) for index in np.sort(first)]

@@ -5,15 +5,15 @@ For patterns :math:`D_g = \mathrm{diag}(d_g)` of cells and samples :math:`X`,
 .. math:: \min_{V, W, t} \; \sum_i p_i \tfrac12 (F_i + t - y_i)^2 + \alpha \sum_g (\|V_g\|_2 + \|W_g\|_2), \qquad
           F = \sum_g D_g X (V_g - W_g),
 
-with :math:`(2 D_g - I) X V_g \ge 0` and the same for `W`: each vector stays in the cell in which its pattern is its own,
-so that :math:`D_g X V_g = (X V_g)_+` and the solution *is* a ReLU network. With all cells of the data (`enumerate_cells`)
-its optimum is the optimum over all networks; with some of them it is an upper bound. A gated network with the same cells
-is a different and looser program: its optimum is not that of a ReLU network.
+with :math:`(2 D_g - I) X V_g \ge 0` and the same for `W`: each vector stays in the cell in which its pattern is its
+own, so that :math:`D_g X V_g = (X V_g)_+` and the solution *is* a ReLU network. With all cells of the data
+(`enumerate_cells`) its optimum is the optimum over all networks; with some of them it is an upper bound. A gated
+network with the same cells is a different and looser program: its optimum is not that of a ReLU network.
 
-Three pieces find the solution. Splitting (`Splitting`, the alternating direction method of multipliers) finds out which
-vectors are used and which of their constraints are tight; an active-set Newton method (`refine`) then solves for them to
-rounding; nonnegative least squares, which projects on the cones, makes points feasible and proves the gap. What is
-returned is feasible, and its gap proven, however early the splitting stopped.
+Three pieces find the solution. Splitting (`Splitting`, the alternating direction method of multipliers) finds out
+which vectors are used and which of their constraints are tight; an active-set Newton method (`refine`) then solves for
+them to rounding; nonnegative least squares, which projects on the cones, makes points feasible and proves the gap. What
+is returned is feasible, and its gap proven, however early the splitting stopped.
 
 References
 ----------
@@ -27,7 +27,6 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
-from consilience.ground.errors import InvalidInput
 from consilience.methods.convex_networks.cone_geometry import ConeProgram, support_bound
 from consilience.methods.convex_networks.cone_newton import refine
 from consilience.methods.convex_networks.cone_splitting import Splitting
@@ -83,7 +82,7 @@ class ConeSolution:
         return self.objective - self.gap
 
     def network(self, *, constant_column: bool = False) -> ReluNetwork:
-        r"""The trained ReLU network: :math:`w = V_g / \sqrt{\|V_g\|}` with output weight :math:`\sqrt{\|V_g\|}`.
+        r"""Return the trained ReLU network: :math:`w = V_g / \sqrt{\|V_g\|}` with output weight :math:`\sqrt{\|V_g\|}`.
 
         Parameters
         ----------
@@ -160,7 +159,9 @@ def solve_cone(
     >>> bool(np.abs(fit.network(constant_column=True).decision(x[:, None])[:, 0] - np.abs(x)).max() < 0.01)
     True
     """
-    program = ConeProgram.prepare(features, patterns, targets, alpha, weights, free_bias, fit_intercept)
+    program = ConeProgram.prepare(
+        features, patterns, targets, alpha, weights=weights, free_bias=free_bias, fit_intercept=fit_intercept
+    )
     best = program.zero()
     bound = program.lower_bound(best)
     splitting = Splitting(program)

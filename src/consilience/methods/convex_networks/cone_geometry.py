@@ -1,7 +1,7 @@
 """The cone program as geometry: values, cones, projections on them, and what they prove.
 
-Vectors of both signs stand side by side in columns, those that add before those that subtract: ``vectors[:, j]`` belongs
-to pattern ``j % n_patterns``. Patterns that are active nowhere contribute nothing and are left out.
+Vectors of both signs stand side by side in columns, those that add before those that subtract. Patterns that are active
+nowhere contribute nothing and are left out.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from scipy.optimize import nnls
 from scipy.optimize import nnls
 
 from consilience.ground.errors import InvalidInput
@@ -68,6 +67,7 @@ class ConeProgram:
         patterns: Bool[np.ndarray, "sample pattern"],
         targets: Float[np.ndarray, " sample"],
         alpha: float,
+        *,
         weights: Float[np.ndarray, " sample"] | None = None,
         free_bias: bool = False,
         fit_intercept: bool = True,
@@ -116,61 +116,61 @@ class ConeProgram:
         )
 
     def zero(self) -> Float[np.ndarray, "feature vector"]:
-        """The null model, which is feasible."""
+        """Return the null model, which is feasible."""
         return np.zeros((self.features.shape[1], self.switches.shape[1]))
 
     def fitted(self, vectors: Float[np.ndarray, "feature vector"]) -> Float[np.ndarray, " sample"]:
-        """The network's output without its intercept."""
+        """Compute the network's output without its intercept."""
         return np.asarray((self.switches * (self.features @ vectors)).sum(axis=1))
 
     def intercept(self, vectors: Float[np.ndarray, "feature vector"]) -> float:
-        """The best intercept for these vectors."""
+        """Compute the best intercept for these vectors."""
         return float(self.shares @ (self.targets - self.fitted(vectors))) if self.fit_intercept else 0.0
 
     def dual(self, vectors: Float[np.ndarray, "feature vector"]) -> Float[np.ndarray, " sample"]:
-        r"""The dual point :math:`v = p \circ (F + t - y)` at the best intercept, which makes it sum to zero."""
+        r"""Compute the dual point :math:`v = p \circ (F + t - y)` at the best intercept, which makes it sum to zero."""
         return self.dual_of_fit(self.fitted(vectors))
 
     def dual_of_fit(self, fitted: Float[np.ndarray, " sample"]) -> Float[np.ndarray, " sample"]:
-        """The dual point of outputs that lack their intercept."""
+        """Compute the dual point of outputs that lack their intercept."""
         shift = float(self.shares @ (self.targets - fitted)) if self.fit_intercept else 0.0
         return np.asarray(self.shares * (fitted + shift - self.targets))
 
     def norms(self, vectors: Float[np.ndarray, "feature vector"]) -> Float[np.ndarray, " vector"]:
-        """The penalised norm of each vector."""
+        """Compute the penalised norm of each vector."""
         return np.asarray(np.linalg.norm(vectors[: self.n_penalised], axis=0))
 
     def value(self, vectors: Float[np.ndarray, "feature vector"]) -> float:
-        """The objective at the best intercept."""
+        """Evaluate the objective at the best intercept."""
         return float(0.5 * np.sum(self.dual(vectors) ** 2 / self.shares) + self.alpha * self.norms(vectors).sum())
 
     def violation(self, vectors: Float[np.ndarray, "feature vector"]) -> float:
-        """The largest violation of a cone constraint, zero inside."""
+        """Compute the largest violation of a cone constraint, zero inside."""
         return float(-np.min(self.sides * (self.features @ vectors), initial=0.0))
 
     def unpack(self, vectors: Float[np.ndarray, "feature vector"]) -> tuple[np.ndarray, np.ndarray]:
-        """The vectors that add and that subtract, one row for each pattern of the caller."""
+        """Separate the vectors that add from those that subtract, one row for each pattern of the caller."""
         both = np.zeros((2, self.n_patterns, len(vectors)))
         both[:, self.kept] = vectors.T.reshape(2, len(self.kept), len(vectors))
         return both[0], both[1]
 
     def project(self, vectors: Float[np.ndarray, "feature vector"]) -> Float[np.ndarray, "feature vector"]:
-        """The nearest feasible point; a vector whose projection fails numerically is set to zero, which is feasible."""
+        """Find the nearest feasible point; a vector whose projection fails numerically becomes zero."""
         feasible = vectors.copy()
         for index in np.flatnonzero(np.any(vectors != 0.0, axis=0)):
             feasible[:, index] = project_on_cone(self.sides[:, index, None] * self.features, vectors[:, index])
         return feasible
 
     def lower_bound(self, vectors: Float[np.ndarray, "feature vector"]) -> float:
-        r"""A lower bound on the optimum, from the dual point of these vectors scaled into the dual constraints.
+        r"""Bound the optimum from below, by the dual point of these vectors scaled into the dual constraints.
 
-        The dual asks of each cone that :math:`-X^\top D_g v` be at most :math:`\alpha` on its unit vectors. That maximum is
-        the norm of a projection on the cone, and any nonnegative multipliers bound it from above.
+        The dual asks of each cone that :math:`-X^\top D_g v` be at most :math:`\alpha` on its unit vectors. That
+        maximum is the norm of a projection on the cone, and any nonnegative multipliers bound it from above.
         """
         return self.scaled_value(vectors, self._largest_correlation(self.dual(vectors)))
 
     def scaled_value(self, vectors: Float[np.ndarray, "feature vector"], worst: float) -> float:
-        """The best dual value on the ray of a dual point whose correlations with unit neurons are at most `worst`."""
+        """Maximise the dual on the ray of a point whose correlations with unit neurons are at most `worst`."""
         dual = self.dual(vectors)
         curvature = float(np.sum(dual**2 / self.shares))
         if curvature == 0.0:
@@ -201,8 +201,8 @@ def project_on_cone(
 ) -> Float[np.ndarray, " feature"]:
     r"""Project a vector on the cone :math:`\{u : A u \ge 0\}`, or return zero where rounding defeats the projection.
 
-    By Moreau's decomposition the projection is :math:`g + A^\top \mu` with :math:`\mu \ge 0` minimising its norm. A vector
-    that is inside up to rounding comes back as it is: there the least-squares problem is degenerate.
+    By Moreau's decomposition the projection is :math:`g + A^\top \mu` with :math:`\mu \ge 0` minimising its norm. A
+    vector that is inside up to rounding comes back as it is: there the least-squares problem is degenerate.
 
     Examples
     --------
@@ -222,10 +222,10 @@ def project_on_cone(
 def cone_support(
     rows: Float[np.ndarray, "sample feature"], pull: Float[np.ndarray, " feature"], n_penalised: int
 ) -> float:
-    r"""An upper bound, tight up to rounding, on :math:`g^\top u` over the cone :math:`A u \ge 0` with unit norm.
+    r"""Bound, tightly up to rounding, the maximum of :math:`g^\top u` over the cone :math:`A u \ge 0` with unit norm.
 
-    For any :math:`\mu \ge 0`, :math:`g^\top u \le (g + A^\top \mu)^\top u`, hence the norm of :math:`g + A^\top \mu` bounds it,
-    provided that a last feature outside the norm is cancelled exactly.
+    For any :math:`\mu \ge 0`, :math:`g^\top u \le (g + A^\top \mu)^\top u`, hence the norm of
+    :math:`g + A^\top \mu` bounds it, provided that a last feature outside the norm is cancelled exactly.
 
     Examples
     --------
@@ -274,7 +274,7 @@ def climb(
 
 
 def support_bound(program: ConeProgram, dual: Float[np.ndarray, " sample"]) -> float:
-    r"""An upper bound on :math:`|v^\top (X w)_+|` over *all* unit vectors `w`, not only those of sampled cells.
+    r"""Bound :math:`|v^\top (X w)_+|` over *all* unit vectors `w`, not only those of sampled cells.
 
     From :math:`2 (a)_+ = a + |a|` and Cauchy-Schwarz,
 
@@ -282,8 +282,8 @@ def support_bound(program: ConeProgram, dual: Float[np.ndarray, " sample"]) -> f
               + \tfrac12 \sqrt{1^\top v_+} \; \sigma_{\max}\big(\mathrm{diag}(\sqrt{v_+}) X\big),
 
     and without the first step twice the second term alone; both signs of `v` count. Where a bias is free the maximum is
-    attained at a hyperplane through a sample, whose offset from the samples' centre is at most their radius `R`: the bound
-    of the features :math:`[X\ R 1]`, centred, holds with a factor :math:`\sqrt 2`.
+    attained at a hyperplane through a sample, whose offset from the samples' centre is at most their radius `R`: the
+    bound of the features :math:`[X\ R 1]`, centred, holds with a factor :math:`\sqrt 2`.
     """
     features, factor = program.features, 1.0
     if program.n_penalised < features.shape[1]:

@@ -90,7 +90,7 @@ class _ActiveSet:
         pulls = -program.features.T @ (program.switches * program.dual(self.vectors)[:, None])
         norms = program.norms(self.vectors)
         direction = np.zeros_like(self.vectors)
-        slope = curvature = 0.0
+        slope, curvature = 0.0, 0.0
         for j in np.flatnonzero((norms > 0.0) | (np.linalg.norm(pulls, axis=0) > program.alpha)):
             rows = program.sides[:, j, None] * program.features
             if norms[j] > 0.0:
@@ -98,7 +98,7 @@ class _ActiveSet:
                 pull[: program.n_penalised] -= program.alpha / norms[j] * self.vectors[: program.n_penalised, j]
                 way = project_on_cone(rows[self.tight[:, j]], pull)
                 rate = float(np.linalg.norm(way))
-                gain, bend = rate**2, program.alpha / norms[j] * rate**2
+                gain, bend = rate**2, float(program.alpha / norms[j] * rate**2)
             else:
                 way, rate = climb(rows, pulls[:, j], program.n_penalised)
                 rate -= program.alpha
@@ -110,7 +110,8 @@ class _ActiveSet:
         if slope == 0.0:
             return False
         curvature += float(program.shares @ program.fitted(direction) ** 2)
-        return self._move(direction, slope, slope / curvature)[0] > 0.0
+        taken, _ = self._move(direction, slope, slope / curvature)
+        return taken > 0.0
 
     def _settle(self) -> tuple[Int[np.ndarray, " used"], list[np.ndarray]]:
         """Put every vector exactly into the subspace of its constraints; those with no freedom or length go to zero."""
@@ -129,7 +130,7 @@ class _ActiveSet:
         return np.array(used, dtype=np.int64), spaces
 
     def _newton_step(self, used: Int[np.ndarray, " used"], spaces: list[np.ndarray]) -> tuple[Vectors, float]:
-        """The Newton step within the subspaces, and the rate of decrease along it."""
+        """Compute the Newton step within the subspaces, and the rate of decrease along it."""
         program = self.program
         places = np.cumsum([0, *(space.shape[1] for space in spaces)])
         design = np.hstack(

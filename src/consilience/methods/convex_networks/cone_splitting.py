@@ -1,13 +1,14 @@
 r"""Splitting for the cone program: the alternating direction method of multipliers, with no matrix beyond n x n.
 
-The vectors `U` are copied twice, :math:`Z = U` for the penalty and :math:`S_g = \eta (2 D_g - I) X U_g` for the cones, and
+The vectors `U` are copied twice, :math:`Z = U` for the penalty and :math:`S_g = \eta (2 D_g - I) X U_g` for the
+cones, and
 
 .. math:: U \leftarrow \arg\min \; \mathrm{loss}(U) + \tfrac{\rho}{2} \|U - Z + \Lambda\|^2
           + \tfrac{\rho}{2} \|\eta (2D - I) X U - S + M\|^2.
 
-Every block has the same Hessian :math:`\rho (I + \eta^2 X^\top X)`, since the sides square to one, and the loss adds rank n:
-with :math:`B = 2 (X (I + \eta^2 X^\top X)^{-1} X^\top) \circ (D D^\top)` the update needs one Cholesky factor of
-:math:`\mathrm{diag}(1/p) + B / \rho`, made anew only when :math:`\rho` changes, and products of n x d with d x 2P.
+Every block has the same Hessian :math:`\rho (I + \eta^2 X^\top X)`, since the sides square to one, and the loss adds
+rank n: with :math:`B = 2 (X (I + \eta^2 X^\top X)^{-1} X^\top) \circ (D D^\top)` the update needs one Cholesky factor
+of :math:`\mathrm{diag}(1/p) + B / \rho`, made anew only when :math:`\rho` changes, and products of n x d with d x 2P.
 """
 
 from __future__ import annotations
@@ -109,10 +110,10 @@ class Splitting:
         return float((primal / max(primal_size, tiny) + tiny) / (np.linalg.norm(moved) / max(dual_size, tiny) + tiny))
 
     def _shrink(self, vectors: Float[np.ndarray, "feature vector"]) -> Float[np.ndarray, "feature vector"]:
-        """The proximal map of the penalty: shorten the penalised part of each vector."""
+        """Apply the proximal map of the penalty: shorten the penalised part of each vector."""
         norms = self.program.norms(vectors)
         threshold = self.program.alpha / self._rho
         kept = np.maximum(0.0, 1.0 - threshold / np.maximum(norms, np.finfo(float).tiny))
-        shrunk = vectors * kept
+        shrunk = np.asarray(vectors * kept)
         shrunk[self.program.n_penalised :] = vectors[self.program.n_penalised :]
         return shrunk

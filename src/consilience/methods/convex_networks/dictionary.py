@@ -17,7 +17,7 @@ the factor of `dispersion_factor`.
 References
 ----------
 Pilanci, "From complexity to clarity: analytical expressions of deep neural network weights via Clifford's geometric
-algebra and convexity", arXiv:2309.16512; the statement with coordinate vectors and biases is derived in the room's page.
+algebra and convexity", arXiv:2309.16512. Coordinate vectors and biases are derived on the room's page.
 """
 
 from __future__ import annotations
@@ -76,16 +76,16 @@ class NeuronDictionary:
     @property
     def n_neurons(self) -> int:
         """How many neurons there are, both orientations of a hyperplane counted."""
-        return len(self.weights)
+        return int(self.weights.shape[0])
 
     def features(self, chosen: Int[np.ndarray, " chosen"] | slice = slice(None)) -> Float[np.ndarray, "sample chosen"]:
-        """What the chosen neurons answer on the samples."""
+        """Compute what the chosen neurons answer on the samples."""
         answers = self.samples @ self.weights[chosen].T
         answers += self.biases[chosen]
         boundary = self.on_boundary[chosen]
         neuron, place = np.nonzero(boundary != _NO_SAMPLE)
         answers[boundary[neuron, place], neuron] = 0.0
-        return np.maximum(answers, 0.0, out=answers)
+        return np.asarray(np.maximum(answers, 0.0, out=answers))
 
     def blocks(self) -> Iterator[slice]:
         """Consecutive ranges of neurons whose features take about `BLOCK_BYTES` each."""
@@ -93,11 +93,11 @@ class NeuronDictionary:
         return (slice(start, min(start + size, self.n_neurons)) for start in range(0, self.n_neurons, size))
 
     def price(self, dual: Float[np.ndarray, " sample"]) -> Float[np.ndarray, " neuron"]:
-        r"""The correlations :math:`v^\top (X w_j + b_j)_+` of every neuron with a dual point, block by block."""
+        r"""Correlate every neuron with a dual point, :math:`v^\top (X w_j + b_j)_+`, block by block."""
         return np.concatenate([np.zeros(0), *(dual @ self.features(block) for block in self.blocks())])
 
     def take(self, chosen: Int[np.ndarray, " chosen"]) -> NeuronDictionary:
-        """The dictionary of the chosen neurons."""
+        """Return the dictionary of the chosen neurons."""
         return replace(
             self,
             weights=self.weights[chosen],
@@ -107,7 +107,7 @@ class NeuronDictionary:
 
 
 def count_hyperplanes(n_samples: int, n_features: int, *, bias: bool = True, coordinates: bool = True) -> int:
-    """How many choices of rows define a hyperplane: each gives two neurons, one an orientation.
+    """Count the choices of rows that may define a hyperplane: each gives two neurons, one an orientation.
 
     Examples
     --------
@@ -116,7 +116,9 @@ def count_hyperplanes(n_samples: int, n_features: int, *, bias: bool = True, coo
     >>> count_hyperplanes(160, 2), count_hyperplanes(160, 2, coordinates=False)
     (13040, 12720)
     """
-    return sum(comb(n_samples, k) * comb(n_features, c) for k, c in _splits(n_features, bias, coordinates))
+    return sum(
+        comb(n_samples, k) * comb(n_features, c) for k, c in _splits(n_features, bias=bias, coordinates=coordinates)
+    )
 
 
 def enumerate_neurons(
@@ -168,7 +170,7 @@ def enumerate_neurons(
     _refuse_beyond(memory_limit, *samples.shape, bias=bias, coordinates=with_axes)
     planes = [
         _hyperplanes(samples, n_points, n_axes, bias=bias)
-        for n_points, n_axes in _splits(samples.shape[1], bias, with_axes)
+        for n_points, n_axes in _splits(samples.shape[1], bias=bias, coordinates=with_axes)
         if n_points <= len(samples)
     ]
     width = max((boundary.shape[1] for *_, boundary in planes), default=0)
@@ -198,11 +200,12 @@ def enumerate_neurons(
 
 
 def dispersion_factor(samples: Float[np.ndarray, "sample feature"], cells: Cells) -> tuple[float, float]:
-    r"""By how much, at most, the dictionary's penalty exceeds the optimal one under the l2 norm, without a bias.
+    r"""Bound by how much the dictionary's penalty exceeds the optimal one under the l2 norm, without a bias.
 
-    An optimal neuron `w` is a nonnegative combination of unit extreme rays of its cell, on which the ReLU is linear, so the
-    rays replace it at the cost of the sum of their weights. For unit `w` that sum is at most one over the distance from the
-    origin to the rays' convex hull; and with at most `d` rays, no two further apart than :math:`\delta`, it is at most
+    An optimal neuron `w` is a nonnegative combination of unit extreme rays of its cell, on which the ReLU is linear, so
+    the rays replace it at the cost of the sum of their weights. For unit `w` that sum is at most one over the distance
+    from the origin to the rays' convex hull; and with at most `d` rays, no two further apart than :math:`\delta`, it is
+    at most
 
     .. math:: \big(1 - \tfrac12 \delta^2 (1 - 1/d)\big)^{-1/2},
 
@@ -247,8 +250,8 @@ def dispersion_factor(samples: Float[np.ndarray, "sample feature"], cells: Cells
     return by_hull, left**-0.5 if left > 0.0 else np.inf
 
 
-def _splits(n_features: int, bias: bool, coordinates: bool) -> list[tuple[int, int]]:
-    """How many samples and how many coordinate vectors may define a hyperplane together."""
+def _splits(n_features: int, *, bias: bool, coordinates: bool) -> list[tuple[int, int]]:
+    """List how many samples and coordinate vectors may define a hyperplane together."""
     n_rows = n_features if bias else n_features - 1
     fewest = 1 if bias else 0  # coordinate vectors alone leave the direction of the constant, not a neuron
     return [(n_rows - c, c) for c in range(n_rows - fewest + 1)] if coordinates else [(n_rows, 0)]
@@ -265,16 +268,16 @@ def _refuse_beyond(memory_limit: int, n_samples: int, n_features: int, *, bias: 
             fits += 1
         raise InvalidInput(
             f"enumerating {count_hyperplanes(n_samples, n_features, bias=bias, coordinates=coordinates):,} hyperplanes "
-            f"of {n_samples} samples with {n_features} features needs {needed(n_samples) / 2**30:.1f} GiB, more than the "
-            f"limit of {memory_limit / 2**30:.2f} GiB; {fits} samples would fit: take fewer, project to fewer features, "
-            "raise `memory_limit`, or sample gates."
+            f"of {n_samples} samples with {n_features} features needs {needed(n_samples) / 2**30:.1f} GiB, more than "
+            f"the limit of {memory_limit / 2**30:.2f} GiB; {fits} samples would fit: take fewer, project to fewer "
+            "features, raise `memory_limit`, or sample gates."
         )
 
 
 def _hyperplanes(
     samples: Float[np.ndarray, "sample feature"], n_points: int, n_axes: int, *, bias: bool
 ) -> tuple[Float[np.ndarray, "plane feature"], Float[np.ndarray, " plane"], Int[np.ndarray, "plane point"]]:
-    """Unit normals, offsets and defining samples of all hyperplanes through samples and along coordinate axes."""
+    """List unit normals, offsets and defining samples of all hyperplanes through samples and along coordinate axes."""
     n_features = samples.shape[1]
     points = _combinations(len(samples), n_points)
     weights, biases, boundary = [], [], []
@@ -305,7 +308,7 @@ def _pad(rows: Int[np.ndarray, "plane point"], width: int) -> Int[np.ndarray, "p
 def _distinct(
     weights: Float[np.ndarray, "plane feature"], biases: Float[np.ndarray, " plane"], scale: float
 ) -> Int[np.ndarray, " kept"]:
-    """First appearance of each hyperplane, orientation ignored, up to rounding. A duplicate that escapes is harmless."""
+    """Find the first appearance of each hyperplane, up to rounding and orientation; a missed duplicate is harmless."""
     planes = np.round(np.column_stack([weights, biases / scale]), _SAME)
     leading = np.take_along_axis(planes, np.argmax(planes != 0, axis=1)[:, None], axis=1)
     planes = planes * np.sign(leading) + 0.0

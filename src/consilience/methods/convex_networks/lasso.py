@@ -7,10 +7,10 @@ with features :math:`K` of far more neurons than samples. Its dual lives in the 
 .. math:: \max_v \; -\tfrac12 \sum_i v_i^2 / p_i - v^\top y
           \quad \text{subject to} \quad |K^\top v| \le \alpha, \quad 1^\top v = 0,
 
-(the equality only with an intercept), and is solved by a primal-dual interior-point method with Mehrotra's predictor and
-corrector whose Newton system has one row a sample. Every iterate brings a point of the dual and one of the primal, hence
-a gap. Neurons that do not fit in memory enter by pricing: after each solve all correlations are computed exactly, and
-the most violated constraints join.
+(the equality only with an intercept), and is solved by a primal-dual interior-point method with Mehrotra's predictor
+and corrector whose Newton system has one row a sample. Every iterate brings a point of the dual and one of the primal,
+hence a gap. Neurons that do not fit in memory enter by pricing: after each solve all correlations are computed exactly,
+and the most violated constraints join.
 """
 
 from __future__ import annotations
@@ -136,16 +136,22 @@ def solve_lasso(
     array([[ 1.,  0.,  1.],
            [-1.,  0.,  1.]])
     """
-    program = _Program.prepare(dictionary, targets, alpha, weights, fit_intercept)
+    program = _Program.prepare(dictionary, targets, alpha, weights, fit_intercept=fit_intercept)
     capacity = max(4 * len(program.rows), memory_limit // (16 * len(program.rows)))
-    working = program.most_correlated(capacity)
+    null, _ = program.primal_to_dual(np.zeros(len(program.rows)))
+    correlations = program.price(null)
+    if np.all(correlations <= alpha):
+        return program.certify(np.zeros(0, dtype=np.int64), np.zeros(0), null, 0, 1)
+    working = _first_working_set(correlations, capacity)
     n_iter = 0
-    for n_rounds in range(1, _MAX_ROUNDS + 1):
+    n_rounds = 0
+    while True:
+        n_rounds += 1
         features = program.features(working)
         inner = _interior_point(program, features, tolerance)
         n_iter += inner.n_steps
         entering = program.violated(inner.dual, working)[: capacity // 2]
-        if not len(entering):
+        if not len(entering) or n_rounds == _MAX_ROUNDS:
             break
         nearest = np.argsort(inner.slack, kind="stable")[: capacity - len(entering)]
         working = np.concatenate([working[nearest], entering])
@@ -171,6 +177,7 @@ class _Program:
         targets: Float[np.ndarray, " sample"],
         alpha: float,
         weights: Float[np.ndarray, " sample"] | None,
+        *,
         fit_intercept: bool,
     ) -> _Program:
         n_samples = len(dictionary.samples)
@@ -206,15 +213,6 @@ class _Program:
         whole = np.zeros(len(self.dictionary.samples))
         whole[self.rows] = dual
         return np.asarray(np.abs(self.dictionary.price(whole)))
-
-    def most_correlated(self, capacity: int) -> Int[np.ndarray, " chosen"]:
-        """Take all neurons if they fit; else half by correlation with the targets and half evenly spread."""
-        n_neurons = self.dictionary.n_neurons
-        if n_neurons <= capacity:
-            return np.arange(n_neurons)
-        dual, _ = self.primal_to_dual(np.zeros(len(self.rows)))
-        leading = np.argpartition(-self.price(dual), capacity // 2)[: capacity // 2]
-        return np.union1d(leading, np.linspace(0, n_neurons - 1, capacity - len(leading)).astype(np.int64))
 
     def violated(
         self, dual: Float[np.ndarray, " weighted"], working: Int[np.ndarray, " working"]
@@ -285,9 +283,9 @@ def _interior_point(program: _Program, features: Float[np.ndarray, "weighted neu
     r"""Solve the program over the given neurons.
 
     The constraint :math:`\sigma K^\top v \le \alpha` of each sign :math:`\sigma = \pm 1` has a slack `s` and a
-    multiplier `m`, and the coefficients are :math:`z = -\sum_\sigma \sigma m_\sigma`. The start :math:`v = 0` is strictly
-    feasible and steps keep it so; only the stationarity :math:`v / p + y - K z - t 1 = 0` has to be reached. Eliminating
-    the steps of slacks and multipliers leaves one equation a sample,
+    multiplier `m`, and the coefficients are :math:`z = -\sum_\sigma \sigma m_\sigma`. The start :math:`v = 0` is
+    strictly feasible and steps keep it so; only the stationarity :math:`v / p + y - K z - t 1 = 0` has to be reached.
+    Eliminating the steps of slacks and multipliers leaves one equation a sample,
 
     .. math:: \Big(\mathrm{diag}(1/p) + K \, \mathrm{diag}\big(\textstyle\sum_\sigma m/s\big) \, K^\top\Big) dv
               - dt \, 1 = -(\text{stationarity}) - K \textstyle\sum_\sigma \sigma \, c / s, \qquad
@@ -334,6 +332,14 @@ def _interior_point(program: _Program, features: Float[np.ndarray, "weighted neu
     return _Iterate(coefficients=coefficients, dual=dual, slack=slack.min(axis=0), n_steps=n_steps)
 
 
+def _first_working_set(correlations: Float[np.ndarray, " neuron"], capacity: int) -> Int[np.ndarray, " chosen"]:
+    """Take all neurons if they fit; else half by correlation with the targets and half evenly spread."""
+    if len(correlations) <= capacity:
+        return np.arange(len(correlations))
+    leading = np.argpartition(-correlations, capacity // 2)[: capacity // 2]
+    return np.union1d(leading, np.linspace(0, len(correlations) - 1, capacity - len(leading)).astype(np.int64))
+
+
 def _newton(
     features: Float[np.ndarray, "weighted neuron"],
     stiffness: Float[np.ndarray, "sign neuron"],
@@ -369,9 +375,9 @@ def _sparse(
 ) -> tuple[Int[np.ndarray, " chosen"], Float[np.ndarray, " chosen"]]:
     """Keep the neurons that an optimum uses, and re-solve the optimality conditions on them alone.
 
-    At the interior point a neuron is used when its coefficient is large beside its slack. Where more are used than there
-    are samples, symmetry for example, some are given up without changing fit or penalty. On the rest the solution is a
-    least-squares problem with known signs; neurons whose sign comes out wrong leave.
+    At the interior point a neuron is used when its coefficient is large beside its slack. Where more are used than
+    there are samples, some are given up without changing fit or penalty. On the rest the solution is a least-squares
+    problem with known signs; neurons whose sign comes out wrong leave.
     """
     sizes = np.abs(inner.coefficients)
     used = np.flatnonzero(sizes * program.alpha > inner.slack * sizes.max(initial=0.0))

@@ -1,8 +1,8 @@
 """The two spirals, classified by the globally optimal network over all hyperplanes through pairs of points.
 
-The value has a twin in print: a widely copied notebook forms its neurons from differences of points without turning them
-by a right angle, so that its hyperplanes pass through neither point. Both values are reproduced, and dictionaries that
-are sampled instead of enumerated are put beside them.
+The value has a twin: the released notebook forms its neurons from differences of points without turning them by a
+right angle, so that they run across the lines through the points. Both values are reproduced, and dictionaries that are
+sampled instead of enumerated are put beside them.
 """
 
 from __future__ import annotations
@@ -33,7 +33,9 @@ _TOLERANCE = 1e-9
 
 
 def two_spirals(n_points: int) -> tuple[Float[np.ndarray, "point 2"], Float[np.ndarray, " point"]]:
-    r"""Make the two spirals: :math:`\pm r (\cos\varphi, \sin\varphi)`, :math:`\varphi = i\pi/16`, :math:`r = 1 - i/104`.
+    r"""Make the two spirals: :math:`\pm r (\cos\varphi, \sin\varphi)`.
+
+    Point `i` of an arm has the angle :math:`\varphi = i\pi/16` and the radius :math:`r = 1 - i/104`.
 
     Parameters
     ----------
@@ -62,8 +64,8 @@ def two_spirals(n_points: int) -> tuple[Float[np.ndarray, "point 2"], Float[np.n
 def unrotated_pairs(points: Float[np.ndarray, "point 2"]) -> NeuronDictionary:
     """Form the erroneous dictionary: directions along differences of points instead of across them.
 
-    For each pair the neuron along ``x_i - x_j`` is cut off at ``x_j`` and its reverse at ``x_i``. Its optimum differs from
-    that over true cross products, which shows that the rotation is not a detail.
+    For each pair the neuron along ``x_i - x_j`` is cut off at ``x_j`` and its reverse at ``x_i``. Its optimum differs
+    from that over true cross products, which shows that the rotation is not a detail.
     """
     first, second = np.triu_indices(len(points), 1)
     along = points[first] - points[second]
@@ -169,7 +171,9 @@ def _gaussian(points: Float[np.ndarray, "point 2"], generator: np.random.Generat
     """Draw random directions with independent offsets, both orientations."""
     drawn = generator.standard_normal((_SAMPLED_PAIRS, 3))
     drawn /= np.linalg.norm(drawn[:, :2], axis=1, keepdims=True)
-    return _dictionary(points, np.concatenate([drawn[:, :2], -drawn[:, :2]]), np.concatenate([drawn[:, 2], -drawn[:, 2]]))
+    return _dictionary(
+        points, np.concatenate([drawn[:, :2], -drawn[:, :2]]), np.concatenate([drawn[:, 2], -drawn[:, 2]])
+    )
 
 
 def _through_a_point(points: Float[np.ndarray, "point 2"], generator: np.random.Generator) -> NeuronDictionary:
@@ -221,5 +225,5 @@ def _draw(points: Float[np.ndarray, "point 2"], labels: Float[np.ndarray, " poin
     return canvas
 
 
-def _slope(normal: Float[np.ndarray, "2"]) -> float:
+def _slope(normal: Float[np.ndarray, " 2"]) -> float:
     return float(-normal[0] / normal[1]) if normal[1] != 0.0 else np.inf

@@ -1,4 +1,4 @@
-"""Does the theorem hold: are cross products of samples and coordinate vectors all the neurons a network needs?
+"""The theorem: cross products of samples and coordinate vectors are all the neurons that a network needs.
 
 Under the l1 norm the Lasso over them is compared with the convex program over all activation cells, solved by an
 independent solver, on random problems with and without bias. Leaving out the coordinate vectors must cost. Under the l2
@@ -51,14 +51,14 @@ class Problem:
         return np.column_stack([self.samples, np.ones(len(self.samples))]) if self.bias else self.samples
 
     def lasso(self, norm: str, *, coordinates: bool) -> float:
-        """The optimum over cross products."""
+        """Solve over cross products."""
         neurons = enumerate_neurons(
             self.samples, norm="l1" if norm == "l1" else "l2", bias=self.bias, coordinates=coordinates
         )
         return solve_lasso(neurons, self.targets, self.alpha, fit_intercept=self.bias, tolerance=_EXACT).objective
 
     def reference(self, cells: Cells) -> float:
-        """The optimum over all cells under the l1 norm, by an independent solver."""
+        """Solve over all cells under the l1 norm, by an independent solver."""
         return reference_optimum(
             self.features,
             cells.patterns,
@@ -131,7 +131,7 @@ def theorem(config: Config, streams: Streams, folder: RunFolder) -> Evidence:
                 name="largest excess of the l2 optimum as a share of its bound's",
                 value=max(shares),
                 at_most=1.0 + 1e-8,
-                note=f"largest ratio {max(ratios):.4g}; the bound is one over the distance of a cell's rays' hull from 0",
+                note=f"largest ratio {max(ratios):.4g}; bound: one over the distance of a hull of rays from zero",
             ),
         ),
         tables=(
@@ -163,7 +163,7 @@ def _difference(problem: Problem, cells: Cells, found: float) -> float | None:
 
 
 def _near_optimality(problem: Problem, cells: Cells) -> tuple[float, float]:
-    """The ratio of the l2 optimum over cross products to the optimum over all cells, and the bound on it."""
+    """Compare the l2 optimum over cross products with that over all cells: their ratio, and the bound on it."""
     whole = solve_cone(
         problem.samples, cells.patterns, problem.targets, problem.alpha, fit_intercept=False, tolerance=_EXACT
     )

@@ -1,0 +1,55 @@
+"""Enumeration of cells: degenerate data, orientation, limits and refusals."""
+
+import numpy as np
+import pytest
+
+from consilience.ground import InvalidInput
+from consilience.methods.convex_networks.cells import count_cells, enumerate_cells, enumerate_rays
+
+
+def test_grid_has_as_many_threshold_functions_as_are_known() -> None:
+    grid = np.stack(np.meshgrid(np.arange(4.0), np.arange(4.0)), axis=-1).reshape(-1, 2)
+    assert enumerate_cells(grid, bias=True).n_cells == 174
+    assert enumerate_cells(grid[:9] * [1.0, 1.0], bias=True).n_cells < count_cells(9, 3)
+
+
+def test_cells_do_not_depend_on_order_repetition_or_scale_of_samples() -> None:
+    samples = np.random.default_rng(0).standard_normal((6, 3))
+    plain = enumerate_cells(samples)
+    order = np.array([3, 1, 5, 0, 2, 4])
+    shuffled = enumerate_cells(samples[order] * np.array([[1.0], [2.0], [1e3], [1e-3], [1.0], [5.0]]))
+    assert {tuple(p) for p in plain.patterns[order].T.tolist()} == {tuple(p) for p in shuffled.patterns.T.tolist()}
+    repeated = enumerate_cells(np.concatenate([samples, -2.0 * samples[:2]]))
+    assert repeated.n_cells == plain.n_cells
+    np.testing.assert_array_equal(repeated.patterns[6:], ~repeated.patterns[:2])
+
+
+def test_low_rank_data_have_the_cells_of_their_row_space() -> None:
+    generator = np.random.default_rng(1)
+    samples = generator.standard_normal((8, 2)) @ generator.standard_normal((2, 5))
+    cells = enumerate_cells(samples)
+    assert (cells.rank, cells.n_cells) == (2, 16)
+    np.testing.assert_array_equal(samples @ cells.interiors.T >= 0.0, cells.patterns)
+
+
+def test_zero_rows_are_active_and_alone_make_one_cell() -> None:
+    assert enumerate_cells(np.zeros((3, 2))).patterns.tolist() == [[True]] * 3
+    cells = enumerate_cells(np.array([[0.0], [2.0]]))
+    assert cells.patterns.tolist() == [[True, True], [False, True]]
+
+
+def test_rays_lie_on_independent_hyperplanes() -> None:
+    samples = np.random.default_rng(2).standard_normal((6, 3))
+    rays = enumerate_rays(samples)
+    assert rays.shape == (2 * 15, 3)
+    assert np.all(np.sum(np.abs(samples @ rays.T) < 1e-12, axis=0) == 2)
+
+
+def test_too_many_cells_are_refused_with_what_would_fit() -> None:
+    with pytest.raises(InvalidInput, match=r"at this rank \d+ samples would fit"):
+        enumerate_cells(np.random.default_rng(3).standard_normal((60, 5)), limit=10_000)
+
+
+def test_values_that_are_not_finite_are_refused() -> None:
+    with pytest.raises(InvalidInput, match="finite"):
+        enumerate_cells(np.array([[np.nan, 1.0]]))

@@ -236,9 +236,7 @@ class _KernelStep:
         self._root = xp.sqrt(weights)
         self._total = float(xp.sum(weights))
         self._goal = _without_mean(self._root[:, None] * target, self._root, self._total)
-        kernel = operator.kernel()
-        kernel *= self._root[:, None]
-        kernel *= self._root[None, :]
+        kernel = operator.kernel(self._root)
         self._kernel = kernel
         trace = float(xp.sum(xp.linalg.diagonal(kernel)))
         self.mean_eigenvalue = trace / (self._total * kernel.shape[0])

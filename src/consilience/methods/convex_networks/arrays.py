@@ -7,13 +7,12 @@ solve and no conversion between hosts, so those stand here, once.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import numpy as np
 from array_api_compat import array_namespace, is_numpy_array, is_torch_array
 from array_api_compat import device as device_of
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from scipy.linalg import LinAlgError, cho_solve
 from scipy.linalg.lapack import get_lapack_funcs
 
 from consilience.ground.errors import InvalidInput, MissingDependency
@@ -94,6 +93,9 @@ class CholeskyFactor:
     ----------
     matrix : array, shape (n, n)
         Symmetric positive definite. It may be overwritten.
+    inverted : bool
+        Also invert the factor (as many operations as factorising): every solve is then two matrix products, and
+        `inverse_diagonal` is nearly free.
 
     Raises
     ------
@@ -108,38 +110,47 @@ class CholeskyFactor:
     [0.5, 0.0]
     """
 
-    def __init__(self, matrix: Array) -> None:
-        self._solve: Callable[[Array], Array]
-        self._inverse_diagonal: Callable[[], Array]
-        if is_numpy_array(matrix):
-            # A C-ordered symmetric matrix is its own Fortran-ordered transpose: no copy is made.
-            factor, _ = cho_factor(matrix.T, lower=True, overwrite_a=True, check_finite=False)
-            self._solve = lambda right: cho_solve((factor, True), right, check_finite=False)
-            self._inverse_diagonal = lambda: _inverse_diagonal(factor)
-        else:
-            xp = array_namespace(matrix)
-            try:
-                lower = xp.linalg.cholesky(matrix)
-            except RuntimeError as error:  # torch's own LinAlgError is a RuntimeError
-                raise LinAlgError(str(error)) from error
-            identity = xp.eye(matrix.shape[0], dtype=matrix.dtype, device=device_of(matrix))
-            self._solve = lambda right: xp.cholesky_solve(right, lower)
-            self._inverse_diagonal = lambda: xp.sum(
-                xp.linalg.solve_triangular(lower, identity, upper=False) ** 2, axis=0
-            )
+    def __init__(self, matrix: Array, *, inverted: bool = False) -> None:
+        self._lower = _cholesky_numpy(matrix) if is_numpy_array(matrix) else _cholesky(matrix)
+        self._inverse: Array | None = self._inverted() if inverted else None
+        self.dtype: Any = self._lower.dtype
 
     def solve(self, right: Array) -> Array:
         """Solve matrix @ x = right for right-hand sides of shape (n, k)."""
-        return self._solve(right)
+        if self._inverse is not None:
+            return self._inverse.T @ (self._inverse @ right)
+        if is_numpy_array(right):
+            return cho_solve((self._lower, True), right, check_finite=False)
+        return array_namespace(right).cholesky_solve(right, self._lower)
 
     def inverse_diagonal(self) -> Array:
-        """Return the diagonal of the inverse, shape (n,), at the cost of one triangular inverse."""
-        return self._inverse_diagonal()
+        """Return the diagonal of the inverse, shape (n,)."""
+        inverse = self._inverted() if self._inverse is None else self._inverse
+        if is_numpy_array(inverse):
+            return np.einsum("ij,ij->j", inverse, inverse)
+        return array_namespace(inverse).sum(inverse**2, axis=0)
+
+    def _inverted(self) -> Array:
+        if is_numpy_array(self._lower):
+            (trtri,) = get_lapack_funcs(("trtri",), (self._lower,))
+            inverse, _ = trtri(self._lower, lower=1)
+            return inverse
+        xp = array_namespace(self._lower)
+        identity = xp.eye(self._lower.shape[0], dtype=self._lower.dtype, device=device_of(self._lower))
+        return xp.linalg.solve_triangular(self._lower, identity, upper=False)
 
 
-def _inverse_diagonal(lower: np.ndarray) -> np.ndarray:
-    (trtri,) = get_lapack_funcs(("trtri",), (lower,))
-    inverse, _ = trtri(lower, lower=1)
-    inverse = np.tril(inverse)
-    diagonal: np.ndarray = np.einsum("ij,ij->j", inverse, inverse)
-    return diagonal
+def _cholesky_numpy(matrix: np.ndarray) -> np.ndarray:
+    (potrf,) = get_lapack_funcs(("potrf",), (matrix,))
+    # A C-ordered symmetric matrix is its own Fortran-ordered transpose: no copy is made.
+    lower, failed = potrf(matrix.T, lower=1, clean=1, overwrite_a=1)
+    if failed:
+        raise LinAlgError(f"the leading minor of order {failed} is not positive definite.")
+    return np.asarray(lower)
+
+
+def _cholesky(matrix: Array) -> Array:
+    try:
+        return array_namespace(matrix).linalg.cholesky(matrix)
+    except RuntimeError as error:  # torch's own LinAlgError is a RuntimeError
+        raise LinAlgError(str(error)) from error

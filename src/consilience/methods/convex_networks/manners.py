@@ -296,5 +296,5 @@ def _calibrated_scale(samples: CanonicalSamples, left_out: Float[np.ndarray, "n 
     def surprise(log_scale: float) -> float:
         return -float(mass @ (shares * log_softmax(np.exp(log_scale) * scores, axis=1)).sum(axis=1))
 
-    found = minimize_scalar(surprise, bounds=(-5.0, 8.0), method="bounded", options={"xatol": 1e-6})
+    found = minimize_scalar(surprise, bounds=(-5.0, 8.0), method="bounded", options={"xatol": 1e-3})
     return float(np.exp(found.x))

@@ -39,8 +39,8 @@ class Features(Protocol):
         """Return the features of the rows, dense."""
         ...
 
-    def gram(self) -> Float[Array, "n n"]:
-        """Return all inner products of samples."""
+    def gram(self, factors: Float[Array, " n"]) -> Float[Array, "n n"]:
+        """Return all inner products of samples, each sample multiplied by its factor."""
         ...
 
     def squared_norms(self) -> Float[Array, " n"]:
@@ -77,9 +77,10 @@ class DenseFeatures:
         """Return the features of the rows."""
         return self.array[rows, :]
 
-    def gram(self) -> Float[Array, "n n"]:
-        """Return all inner products of samples."""
-        return self.array @ self.array.T
+    def gram(self, factors: Float[Array, " n"]) -> Float[Array, "n n"]:
+        """Return all inner products of samples, each sample multiplied by its factor."""
+        scaled = self.array * factors[:, None]
+        return scaled @ scaled.T
 
     def squared_norms(self) -> Float[Array, " n"]:
         """Return the squared Euclidean norm of every sample."""
@@ -133,15 +134,18 @@ class SparseFeatures:
         centred = (self.matrix[rows].toarray() - self.centre) / self.scale
         return np.hstack([centred, np.full((len(centred), 1), self.bias)])
 
-    def gram(self) -> Float[np.ndarray, "n n"]:
-        """Return all inner products of samples."""
+    def gram(self, factors: Float[np.ndarray, " n"]) -> Float[np.ndarray, "n n"]:
+        """Return all inner products of samples, each sample multiplied by its factor."""
         along = self.matrix @ self.centre
         inner = (self.matrix @ self.matrix.T).toarray()
         inner -= along[:, None]
         inner -= along[None, :]
         inner += self.centre @ self.centre
-        gram: np.ndarray = inner / self.scale**2 + self.bias**2
-        return gram
+        inner /= self.scale**2
+        inner += self.bias**2
+        inner *= factors[:, None]
+        inner *= factors[None, :]
+        return np.asarray(inner)
 
     def squared_norms(self) -> Float[np.ndarray, " n"]:
         """Return the squared Euclidean norm of every sample."""
@@ -264,22 +268,36 @@ class GatedOperator:
             return xp.reshape(total, (gates, features, outputs))
         return xp.permute_dims(xp.reshape(total, (features, gates, outputs)), (1, 0, 2))
 
-    def kernel(self) -> Float[Array, "n n"]:
-        r"""Return :math:`(\tilde X\tilde X^T) \circ (D\,\mathrm{diag}(s^2)\,D^T)`.
+    def kernel(self, roots: Float[Array, " n"] | None = None) -> Float[Array, "n n"]:
+        r"""Return :math:`R(\tilde X\tilde X^T) \circ (D\,\mathrm{diag}(s^2)\,D^T)R` with R the diagonal of `roots`.
 
-        The counts of shared gates are small integers, exact in single precision: that product,
-        the larger one, runs in float32 whatever the dtype of the result.
+        Where the squared scales are integer multiples of the smallest, the counts of shared gates are integers,
+        exact in single precision: that product, the larger one, then runs in float32 whatever the result's dtype.
+
+        Parameters
+        ----------
+        roots : array, shape (n,), optional
+            A factor a sample; ones if left out.
         """
-        kernel = self.features.gram()
-        xp = array_namespace(kernel)
-        shared: Array = 0.0
-        for scale in np.unique(self.scales):
-            group = self._masks[:, like(self.scales == scale, self._reference, dtype=xp.bool)]
-            if group.shape[1] == 1:
-                shared = shared + group * group.T
-            else:
-                active = xp.astype(group > 0, xp.float32)
-                shared = shared + xp.astype(active @ active.T, kernel.dtype) * float(scale) ** 2
+        xp = array_namespace(self._reference)
+        squares = self.scales**2
+        multiples = squares / squares.min()
+        exact = bool(np.allclose(multiples, np.round(multiples), rtol=0.0, atol=1e-9) and multiples.sum() < 2**24)
+        unit = float(squares.min()) if exact else 1.0
+        if roots is None:
+            roots = like(np.ones(self.samples), self._reference)
+        kernel = self.features.gram(math.sqrt(unit) * roots)
+        levels = np.round(multiples) if exact else squares
+        everywhere = to_numpy(xp.all(self.patterns, axis=0))
+        shared: Array = float(levels[everywhere].sum())
+        for level in np.unique(levels[~everywhere]):
+            chosen = like((levels == level) & ~everywhere, self._reference, dtype=xp.bool)
+            active = xp.astype(self.patterns[:, chosen], xp.float32 if exact else kernel.dtype)
+            part = active @ active.T
+            if level != 1.0:
+                part *= float(level)
+            part += shared
+            shared = part
         kernel *= shared
         return kernel
 

@@ -53,8 +53,8 @@ def solve_ridge(
 ) -> RidgeSolution:
     """Solve by one Cholesky factorisation of the gate kernel.
 
-    The factor is computed in single precision and refined in double (as LAPACK's dsposv does);
-    where the system is too ill-conditioned for that it is factorised in double.
+    The factor is computed in single precision and the solution refined in double (as LAPACK's dsposv does); where
+    the system is too ill-conditioned for that, it is factorised in double.
 
     Parameters
     ----------
@@ -80,26 +80,23 @@ def solve_ridge(
     xp = array_namespace(target)
     root = xp.sqrt(weights)
     mu = alpha * float(xp.sum(weights))
-    kernel = operator.kernel()
-    kernel *= root[:, None]
-    kernel *= root[None, :]
+    kernel = operator.kernel(root)
     right = xp.concat([root[:, None] * target, root[:, None]], axis=1)
-    solution, factor, products = _solveshifted(kernel, mu, right)
+    solution, error, factor, products = _solve_shifted(kernel, mu, right, inverted=leave_one_out)
     along = float(root @ solution[:, -1])
     intercept = (root @ solution[:, :-1]) / along
     beta = solution[:, :-1] - solution[:, -1:] * intercept
+    # What the solve left over is what the gradient is short of zero.
+    gradient = (error[:, :-1] - error[:, -1:] * intercept) / float(xp.sum(weights))
     left_out = None
     if leave_one_out:
         diagonal = xp.astype(factor.inverse_diagonal(), target.dtype)
         diagonal = diagonal - solution[:, -1] ** 2 / along
         left_out = _leave_one_out(target, beta, diagonal, root)
-    # (K + mu) beta = root (Y - t) to rounding, so K beta needs no further product.
-    fitted = kernel @ beta
-    certificate = _certificate(target, weights, alpha, fitted, beta, intercept, kernel)
     return RidgeSolution(
         blocks=operator.adjoint(root[:, None] * beta),
         intercept=intercept,
-        certificate=certificate,
+        certificate=_certificate(target, root, alpha, beta, intercept, gradient, kernel),
         left_out=left_out,
         iterations=products,
     )
@@ -140,9 +137,7 @@ class RidgePath:
         self._weights = weights
         self._root = xp.sqrt(weights)
         self._total = float(xp.sum(weights))
-        kernel = operator.kernel()
-        kernel *= self._root[:, None]
-        kernel *= self._root[None, :]
+        kernel = operator.kernel(self._root)
         self._kernel = xp.asarray(kernel, copy=True)
         unit = self._root / xp.sqrt(xp.sum(weights))
         along = kernel @ unit
@@ -184,7 +179,9 @@ class RidgePath:
         fitted = self._kernel @ beta
         share = root / self._total
         intercept = share @ (root[:, None] * self._target - fitted)
-        certificate = _certificate(self._target, self._weights, alpha, fitted, beta, intercept, self._kernel)
+        misfit = root[:, None] * (self._target - intercept) - fitted
+        gradient = misfit / self._total - alpha * beta
+        certificate = _certificate(self._target, root, alpha, beta, intercept, gradient, self._kernel)
         return RidgeSolution(
             blocks=self._operator.adjoint(root[:, None] * beta),
             intercept=intercept,
@@ -295,56 +292,58 @@ def solve_ridge_iteratively(
     )
 
 
-REFINED_RESIDUAL = 1e-11
-"""Relative residual that single precision with refinement must reach to be accepted."""
+REFINED_RESIDUAL = 1e-12
+"""Relative residual at which a single-precision solve refined in double is done."""
+STALLED_RESIDUAL = 1e-10
+"""Relative residual above which a refinement that stalls is given up for a factor in double."""
+LARGEST_SINGLE = 1e30
+"""Largest kernel that is factorised in single precision."""
 
 
-def _solveshifted(
-    kernel: Float[Array, "n n"], mu: float, right: Float[Array, "n k"]
-) -> tuple[Float[Array, "n k"], CholeskyFactor, int]:
-    """Solve (kernel + mu I) x = right; return the solution, the factor and its applications."""
+def _solve_shifted(
+    kernel: Float[Array, "n n"], mu: float, right: Float[Array, "n k"], *, inverted: bool
+) -> tuple[Float[Array, "n k"], Float[Array, "n k"], CholeskyFactor, int]:
+    """Solve (kernel + mu I) x = right; return x, what is left over, the factor and the solves it took."""
     xp = array_namespace(kernel)
-    size = float(xp.max(xp.abs(kernel)))
+    # A positive semidefinite matrix has its largest entry on the diagonal.
+    size = float(xp.max(xp.linalg.diagonal(kernel)))
     if not np.isfinite(size):
         raise InvalidInput("the gate kernel is not finite: features or sample weights are too large; scale them.")
-    if kernel.dtype == xp.float64 and size < 1e30:
+    if kernel.dtype == xp.float64 and size < LARGEST_SINGLE:
         try:
-            factor = CholeskyFactor(shifted(xp.astype(kernel, xp.float32), mu))
+            factor = CholeskyFactor(shifted(xp.astype(kernel, xp.float32), mu), inverted=inverted)
+            solution, error, steps, residual = _refine(kernel, mu, right, factor)
         except LinAlgError:
-            factor = None
-        if factor is not None:
-            solution, steps = _refine(kernel, mu, right, factor)
-            if steps:
-                return solution, factor, steps
+            residual = np.inf
+        if residual <= STALLED_RESIDUAL:
+            return solution, error, factor, steps
     try:
-        factor = CholeskyFactor(shifted(xp.asarray(kernel, copy=True), mu))
+        factor = CholeskyFactor(shifted(xp.asarray(kernel, copy=True), mu), inverted=inverted)
     except LinAlgError as error:
         raise InvalidInput(
-            f"alpha is too small for this kernel in {kernel.dtype}: the system is numerically "
-            "singular; use a larger alpha (or alpha_ratio)."
+            f"alpha is too small for this kernel in {kernel.dtype}: the system is numerically singular; "
+            "use a larger alpha (or alpha_ratio)."
         ) from error
-    solution = factor.solve(right)
-    solution = solution + factor.solve(right - kernel @ solution - mu * solution)
-    return solution, factor, 2
+    solution, error, steps, _ = _refine(kernel, mu, right, factor)
+    return solution, error, factor, steps
 
 
-def _refine(kernel: Array, mu: float, right: Array, factor: CholeskyFactor) -> tuple[Array, int]:
-    """Iteratively refine single-precision solves; zero steps mean that it did not converge."""
+def _refine(kernel: Array, mu: float, right: Array, factor: CholeskyFactor) -> tuple[Array, Array, int, float]:
+    """Refine solves until the relative residual is rounding or no longer halves; return it last."""
     xp = array_namespace(kernel)
-    scale = float(xp.sqrt(xp.sum(right**2)))
-    solution = xp.zeros_like(right)
-    error, best = right, float("inf")
-    for step in range(1, 20):
-        update = factor.solve(xp.astype(error, xp.float32))
+    scale = float(xp.sqrt(xp.sum(right**2))) or 1.0
+    solution, error = xp.zeros_like(right), right
+    residual, step = 1.0, 0
+    while residual > REFINED_RESIDUAL:
+        step += 1
+        update = factor.solve(xp.astype(error, factor.dtype))
         trial = solution + xp.astype(update, right.dtype)
-        error = right - kernel @ trial - mu * trial
-        norm = float(xp.sqrt(xp.sum(error**2)))
-        if not norm < best / 2:
-            return solution, step if best <= REFINED_RESIDUAL * scale else 0
-        solution, best = trial, norm
-        if best == 0.0:
-            return solution, step
-    return solution, 0
+        trial_error = right - kernel @ trial - mu * trial
+        norm = float(xp.sqrt(xp.sum(trial_error**2))) / scale
+        if not norm < residual / 2:
+            break
+        solution, error, residual = trial, trial_error, norm
+    return solution, error, step, residual
 
 
 def _leave_one_out(
@@ -364,21 +363,25 @@ def _leave_one_out(
 
 
 def _certificate(
-    target: Array,
-    weights: Array,
+    target: Float[Array, "n c"],
+    root: Float[Array, " n"],
     alpha: float,
-    fitted: Array,
-    beta: Array,
-    intercept: Array,
-    kernel: Array,
+    beta: Float[Array, "n c"],
+    intercept: Float[Array, " c"],
+    gradient: Float[Array, "n c"],
+    kernel: Float[Array, "n n"],
 ) -> Certificate:
-    """Certify a dual solution through the kernel: the gap is the squared gradient over 2 alpha."""
+    r"""Certify a dual solution through the kernel.
+
+    With misfit :math:`m=\mu\beta+W e` (e is `gradient`), the gradient in the blocks is :math:`-\Phi^TSe`, and the gap
+    at most its square over :math:`2\alpha`.
+    """
     xp = array_namespace(target)
-    total = float(xp.sum(weights))
-    misfit = xp.sqrt(weights)[:, None] * (target - intercept) - fitted
+    total = float(xp.sum(root**2))
+    misfit = total * (alpha * beta + gradient)
+    fitted = root[:, None] * (target - intercept) - misfit
     objective = float(xp.sum(misfit**2)) / (2.0 * total) + 0.5 * alpha * float(xp.sum(beta * fitted))
-    error = misfit / total - alpha * beta
-    gap = abs(float(xp.sum(error * (kernel @ error)))) / (2.0 * alpha)
+    gap = abs(float(xp.sum(gradient * (kernel @ gradient)))) / (2.0 * alpha)
     return Certificate(objective=objective, dual_bound=objective - gap, scope="sampled program")
 
 

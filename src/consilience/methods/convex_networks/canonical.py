@@ -13,16 +13,21 @@ dense and CSR matrices the same order.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, TypeGuard
 
 import numpy as np
 from jaxtyping import Float, Int
 from scipy import sparse
 
-__all__ = ["CanonicalSamples", "Matrix", "canonical_samples"]
+__all__ = ["CanonicalSamples", "Matrix", "canonical_samples", "is_sparse"]
 
 Matrix: TypeAlias = Float[np.ndarray, "n d"] | sparse.csr_matrix | sparse.csr_array
 """Samples in rows: a dense array or a CSR matrix."""
+
+
+def is_sparse(matrix: Matrix) -> TypeGuard[sparse.csr_array]:
+    """Tell whether samples are a CSR matrix, of either of scipy's two interfaces."""
+    return bool(sparse.issparse(matrix))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +106,7 @@ def _content_hash(rows: Matrix) -> Int[np.ndarray, "n 2"]:
         1, 2**63, size=(2, rows.shape[1]), dtype=np.uint64
     ) * np.uint64(2) + np.uint64(1)
     keys = np.empty((rows.shape[0], 2), dtype=np.uint64)
-    if sparse.issparse(rows):
+    if is_sparse(rows):
         mixed = _mix(rows.data)
         for k in range(2):
             terms = sparse.csr_array(
@@ -116,7 +121,7 @@ def _content_hash(rows: Matrix) -> Int[np.ndarray, "n 2"]:
     return keys.view(np.int64)
 
 
-def _mix(values: Float[np.ndarray, "..."]) -> np.ndarray:
+def _mix(values: Float[np.ndarray, "*shape"]) -> np.ndarray:
     """Scramble the bits of floats so that sums of multiples separate rows; zero stays zero."""
     bits = (np.asarray(values, dtype=np.float64) + 0.0).view(np.uint64)
     bits = bits ^ (bits >> np.uint64(32))

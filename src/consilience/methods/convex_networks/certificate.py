@@ -1,14 +1,14 @@
 r"""Duality gaps: how far, at most, a returned network is from the optimum of its program.
 
-With mean loss, residual :math:`R_i = \nabla\ell(F_i, y_i)` and :math:`V = sR`, weak duality gives
-for every :math:`s` at which V is feasible
+With mean loss, residual :math:`R_i = \nabla\ell(F_i, y_i)` and :math:`V = sR`, weak duality gives for every :math:`s`
+at which V is feasible
 
 .. math:: P(U) - \min P \le P(U) - D(V), \qquad
           D(V) = -\tfrac1W\sum_i w_i \ell^*(V_i; y_i) - \alpha\,\Omega^*(\Phi^T wV / (\alpha W)).
 
-For a norm, :math:`\Omega^*` is the indicator of its polar ball, so R is scaled into the ball. The
-unpenalised intercept makes :math:`\sum_i w_i V_i = 0` a constraint: it holds because the intercept
-is minimised exactly before the bound is taken.
+For a norm, :math:`\Omega^*` is the indicator of its polar ball, so R is scaled into the ball. The unpenalised intercept
+makes :math:`\sum_i w_i V_i = 0` a constraint: it holds because the intercept is minimised exactly before the bound is
+taken.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from typing import Literal
 from jaxtyping import Float
 
 from consilience.ground.errors import InvalidInput
-
 from consilience.methods.convex_networks.arrays import Array, array_namespace
 from consilience.methods.convex_networks.losses import Loss, Squared
 

@@ -56,6 +56,7 @@ _PENALISED: Constraints = {
     "max_iter": [Interval(Integral, 1, None, closed="left")],
     "warm_start": ["boolean"],
 }
+_CHOSEN: Constraints = {**_GATES, "alpha_ratios": ["array-like"]}
 _CLASS_WEIGHT: Constraints = {"class_weight": [dict, StrOptions({"balanced"}), None]}
 
 
@@ -134,7 +135,7 @@ class _Penalised(NetworkEstimator):
 class _CrossValidated(NetworkEstimator):
     """An estimator that chooses its ridge penalty by leave-one-out."""
 
-    _parameter_constraints: ClassVar[Constraints] = {**_GATES, "alpha_ratios": ["array-like"]}
+    _parameter_constraints: ClassVar[Constraints] = _CHOSEN
 
     def __init__(
         self,
@@ -429,7 +430,7 @@ class ConvexReLUClassifierCV(ClassifierManners, _CrossValidated):
     True
     """
 
-    _parameter_constraints: ClassVar[Constraints] = {**_CrossValidated._parameter_constraints, **_CLASS_WEIGHT}
+    _parameter_constraints: ClassVar[Constraints] = {**_CHOSEN, **_CLASS_WEIGHT}
 
     def __init__(
         self,

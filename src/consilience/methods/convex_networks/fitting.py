@@ -13,15 +13,14 @@ from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Float
-from scipy import sparse
 
 from consilience.ground.errors import InvalidInput
+from consilience.methods.convex_networks.admm import solve_admm
 from consilience.methods.convex_networks.arrays import Array, array_namespace, like, on_device, to_numpy
-from consilience.methods.convex_networks.canonical import CanonicalSamples, Matrix
+from consilience.methods.convex_networks.canonical import CanonicalSamples, is_sparse
 from consilience.methods.convex_networks.certificate import Certificate
 from consilience.methods.convex_networks.cone import ConeSolution, solve_cone_columns
 from consilience.methods.convex_networks.fista import solve_fista
-from consilience.methods.convex_networks.admm import solve_admm
 from consilience.methods.convex_networks.gates import Gates, GateSource, PointCloud, draw_gates
 from consilience.methods.convex_networks.losses import Logistic, Loss, Softmax, Squared
 from consilience.methods.convex_networks.network import GatedNetwork, ReluNetwork
@@ -137,10 +136,10 @@ class Problem:
     scale: float
     """Root mean square distance of the samples from their centre."""
 
-    def features(self, dtype: str) -> Matrix:
+    def features(self, dtype: str) -> Float[np.ndarray, "n p"]:
         """Return the centred, scaled features with the bias column, dense."""
         matrix = self.samples.features
-        dense = matrix.toarray() if sparse.issparse(matrix) else matrix
+        dense: np.ndarray = matrix.toarray() if is_sparse(matrix) else matrix
         array = np.empty((dense.shape[0], dense.shape[1] + 1), dtype=dtype)
         np.subtract(dense, self.cloud.centre, out=array[:, :-1], casting="same_kind")
         array[:, :-1] /= self.scale
@@ -154,7 +153,7 @@ class Problem:
         scales = np.full(count + 1, 1.0 / np.sqrt(max(count, 1)))
         scales[0] = 1.0
         matrix = self.samples.features
-        if sparse.issparse(matrix) and device is None:
+        if is_sparse(matrix) and device is None:
             features: DenseFeatures | SparseFeatures = SparseFeatures(
                 matrix.astype(dtype), self.cloud.centre.astype(dtype), self.scale, BIAS
             )

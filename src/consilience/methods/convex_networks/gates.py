@@ -33,11 +33,9 @@ from typing import Literal, Protocol, TypeAlias
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from scipy import sparse
 
 from consilience.ground.errors import InvalidInput
-
-from consilience.methods.convex_networks.canonical import Matrix
+from consilience.methods.convex_networks.canonical import Matrix, is_sparse
 from consilience.methods.convex_networks.cross import cross
 
 __all__ = ["GateKind", "GateSource", "Gates", "PointCloud", "draw_gates"]
@@ -97,7 +95,7 @@ class PointCloud:
         self.centre: Float[np.ndarray, " d"] = np.asarray(features.T @ self.probabilities).ravel()
         squares = (
             np.asarray(features.multiply(features).sum(axis=1)).ravel()
-            if sparse.issparse(features)
+            if is_sparse(features)
             else np.einsum("nd,nd->n", features, features)
         )
         centred = squares - 2.0 * (features @ self.centre) + self.centre @ self.centre
@@ -110,11 +108,11 @@ class PointCloud:
         """The largest distance of a sample from the centre."""
         return float(np.sqrt(self.squared_distances.max()))
 
-    def points(self, chosen: Int[np.ndarray, "..."]) -> Float[np.ndarray, "... d"]:
+    def points(self, chosen: Int[np.ndarray, "*points"]) -> Float[np.ndarray, "*points d"]:
         """Return samples minus the centre, dense."""
         rows = self.features[chosen.ravel()]
-        dense = rows.toarray() if sparse.issparse(rows) else rows
-        return dense.reshape(*chosen.shape, -1) - self.centre
+        dense: np.ndarray = rows.toarray() if is_sparse(rows) else rows
+        return np.asarray(dense.reshape(*chosen.shape, -1) - self.centre)
 
     def draw(self, gates: int, points: int, generator: np.random.Generator) -> Int[np.ndarray, "gates points"]:
         """Draw distinct samples for every gate, by weight.
@@ -133,7 +131,7 @@ class PointCloud:
         if points == 1:
             cumulative = np.cumsum(self.probabilities)
             uniform = generator.random(gates) * cumulative[-1]
-            return np.searchsorted(cumulative, uniform, side="right")[:, None].clip(0, count - 1)
+            return np.asarray(np.searchsorted(cumulative, uniform, side="right")[:, None].clip(0, count - 1))
         chosen = np.empty((gates, points), dtype=np.int64)
         for gate in range(gates):
             # Exponential races: the earliest `points` arrivals are a draw without replacement.
@@ -143,7 +141,7 @@ class PointCloud:
 
     def principal_axes(self, most: int | None = None) -> Float[np.ndarray, "d r"]:
         """Return the leading principal axes of the centred samples, up to the numerical rank."""
-        if sparse.issparse(self.features):
+        if is_sparse(self.features):
             weighted = self.features.multiply(self.probabilities[:, None]).tocsr()
             second = (self.features.T @ weighted).toarray() - np.outer(self.centre, self.centre)
         else:
@@ -252,7 +250,7 @@ def _from_source(
             raise InvalidInput(f"a gates callable must return Gates; got {type(drawn).__name__}.")
         return drawn
     array = np.asarray(source, dtype=np.float64)
-    if array.ndim != 2 or array.shape[1] != dimension + 1:
+    if array.shape[1:] != (dimension + 1,):
         raise InvalidInput(
             f"a gates array must have shape (gates, {dimension + 1}), offsets in the last column; got {array.shape}."
         )
@@ -260,11 +258,13 @@ def _from_source(
 
 
 def _gaussian(cloud: PointCloud, gates: int, rank: int | None, generator: np.random.Generator) -> Gates:
+    del rank
     vectors = generator.standard_normal((gates, cloud.features.shape[1]))
     return Gates(vectors=vectors, offsets=generator.standard_normal(gates))
 
 
 def _datum(cloud: PointCloud, gates: int, rank: int | None, generator: np.random.Generator) -> Gates:
+    del rank
     vectors = generator.standard_normal((gates, cloud.features.shape[1]))
     through = cloud.points(cloud.draw(gates, 1, generator)[:, 0])
     return _through(vectors, through, cloud)
@@ -295,6 +295,7 @@ def _pca(cloud: PointCloud, gates: int, rank: int | None, generator: np.random.G
 
 
 def _pair(cloud: PointCloud, gates: int, rank: int | None, generator: np.random.Generator) -> Gates:
+    del rank
     ends = cloud.points(cloud.draw(gates, 2, generator))
     return _through(ends[:, 1] - ends[:, 0], (ends[:, 0] + ends[:, 1]) / 2.0, cloud)
 

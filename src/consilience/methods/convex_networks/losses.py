@@ -1,7 +1,7 @@
 r"""Losses of the convex programs, each with gradient, conjugate and curvature.
 
-A loss :math:`\ell(f, y)` takes a prediction and a target of ``c`` outputs. The dual of a program is
-written in the residual :math:`v = \nabla_f \ell(f, y)`; its objective needs the convex conjugate
+A loss :math:`\ell(f, y)` takes a prediction and a target of ``c`` outputs. The dual of a program is written in the
+residual :math:`v = \nabla_f \ell(f, y)`; its objective needs the convex conjugate
 :math:`\ell^*(v; y) = \sup_f \langle v, f\rangle - \ell(f, y)`.
 
 =========  ==========================================  =====================================  =========
@@ -12,13 +12,13 @@ logistic   :math:`\log(1+e^{f}) - yf`                  :math:`q\log q + (1-q)\lo
 softmax    :math:`\log\sum_k e^{f_k} - \langle y,f\rangle`  :math:`\sum_k q_k \log q_k`       1/2
 =========  ==========================================  =====================================  =========
 
-Targets may be soft (a mean of labels over repeated samples), which all three losses admit because
-they are linear in ``y`` up to a constant.
+Targets may be soft (a mean of labels over repeated samples), which all three losses admit because they are linear in
+``y`` up to a constant.
 """
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from jaxtyping import Float
 
@@ -26,7 +26,13 @@ from consilience.methods.convex_networks.arrays import Array, array_namespace, l
 
 __all__ = ["Logistic", "Loss", "Softmax", "Squared"]
 
+STATIONARY = 1e-14
+"""Slope of the mean loss in an intercept that counts as zero."""
+SHORTEST_STEP = 1e-8
+"""Share of a Newton step below which only rounding is left to gain."""
 
+
+@runtime_checkable
 class Loss(Protocol):
     """What a program needs to know of a loss."""
 
@@ -90,6 +96,7 @@ class Squared:
         start: Float[Array, " c"],
     ) -> Float[Array, " c"]:
         """Return the weighted mean of what the prediction leaves over."""
+        del start  # the minimiser is explicit
         xp = array_namespace(prediction)
         return xp.sum(weights[:, None] * (target - prediction), axis=0) / xp.sum(weights)
 
@@ -185,14 +192,14 @@ class Softmax:
         for _ in range(50):
             probability = _softmax(prediction + shift)
             slope = xp.sum(share * (probability - target), axis=0)
-            if float(xp.max(xp.abs(slope))) <= 1e-14:
+            if float(xp.max(xp.abs(slope))) <= STATIONARY:
                 break
             weighted = share * probability
             # The Hessian is singular along the all-ones direction; adding it there is harmless.
             hessian = _diagonal(xp.sum(weighted, axis=0)) - weighted.T @ probability + ones
             step = -xp.linalg.solve(hessian, slope[:, None])[:, 0]
             length = 1.0
-            while length > 1e-8:
+            while length > SHORTEST_STEP:
                 trial = shift + length * step
                 trial_value = float(xp.sum(share[:, 0] * self.value(prediction + trial, target)))
                 if trial_value <= value + 1e-4 * length * float(xp.sum(slope * step)):

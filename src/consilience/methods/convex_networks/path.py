@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 
 from consilience.ground.errors import InvalidInput
-
 from consilience.methods.convex_networks.admm import AdmmSolver, solve_admm
 from consilience.methods.convex_networks.arrays import Array, array_namespace
 from consilience.methods.convex_networks.fista import solve_fista
@@ -68,7 +68,7 @@ def convex_path(
     InvalidInput
         If the penalties do not decrease.
     """
-    if any(later >= earlier for earlier, later in zip(alphas, alphas[1:], strict=False)):
+    if any(later >= earlier for earlier, later in pairwise(alphas)):
         raise InvalidInput(f"alphas must decrease; got {list(alphas)}.")
     walk = _Walk(program, tolerance, max_iterations)
     return [walk.to(float(alpha)) for alpha in alphas]

@@ -1,14 +1,14 @@
 r"""Penalties on the blocks of a gated network, each with its proximal map and its polar norm.
 
-A block :math:`U_g` (features x outputs) belongs to one gate. The three norms are equal for one
-output and differ for more: `Nuclear` is the exact weight-decay penalty of a vector-output gated
-network (rank-one factors are neurons), `Columns` treats every output on its own, and `Frobenius`
-selects gates for all outputs together. `Ridge` is half the squared Frobenius norm.
+A block :math:`U_g` (features x outputs) belongs to one gate. The three norms are equal for one output and differ for
+more: `Nuclear` is the exact weight-decay penalty of a vector-output gated network (rank-one factors are neurons),
+`Columns` treats every output on its own, and `Frobenius` selects gates for all outputs together. `Ridge` is half the
+squared Frobenius norm.
 """
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from jaxtyping import Float
 
@@ -17,6 +17,7 @@ from consilience.methods.convex_networks.arrays import Array, array_namespace
 __all__ = ["Columns", "Frobenius", "NormPenalty", "Nuclear", "Penalty", "Ridge"]
 
 
+@runtime_checkable
 class Penalty(Protocol):
     """What a solver needs to know of a penalty."""
 
@@ -29,6 +30,7 @@ class Penalty(Protocol):
         ...
 
 
+@runtime_checkable
 class NormPenalty(Penalty, Protocol):
     """A penalty that is a norm, so that its conjugate is the indicator of the polar ball."""
 

@@ -3,8 +3,7 @@ r"""The convex program of a gated network, and what its solvers return.
 .. math:: \min_{U,t}\ \tfrac1W\sum_i w_i\,\ell((\Phi U)_i + t, y_i) + \alpha\sum_g\Omega(U_g),
           \qquad \Phi U=\sum_g s_gD_g\tilde XU_g .
 
-Source: Pilanci and Ergen's convex reformulation, as used in arXiv:2406.02806; gated (unconstrained)
-form.
+Source: Pilanci and Ergen's convex reformulation, as used in arXiv:2406.02806; gated (unconstrained) form.
 """
 
 from __future__ import annotations

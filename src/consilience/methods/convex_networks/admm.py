@@ -11,10 +11,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from consilience.ground.errors import InvalidInput
-
 from consilience.methods.convex_networks.arrays import Array, CholeskyFactor, array_namespace, shifted
 from consilience.methods.convex_networks.certificate import Certificate, check_alpha
 from consilience.methods.convex_networks.losses import Squared
@@ -181,6 +180,7 @@ def _rebalance(primal: float, change: float, copy: float, multipliers: float) ->
     return 1.0 if 1.0 / REFACTOR < factor < REFACTOR else factor
 
 
+@runtime_checkable
 class _LinearStep(Protocol):
     """The U-step of ADMM together with the linear image of blocks that it works in."""
 
@@ -258,6 +258,7 @@ class _KernelStep:
 
     def solve(self, base: Array, image_base: Array) -> _Step:
         """Return the minimiser; only the image of the base is needed."""
+        del base
         xp = array_namespace(image_base)
         dual = self._factor.solve(self._goal - image_base)
         dual = dual - self._border * ((self._root @ dual) / self._border_weight)[None, :]
@@ -271,6 +272,7 @@ class _KernelStep:
 
     def loss(self, blocks: Array, image: Array) -> float:
         """Return the mean squared loss."""
+        del blocks  # the image says it all
         xp = array_namespace(image)
         return float(xp.sum((self._goal - image) ** 2)) / (2.0 * self._total)
 

@@ -1,14 +1,14 @@
 r"""The gated linear operator: :math:`U \mapsto \sum_g s_g D_g \tilde X U_g`, never formed as a matrix.
 
-``n`` samples, ``p`` features (the bias column included), ``g`` gates, ``c`` outputs. The matrix of
-this map has ``n * g * p`` entries; one application here costs ``2 n p g c`` flops in one matrix
-product and holds a bounded block of rows at a time.
+``n`` samples, ``p`` features (the bias column included), ``g`` gates, ``c`` outputs. The matrix of this map has
+``n * g * p`` entries; one application here costs ``2 n p g c`` flops in one matrix product and holds a bounded block of
+rows at a time.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -20,12 +20,17 @@ __all__ = ["DenseFeatures", "Features", "GatedOperator", "SparseFeatures"]
 
 BLOCK_BYTES = 2**26
 """Upper bound of the temporary product of one application."""
+GRAM_FLOPS = 4e9
+"""Most work that exact norms of all gates may cost."""
 
 
+@runtime_checkable
 class Features(Protocol):
     """Centred, scaled features with a constant last column, as far as the operator needs them."""
 
     shape: tuple[int, int]
+    reference: Array
+    """An array whose namespace, dtype and device all results share."""
 
     def times(self, right: Float[Array, "p k"], rows: slice) -> Float[Array, "m k"]:
         """Return the rows' features times `right`."""
@@ -63,6 +68,7 @@ class DenseFeatures:
 
     def __init__(self, array: Float[Array, "n p"]) -> None:
         self.array = array
+        self.reference: Array = array
         self.shape: tuple[int, int] = (int(array.shape[0]), int(array.shape[1]))
 
     def times(self, right: Float[Array, "p k"], rows: slice) -> Float[Array, "m k"]:
@@ -115,6 +121,7 @@ class SparseFeatures:
         self.centre = centre
         self.scale = scale
         self.bias = bias
+        self.reference: Array = centre
         self.shape: tuple[int, int] = (matrix.shape[0], matrix.shape[1] + 1)
 
     def times(self, right: Float[np.ndarray, "p k"], rows: slice) -> Float[np.ndarray, "m k"]:
@@ -192,7 +199,7 @@ class GatedOperator:
         self.features = features
         self.patterns = patterns
         self.scales = np.ones(patterns.shape[1]) if scales is None else scales
-        reference = features.array if isinstance(features, DenseFeatures) else features.centre
+        reference = features.reference
         self._reference = reference
         xp = array_namespace(reference)
         masks = xp.astype(contiguous(patterns), reference.dtype)
@@ -260,10 +267,8 @@ class GatedOperator:
             factors = self.features.rows(rows) if self._gates_first else masks
             outer = factors[:, :, None] * residual[rows, None, :]
             flat = xp.reshape(outer, (masks.shape[0], factors.shape[1] * outputs))
-            if self._gates_first:
-                total = masks.T @ flat + total
-            else:
-                total = self.features.transposed_times(flat, rows) + total
+            part = masks.T @ flat if self._gates_first else self.features.transposed_times(flat, rows)
+            total = part + total
         if self._gates_first:
             return xp.reshape(total, (gates, features, outputs))
         return xp.permute_dims(xp.reshape(total, (features, gates, outputs)), (1, 0, 2))
@@ -342,11 +347,11 @@ class GatedOperator:
         Exact where a Gram matrix a gate is affordable, the Frobenius norm otherwise.
         """
         gates, features = self.block_shape
-        affordable = 2.0 * gates * features**2 * self.samples <= 4e9
+        affordable = 2.0 * gates * features**2 * self.samples <= GRAM_FLOPS
         if not (affordable and isinstance(self.features, DenseFeatures)):
             xp = array_namespace(self._masks)
             squares = (self.features.squared_norms() * weights)[:, None] * self._masks**2
-            return np.sqrt(to_numpy(xp.sum(squares, axis=0)))
+            return np.asarray(np.sqrt(to_numpy(xp.sum(squares, axis=0))))
         array = self.features.array
         norms = np.empty(gates)
         for gate in range(gates):

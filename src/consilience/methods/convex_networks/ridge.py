@@ -19,7 +19,6 @@ from jaxtyping import Float
 from scipy.linalg import LinAlgError
 
 from consilience.ground.errors import InvalidInput
-
 from consilience.methods.convex_networks.arrays import Array, CholeskyFactor, array_namespace, like, shifted, to_numpy
 from consilience.methods.convex_networks.certificate import Certificate, check_alpha
 from consilience.methods.convex_networks.operator import GatedOperator
@@ -96,7 +95,7 @@ def solve_ridge(
     return RidgeSolution(
         blocks=operator.adjoint(root[:, None] * beta),
         intercept=intercept,
-        certificate=_certificate(target, root, alpha, beta, intercept, gradient, kernel),
+        certificate=_certificate(target, root, alpha, beta, intercept, gradient=gradient, kernel=kernel),
         left_out=left_out,
         iterations=products,
     )
@@ -169,7 +168,7 @@ class RidgePath:
         beta, mu = self._dual(alpha)
         xp = array_namespace(beta)
         square = float(xp.sum((mu * beta) ** 2)) / self._total
-        free = 1.0 - self.degrees_of_freedom(alpha) / beta.shape[0]
+        free = 1.0 - self.degrees_of_freedom(alpha) / int(beta.shape[0])
         return square / max(free, 1e-12) ** 2
 
     def solution(self, alpha: float) -> RidgeSolution:
@@ -181,7 +180,7 @@ class RidgePath:
         intercept = share @ (root[:, None] * self._target - fitted)
         misfit = root[:, None] * (self._target - intercept) - fitted
         gradient = misfit / self._total - alpha * beta
-        certificate = _certificate(self._target, root, alpha, beta, intercept, gradient, self._kernel)
+        certificate = _certificate(self._target, root, alpha, beta, intercept, gradient=gradient, kernel=self._kernel)
         return RidgeSolution(
             blocks=self._operator.adjoint(root[:, None] * beta),
             intercept=intercept,
@@ -319,11 +318,11 @@ def _solve_shifted(
             return solution, error, factor, steps
     try:
         factor = CholeskyFactor(shifted(xp.asarray(kernel, copy=True), mu), inverted=inverted)
-    except LinAlgError as error:
+    except LinAlgError as failure:
         raise InvalidInput(
             f"alpha is too small for this kernel in {kernel.dtype}: the system is numerically singular; "
             "use a larger alpha (or alpha_ratio)."
-        ) from error
+        ) from failure
     solution, error, steps, _ = _refine(kernel, mu, right, factor)
     return solution, error, factor, steps
 
@@ -368,6 +367,7 @@ def _certificate(
     alpha: float,
     beta: Float[Array, "n c"],
     intercept: Float[Array, " c"],
+    *,
     gradient: Float[Array, "n c"],
     kernel: Float[Array, "n n"],
 ) -> Certificate:

@@ -8,11 +8,11 @@ gates and for a thousand.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from consilience.ground.errors import InvalidInput
 from consilience.methods.convex_networks.admm import solve_admm
@@ -27,7 +27,13 @@ from consilience.methods.convex_networks.network import GatedNetwork, ReluNetwor
 from consilience.methods.convex_networks.operator import DenseFeatures, GatedOperator, SparseFeatures
 from consilience.methods.convex_networks.penalties import Columns, Frobenius, NormPenalty, Nuclear
 from consilience.methods.convex_networks.program import BlockSolution, Program
-from consilience.methods.convex_networks.ridge import RidgePath, RidgeSolution, solve_ridge, solve_ridge_iteratively
+from consilience.methods.convex_networks.ridge import (
+    RidgePath,
+    RidgeSolution,
+    nystrom_preconditioner,
+    solve_ridge,
+    solve_ridge_iteratively,
+)
 
 __all__ = ["Fit", "Problem", "Settings", "fit_network", "prepare"]
 
@@ -44,6 +50,12 @@ ADMM_SAMPLES = 8000
 """Distinct samples up to which "auto" takes ADMM, which factorises an n x n kernel."""
 LANDMARKS = 4000
 """Rows of the preconditioner of "cg"."""
+HELD_OUT_SAMPLES = 1000
+"""Distinct samples that calibrate probabilities where leave-one-out is not to be had ("cg"), about."""
+HELD_OUT_STRIDE = 5
+"""At most every fifth sample calibrates."""
+HELD_OUT_TOLERANCE = 1e-3
+"""Relative duality gap of the fit that calibrates."""
 GIB = 2.0**30
 
 _NORMS: dict[str, type[NormPenalty]] = {"group": Frobenius, "columns": Columns, "nuclear": Nuclear}
@@ -120,7 +132,8 @@ class Fit:
     blocks: Array | None = None
     """Coefficients in the problem's own features, for a warm start."""
     left_out: Float[np.ndarray, "n c"] | None = None
-    """Leave-one-out predictions, where they are known in closed form."""
+    """Predictions of every sample without it: in closed form where the kernel is factorised; of a held-out part, and
+    not a number elsewhere, where classifiers are fitted iteratively."""
     global_certificate: Certificate | None = None
     """For ReLU networks: a bound with respect to all networks, not only the sampled cells."""
 
@@ -235,7 +248,7 @@ def fit_network(
         return _fit_relu(problem, settings, classifies=classifies)
     solver = settings.solver_name(problem.patterns.shape[0], classifies=classifies)
     if settings.penalty_name == "ridge":
-        return _fit_ridge(problem, settings, solver, generator, start)
+        return _fit_ridge(problem, settings, solver, generator, start, classifies=classifies)
     return _fit_norm(problem, settings, solver, classifies=classifies, start=start)
 
 
@@ -266,7 +279,13 @@ def ridge_fit(problem: Problem, operator: GatedOperator, solution: RidgeSolution
 
 
 def _fit_ridge(
-    problem: Problem, settings: Settings, solver: str, generator: np.random.Generator, start: Array | None
+    problem: Problem,
+    settings: Settings,
+    solver: str,
+    generator: np.random.Generator,
+    start: Array | None,
+    *,
+    classifies: bool,
 ) -> Fit:
     dtype = settings.dtype
     if dtype == "auto":
@@ -280,18 +299,39 @@ def _fit_ridge(
     alpha = settings.alpha or ridge_alpha(operator, weights, settings.alpha_ratio)
     if solver == "kernel":
         return ridge_fit(problem, operator, solve_ridge(operator, target, weights, alpha), alpha)
-    solution = solve_ridge_iteratively(
-        operator,
-        target,
-        weights,
-        alpha,
-        tolerance=settings.tolerance,
-        max_iterations=settings.max_iterations,
-        landmarks=LANDMARKS,
-        generator=generator,
-        start=None if start is None else like(start, target),
-    )
-    return ridge_fit(problem, operator, solution, alpha)
+    precondition = nystrom_preconditioner(operator, weights, alpha, landmarks=LANDMARKS, generator=generator)
+
+    def solve(part: GatedOperator, rows: Any, begin: Array | None, tolerance: float) -> RidgeSolution:
+        return solve_ridge_iteratively(
+            part,
+            target[rows, :],
+            weights[rows],
+            alpha,
+            tolerance=tolerance,
+            max_iterations=settings.max_iterations,
+            preconditioner=precondition,
+            start=begin,
+        )
+
+    begin = None if start is None else like(start, target)
+    left_out = None
+    if classifies:
+        # Probabilities are calibrated on rows that a first fit has not seen; the final fit begins where it ended.
+        held, seen = _held_out(problem)
+        first = solve(operator.take_samples(seen), seen, begin, max(settings.tolerance, HELD_OUT_TOLERANCE))
+        left_out = np.full(problem.samples.targets.shape, np.nan)
+        left_out[held] = to_numpy(operator.take_samples(held).forward(first.blocks) + first.intercept)
+        begin = first.blocks
+    fit = ridge_fit(problem, operator, solve(operator, slice(None), begin, settings.tolerance), alpha)
+    return replace(fit, left_out=left_out)
+
+
+def _held_out(problem: Problem) -> tuple[Int[np.ndarray, " h"], Int[np.ndarray, " s"]]:
+    """Return the rows that calibrate and the others; canonical order is hashed, so every k-th row is a random one."""
+    count = problem.patterns.shape[0]
+    rows = np.arange(count)
+    stride = max(count // HELD_OUT_SAMPLES, HELD_OUT_STRIDE)
+    return rows[::stride], rows[rows % stride != 0]
 
 
 def _fit_norm(problem: Problem, settings: Settings, solver: str, *, classifies: bool, start: Array | None) -> Fit:

@@ -2,7 +2,7 @@ r"""scikit-learn manners of the convex networks: validation, labels, probabiliti
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["ClassifierManners", "NetworkEstimator", "RegressorManners"]
 
 Precision = Literal["float32", "float64"]
+Classifier = TypeVar("Classifier", bound="ClassifierManners")
+Regressor = TypeVar("Regressor", bound="RegressorManners")
 
 
 class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
@@ -103,7 +105,7 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
 class ClassifierManners(ClassifierMixin):  # type: ignore[misc]
     """Labels in, labels and probabilities out."""
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(self: Classifier, X: Any, y: Any, sample_weight: Any = None) -> Classifier:
         """Fit the network.
 
         Parameters
@@ -155,7 +157,7 @@ class ClassifierManners(ClassifierMixin):  # type: ignore[misc]
     def decision_function(self, X: Any) -> np.ndarray:
         """Return scores, of shape (n_samples,) for two classes and (n_samples, n_classes) for more."""
         decision = self._decide(X)
-        return decision[:, 0] if decision.shape[1] == 1 else decision
+        return np.asarray(decision[:, 0] if decision.shape[1] == 1 else decision)
 
     def _has_probabilities(self) -> bool:
         settings = self._settings()
@@ -167,7 +169,7 @@ class ClassifierManners(ClassifierMixin):  # type: ignore[misc]
             "predict_proba needs loss='cross_entropy', or penalty='ridge', whose leave-one-out decisions calibrate it."
         )
 
-    @available_if(_has_probabilities)
+    @available_if(_has_probabilities)  # type: ignore[untyped-decorator]
     def predict_proba(self, X: Any) -> Float[np.ndarray, "n k"]:
         """Return class probabilities, of shape (n_samples, n_classes).
 
@@ -177,7 +179,7 @@ class ClassifierManners(ClassifierMixin):  # type: ignore[misc]
         """
         return self._link().probabilities(self._decide(X))
 
-    @available_if(_has_probabilities)
+    @available_if(_has_probabilities)  # type: ignore[untyped-decorator]
     def predict_log_proba(self, X: Any) -> Float[np.ndarray, "n k"]:
         """Return the logarithm of `predict_proba`, without underflow."""
         check_is_fitted(self)
@@ -221,7 +223,7 @@ class ClassifierManners(ClassifierMixin):  # type: ignore[misc]
 class RegressorManners(MultiOutputMixin, RegressorMixin):  # type: ignore[misc]
     """Numbers in, numbers out; one column or many."""
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(self: Regressor, X: Any, y: Any, sample_weight: Any = None) -> Regressor:
         """Fit the network.
 
         Parameters
@@ -251,7 +253,7 @@ class RegressorManners(MultiOutputMixin, RegressorMixin):  # type: ignore[misc]
     def predict(self, X: Any) -> np.ndarray:
         """Return predictions in the shape of the targets that were fitted."""
         decision = self._decide(X)
-        return decision[:, 0] if self._one_dimensional else decision
+        return np.asarray(decision[:, 0] if self._one_dimensional else decision)
 
     def to_onnx(self, *, precision: Precision = "float64", input_precision: Precision = "float32") -> onnx.ModelProto:
         """Return an ONNX model of standard operators with the output prediction.
@@ -278,20 +280,22 @@ def _sorted_csr(X: Any) -> Any:
 def _indicators(indices: Int[np.ndarray, " n"], classes: int, *, squared: bool) -> Float[np.ndarray, "n c"]:
     """Return one column for two classes ({-1, 1} or {0, 1}), one-hot columns for more."""
     if classes > 2:  # noqa: PLR2004 - two classes
-        return np.eye(classes)[indices]
+        return np.asarray(np.eye(classes)[indices])
     column = indices.astype(np.float64)[:, None]
     return 2.0 * column - 1.0 if squared else column
 
 
 def _calibrated_scale(samples: CanonicalSamples, left_out: Float[np.ndarray, "n c"]) -> float:
     """Return the scale of decisions under which the left-out labels are most probable."""
+    known = np.isfinite(left_out[:, 0])
+    left_out, targets, weights = left_out[known], samples.targets[known], samples.weights[known]
     if left_out.shape[1] == 1:
         scores = np.column_stack([np.zeros(len(left_out)), left_out[:, 0]])
-        positive = (samples.targets[:, 0] + 1.0) / 2.0
+        positive = (targets[:, 0] + 1.0) / 2.0
         shares = np.column_stack([1.0 - positive, positive])
     else:
-        scores, shares = left_out, samples.targets
-    mass = samples.weights / samples.weights.sum()
+        scores, shares = left_out, targets
+    mass = weights / weights.sum()
 
     def surprise(log_scale: float) -> float:
         return -float(mass @ (shares * log_softmax(np.exp(log_scale) * scores, axis=1)).sum(axis=1))

@@ -23,7 +23,10 @@ from consilience.methods.convex_networks.arrays import Array, CholeskyFactor, ar
 from consilience.methods.convex_networks.certificate import Certificate, check_alpha
 from consilience.methods.convex_networks.operator import GatedOperator
 
-__all__ = ["RidgePath", "RidgeSolution", "solve_ridge", "solve_ridge_iteratively"]
+__all__ = ["RidgePath", "RidgeSolution", "nystrom_preconditioner", "solve_ridge", "solve_ridge_iteratively"]
+
+Preconditioner = Callable[[Array], Array]
+"""A symmetric positive definite map of blocks to blocks."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,8 +207,7 @@ def solve_ridge_iteratively(
     *,
     tolerance: float = 1e-4,
     max_iterations: int = 500,
-    landmarks: int = 2000,
-    generator: np.random.Generator | None = None,
+    preconditioner: Preconditioner | None = None,
     start: Float[Array, "g p c"] | None = None,
 ) -> RidgeSolution:
     r"""Solve by conjugate gradients on the blocks, preconditioned by a Nyström approximation.
@@ -223,10 +225,8 @@ def solve_ridge_iteratively(
     tolerance : float
         Relative duality gap to stop at.
     max_iterations : int
-    landmarks : int
-        Rows of the preconditioner, at most n.
-    generator : numpy.random.Generator, optional
-        Draws the rows with probability proportional to weight.
+    preconditioner : callable, optional
+        An approximate inverse of the normal operator; `nystrom_preconditioner` with 2,000 landmarks if left out.
     start : array, shape (g, p, c), optional
         Where to begin; zero if left out.
 
@@ -253,7 +253,7 @@ def solve_ridge_iteratively(
     blocks = like(np.zeros(shape), target) if start is None else start
     predicted = xp.zeros_like(goal) if start is None else forward(start)
     residual = operator.adjoint(root[:, None] * (goal - predicted)) - mu * blocks
-    precondition = _subsampled_inverse(operator, weights, mu, landmarks, generator)
+    precondition = preconditioner or nystrom_preconditioner(operator, weights, alpha)
     conditioned = precondition(residual)
     direction = conditioned
     energy = _columnwise(residual, conditioned)
@@ -385,14 +385,30 @@ def _certificate(
     return Certificate(objective=objective, dual_bound=objective - gap, scope="sampled program")
 
 
-def _subsampled_inverse(
+def nystrom_preconditioner(
     operator: GatedOperator,
     weights: Float[Array, " n"],
-    mu: float,
-    landmarks: int,
-    generator: np.random.Generator | None,
-) -> Callable[[Array], Array]:
-    r"""Return the inverse of :math:`\frac{n}{m}\Phi_m^T\Phi_m+\mu I` as a function (Woodbury)."""
+    alpha: float,
+    *,
+    landmarks: int = 2000,
+    generator: np.random.Generator | None = None,
+) -> Preconditioner:
+    r"""Return the inverse of :math:`\frac{W}{m}\Phi_m^T\Phi_m+\mu I` over m landmark rows, by Woodbury.
+
+    Parameters
+    ----------
+    operator, weights, alpha
+        The program.
+    landmarks : int
+        Rows, at most n; a system of that size is factorised.
+    generator : numpy.random.Generator, optional
+        Draws the rows systematically, with probability proportional to weight.
+
+    Returns
+    -------
+    callable
+        Maps blocks to blocks.
+    """
     count = min(landmarks, operator.samples)
     mass = to_numpy(weights).astype(np.float64)
     mass = mass / mass.sum()
@@ -401,6 +417,7 @@ def _subsampled_inverse(
     rows = np.unique(np.minimum(np.searchsorted(np.cumsum(mass), positions), len(mass) - 1))
     small = operator.take_samples(rows)
     xp = array_namespace(weights)
+    mu = alpha * float(xp.sum(weights))
     # Systematic sampling by weight: every row stands for the same share of the total weight.
     ratio = float(xp.sum(weights)) / len(rows)
     factor = CholeskyFactor(shifted(small.kernel() * ratio, mu))

@@ -40,7 +40,7 @@ class CanonicalSamples:
     """Weighted mean of the targets of equal rows."""
     weights: Float[np.ndarray, " m"]
     """Sum of the weights of equal rows, positive."""
-    members: Int[np.ndarray, " n"]
+    members: Int[np.ndarray, " given"]
     """For every sample given, its row here; -1 where its weight is zero."""
 
 

@@ -59,8 +59,8 @@ class Frobenius:
     --------
     >>> import numpy as np
     >>> block = np.array([[[3.0, 0.0], [0.0, 4.0]]])
-    >>> Frobenius().prox(block, 1.0)[0].tolist()
-    [[2.4, 0.0], [0.0, 3.2]]
+    >>> Frobenius().prox(block, 2.5)[0].tolist()
+    [[1.5, 0.0], [0.0, 2.0]]
     """
 
     def value(self, blocks: Float[Array, "g p c"]) -> Float[Array, " g"]:

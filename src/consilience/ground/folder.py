@@ -38,8 +38,8 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 class Canvas(Protocol):
     """What can be saved as a picture: a matplotlib figure."""
 
-    def savefig(self, fname: Path, /, **options: Any) -> None:
-        """Write the picture to `fname`."""
+    def savefig(self, fname: Any, /, *, transparent: bool | None = None, **options: Any) -> None:
+        """Write the picture to the path `fname`."""
 
 
 @strict.dataclass(frozen=True, kw_only=True, config=STRICT)

@@ -89,7 +89,7 @@ def fit(
     features, names = encode(columns, frame, embed)
     estimator = (ConvexReLUClassifierCV if decided == "classification" else ConvexReLURegressorCV)(random_state=seed)
     estimator.fit(features, values)
-    network = cast(GatedNetwork, estimator.network_)
+    network = cast("GatedNetwork", estimator.network_)
     classes, link = None, None
     if decided == "classification":
         classes = tuple(estimator.classes_.tolist())

@@ -35,7 +35,9 @@ if TYPE_CHECKING:
 CONVEX, LINEAR, KERNEL, PERCEPTRON = "convex network", "logistic regression", "support vectors", "perceptron (200)"
 
 _HELD_OUT = 0.25
-_GATE_KINDS = ("gaussian", "datum", "pair")
+
+_GATE_FACTOR = 5
+"""Times ``config.n_gates``: hundreds of features want more gates than a table does; tuned on splits no run reports."""
 
 _LEADS = {
     LINEAR: ("accuracy above logistic regression", 2.0),
@@ -149,13 +151,11 @@ def _best(build: Callable[..., ClassifierMixin], grid: list[dict[str, Any]], spl
 
 
 def _convex(split: Split, n_gates: int) -> Score:
-    """Choose the gates on the inner division and the penalty by leave-one-out on the training rows, then fit once."""
-    common = {"n_gates": n_gates, "random_state": split.seed}
-    inner = split.inner()
-    kind = max(_GATE_KINDS, key=lambda kind: _score(ConvexReLUClassifierCV(gates=kind, **common), inner).accuracy)
-    alpha = ConvexReLUClassifierCV(gates=kind, **common).fit(split.X_train, split.y_train).alpha_
-    estimator = ConvexReLUClassifier(penalty="ridge", gates=kind, alpha=alpha, **common)
-    return _score(estimator, split, {"gates": kind, "alpha": f"{alpha:.2g}"})
+    """Choose the penalty by leave-one-out on the training rows, then fit and judge once."""
+    many = _GATE_FACTOR * n_gates
+    ratio = ConvexReLUClassifierCV(many, random_state=split.seed).fit(split.X_train, split.y_train).alpha_ratio_
+    estimator = ConvexReLUClassifier(many, alpha_ratio=ratio, random_state=split.seed)
+    return _score(estimator, split, {"alpha_ratio": f"{ratio:.2g}"})
 
 
 def _score(estimator: Any, split: Split, settings: dict[str, Any] | None = None) -> Score:

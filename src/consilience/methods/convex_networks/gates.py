@@ -48,7 +48,12 @@ GateSource: TypeAlias = "GateKind | Callable[[PointCloud, int, np.random.Generat
 shape (gates, d + 1) whose last column holds the offsets."""
 
 BOUNDARY_MARGIN = 1e-7
-RANK_TOLERANCE = 1e-3
+RANK_TOLERANCE = 1e-6
+"""Smallest singular value, relative to the largest, of a principal axis that counts.
+
+Ten boundary margins, so that gates can tell samples apart along it, and well above what rounding leaves of a constant
+feature in a second moment, about 1e-8. Anything larger drops axes that real, unscaled tables have.
+"""
 PCA_DIMENSIONS = 16
 
 

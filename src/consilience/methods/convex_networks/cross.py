@@ -15,15 +15,15 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from consilience.ground.errors import InvalidInput
-from consilience.methods.convex_networks.elimination import eliminate
+from consilience.methods.convex_networks.elimination import eliminate, exponents_along, power_of_two
 
 _LOG_2 = math.log(2)
 _EPSILON = {"f": 2.0**-23, "d": 2.0**-52}
-# Rows and coordinates below this size are scaled as if they had it: their own power of two would overflow.
-_LEAST_SCALE = {"f": 2.0**-100, "d": 2.0**-1000}
+# Rows whose size is within this power of two of one are scaled on the way into the factorisation, without a copy.
+_MODERATE_EXPONENT = 30
 
 
 class CrossProduct(NamedTuple):
@@ -100,14 +100,16 @@ def cross(rows: Float[np.ndarray, "*batch k d"], *, tolerance: float | None = No
         )
     if tolerance is None:
         tolerance = dimension * _EPSILON[rows.dtype.char]
-    scaled, row_exponents = _scale_rows(rows.reshape(math.prod(batch), count, dimension))
-    exponents = _exponents(scaled, axis=1)
-    weights = _power_of_two(-exponents, rows.dtype)
-    normals, sign, log_magnitude = eliminate(scaled, weights, tolerance)
-    lowest = exponents.min(axis=1, keepdims=True)
-    unit, log_length, flip = _normalise(np.ldexp(normals, lowest - exponents))
-    log_scale = _LOG_2 * (row_exponents.sum(axis=1) + exponents.sum(axis=1) - lowest[:, 0])
-    return _assemble(unit, sign * flip, log_magnitude + log_length + log_scale, batch, rows.dtype)
+    items = rows.reshape(math.prod(batch), count, dimension)
+    exponents = exponents_along(items, axis=2)
+    if np.abs(exponents).max(initial=0) <= _MODERATE_EXPONENT:
+        normals, sign, log_magnitude = eliminate(items, power_of_two(-exponents, rows.dtype), tolerance)
+    else:
+        items = items * power_of_two(-exponents, rows.dtype)[..., None]
+        normals, sign, log_magnitude = eliminate(items, np.ones(items.shape[:2], rows.dtype), tolerance)
+    unit, log_length, flip = _normalise(normals)
+    log_magnitude += log_length + _LOG_2 * exponents.sum(axis=1)
+    return _assemble(unit, sign * flip, log_magnitude, batch, rows.dtype)
 
 
 def cross_all(square: Float[np.ndarray, "*batch k d"]) -> CrossProduct:
@@ -146,7 +148,8 @@ def cross_all(square: Float[np.ndarray, "*batch k d"]) -> CrossProduct:
     if count != dimension:
         raise InvalidInput(f"expected square matrices in the last two axes; got shape {square.shape}")
     flat = square.reshape(math.prod(batch), dimension, dimension)
-    scaled, exponents = _scale_rows(flat)
+    exponents = exponents_along(flat, axis=2)
+    scaled = flat * power_of_two(-exponents, square.dtype)[..., None]
     sign, log_determinant = np.linalg.slogdet(scaled)
     regular = sign != 0
     scaled[~regular] = np.eye(dimension)
@@ -181,24 +184,6 @@ def _assemble(
         sign.astype(dtype, copy=False).reshape(batch),
         log_magnitude.reshape(batch),
     )
-
-
-def _scale_rows(rows: Float[np.ndarray, "n k d"]) -> tuple[Float[np.ndarray, "n k d"], Int[np.ndarray, "n k"]]:
-    exponents = _exponents(rows, axis=2)
-    return rows * _power_of_two(-exponents, rows.dtype)[..., None], exponents
-
-
-def _exponents(array: Float[np.ndarray, "n k d"], axis: int) -> Int[np.ndarray, "n some"]:
-    """Return the power of two next above the largest entry along an axis; dividing by it is exact."""
-    least = _LEAST_SCALE[array.dtype.char]
-    largest = np.maximum(array.max(axis=axis, initial=least), -array.min(axis=axis, initial=-least))
-    if not math.isfinite(largest.max(initial=0)):
-        raise InvalidInput("expected finite entries; got NaN or infinity. Drop or impute those rows first")
-    return np.asarray(np.frexp(largest)[1])
-
-
-def _power_of_two(exponents: Int[np.ndarray, "n some"], dtype: np.dtype[np.floating]) -> Float[np.ndarray, "n some"]:
-    return np.asarray(np.ldexp(dtype.type(1), exponents))
 
 
 def _normalise(

@@ -19,61 +19,103 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.linalg import lapack
 
+from consilience.ground.errors import InvalidInput
+
 # Elimination over the whole batch at once beats one LAPACK call an item while matrices are this small and this many.
 _SMALL_DIMENSION = 16
 _LARGE_BATCH = 16
 # Items eliminated together: enough to hide the interpreter, few enough to stay in the cache.
 _CHUNK = 2048
+_LOG_2 = math.log(2)
+# Rows and coordinates below this size are scaled as if they had it: their own power of two would overflow.
+_LEAST_SCALE = {"f": 2.0**-100, "d": 2.0**-1000}
 _LAPACK = {"f": (lapack.sgetrf, lapack.sgetrs), "d": (lapack.dgetrf, lapack.dgetrs)}
 
 
 def eliminate(
-    scaled: Float[np.ndarray, "n k d"], weights: Float[np.ndarray, "n d"], tolerance: float
+    items: Float[np.ndarray, "n k d"], scale: Float[np.ndarray, "n k"], tolerance: float
 ) -> tuple[Float[np.ndarray, "n d"], Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
-    """Return a normal of each set of weighted rows, its sign, and the logarithm of its scale.
+    """Return a normal of each set of scaled rows, its sign, and the logarithm of its scale.
 
     Parameters
     ----------
-    scaled
-        `k = d - 1` rows, in single or double precision, with largest entries near one.
-    weights
-        Powers of two that multiply the coordinates, so that their largest entries are near one as well.
+    items
+        Sets of `k = d - 1` rows, in single or double precision.
+    scale
+        Powers of two that multiply the rows, so that their largest entries come near one. The coordinates are scaled
+        here, in the same way.
     tolerance
-        Rows are dependent if their smallest singular value is at most this share of their Frobenius norm.
+        Rows are dependent if their smallest singular value is at most this share of their Frobenius norm, both scaled.
 
     Returns
     -------
     normals
-        In double precision, not normalised; the cross product of the weighted rows is `sign * exp(log) * normal`.
+        In double precision, not normalised; the cross product of the scaled rows is `sign * exp(log) * normal`.
         Anything but zero for dependent rows.
     signs
         1 or -1; 0 for dependent rows.
     logs
-        Logarithm of the absolute product of the pivots; any number for dependent rows.
+        Logarithm of the absolute product of the pivots and scales; any number for dependent rows.
 
     Examples
     --------
-    >>> normals, signs, logs = eliminate(np.array([[[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]]), np.ones((1, 3)), 1e-15)
-    >>> normals.tolist(), signs.tolist(), logs.tolist()
-    ([[1.0, 0.0, 0.0]], [1.0], [0.0])
+    >>> normals, signs, logs = eliminate(np.array([[[0.0, 2.0, 0.0], [0.0, 0.0, 2.0]]]), np.ones((1, 2)), 1e-15)
+    >>> (np.exp(logs) * signs * normals[:, 0]).round(12).tolist()
+    [4.0]
     """
-    number, _, dimension = scaled.shape
+    number, _, dimension = items.shape
     together = dimension == 1 or (dimension <= _SMALL_DIMENSION and number >= _LARGE_BATCH)
-    return (_together if together else _each)(scaled, weights, tolerance)
+    return (_together if together else _each)(items, scale, tolerance)
+
+
+def exponents_along(array: Float[np.ndarray, "..."], axis: int) -> Int[np.ndarray, "..."]:
+    """Return the exponent of the power of two next above the largest entries along an axis.
+
+    Entries below a power of two that can still be inverted count as that power.
+
+    Raises
+    ------
+    InvalidInput
+        If an entry is not finite.
+
+    Examples
+    --------
+    >>> exponents_along(np.array([[3.0, -5.0], [0.25, 0.0]]), axis=1).tolist()
+    [3, -1]
+    """
+    least = _LEAST_SCALE[array.dtype.char]
+    largest = np.maximum(array.max(axis=axis, initial=least), -array.min(axis=axis, initial=-least))
+    if not math.isfinite(largest.max(initial=0)):
+        raise InvalidInput("expected finite entries; got NaN or infinity. Drop or impute those rows first")
+    return np.asarray(np.frexp(largest)[1])
+
+
+def power_of_two(exponents: Int[np.ndarray, "*shape"], dtype: np.dtype[np.floating]) -> Float[np.ndarray, "*shape"]:
+    """Return `2**exponents`, exactly.
+
+    Examples
+    --------
+    >>> power_of_two(np.array([-1, 3]), np.dtype(np.float32)).tolist()
+    [0.5, 8.0]
+    """
+    return np.asarray(np.ldexp(dtype.type(1), exponents))
 
 
 def _each(
-    scaled: Float[np.ndarray, "n k d"], weights: Float[np.ndarray, "n d"], tolerance: float
+    items: Float[np.ndarray, "n k d"], scale: Float[np.ndarray, "n k"], tolerance: float
 ) -> tuple[Float[np.ndarray, "n d"], Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
-    """Return a normal of the weighted rows, its sign (0 if dependent) and the log of its scale, item by item."""
-    number, count, dimension = scaled.shape
+    """Do `eliminate` item by item, with LAPACK."""
+    number, count, dimension = items.shape
     normals, signs, logs = np.ones((number, dimension)), np.zeros(number), np.zeros(number)
-    factorise, solve = _LAPACK[scaled.dtype.char]
-    probe, last, places = _constants(dimension, scaled.dtype.char)
-    residual = np.zeros(dimension, scaled.dtype)
-    for index, (rows, weight) in enumerate(zip(scaled, weights, strict=True)):
-        columns = np.zeros((dimension, dimension), scaled.dtype, order="F")
-        np.multiply(rows.T, weight[:, None], out=columns[:, :-1])
+    factorise, solve = _LAPACK[items.dtype.char]
+    probe, last, places = _constants(dimension, items.dtype.char)
+    residual = np.zeros(dimension, items.dtype)
+    for index, (rows, factor) in enumerate(zip(items, scale, strict=True)):
+        columns = np.zeros((dimension, dimension), items.dtype, order="F")
+        scaled = np.multiply(rows.T, factor, out=columns[:, :-1])
+        exponents = exponents_along(scaled, axis=1)
+        weight = power_of_two(-exponents, items.dtype)
+        scaled *= weight[:, None]
         flat = columns.T.ravel()
         norm = math.sqrt(float(flat @ flat) + 1)
         factors, swaps, _ = factorise(columns, overwrite_a=True)
@@ -87,11 +129,12 @@ def _each(
         if math.sqrt(left @ left) * norm * tolerance >= 1:
             continue
         normal = solve(factors, swaps, last, trans=1)[0].astype(np.float64, copy=False)
-        residual[:-1] = rows.astype(np.float64, copy=False) @ (weight * normal)
-        normals[index] = normal - solve(factors, swaps, residual, trans=1)[0]
+        residual[:-1] = factor * (rows.astype(np.float64, copy=False) @ (weight * normal))
+        lowest = exponents.min()
+        normals[index] = np.ldexp(normal - solve(factors, swaps, residual, trans=1)[0], lowest - exponents)
         flips = np.count_nonzero(swaps != places) + np.count_nonzero(pivots < 0) + count
         signs[index] = 1 - 2 * (flips % 2)
-        logs[index] = np.log(np.abs(pivots)).sum(dtype=np.float64)
+        logs[index] = np.log(np.abs(pivots)).sum(dtype=np.float64) + _LOG_2 * (exponents.sum() - lowest)
     return normals, signs, logs
 
 
@@ -106,21 +149,23 @@ def _constants(
 
 
 def _together(
-    scaled: Float[np.ndarray, "n k d"], weights: Float[np.ndarray, "n d"], tolerance: float
+    items: Float[np.ndarray, "n k d"], scale: Float[np.ndarray, "n k"], tolerance: float
 ) -> tuple[Float[np.ndarray, "n d"], Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
-    """Do as `_each`, one step of the elimination for the whole batch at a time."""
-    weighted = scaled * weights[:, None]
-    chunks = [_chunk(weighted[i : i + _CHUNK], tolerance) for i in range(0, max(len(scaled), 1), _CHUNK)]
+    """Do `eliminate` one step at a time, for a whole chunk of the batch."""
+    starts = range(0, max(len(items), 1), _CHUNK)
+    chunks = [_chunk(items[i : i + _CHUNK] * scale[i : i + _CHUNK, :, None], tolerance) for i in starts]
     normals, signs, logs = (np.concatenate(parts) for parts in zip(*chunks, strict=True))
     return normals, signs, logs
 
 
 def _chunk(
-    weighted: Float[np.ndarray, "n k d"], tolerance: float
+    scaled: Float[np.ndarray, "n k d"], tolerance: float
 ) -> tuple[Float[np.ndarray, "n d"], Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
     # The batch goes last, so that every operation below runs over contiguous memory.
-    rows = np.ascontiguousarray(weighted.transpose(1, 2, 0), dtype=np.float64)
+    rows = np.ascontiguousarray(scaled.transpose(1, 2, 0), dtype=np.float64)
     count, dimension, number = rows.shape
+    exponents = exponents_along(rows, axis=0)
+    rows *= power_of_two(-exponents, rows.dtype)
     factors = np.zeros((dimension, dimension, number))
     factors[:, :-1] = rows.swapaxes(0, 1)
     factors, order, signs = _factorise(factors)
@@ -141,7 +186,9 @@ def _chunk(
     residual[:-1] = np.einsum("kdn,dn->kn", rows, normals)
     normals -= _solve_transposed(factors, order, residual)
     pivots[:, singular] = 1
-    logs = np.sum(np.log(pivots), axis=0)
+    lowest = exponents.min(axis=0)
+    normals = np.ldexp(normals, lowest - exponents)
+    logs = np.sum(np.log(pivots), axis=0) + _LOG_2 * (exponents.sum(axis=0) - lowest)
     signs *= 1 - 2 * (count % 2)
     return np.where(singular, 1, normals).T, np.where(singular, 0, signs), logs
 

@@ -96,7 +96,7 @@ def lifted_cross(
     Returns
     -------
     Float[np.ndarray, "*batch d"]
-        Unit vectors orthogonal to the rows, or zero where the sketched rows are linearly dependent.
+        Unit vectors orthogonal to the rows, or zero where the sketched rows, or those of the sketch, are dependent.
 
     Raises
     ------
@@ -119,7 +119,9 @@ def lifted_cross(
     product = cross(rows @ sketch.swapaxes(-1, -2))
     lifted = np.einsum("...r,...rd->...d", product.direction, sketch)
     lengths = np.linalg.norm(lifted, axis=-1, keepdims=True)
-    return np.asarray(lifted / np.where(lengths > 0, lengths, 1))
+    # Where the sketch maps the product to rounding errors, they are no direction.
+    rounding = sketch.shape[-1] * np.finfo(lifted.dtype).eps * np.linalg.norm(sketch, axis=(-2, -1))[..., None]
+    return np.asarray(np.where(lengths > rounding, lifted, 0) / np.where(lengths > rounding, lengths, 1))
 
 
 def gaussian_sketch(size: int, dimension: int, generator: np.random.Generator) -> Float[np.ndarray, "m d"]:

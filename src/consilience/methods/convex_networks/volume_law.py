@@ -129,11 +129,11 @@ class SketchedVolumeLaw:
         """Interval that holds `log T` but for a negligible probability, by Chernoff's bound on either side."""
         below = np.linspace(0, 1, 66)[1:-1] * self.degrees_of_freedom[-1] / 2
         above = np.geomspace(1e-3, 1e6, 128) * math.sqrt(self.size / self.grade)
-        low = max(-(self._log_moment(-power).real + _NEGLIGIBLE) / power for power in below)
-        high = min((self._log_moment(power).real + _NEGLIGIBLE) / power for power in above)
+        low = max(-(self._log_moment(-power).real + _NEGLIGIBLE) / power for power in below.tolist())
+        high = min((self._log_moment(power).real + _NEGLIGIBLE) / power for power in above.tolist())
         return low, high
 
-    def _log_moment(self, power: complex) -> complex:
+    def _log_moment(self, power: complex | float) -> complex:
         """Logarithm of the expectation of `T ** power`."""
         halves = self.degrees_of_freedom / 2
         return complex(np.sum(loggamma(halves + power) - loggamma(halves) - power * np.log(halves)))

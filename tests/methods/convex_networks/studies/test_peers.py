@@ -12,7 +12,11 @@ from consilience.methods.convex_networks.studies.peers import prepare_product
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("library", ["consilience", "kingdon", "clifford"])
-def test_odd_dimensions_leave_no_choice_of_sign(library: str) -> None:
+def test_odd_dimensions_leave_no_choice_of_sign(library: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if library == "clifford":
+        # Compiling takes it ten seconds and more, for a product that takes none uncompiled.
+        numba = pytest.importorskip("numba", reason="clifford, a peer from consilience[peers], needs it")
+        monkeypatch.setattr(numba.config, "DISABLE_JIT", True)
     if library != "consilience":
         pytest.importorskip(library, reason="a peer, from consilience[peers]")
     rows = np.random.default_rng(0).standard_normal((4, 5))

@@ -145,7 +145,7 @@ class AdmmSolver:
                 image_multipliers = step.image(multipliers)
             if iterations >= next_balance:
                 next_balance = math.ceil(next_balance * 1.6)
-                factor = _rebalance(primal, change, _norm(copy), _norm(multipliers))
+                factor = rebalance(primal, change, _norm(copy), _norm(multipliers))
                 if factor != 1.0:
                     rho *= factor
                     multipliers = multipliers / factor
@@ -171,7 +171,7 @@ def _dual_bound(program: Program, alpha: float, solved: _Step, correlation: Arra
     return -(0.5 * scale**2 * solved.square + scale * solved.product)
 
 
-def _rebalance(primal: float, change: float, copy: float, multipliers: float) -> float:
+def rebalance(primal: float, change: float, copy: float, multipliers: float) -> float:
     """Return the factor on rho that evens out relative primal and dual residuals."""
     if min(primal, change, copy, multipliers) <= 0.0:
         return 1.0

@@ -77,7 +77,7 @@ class _Penalised(NetworkEstimator):
         alpha: float | None = None,
         alpha_ratio: float = 0.03,
         solver: SolverName = "auto",
-        tol: float = 1e-4,
+        tol: float = 1e-3,
         max_iter: int = 2000,
         warm_start: bool = False,
         dtype: Literal["auto", "float32", "float64"] = "auto",
@@ -214,8 +214,8 @@ class ConvexReLUClassifier(ClassifierManners, _Penalised):
         the network is constant.
     solver : {"auto", "kernel", "cg", "admm", "fista"}, default="auto"
         For "ridge": "kernel" is one Cholesky factorisation, "cg" preconditioned conjugate gradients for many samples.
-        For norms: "admm" (squared loss), "fista" (any loss).
-    tol : float, default=1e-4
+        For norms: "admm" factorises the gate kernel, "fista" needs less memory and more steps.
+    tol : float, default=1e-3
         Relative duality gap at which iterative solvers stop.
     max_iter : int, default=2000
         Most steps of an iterative solver.
@@ -285,7 +285,7 @@ class ConvexReLUClassifier(ClassifierManners, _Penalised):
         alpha: float | None = None,
         alpha_ratio: float = 0.03,
         solver: SolverName = "auto",
-        tol: float = 1e-4,
+        tol: float = 1e-3,
         max_iter: int = 2000,
         class_weight: dict[Any, float] | Literal["balanced"] | None = None,
         warm_start: bool = False,
@@ -344,8 +344,8 @@ class ConvexReLURegressor(RegressorManners, _Penalised):
         the network is constant.
     solver : {"auto", "kernel", "cg", "admm", "fista"}, default="auto"
         For "ridge": "kernel" is one Cholesky factorisation, "cg" preconditioned conjugate gradients for many samples.
-        For norms: "admm" (squared loss), "fista" (any loss).
-    tol : float, default=1e-4
+        For norms: "admm" factorises the gate kernel, "fista" needs less memory and more steps.
+    tol : float, default=1e-3
         Relative duality gap at which iterative solvers stop.
     max_iter : int, default=2000
         Most steps of an iterative solver.

@@ -22,6 +22,7 @@ from consilience.methods.convex_networks.certificate import Certificate
 from consilience.methods.convex_networks.cone import ConeSolution, solve_cone_columns
 from consilience.methods.convex_networks.fista import solve_fista
 from consilience.methods.convex_networks.gates import Gates, GateSource, PointCloud, draw_gates
+from consilience.methods.convex_networks.loss_splitting import solve_loss_splitting
 from consilience.methods.convex_networks.losses import Logistic, Loss, Softmax, Squared
 from consilience.methods.convex_networks.network import GatedNetwork, ReluNetwork
 from consilience.methods.convex_networks.operator import DenseFeatures, GatedOperator, SparseFeatures
@@ -106,7 +107,7 @@ class Settings:
         ridge = self.penalty_name == "ridge"
         if ridge and not squared:
             raise InvalidInput("penalty='ridge' takes loss='squared'; use penalty='group' with cross-entropy.")
-        fitting: tuple[SolverName, ...] = ("kernel", "cg") if ridge else ("admm", "fista") if squared else ("fista",)
+        fitting: tuple[SolverName, ...] = ("kernel", "cg") if ridge else ("admm", "fista")
         if self.solver == "auto":
             limit = KERNEL_SAMPLES if ridge else ADMM_SAMPLES
             return fitting[0] if samples <= limit else fitting[-1]
@@ -364,7 +365,8 @@ def _fit_norm(problem: Problem, settings: Settings, solver: str, *, classifies: 
             certificate=Certificate(objective=0.0, dual_bound=0.0, scope="sampled program"),
             iterations=0,
         )
-    solve = solve_admm if solver == "admm" else solve_fista
+    split = solve_admm if isinstance(loss, Squared) else solve_loss_splitting
+    solve = split if solver == "admm" else solve_fista
     solution = solve(program, alpha, tolerance=settings.tolerance, max_iterations=settings.max_iterations, start=begin)
     certificate = solution.certificate
     if dtype == "float32":

@@ -18,6 +18,7 @@ Targets may be soft (a mean of labels over repeated samples), which all three lo
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
 from jaxtyping import Float
@@ -38,6 +39,8 @@ class Loss(Protocol):
 
     curvature: float
     """Upper bound of the largest eigenvalue of the Hessian in the prediction."""
+    typical_curvature: float
+    """Its size near an optimum, where most samples are fitted: a first guess for step sizes, nothing more."""
 
     def value(self, prediction: Float[Array, "n c"], target: Float[Array, "n c"]) -> Float[Array, " n"]:
         """Return the loss of every sample."""
@@ -49,6 +52,16 @@ class Loss(Protocol):
 
     def conjugate(self, residual: Float[Array, "n c"], target: Float[Array, "n c"]) -> Float[Array, " n"]:
         """Return the conjugate of every sample's loss at a feasible residual."""
+        ...
+
+    def prox(
+        self,
+        point: Float[Array, "n c"],
+        target: Float[Array, "n c"],
+        step: Float[Array, " n"],
+        start: Float[Array, "n c"],
+    ) -> Float[Array, "n c"]:
+        """Return argmin_f step * loss(f) + |f - point|^2 / 2, sample by sample, begun at `start`."""
         ...
 
     def intercept(
@@ -73,6 +86,7 @@ class Squared:
     """
 
     curvature = 1.0
+    typical_curvature = 1.0
 
     def value(self, prediction: Float[Array, "n c"], target: Float[Array, "n c"]) -> Float[Array, " n"]:
         """Return half the squared distance of every sample."""
@@ -87,6 +101,17 @@ class Squared:
         """Return the conjugate; every residual is feasible."""
         xp = array_namespace(residual)
         return xp.sum((0.5 * residual + target) * residual, axis=1)
+
+    def prox(
+        self,
+        point: Float[Array, "n c"],
+        target: Float[Array, "n c"],
+        step: Float[Array, " n"],
+        start: Float[Array, "n c"],
+    ) -> Float[Array, "n c"]:
+        """Return the mean of point and target, weighted by one and the step."""
+        del start
+        return (point + step[:, None] * target) / (1.0 + step[:, None])
 
     def intercept(
         self,
@@ -105,6 +130,7 @@ class Logistic:
     """Binary cross-entropy of one score; targets are probabilities of the positive class."""
 
     curvature = 0.25
+    typical_curvature = 0.25
 
     def value(self, prediction: Float[Array, "n 1"], target: Float[Array, "n 1"]) -> Float[Array, " n"]:
         """Return log(1 + exp(f)) - y f, without overflow."""
@@ -121,6 +147,16 @@ class Logistic:
         xp = array_namespace(residual)
         probability = _clip_unit(residual + target)
         return xp.sum(_x_log_x(probability) + _x_log_x(1.0 - probability), axis=1)
+
+    def prox(
+        self,
+        point: Float[Array, "n 1"],
+        target: Float[Array, "n 1"],
+        step: Float[Array, " n"],
+        start: Float[Array, "n 1"],
+    ) -> Float[Array, "n 1"]:
+        """Return the root of a monotone scalar equation a sample, by Newton steps of bounded length."""
+        return _newton_prox(self, _logistic_newton, point=point, target=target, step=step, start=start)
 
     def intercept(
         self,
@@ -159,6 +195,7 @@ class Softmax:
     """Cross-entropy of ``c`` scores; targets are points of the probability simplex."""
 
     curvature = 0.5
+    typical_curvature = 0.05
 
     def value(self, prediction: Float[Array, "n c"], target: Float[Array, "n c"]) -> Float[Array, " n"]:
         """Return log-sum-exp of the scores minus the target's score."""
@@ -175,6 +212,16 @@ class Softmax:
         """Return the negative entropy of residual + target, which must lie in the simplex."""
         xp = array_namespace(residual)
         return xp.sum(_x_log_x(_clip_unit(residual + target)), axis=1)
+
+    def prox(
+        self,
+        point: Float[Array, "n c"],
+        target: Float[Array, "n c"],
+        step: Float[Array, " n"],
+        start: Float[Array, "n c"],
+    ) -> Float[Array, "n c"]:
+        """Return the proximal point by Newton steps of bounded length; the Hessian is diagonal plus rank one."""
+        return _newton_prox(self, _softmax_newton, point=point, target=target, step=step, start=start)
 
     def intercept(
         self,
@@ -209,6 +256,54 @@ class Softmax:
                 break
             shift, value = trial - xp.mean(trial), trial_value
         return shift
+
+
+PROX_STEPS = 30
+"""Most Newton steps of a proximal map."""
+PROX_ACCURACY = 1e-11
+"""Largest gradient entry, relative to one, at which a proximal map is done."""
+LONGEST_STEP = 4.0
+"""Longest Newton step in a score: further out the losses are nearly linear."""
+
+
+def _newton_prox(
+    loss: Loss,
+    newton: Callable[[Array, Array, Array], Array],
+    *,
+    point: Array,
+    target: Array,
+    step: Array,
+    start: Array,
+) -> Array:
+    """Minimise step * loss + squared distance / 2 over all samples at once."""
+    xp = array_namespace(point)
+    width = step[:, None]
+    score = start
+    for _ in range(PROX_STEPS):
+        slope = width * loss.gradient(score, target) + (score - point)
+        if float(xp.max(xp.abs(slope))) <= PROX_ACCURACY * (1.0 + float(xp.max(xp.abs(point)))):
+            break
+        move = newton(score, width, slope)
+        longest = xp.max(xp.abs(move), axis=1, keepdims=True)
+        score = score - move * xp.clip(LONGEST_STEP / xp.where(longest > 0, longest, 1.0), None, 1.0)
+    return score
+
+
+def _logistic_newton(score: Array, width: Array, slope: Array) -> Array:
+    probability = _expit(score)
+    return slope / (width * probability * (1.0 - probability) + 1.0)
+
+
+def _softmax_newton(score: Array, width: Array, slope: Array) -> Array:
+    """Solve (width (diag p - p p^T) + I) move = slope by Sherman and Morrison."""
+    xp = array_namespace(score)
+    probability = _softmax(score)
+    diagonal = width * probability + 1.0
+    scaled = slope / diagonal
+    along = probability / diagonal
+    top = xp.sum(probability * scaled, axis=1, keepdims=True) * width
+    bottom = 1.0 - width * xp.sum(probability * along, axis=1, keepdims=True)
+    return scaled + along * top / bottom
 
 
 def _between(low: float, high: float, here: float) -> float:

@@ -42,6 +42,11 @@ class BlockSolution:
         """Indices of the gates whose block is not zero."""
         return nonzero_blocks(self.blocks)
 
+    def with_bound(self, dual_bound: float) -> BlockSolution:
+        """Return the solution with another proven lower bound of the optimum."""
+        bound = min(dual_bound, self.certificate.objective)
+        return replace(self, certificate=replace(self.certificate, dual_bound=bound))
+
     def take_gates(self, gates: np.ndarray) -> BlockSolution:
         """Return the part of the solution that belongs to some gates."""
         index = like(gates, self.blocks, dtype=array_namespace(self.blocks).int64)

@@ -142,7 +142,7 @@ def candidates(task: Task, seed: int) -> tuple[Candidate, ...]:
                 linear=True,
             ),
             Candidate(name="support vectors", estimator=SVC(), grid={"C": [0.1, 1.0, 10.0, 100.0]}),
-            Candidate(name="multi-layer perceptron", estimator=MLPClassifier(random_state=seed), grid=mlp_grid),
+            Candidate(name="perceptron (MLP)", estimator=MLPClassifier(random_state=seed), grid=mlp_grid),
             Candidate(
                 name="gradient boosting",
                 estimator=HistGradientBoostingClassifier(random_state=seed),
@@ -159,7 +159,7 @@ def candidates(task: Task, seed: int) -> tuple[Candidate, ...]:
             grid={"regressor__C": [0.1, 1.0, 10.0, 100.0]},
         ),
         Candidate(
-            name="multi-layer perceptron",
+            name="perceptron (MLP)",
             estimator=TransformedTargetRegressor(MLPRegressor(random_state=seed), transformer=StandardScaler()),
             grid={f"regressor__{name}": values for name, values in mlp_grid.items()},
         ),

@@ -18,19 +18,22 @@ Targets may be soft (a mean of labels over repeated samples), which all three lo
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
 from jaxtyping import Float
 
-from consilience.methods.convex_networks.arrays import Array, array_namespace, like
+from consilience.methods.convex_networks.arrays import Array, array_namespace, device_of, like
 
 __all__ = ["Logistic", "Loss", "Softmax", "Squared"]
 
-STATIONARY = 1e-14
-"""Slope of the mean loss in an intercept that counts as zero."""
-SHORTEST_STEP = 1e-8
-"""Share of a Newton step below which only rounding is left to gain."""
+STATIONARY = 8.0
+"""Slope of the mean loss in an intercept that counts as zero, in units of the last place of one."""
+ROUNDING = 1000.0
+"""Slope, in the same units, at which a step that gains nothing has only rounding left to fight."""
+INTERCEPT_STEPS = 200
+"""Most steps towards an intercept; seven are usual, sixty were needed for scores of a hundred."""
 
 
 @runtime_checkable
@@ -165,27 +168,34 @@ class Logistic:
         weights: Float[Array, " n"],
         start: Float[Array, " 1"],
     ) -> Float[Array, " 1"]:
-        """Return the root of the monotone derivative, by safeguarded Newton steps."""
+        """Return the root of the monotone derivative, by safeguarded Newton steps.
+
+        Where all targets are zero, or all one, there is none; then scores are returned whose loss is rounding.
+        """
         xp = array_namespace(prediction)
         total = xp.sum(weights)
         mean = float(xp.sum(weights[:, None] * target) / total)
-        shift = float(start[0])
+        epsilon = float(xp.finfo(prediction.dtype).eps)
+        logit = math.log(max(mean, epsilon) / max(1.0 - mean, epsilon))
+        # A mean of probabilities lies between the least and the largest.
+        low, high = logit - float(xp.max(prediction)), logit - float(xp.min(prediction))
         if not 0.0 < mean < 1.0:
-            return start
-        low, high = -float("inf"), float("inf")
-        for _ in range(100):
+            return like([low if mean <= 0.0 else high], start)
+        shift = min(max(float(start[0]), low), high)
+        for _ in range(INTERCEPT_STEPS):
             probability = _expit(prediction + shift)
             slope = float(xp.sum(weights[:, None] * (probability - target)) / total)
             curve = float(xp.sum(weights[:, None] * probability * (1.0 - probability)) / total)
+            if abs(slope) <= STATIONARY * epsilon:
+                break
             if slope > 0.0:
                 high = shift
             else:
                 low = shift
-            step = -slope / curve if curve > 0.0 else -slope * float("inf")
-            moved = shift + step
+            moved = shift - slope / curve if curve > 0.0 else low
             if not low < moved < high:
-                moved = _between(low, high, shift)
-            if abs(moved - shift) <= 1e-15 * (1.0 + abs(shift)):
+                moved = (low + high) / 2
+            if moved in {low, high}:
                 break
             shift = moved
         return like([shift], start)
@@ -230,31 +240,41 @@ class Softmax:
         weights: Float[Array, " n"],
         start: Float[Array, " c"],
     ) -> Float[Array, " c"]:
-        """Return a minimiser with mean zero, by damped Newton steps in ``c`` dimensions."""
+        """Return a minimiser with mean zero, by Levenberg-Marquardt steps in ``c`` dimensions.
+
+        Newton steps alone fail where scores are large: the Hessian vanishes with the softmax's overlap.
+        """
         xp = array_namespace(prediction)
         share = weights[:, None] / xp.sum(weights)
-        shift = start - xp.mean(start)
-        ones = xp.ones_like(shift[:, None] * shift[None, :]) / shift.shape[0]
-        value = float(xp.sum(share[:, 0] * self.value(prediction + shift, target)))
-        for _ in range(50):
+        goal = xp.sum(share * target, axis=0)
+        epsilon = float(xp.finfo(prediction.dtype).eps)
+
+        def evaluate(shift: Array) -> tuple[float, Array, Array, float]:
             probability = _softmax(prediction + shift)
-            slope = xp.sum(share * (probability - target), axis=0)
-            if float(xp.max(xp.abs(slope))) <= STATIONARY:
+            slope = xp.sum(share * probability, axis=0) - goal
+            value = float(xp.sum(share[:, 0] * self.value(prediction + shift, target)))
+            return value, probability, slope, float(xp.max(xp.abs(slope)))
+
+        shift = start - xp.mean(start)
+        value, probability, slope, size = evaluate(shift)
+        # The Hessian is singular along the all-ones direction; adding it there is harmless.
+        ones = xp.ones_like(shift[:, None] * shift[None, :]) / shift.shape[0]
+        damping = 1.0
+        for _ in range(INTERCEPT_STEPS):
+            if size <= STATIONARY * epsilon:
                 break
             weighted = share * probability
-            # The Hessian is singular along the all-ones direction; adding it there is harmless.
-            hessian = _diagonal(xp.sum(weighted, axis=0)) - weighted.T @ probability + ones
-            step = -xp.linalg.solve(hessian, slope[:, None])[:, 0]
-            length = 1.0
-            while length > SHORTEST_STEP:
-                trial = shift + length * step
-                trial_value = float(xp.sum(share[:, 0] * self.value(prediction + trial, target)))
-                if trial_value <= value + 1e-4 * length * float(xp.sum(slope * step)):
-                    break
-                length /= 2
-            else:
+            diagonal = xp.sum(weighted, axis=0) + (damping * size + STATIONARY * epsilon)
+            step = -xp.linalg.solve(_diagonal(diagonal) - weighted.T @ probability + ones, slope[:, None])[:, 0]
+            trial = shift + step - xp.mean(step)
+            reached = evaluate(trial)
+            if reached[0] <= value + 1e-4 * float(xp.sum(slope * step)) or reached[3] <= size / 2:
+                shift, (value, probability, slope, size) = trial, reached
+                damping = max(damping / 4.0, 1e-6)
+            elif size <= ROUNDING * epsilon:
                 break
-            shift, value = trial - xp.mean(trial), trial_value
+            else:
+                damping *= 4.0
         return shift
 
 
@@ -306,17 +326,9 @@ def _softmax_newton(score: Array, width: Array, slope: Array) -> Array:
     return scaled + along * top / bottom
 
 
-def _between(low: float, high: float, here: float) -> float:
-    if low == -float("inf"):
-        return here - max(1.0, abs(here))
-    if high == float("inf"):
-        return here + max(1.0, abs(here))
-    return (low + high) / 2
-
-
 def _diagonal(vector: Array) -> Array:
     xp = array_namespace(vector)
-    return xp.eye(vector.shape[0], dtype=vector.dtype) * vector[:, None]
+    return xp.eye(vector.shape[0], dtype=vector.dtype, device=device_of(vector)) * vector[:, None]
 
 
 def _expit(score: Array) -> Array:

@@ -90,6 +90,7 @@ def solve_ridge(
     beta = solution[:, :-1] - solution[:, -1:] * intercept
     # What the solve left over is what the gradient is short of zero.
     gradient = (error[:, :-1] - error[:, -1:] * intercept) / float(xp.sum(weights))
+    square = abs(float(xp.sum(gradient * (kernel @ gradient))))
     left_out = None
     if leave_one_out:
         diagonal = xp.astype(factor.inverse_diagonal(), target.dtype)
@@ -98,7 +99,7 @@ def solve_ridge(
     return RidgeSolution(
         blocks=operator.adjoint(root[:, None] * beta),
         intercept=intercept,
-        certificate=_certificate(target, root, alpha, beta, intercept, gradient=gradient, kernel=kernel),
+        certificate=_certificate(target, root, alpha, beta, intercept, gradient=gradient, square=square),
         left_out=left_out,
         iterations=products,
     )
@@ -139,25 +140,22 @@ class RidgePath:
         self._weights = weights
         self._root = xp.sqrt(weights)
         self._total = float(xp.sum(weights))
-        kernel = operator.kernel(self._root)
-        self._kernel = xp.asarray(kernel, copy=True)
-        unit = self._root / xp.sqrt(xp.sum(weights))
-        along = kernel @ unit
-        kernel -= unit[:, None] * along[None, :]
-        kernel -= (kernel @ unit)[:, None] * unit[None, :]
-        values, vectors = xp.linalg.eigh((kernel + kernel.T) / 2)
-        self._values = xp.clip(values, 0.0, None)
-        self._vectors = vectors
-        self._unit = unit
-        centred = self._root[:, None] * target
-        centred = centred - unit[:, None] * (unit @ centred)[None, :]
-        self._spectral = vectors.T @ centred
+        self._unit = self._root / xp.sqrt(xp.sum(weights))
+        gates, features = operator.block_shape
+        few = 2 * gates * features <= operator.samples
+        spectrum = _column_spectrum if few else _kernel_spectrum
+        self._values, self._vectors = spectrum(operator, self._root, self._unit)
+        centred = _without(self._root[:, None] * target, self._unit)
+        self._spectral = self._vectors.T @ centred
+        # Where the kernel has few directions, the rest of the target is beyond its reach.
+        self._rest = centred - self._vectors @ self._spectral if few else xp.zeros_like(centred)
+        self._missing = 1.0 - xp.sum(self._vectors**2, axis=1) if few else xp.zeros_like(self._root)
 
     def left_out(self, alpha: float) -> Float[Array, "n c"]:
         """Return the leave-one-out predictions at a penalty, in O(n^2) operations."""
         beta, mu = self._dual(alpha)
         xp = array_namespace(beta)
-        diagonal = xp.sum(self._vectors**2 / (self._values + mu), axis=1) - self._unit**2 / mu
+        diagonal = xp.sum(self._vectors**2 / (self._values + mu), axis=1) + (self._missing - self._unit**2) / mu
         return _leave_one_out(self._target, beta, diagonal, self._root)
 
     def degrees_of_freedom(self, alpha: float) -> float:
@@ -177,26 +175,50 @@ class RidgePath:
     def solution(self, alpha: float) -> RidgeSolution:
         """Return the full solution at a penalty."""
         beta, _ = self._dual(alpha)
-        root = self._root
-        fitted = self._kernel @ beta
-        share = root / self._total
-        intercept = share @ (root[:, None] * self._target - fitted)
+        xp, root = array_namespace(beta), self._root
+        blocks = self._operator.adjoint(root[:, None] * beta)
+        fitted = root[:, None] * self._operator.forward(blocks)
+        intercept = (root / self._total) @ (root[:, None] * self._target - fitted)
         misfit = root[:, None] * (self._target - intercept) - fitted
         gradient = misfit / self._total - alpha * beta
-        certificate = _certificate(self._target, root, alpha, beta, intercept, gradient=gradient, kernel=self._kernel)
+        square = float(xp.sum(self._operator.adjoint(root[:, None] * gradient) ** 2))
         return RidgeSolution(
-            blocks=self._operator.adjoint(root[:, None] * beta),
+            blocks=blocks,
             intercept=intercept,
-            certificate=certificate,
+            certificate=_certificate(self._target, root, alpha, beta, intercept, gradient=gradient, square=square),
             left_out=self.left_out(alpha),
         )
 
     def _dual(self, alpha: float) -> tuple[Array, float]:
         check_alpha(alpha)
         mu = alpha * self._total
-        beta = self._vectors @ (self._spectral / (self._values + mu)[:, None])
+        beta = self._vectors @ (self._spectral / (self._values + mu)[:, None]) + self._rest / mu
         # Rounding leaves a trace along the intercept's direction, which 1 / mu would amplify.
-        return beta - self._unit[:, None] * (self._unit @ beta)[None, :], mu
+        return _without(beta, self._unit), mu
+
+
+def _without(scaled: Array, unit: Array) -> Array:
+    """Project columns, scaled by the root of the weights, off the intercept's direction."""
+    return scaled - unit[:, None] * (unit @ scaled)[None, :]
+
+
+def _kernel_spectrum(operator: GatedOperator, root: Array, unit: Array) -> tuple[Array, Array]:
+    """Return eigenvalues and vectors of the centred kernel, by samples."""
+    kernel = operator.kernel(root)
+    kernel -= unit[:, None] * (unit @ kernel)[None, :]
+    kernel -= (kernel @ unit)[:, None] * unit[None, :]
+    xp = array_namespace(kernel)
+    values, vectors = xp.linalg.eigh((kernel + kernel.T) / 2)
+    return xp.clip(values, 0.0, None), vectors
+
+
+def _column_spectrum(operator: GatedOperator, root: Array, unit: Array) -> tuple[Array, Array]:
+    """Return the eigenvalues above rounding and their vectors, by columns, of which there are few."""
+    columns = _without(root[:, None] * operator.columns(), unit)
+    xp = array_namespace(columns)
+    left, singular, _ = xp.linalg.svd(columns, full_matrices=False)
+    kept = singular > columns.shape[0] * xp.finfo(columns.dtype).eps * xp.max(singular)
+    return singular[kept] ** 2, left[:, kept]
 
 
 def solve_ridge_iteratively(
@@ -369,19 +391,19 @@ def _certificate(
     intercept: Float[Array, " c"],
     *,
     gradient: Float[Array, "n c"],
-    kernel: Float[Array, "n n"],
+    square: float,
 ) -> Certificate:
-    r"""Certify a dual solution through the kernel.
+    r"""Certify a dual solution.
 
     With misfit :math:`m=\mu\beta+W e` (e is `gradient`), the gradient in the blocks is :math:`-\Phi^TSe`, and the gap
-    at most its square over :math:`2\alpha`.
+    at most its square (`square`) over :math:`2\alpha`.
     """
     xp = array_namespace(target)
     total = float(xp.sum(root**2))
     misfit = total * (alpha * beta + gradient)
     fitted = root[:, None] * (target - intercept) - misfit
     objective = float(xp.sum(misfit**2)) / (2.0 * total) + 0.5 * alpha * float(xp.sum(beta * fitted))
-    gap = abs(float(xp.sum(gradient * (kernel @ gradient)))) / (2.0 * alpha)
+    gap = square / (2.0 * alpha)
     return Certificate(objective=objective, dual_bound=objective - gap, scope="sampled program")
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from array_api_compat import array_namespace, is_numpy_array, is_torch_array
 from array_api_compat import device as device_of
 from scipy.linalg import LinAlgError, cho_solve
+from scipy.linalg.blas import get_blas_funcs
 from scipy.linalg.lapack import get_lapack_funcs
 
 from consilience.ground.errors import InvalidInput, MissingDependency
@@ -122,6 +123,16 @@ class CholeskyFactor:
         if is_numpy_array(right):
             return cho_solve((self._lower, True), right, check_finite=False)
         return array_namespace(right).cholesky_solve(right, self._lower)
+
+    def half_solve(self, right: Array) -> Array:
+        """Solve lower @ x = right: the squared norm of x is right.T @ inverse(matrix) @ right."""
+        if self._inverse is not None:
+            return self._inverse @ right
+        if is_numpy_array(right):
+            (trsm,) = get_blas_funcs(("trsm",), (self._lower, right))
+            # Rows in C order are columns in Fortran order: solving from the right spares a copy.
+            return np.asarray(trsm(1.0, self._lower, right.T, side=1, lower=1, trans_a=1).T)
+        return array_namespace(right).linalg.solve_triangular(self._lower, right, upper=False)
 
     def inverse_diagonal(self) -> Array:
         """Return the diagonal of the inverse, shape (n,)."""

@@ -364,7 +364,7 @@ class GatedOperator:
     def _row_blocks(self, outputs: int) -> list[slice]:
         gates, features = self.block_shape
         width = features if self._gates_first else gates
-        size = max(1, BLOCK_BYTES // (8 * width * outputs))
+        size = max(1, BLOCK_BYTES // max(8 * width * outputs, 1))
         return [slice(i, min(i + size, self.samples)) for i in range(0, self.samples, size)]
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
+from typing import TypeAlias
 
 import numpy as np
 
@@ -12,10 +14,13 @@ from consilience.ground.errors import InvalidInput
 from consilience.methods.convex_networks.admm import AdmmSolver, solve_admm
 from consilience.methods.convex_networks.arrays import Array, array_namespace
 from consilience.methods.convex_networks.fista import solve_fista
+from consilience.methods.convex_networks.kernel_weights import KernelWeights
 from consilience.methods.convex_networks.losses import Squared
 from consilience.methods.convex_networks.program import BlockSolution, Program
 
 __all__ = ["convex_path", "solve"]
+
+_Solver: TypeAlias = Callable[..., BlockSolution]
 
 LEAST_GATES = 4
 """Gates beyond the active ones that a working set begins and grows with."""
@@ -44,9 +49,10 @@ def convex_path(
     """Solve a decreasing sequence of penalties, each from the solution before it.
 
     While few gates are active, a working set is solved for: the gates active before and the most
-    correlated others; then all gates are checked and the worst violators of optimality join. Once
-    the working set has half as many coefficients an output as there are samples, all gates are
-    solved for together, with one kernel for the rest of the path.
+    correlated others; then all gates are checked and the worst violators of optimality join. For the
+    rest of the path all gates are solved for together: once the working set has half as many
+    coefficients an output as there are samples, or, where the program has the form of
+    `KernelWeights`, once a gate outside it is needed.
 
     Parameters
     ----------
@@ -85,7 +91,10 @@ class _Walk:
         self.alpha = self.before_alpha = program.largest_polar(self.correlation)
         self.last: BlockSolution | None = None
         self.before: tuple[Array, Array] | None = None
+        self.newton: KernelWeights | None = None
         self.whole: AdmmSolver | None = None
+        self.together = False
+        self.part: tuple[np.ndarray, Program, _Solver] | None = None
 
     def to(self, alpha: float) -> BlockSolution:
         """Solve the next penalty."""
@@ -115,12 +124,14 @@ class _Walk:
         active = np.flatnonzero(self._polar() > 0) if self.last is None else self.last.active
         working = self._extended(active[:0] if self.last is None else active)
         sharpness = 0.7
-        while len(working) < gates and not self._is_large(working):
+        while len(working) < gates and not self.together and not self._is_large(working):
             solution = self._solve_some(working, alpha, sharpness * self.tolerance)
             if solution.certificate.relative_gap <= self.tolerance:
                 return solution
             polar = self._polar()
             violated = np.setdiff1d(np.flatnonzero(polar > alpha), working)
+            if len(violated) and KernelWeights.takes(self.program):
+                break  # Newton's method grows the set faster
             if len(violated):
                 worst = violated[np.argsort(-polar[violated], kind="stable")]
                 working = np.union1d(working, worst[: max(len(working), LEAST_GATES)])
@@ -128,20 +139,36 @@ class _Walk:
                 return solution
             else:
                 sharpness /= 4.0
+        self.together = True
         return self._solve_all(alpha)
 
     def _solve_some(self, working: np.ndarray, alpha: float, tolerance: float) -> BlockSolution:
-        part = self.program.take_gates(working)
+        part, solver = self._part(working)
         start = None if self.start is None else self.start.take_gates(working)
-        solved = solve(part, alpha, tolerance=tolerance, max_iterations=self.max_iterations, start=start)
+        solved = solver(alpha, tolerance=tolerance, max_iterations=self.max_iterations, start=start)
         full = solved.put_gates(working, self.program.shape[0])
         prediction = part.operator.forward_nonzero(solved.blocks) + solved.intercept
         certificate, self.correlation, _ = self.program.certify(full.blocks, prediction, alpha)
         self.last = replace(full, certificate=certificate)
         return self.last
 
+    def _part(self, working: np.ndarray) -> tuple[Program, _Solver]:
+        """Return the program over a working set with its solver, kept while the set stays the same."""
+        if self.part is None or not np.array_equal(self.part[0], working):
+            program = self.program.take_gates(working)
+            squared = isinstance(program.loss, Squared)
+            self.part = working, program, AdmmSolver(program).solve if squared else partial(solve_fista, program)
+        return self.part[1:]
+
     def _solve_all(self, alpha: float) -> BlockSolution:
         start = self.start
+        if KernelWeights.takes(self.program):
+            self.newton = self.newton or KernelWeights(self.program)
+            before = None if self.last is None else replace(self.last, correlation=self.correlation)
+            self.last = start = self.newton.solve(alpha, tolerance=self.tolerance, start=before)
+            self.correlation = start.correlation
+            if start.certificate.relative_gap <= self.tolerance:
+                return self.last
         if isinstance(self.program.loss, Squared):
             self.whole = self.whole or AdmmSolver(self.program)
             self.last = self.whole.solve(

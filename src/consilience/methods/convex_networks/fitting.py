@@ -359,11 +359,12 @@ def _fit_norm(problem: Problem, settings: Settings, solver: str, *, classifies: 
     alpha = settings.alpha or settings.alpha_ratio * alpha_max or 1.0
     begin = None
     if start is not None:
+        blocks = like(start, target)
+        fitted = operator.forward_nonzero(blocks)
+        intercept = loss.intercept(fitted, target, weights, program.constant())
+        certificate, correlation, _ = program.certify(blocks, fitted + intercept, alpha)
         begin = BlockSolution(
-            blocks=like(start, target),
-            intercept=program.constant(),
-            certificate=Certificate(objective=0.0, dual_bound=0.0, scope="sampled program"),
-            iterations=0,
+            blocks=blocks, intercept=intercept, certificate=certificate, iterations=0, correlation=correlation
         )
     split = solve_admm if isinstance(loss, Squared) else solve_loss_splitting
     solve = split if solver == "admm" else solve_fista

@@ -90,7 +90,7 @@ class AdmmSolver:
         gates, features = program.operator.block_shape
         few = gates * features <= program.operator.samples
         self._program = program
-        self._alpha_max = program.alpha_max() or 1.0
+        self._alpha_max = program.alpha_max()
         self._step: _LinearStep = _GramStep(program) if few else _KernelStep(program)
 
     def solve(
@@ -103,6 +103,8 @@ class AdmmSolver:
     ) -> BlockSolution:
         """Solve at one penalty; parameters as in `solve_admm`."""
         check_alpha(alpha)
+        if alpha >= self._alpha_max:
+            return self._constant(alpha)
         program, step, penalty = self._program, self._step, self._program.penalty
         copy = multipliers = program.zeros()
         rho = RHO_SCALE * step.mean_eigenvalue * alpha / self._alpha_max or 1.0
@@ -157,6 +159,16 @@ class AdmmSolver:
             certificate=certificate,
             iterations=iterations,
             correlation=correlation,
+        )
+
+    def _constant(self, alpha: float) -> BlockSolution:
+        """Return the solution without any block."""
+        program = self._program
+        blocks, intercept = program.zeros(), program.constant()
+        prediction = array_namespace(intercept).zeros_like(program.target) + intercept
+        certificate, correlation, _ = program.certify(blocks, prediction, alpha)
+        return BlockSolution(
+            blocks=blocks, intercept=intercept, certificate=certificate, iterations=0, correlation=correlation
         )
 
 

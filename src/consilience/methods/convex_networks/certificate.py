@@ -29,6 +29,9 @@ Scope = Literal["sampled program", "global, l1, enumerated", "global upper bound
 """What a gap is a gap of: the convex program over the gates that were sampled; the non-convex l1
 problem over all neurons, by enumeration; or that problem through a bound over all neurons."""
 
+RESIDUAL_ROUNDING = 16.0
+"""Residuals that count as zero, in units of the last place of the targets."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Certificate:
@@ -102,8 +105,17 @@ def norm_certificate(
             best = -float(xp.sum(share[:, None] * residual * target)) / square
             scale = max(min(best, limit), 0.0)
     dual = -float(xp.sum(share * loss.conjugate(scale * residual, target)))
+    if isinstance(loss, Squared) and objective <= _rounding(share, target):
+        objective = dual = 0.0
     certificate = Certificate(objective=objective, dual_bound=dual, scope="sampled program")
     return certificate, scale
+
+
+def _rounding(share: Float[Array, " n"], target: Float[Array, "n c"]) -> float:
+    """Return the squared loss of residuals that are rounding of the targets: it counts as zero."""
+    xp = array_namespace(target)
+    relative = RESIDUAL_ROUNDING * float(xp.finfo(target.dtype).eps)
+    return 0.5 * relative**2 * float(xp.sum(share[:, None] * target**2))
 
 
 def check_alpha(alpha: float) -> None:

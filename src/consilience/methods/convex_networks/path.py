@@ -13,6 +13,7 @@ import numpy as np
 from consilience.ground.errors import InvalidInput
 from consilience.methods.convex_networks.admm import AdmmSolver, solve_admm
 from consilience.methods.convex_networks.arrays import Array, array_namespace
+from consilience.methods.convex_networks.certificate import check_alpha
 from consilience.methods.convex_networks.fista import solve_fista
 from consilience.methods.convex_networks.kernel_weights import KernelWeights
 from consilience.methods.convex_networks.losses import Squared
@@ -22,6 +23,8 @@ __all__ = ["convex_path", "solve"]
 
 _Solver: TypeAlias = Callable[..., BlockSolution]
 
+SHARPEST = 1e-4
+"""Share of the tolerance below which a working set is not solved more sharply: what is left is rounding."""
 LEAST_GATES = 4
 """Gates beyond the active ones that a working set begins and grows with."""
 
@@ -72,8 +75,10 @@ def convex_path(
     Raises
     ------
     InvalidInput
-        If the penalties do not decrease.
+        If the penalties do not decrease, or are not positive and finite.
     """
+    for alpha in alphas:
+        check_alpha(float(alpha))
     if any(later >= earlier for earlier, later in pairwise(alphas)):
         raise InvalidInput(f"alphas must decrease; got {list(alphas)}.")
     walk = _Walk(program, tolerance, max_iterations)
@@ -135,7 +140,7 @@ class _Walk:
             if len(violated):
                 worst = violated[np.argsort(-polar[violated], kind="stable")]
                 working = np.union1d(working, worst[: max(len(working), LEAST_GATES)])
-            elif solution.iterations >= self.max_iterations:
+            elif solution.iterations >= self.max_iterations or sharpness < SHARPEST:
                 return solution
             else:
                 sharpness /= 4.0

@@ -69,11 +69,3 @@ def test_without_the_extra_nothing_is_measured(
     assert [measurement.name for measurement in evidence.measurements] == NAMES
     assert all(measurement.value is None and measurement.barred for measurement in evidence.measurements)
     assert all("consilience[text]" in measurement.note for measurement in evidence.measurements)
-
-
-def test_the_inner_division_is_part_of_the_training_rows() -> None:
-    features = np.arange(80.0)[:, None]
-    split = study.split_rows(features, np.resize(["a", "b"], 80), seed=3)
-    inner = split.inner()
-    assert not set(split.X_train.ravel()) & set(split.X_test.ravel())
-    assert set(inner.X_train.ravel()) | set(inner.X_test.ravel()) == set(split.X_train.ravel())

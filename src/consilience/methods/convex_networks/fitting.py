@@ -316,7 +316,7 @@ def _fit_ridge(
 
     begin = None if start is None else like(start, target)
     left_out = None
-    if classifies:
+    if classifies and operator.samples > 1:
         # Probabilities are calibrated on rows that a first fit has not seen; the final fit begins where it ended.
         held, seen = _held_out(problem)
         first = solve(operator.take_samples(seen), seen, begin, max(settings.tolerance, HELD_OUT_TOLERANCE))
@@ -491,7 +491,7 @@ def _check_kernel_memory(settings: Settings, problem: Problem, *, matrices: floa
         fits = int(np.sqrt(settings.memory_limit_gib * GIB / (matrices * 8.0)))
         other = "solver='cg'" if settings.penalty_name == "ridge" else "solver='fista'"
         raise InvalidInput(
-            f"the gate kernel of {samples} distinct samples needs {need / GIB:.1f} GiB, more than "
+            f"the gate kernel of {samples} distinct samples needs {need / GIB:.3g} GiB, more than "
             f"memory_limit_gib={settings.memory_limit_gib:g}; {fits} samples would fit, or use {other}."
         )
 
@@ -504,7 +504,7 @@ def _check_blocks_memory(settings: Settings, problem: Problem, *, copies: int) -
     if need > settings.memory_limit_gib * GIB:
         fits = int(settings.memory_limit_gib * GIB / each)
         raise InvalidInput(
-            f"{gates} gates of {features} x {outputs} coefficients over {samples} samples need {need / GIB:.1f} GiB, "
+            f"{gates} gates of {features} x {outputs} coefficients over {samples} samples need {need / GIB:.3g} GiB, "
             f"more than memory_limit_gib={settings.memory_limit_gib:g}; {fits} gates would fit."
         )
 
@@ -513,6 +513,6 @@ def _check_memory(settings: Settings, samples: CanonicalSamples, what: str, need
     if need > settings.memory_limit_gib * GIB:
         fits = int(settings.n_gates * settings.memory_limit_gib * GIB / need)
         raise InvalidInput(
-            f"{what} of {settings.n_gates} gates over {samples.features.shape[0]} samples need {need / GIB:.1f} GiB, "
+            f"{what} of {settings.n_gates} gates over {samples.features.shape[0]} samples need {need / GIB:.3g} GiB, "
             f"more than memory_limit_gib={settings.memory_limit_gib:g}; {fits} gates would fit."
         )

@@ -38,7 +38,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 class Canvas(Protocol):
     """What can be saved as a picture: a matplotlib figure."""
 
-    def savefig(self, fname: Any, /, *, transparent: bool | None = None, **options: Any) -> None:
+    def savefig(self, fname: Any, *, transparent: bool | None = ..., **kwargs: Any) -> None:
         """Write the picture to the path `fname`."""
 
 

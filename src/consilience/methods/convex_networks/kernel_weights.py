@@ -11,8 +11,8 @@ variable :math:`a = M^{-1}PS(Y-1t)` the gradient's part for a gate is :math:`-\|
 that norm is :math:`\alpha` where :math:`\zeta_g > 0` and no larger elsewhere. The penalty enters linearly, so the
 Hessian of one point of a path predicts the next.
 
-Factor and Hessian are in single precision: they only say where to look. Blocks, their predictions and the duality gap
-are in the precision of the program.
+Factor, Hessian and dual variable are in single precision: they only say where to look. Whatever blocks come out, their
+predictions and the duality gap are computed in the precision of the program.
 
 Source: Bach, Lanckriet and Jordan 2004 (multiple kernel learning); Hebden 1973 (Newton on reciprocals of norms, which
 are linear in the weight of a kernel of rank one).
@@ -31,6 +31,7 @@ from scipy.optimize import nnls
 from consilience.methods.convex_networks.arrays import Array, CholeskyFactor, array_namespace, like, shifted, to_numpy
 from consilience.methods.convex_networks.certificate import Certificate, norm_certificate
 from consilience.methods.convex_networks.losses import Squared
+from consilience.methods.convex_networks.operator import DenseFeatures, GatedOperator
 from consilience.methods.convex_networks.penalties import Frobenius
 from consilience.methods.convex_networks.program import BlockSolution, Program
 
@@ -83,6 +84,7 @@ class KernelWeights:
         self._gram = xp.astype(operator.features.gram(xp.ones_like(self._root)), xp.float32)
         scales = like(operator.scales, operator.reference, dtype=xp.float32)
         self._masks = xp.astype(operator.patterns, xp.float32) * scales * self._small_root[:, None]
+        self._small = _in_single_precision(operator)
         self._foresight = _Foresight()
         self._point: _Point | None = None
         self._earlier: Float[np.ndarray, " g"] | None = None
@@ -184,8 +186,9 @@ class KernelWeights:
         slopes = -point.correlation[index, ...]
         gates, features, outputs = slopes.shape
         flat = xp.reshape(xp.permute_dims(slopes, (1, 2, 0)), (features, outputs * gates))
-        images = xp.astype(program.operator.features.times(flat, slice(0, samples)), xp.float32)
-        masked = xp.reshape(images, (samples, outputs, gates)) * self._masks[:, index][:, None, :]
+        small = xp.astype(flat, self._small.reference.dtype)
+        images = xp.reshape(self._small.features.times(small, slice(0, samples)), (samples, outputs, gates))
+        masked = xp.astype(images, xp.float32) * self._masks[:, index][:, None, :]
         half = point.factor.half_solve(xp.reshape(masked, (samples, outputs * gates)))
         # The intercept is a border of the system: its direction is taken out after the half solve.
         border = point.factor.half_solve(self._small_root[:, None])
@@ -214,7 +217,9 @@ class KernelWeights:
         index = like(active, program.target, dtype=xp.int64)
         residual = program.target - nearby.prediction
         moved = -nearby.correlation[index, ...] * like(weights[active], program.target)[:, None, None]
-        left = program.target - program.operator.take_gates(active).forward(moved) - residual
+        small = self._small.take_gates(active)
+        image = small.forward(xp.astype(moved, small.reference.dtype))
+        left = program.target - xp.astype(image, program.target.dtype) - residual
         dual = self._root[:, None] * residual / program.total + self._solved(nearby.factor, left)
         return self._completed(weights, alpha, nearby.factor, dual)
 
@@ -235,7 +240,9 @@ class KernelWeights:
         active = np.flatnonzero(weights)
         index = like(active, program.target, dtype=xp.int64)
         operator = program.operator.take_gates(active)
-        some = operator.adjoint(self._root[:, None] * dual) * like(weights[active], program.target)[:, None, None]
+        small = self._small.take_gates(active)
+        slopes = small.adjoint(xp.astype(self._root[:, None] * dual, small.reference.dtype))
+        some = xp.astype(slopes, program.target.dtype) * like(weights[active], program.target)[:, None, None]
         blocks = program.zeros()
         blocks[index, ...] = some
         fitted = operator.forward(some)
@@ -266,6 +273,15 @@ class _Point:
     correlation: Float[Array, "g p c"]
     polar: Float[np.ndarray, " g"]
     certificate: Certificate
+
+
+def _in_single_precision(operator: GatedOperator) -> GatedOperator:
+    """Return the operator in single precision where its features are dense, as it is otherwise."""
+    if not isinstance(operator.features, DenseFeatures):
+        return operator
+    array = operator.features.array
+    single = DenseFeatures(array_namespace(array).astype(array, array_namespace(array).float32))
+    return GatedOperator(single, operator.patterns, operator.scales)
 
 
 def _newton(

@@ -126,8 +126,10 @@ class _Walk:
 
     def _solve(self, alpha: float) -> BlockSolution:
         gates = self.program.shape[0]
-        active = np.flatnonzero(self._polar() > 0) if self.last is None else self.last.active
-        working = self._extended(active[:0] if self.last is None else active)
+        active = np.zeros(0, dtype=np.int64) if self.last is None else self.last.active
+        kept = None if self.part is None else self.part[0]
+        # What a set has been prepared for is worth keeping while nothing outside it is needed.
+        working = kept if kept is not None and np.isin(active, kept).all() else self._extended(active)
         sharpness = 0.7
         while len(working) < gates and not self.together and not self._is_large(working):
             solution = self._solve_some(working, alpha, sharpness * self.tolerance)

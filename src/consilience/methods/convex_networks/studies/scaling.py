@@ -141,7 +141,9 @@ def _chosen_ratio(features: np.ndarray, labels: np.ndarray, n_gates: int, seed: 
     return _RATIOS[int(np.argmax(scores))]
 
 
-def _measure(features: np.ndarray, labels: np.ndarray, samples: int, config: Config, ratio: float, seed: int) -> _Size:
+def _measure(
+    features: np.ndarray, labels: np.ndarray, samples: int, *, config: Config, ratio: float, seed: int
+) -> _Size:
     test = slice(len(labels) - TEST_SAMPLES, None)
     models: dict[str, Any] = {
         _CONVEX: network(config.n_gates, ratio, seed),

@@ -8,7 +8,7 @@ from consilience.methods.convex_networks.config import Config
 
 def test_the_default_is_a_valid_smoke_run() -> None:
     assert Config().recipe == "smoke"
-    assert set(Config().claims) == {"convex.sketch", "convex.theorem", "convex.optimal", "convex.digits"}
+    assert set(Config().claims) == {"convex.sketch", "convex.theorem", "convex.spiral", "convex.digits"}
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,16 @@ def test_screening_loses_nothing(loss: Loss, share: float) -> None:
     assert certificate.relative_gap <= 2e-6
 
 
+def test_a_bound_does_not_round_against_the_mean_of_the_targets() -> None:
+    program = random_program(Squared())
+    far = replace(program, target=program.target + 1e7)
+    alpha = 0.2 * program.alpha_max()
+    best = solve_fista(program, alpha, tolerance=1e-9, max_iterations=3000).certificate.objective
+    for steps in (0, 5, 20, 200):
+        certificate = solve_fista(far, alpha, tolerance=1e-9, max_iterations=steps).certificate
+        assert certificate.dual_bound <= best * (1 + 1e-6)
+
+
 def test_screening_drops_gates(monkeypatch: pytest.MonkeyPatch) -> None:
     program = random_program(Squared())
     taken = []

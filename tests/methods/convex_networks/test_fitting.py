@@ -187,6 +187,30 @@ class TestFits:
         found = fit(prepare(samples, settings, np.random.default_rng(0)), settings, classifies=True)
         np.testing.assert_allclose(found.network.decision(np.zeros((1, 2))), 0.5, atol=1e-6)
 
+    @pytest.mark.parametrize(
+        "options",
+        [
+            {},
+            {"solver": "cg"},
+            {"penalty": "group"},
+            {"penalty": "group", "solver": "fista"},
+            {"activation": "relu", "n_gates": 5},
+        ],
+        ids=str,
+    )
+    def test_targets_far_from_zero_are_fitted_and_certified_all_the_same(self, options: dict[str, Any]) -> None:
+        """A year, or a price in cents: neither single precision nor a dual bound may round against the mean."""
+        settings = Settings(**{"n_gates": 10, **options})
+        problem = random_problem(settings)
+        far = replace(problem, samples=replace(problem.samples, targets=problem.samples.targets + 1e8))
+        near_fit, far_fit = fit(problem, settings), fit(far, settings)
+        x = problem.samples.features
+        np.testing.assert_allclose(far_fit.network.decision(x) - 1e8, near_fit.network.decision(x), atol=1e-4)
+        assert far_fit.certificate.objective == pytest.approx(near_fit.certificate.objective, rel=1e-4)
+        assert far_fit.certificate.dual_bound <= near_fit.certificate.objective * (1 + 1e-6)
+        if far_fit.left_out is not None:
+            np.testing.assert_allclose(far_fit.left_out - 1e8, near_fit.left_out, atol=1e-4)
+
     def test_cross_entropy_is_for_classifiers(self) -> None:
         settings = Settings(n_gates=5, penalty="group", loss="cross_entropy")
         with pytest.raises(InvalidInput, match="for classifiers; use loss='squared'"):

@@ -98,14 +98,17 @@ def norm_certificate(
     objective = float(xp.sum(share * loss.value(prediction, target))) + alpha * penalty_value
     limit = alpha / largest_polar if largest_polar > 0.0 else math.inf
     scale = min(1.0, limit)
+    rounding = _rounding(share, target)
     if isinstance(loss, Squared):
         # The dual is a parabola in the scale: take its top, as far as feasibility allows.
+        # Feasible residuals have mean zero, so that only the targets' distance from their mean counts.
+        target = target - xp.sum(share[:, None] * target, axis=0)
         square = float(xp.sum(share[:, None] * residual**2))
         if square > 0.0:
             best = -float(xp.sum(share[:, None] * residual * target)) / square
             scale = max(min(best, limit), 0.0)
     dual = -float(xp.sum(share * loss.conjugate(scale * residual, target)))
-    if isinstance(loss, Squared) and objective <= _rounding(share, target):
+    if isinstance(loss, Squared) and objective <= rounding:
         objective = dual = 0.0
     certificate = Certificate(objective=objective, dual_bound=dual, scope="sampled program")
     return certificate, scale

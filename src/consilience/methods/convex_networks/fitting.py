@@ -58,6 +58,8 @@ HELD_OUT_STRIDE = 5
 HELD_OUT_TOLERANCE = 1e-3
 """Relative duality gap of the fit that calibrates."""
 GIB = 2.0**30
+MEAN_ROUNDING = 8.0
+"""Distance from the mean of the targets, in units of its last place, that counts as none."""
 
 _NORMS: dict[str, type[NormPenalty]] = {"group": Frobenius, "columns": Columns, "nuclear": Nuclear}
 
@@ -245,12 +247,36 @@ def fit_network(
     InvalidInput
         If settings do not go together, or need more memory than the limit.
     """
+    mean = np.zeros(problem.samples.targets.shape[1])
+    if settings.loss_name(classifies=classifies) == "squared":
+        problem, mean = centred(problem)
+    return moved(_fit(problem, settings, generator, start, classifies=classifies), mean)
+
+
+def _fit(
+    problem: Problem, settings: Settings, generator: np.random.Generator, start: Array | None, *, classifies: bool
+) -> Fit:
     if settings.activation == "relu":
         return _fit_relu(problem, settings, classifies=classifies)
     solver = settings.solver_name(problem.patterns.shape[0], classifies=classifies)
     if settings.penalty_name == "ridge":
         return _fit_ridge(problem, settings, solver, generator, start, classifies=classifies)
     return _fit_norm(problem, settings, solver, classifies=classifies, start=start)
+
+
+def centred(problem: Problem) -> tuple[Problem, Float[np.ndarray, " c"]]:
+    """Take the mean out of the targets, so that no solver rounds against it; `moved` puts it into the intercept."""
+    samples = problem.samples
+    mean = problem.cloud.probabilities @ samples.targets
+    targets = samples.targets - mean
+    targets[np.abs(targets) <= MEAN_ROUNDING * np.finfo(np.float64).eps * np.abs(mean)] = 0.0
+    return replace(problem, samples=replace(samples, targets=targets)), mean
+
+
+def moved(fit: Fit, shift: Float[np.ndarray, " c"]) -> Fit:
+    """Return the fit to targets that are larger by `shift`."""
+    left_out = None if fit.left_out is None else fit.left_out + shift
+    return replace(fit, network=replace(fit.network, intercept=fit.network.intercept + shift), left_out=left_out)
 
 
 def ridge_path(problem: Problem, settings: Settings) -> tuple[RidgePath, GatedOperator, Array]:

@@ -19,7 +19,9 @@ from consilience.methods.convex_networks.fitting import (
     Fit,
     Problem,
     Settings,
+    centred,
     fit_network,
+    moved,
     prepare,
     ridge_alpha,
     ridge_fit,
@@ -95,6 +97,7 @@ def select_alpha(
     InvalidInput
         If the kernel does not fit into the memory limit.
     """
+    problem, mean = centred(problem)
     scored = problem
     if problem.patterns.shape[0] > PATH_SAMPLES:
         scored = prepare(_systematic(problem.samples, generator), settings, generator, gates=problem.gates)
@@ -111,7 +114,10 @@ def select_alpha(
     else:
         fit = fit_network(problem, replace(settings, alpha_ratio=ratio), classifies=classifies, generator=generator)
     return Selection(
-        fit=fit, ratio=ratio, errors=errors, linear=_against_linear(scored, settings, ratios, squares[best])
+        fit=moved(fit, mean),
+        ratio=ratio,
+        errors=errors,
+        linear=_against_linear(scored, settings, ratios, squares[best]),
     )
 
 

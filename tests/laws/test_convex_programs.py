@@ -256,7 +256,7 @@ class TestRidge:
         for i in range(n):
             rest = np.delete(np.arange(n), i)
             same = alpha * weights.sum() / weights[rest].sum()
-            refit = solve_ridge(operator.take_samples(rest), target[rest], weights[rest], same, leave_one_out=False)
+            refit = solve_ridge(operator.take_samples(rest), target[rest], weights[rest], same, left_out_rows=0)
             expected = operator.take_samples(np.array([i])).forward(refit.blocks)[0] + refit.intercept
             np.testing.assert_allclose(path[i], expected, atol=1e-7)
             # The diagonal of the inverse comes from a factor in single precision.

@@ -59,7 +59,7 @@ def test_one_sample_leaves_nothing_to_fit() -> None:
 
 def test_leave_one_out_is_optional_and_changes_nothing_else() -> None:
     problem = random_problem()
-    with_it, without = (solve_ridge(*problem, 0.1, leave_one_out=flag) for flag in (True, False))
+    with_it, without = (solve_ridge(*problem, 0.1, left_out_rows=rows) for rows in (None, 0))
     assert without.left_out is None
     np.testing.assert_allclose(with_it.blocks, without.blocks, atol=1e-10)
 

@@ -94,9 +94,6 @@ class CholeskyFactor:
     ----------
     matrix : array, shape (n, n)
         Symmetric positive definite. It may be overwritten.
-    inverted : bool
-        Also invert the factor (as many operations as factorising): every solve is then two matrix products, and
-        `inverse_diagonal` is nearly free.
 
     Raises
     ------
@@ -111,44 +108,41 @@ class CholeskyFactor:
     [0.5, 0.0]
     """
 
-    def __init__(self, matrix: Array, *, inverted: bool = False) -> None:
+    def __init__(self, matrix: Array) -> None:
         self._lower = _cholesky_numpy(matrix) if is_numpy_array(matrix) else _cholesky(matrix)
-        self._inverse: Array | None = self._inverted() if inverted else None
         self.dtype: Any = self._lower.dtype
 
     def solve(self, right: Array) -> Array:
         """Solve matrix @ x = right for right-hand sides of shape (n, k)."""
-        if self._inverse is not None:
-            return self._inverse.T @ (self._inverse @ right)
         if is_numpy_array(right):
             return cho_solve((self._lower, True), right, check_finite=False)
         return array_namespace(right).cholesky_solve(right, self._lower)
 
     def half_solve(self, right: Array) -> Array:
         """Solve lower @ x = right: the squared norm of x is right.T @ inverse(matrix) @ right."""
-        if self._inverse is not None:
-            return self._inverse @ right
         if is_numpy_array(right):
             (trsm,) = get_blas_funcs(("trsm",), (self._lower, right))
             # Rows in C order are columns in Fortran order: solving from the right spares a copy.
             return np.asarray(trsm(1.0, self._lower, right.T, side=1, lower=1, trans_a=1).T)
         return array_namespace(right).linalg.solve_triangular(self._lower, right, upper=False)
 
-    def inverse_diagonal(self) -> Array:
-        """Return the diagonal of the inverse, shape (n,)."""
-        inverse = self._inverted() if self._inverse is None else self._inverse
-        if is_numpy_array(inverse):
-            return np.einsum("ij,ij->j", inverse, inverse)
-        return array_namespace(inverse).sum(inverse**2, axis=0)
+    def inverse_diagonal(self, last: int | None = None) -> Array:
+        """Return the diagonal of the inverse, or its last entries: those need the factor's trailing block only.
 
-    def _inverted(self) -> Array:
-        if is_numpy_array(self._lower):
-            (trtri,) = get_lapack_funcs(("trtri",), (self._lower,))
-            inverse, _ = trtri(self._lower, lower=1)
-            return inverse
-        xp = array_namespace(self._lower)
-        identity = xp.eye(self._lower.shape[0], dtype=self._lower.dtype, device=device_of(self._lower))
-        return xp.linalg.solve_triangular(self._lower, identity, upper=False)
+        Parameters
+        ----------
+        last : int, optional
+            How many entries, at the cost of inverting a triangle of that size; all if left out.
+        """
+        first = 0 if last is None else self._lower.shape[0] - last
+        block = self._lower[first:, first:]
+        if is_numpy_array(block):
+            (trtri,) = get_lapack_funcs(("trtri",), (block,))
+            inverse, _ = trtri(block, lower=1)
+            return np.einsum("ij,ij->j", inverse, inverse)
+        xp = array_namespace(block)
+        identity = xp.eye(block.shape[0], dtype=block.dtype, device=device_of(block))
+        return xp.sum(xp.linalg.solve_triangular(block, identity, upper=False) ** 2, axis=0)
 
 
 def _cholesky_numpy(matrix: np.ndarray) -> np.ndarray:

@@ -51,6 +51,8 @@ ADMM_SAMPLES = 8000
 """Distinct samples up to which "auto" takes ADMM, which factorises an n x n kernel."""
 LANDMARKS = 4000
 """Rows of the preconditioner of "cg"."""
+CALIBRATION_ROWS = 500
+"""Distinct samples whose leave-one-out decisions calibrate probabilities."""
 HELD_OUT_SAMPLES = 1000
 """Distinct samples that calibrate probabilities where leave-one-out is not to be had ("cg"), about."""
 HELD_OUT_STRIDE = 5
@@ -135,8 +137,8 @@ class Fit:
     blocks: Array | None = None
     """Coefficients in the problem's own features, for a warm start."""
     left_out: Float[np.ndarray, "n c"] | None = None
-    """Predictions of every sample without it: in closed form where the kernel is factorised; of a held-out part, and
-    not a number elsewhere, where classifiers are fitted iteratively."""
+    """Predictions of samples without them, and not a number for the others: in closed form where the kernel is
+    factorised, of a held-out part where classifiers are fitted iteratively."""
     global_certificate: Certificate | None = None
     """For ReLU networks: a bound with respect to all networks, not only the sampled cells."""
 
@@ -325,7 +327,9 @@ def _fit_ridge(
     target, weights = _on_reference(problem, operator)
     alpha = settings.alpha or ridge_alpha(operator, weights, settings.alpha_ratio)
     if solver == "kernel":
-        return ridge_fit(problem, operator, solve_ridge(operator, target, weights, alpha), alpha)
+        # Rows come in hashed order, so the last ones are a random draw.
+        rows = CALIBRATION_ROWS if classifies else 0
+        return ridge_fit(problem, operator, solve_ridge(operator, target, weights, alpha, left_out_rows=rows), alpha)
     precondition = nystrom_preconditioner(operator, weights, alpha, landmarks=LANDMARKS, generator=generator)
 
     def solve(part: GatedOperator, rows: Any, begin: Array | None, tolerance: float) -> RidgeSolution:

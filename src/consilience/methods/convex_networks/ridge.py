@@ -11,6 +11,7 @@ and :math:`S=\mathrm{diag}(\sqrt w)` its solution is :math:`U=\Phi^T S\beta`, wh
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -40,7 +41,7 @@ class RidgeSolution:
     certificate: Certificate
     """Objective and dual bound."""
     left_out: Float[Array, "n c"] | None = None
-    """Prediction of every sample by the fit without it, where it is known in closed form."""
+    """Prediction of a sample by the fit without it, in closed form; not a number where it was not asked for."""
     iterations: int = 1
     """Applications of the kernel or operator that the solver needed."""
 
@@ -51,7 +52,7 @@ def solve_ridge(
     weights: Float[Array, " n"],
     alpha: float,
     *,
-    leave_one_out: bool = True,
+    left_out_rows: int | None = None,
 ) -> RidgeSolution:
     """Solve by one Cholesky factorisation of the gate kernel.
 
@@ -66,8 +67,9 @@ def solve_ridge(
         Positive.
     alpha : float
         Positive penalty of the mean-loss program.
-    leave_one_out : bool
-        Also compute leave-one-out predictions (one triangular inverse more).
+    left_out_rows : int, optional
+        How many of the last rows get a leave-one-out prediction, at the cost of inverting a triangle of that size;
+        all if left out.
 
     Returns
     -------
@@ -84,7 +86,7 @@ def solve_ridge(
     mu = alpha * float(xp.sum(weights))
     kernel = operator.kernel(root)
     right = xp.concat([root[:, None] * target, root[:, None]], axis=1)
-    solution, error, factor, products = _solve_shifted(kernel, mu, right, inverted=leave_one_out)
+    solution, error, factor, products = _solve_shifted(kernel, mu, right)
     along = float(root @ solution[:, -1])
     intercept = (root @ solution[:, :-1]) / along
     beta = solution[:, :-1] - solution[:, -1:] * intercept
@@ -92,10 +94,12 @@ def solve_ridge(
     gradient = (error[:, :-1] - error[:, -1:] * intercept) / float(xp.sum(weights))
     square = abs(float(xp.sum(gradient * (kernel @ gradient))))
     left_out = None
-    if leave_one_out:
-        diagonal = xp.astype(factor.inverse_diagonal(), target.dtype)
-        diagonal = diagonal - solution[:, -1] ** 2 / along
-        left_out = _leave_one_out(target, beta, diagonal, root)
+    rows = operator.samples if left_out_rows is None else min(left_out_rows, operator.samples)
+    if rows:
+        known = slice(operator.samples - rows, None)
+        diagonal = xp.astype(factor.inverse_diagonal(rows), target.dtype) - solution[known, -1] ** 2 / along
+        left_out = like(np.full(tuple(target.shape), np.nan), target)
+        left_out[known, :] = _leave_one_out(target[known, :], beta[known, :], diagonal, root[known])
     return RidgeSolution(
         blocks=operator.adjoint(root[:, None] * beta),
         intercept=intercept,
@@ -314,7 +318,7 @@ def solve_ridge_iteratively(
 
 
 REFINED_RESIDUAL = 1e-12
-"""Relative residual at which a single-precision solve refined in double is done."""
+"""Relative residual at which a refined solve is done, in double; the square root of it in single precision."""
 STALLED_RESIDUAL = 1e-10
 """Relative residual above which a refinement that stalls is given up for a factor in double."""
 LARGEST_SINGLE = 1e30
@@ -322,7 +326,7 @@ LARGEST_SINGLE = 1e30
 
 
 def _solve_shifted(
-    kernel: Float[Array, "n n"], mu: float, right: Float[Array, "n k"], *, inverted: bool
+    kernel: Float[Array, "n n"], mu: float, right: Float[Array, "n k"]
 ) -> tuple[Float[Array, "n k"], Float[Array, "n k"], CholeskyFactor, int]:
     """Solve (kernel + mu I) x = right; return x, what is left over, the factor and the solves it took."""
     xp = array_namespace(kernel)
@@ -332,14 +336,14 @@ def _solve_shifted(
         raise InvalidInput("the gate kernel is not finite: features or sample weights are too large; scale them.")
     if kernel.dtype == xp.float64 and size < LARGEST_SINGLE:
         try:
-            factor = CholeskyFactor(shifted(xp.astype(kernel, xp.float32), mu), inverted=inverted)
+            factor = CholeskyFactor(shifted(xp.astype(kernel, xp.float32), mu))
             solution, error, steps, residual = _refine(kernel, mu, right, factor)
         except LinAlgError:
             residual = np.inf
         if residual <= STALLED_RESIDUAL:
             return solution, error, factor, steps
     try:
-        factor = CholeskyFactor(shifted(xp.asarray(kernel, copy=True), mu), inverted=inverted)
+        factor = CholeskyFactor(shifted(xp.asarray(kernel, copy=True), mu))
     except LinAlgError as failure:
         raise InvalidInput(
             f"alpha is too small for this kernel in {kernel.dtype}: the system is numerically singular; "
@@ -353,9 +357,10 @@ def _refine(kernel: Array, mu: float, right: Array, factor: CholeskyFactor) -> t
     """Refine solves until the relative residual is rounding or no longer halves; return it last."""
     xp = array_namespace(kernel)
     scale = float(xp.sqrt(xp.sum(right**2))) or 1.0
+    done = REFINED_RESIDUAL if kernel.dtype == xp.float64 else math.sqrt(REFINED_RESIDUAL)
     solution, error = xp.zeros_like(right), right
     residual, step = 1.0, 0
-    while residual > REFINED_RESIDUAL:
+    while residual > done:
         step += 1
         update = factor.solve(xp.astype(error, factor.dtype))
         trial = solution + xp.astype(update, right.dtype)

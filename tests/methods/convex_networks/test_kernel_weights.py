@@ -1,0 +1,59 @@
+import numpy as np
+import pytest
+
+from consilience.methods.convex_networks.admm import solve_admm
+from consilience.methods.convex_networks.kernel_weights import KernelWeights
+from consilience.methods.convex_networks.losses import Logistic, Squared
+from consilience.methods.convex_networks.operator import DenseFeatures, GatedOperator
+from consilience.methods.convex_networks.penalties import Columns, Frobenius
+from consilience.methods.convex_networks.program import Program
+
+
+def _program(seed: int = 0, **changes: object) -> Program:
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((60, 5))
+    parts: dict[str, object] = {
+        "operator": GatedOperator(DenseFeatures(x), x @ rng.standard_normal((5, 8)) >= 0),
+        "target": np.stack([np.abs(x[:, 0]), x[:, 1]], axis=1),
+        "weights": rng.uniform(0.5, 2.0, 60),
+        "loss": Squared(),
+        "penalty": Frobenius(),
+    }
+    return Program(**{**parts, **changes})
+
+
+def test_along_a_path_it_finds_the_optima_that_admm_finds_and_proves_them() -> None:
+    program = _program()
+    newton = KernelWeights(program)
+    for depth in (0.5, 0.4, 0.3, 0.2, 0.15, 0.1):
+        alpha = depth * program.alpha_max()
+        solution = newton.solve(alpha, tolerance=1e-5)
+        reference = solve_admm(program, alpha, tolerance=1e-8, max_iterations=5000)
+        assert solution.certificate.relative_gap <= 1e-5
+        assert solution.certificate.objective == pytest.approx(reference.certificate.objective, rel=1e-5)
+        assert solution.certificate.dual_bound <= reference.certificate.objective * (1 + 1e-12)
+
+
+def test_where_a_leap_is_too_long_its_gap_says_so() -> None:
+    program = _program()
+    alpha = 0.02 * program.alpha_max()
+    leap = KernelWeights(program).solve(alpha, tolerance=1e-5)
+    reference = solve_admm(program, alpha, tolerance=1e-8, max_iterations=5000)
+    excess = leap.certificate.objective - reference.certificate.objective
+    assert excess <= leap.certificate.gap * (1 + 1e-9)
+
+
+def test_its_certificate_is_that_of_the_program() -> None:
+    program = _program(seed=1)
+    alpha = 0.1 * program.alpha_max()
+    solution = KernelWeights(program).solve(alpha, tolerance=1e-4)
+    fitted = program.operator.forward(solution.blocks) + solution.intercept
+    objective = program.mean_loss(fitted) + alpha * program.penalty_value(solution.blocks)
+    assert solution.certificate.objective == pytest.approx(objective, rel=1e-9)
+
+
+def test_it_says_which_programs_it_takes() -> None:
+    program = _program()
+    assert KernelWeights.takes(program)
+    assert not KernelWeights.takes(_program(penalty=Columns()))
+    assert not KernelWeights.takes(_program(loss=Logistic(), target=np.ones((60, 1))))

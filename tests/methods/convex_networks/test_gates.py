@@ -67,14 +67,15 @@ class TestDrawing:
         assert gates.patterns(rounded)[:, 1:][on_boundary].all()
         np.testing.assert_array_equal(gates.patterns(rounded), gates.patterns(rounded.astype(np.float64)))
 
-    def test_far_from_the_origin(self) -> None:
+    def test_far_from_the_origin(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Where rounding of the coordinates exceeds the margin, the margin grows with it."""
-        cloud = cloud_of(0)
-        far = PointCloud(cloud.features + 1e10, cloud.probabilities)
-        gates, patterns = draw("datum", far)
-        assert patterns.shape[1] > 10
-        on_boundary = np.abs(heights(gates, far)).argmin(axis=0)
-        assert patterns[on_boundary, np.arange(1, patterns.shape[1])].all()
+        cloud = cloud_of(0, d=40)
+        far = PointCloud(cloud.features + 1e12, cloud.probabilities)
+        drawn = []
+        plain = PointCloud.draw
+        monkeypatch.setattr(PointCloud, "draw", lambda *arguments: drawn.append(plain(*arguments)) or drawn[-1])
+        gates = gates_module._with_margin(gates_module._datum(far, 500, None, np.random.default_rng(0)), far)
+        assert gates.patterns(far.features)[drawn[0][:, 0], np.arange(500)].all()
 
     @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "gaussian"])
     def test_moving_and_scaling_all_features_changes_no_pattern(self, kind: str) -> None:

@@ -184,6 +184,13 @@ class TestPointCloud:
         assert cloud.squared_distances.tolist() == [1.0, 9.0]
         assert cloud.extent == 3.0
 
+    def test_moments_far_from_the_origin(self) -> None:
+        """Distances from the centre set the scale of the features: they may not be differences of large squares."""
+        near = cloud_of(0)
+        far = PointCloud(near.features + 1e9, near.probabilities)
+        np.testing.assert_allclose(far.squared_distances, near.squared_distances, rtol=1e-5)
+        assert PointCloud(np.full((7, 3), 1 / 3), np.ones(7)).extent == 0.0
+
     @pytest.mark.parametrize("points", [1, 2])
     def test_points_are_drawn_by_weight_and_distinct(self, points: int) -> None:
         cloud = PointCloud(np.arange(4.0)[:, None], np.array([8.0, 1.0, 1.0, 2.0]))

@@ -48,6 +48,8 @@ GateSource: TypeAlias = "GateKind | Callable[[PointCloud, int, np.random.Generat
 shape (gates, d + 1) whose last column holds the offsets."""
 
 BOUNDARY_MARGIN = 1e-7
+ROUNDING = 64 * float(np.finfo(np.float64).eps)
+"""Distances below this share of the largest norm are rounding."""
 RANK_TOLERANCE = 1e-6
 """Smallest singular value, relative to the largest, of a principal axis that counts.
 
@@ -98,13 +100,17 @@ class PointCloud:
         self.features = features
         self.probabilities = weights / weights.sum()
         self.centre: Float[np.ndarray, " d"] = np.asarray(features.T @ self.probabilities).ravel()
-        squares = (
-            np.asarray(features.multiply(features).sum(axis=1)).ravel()
-            if is_sparse(features)
-            else np.einsum("nd,nd->n", features, features)
-        )
-        centred = squares - 2.0 * (features @ self.centre) + self.centre @ self.centre
-        self.squared_distances: Float[np.ndarray, " n"] = np.maximum(centred, 0.0)
+        if is_sparse(features):
+            squares = np.asarray(features.multiply(features).sum(axis=1)).ravel()
+            distances = squares - 2.0 * (features @ self.centre) + self.centre @ self.centre
+            rounding = ROUNDING * squares.max()
+        else:
+            squares = np.einsum("nd,nd->n", features, features)
+            # Far from the origin the difference of squares above would be all rounding.
+            centred = features - self.centre
+            distances = np.einsum("nd,nd->n", centred, centred)
+            rounding = ROUNDING**2 * squares.max()
+        self.squared_distances: Float[np.ndarray, " n"] = np.where(distances > rounding, distances, 0.0)
         """Squared distance of every sample from the centre."""
         self.largest_norm = float(np.sqrt(squares.max()))
 
@@ -345,7 +351,7 @@ def _through(vectors: Float[np.ndarray, "g d"], points: Float[np.ndarray, "g d"]
 
 def _with_margin(gates: Gates, cloud: PointCloud) -> Gates:
     lengths = np.linalg.norm(gates.vectors, axis=1)
-    rounding = 64 * np.finfo(np.float64).eps * cloud.largest_norm
+    rounding = ROUNDING * cloud.largest_norm
     margin = lengths * max(BOUNDARY_MARGIN * cloud.extent, rounding)
     return Gates(vectors=gates.vectors, offsets=gates.offsets + margin)
 

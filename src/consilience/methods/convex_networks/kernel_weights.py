@@ -43,6 +43,11 @@ PROGRESS = 0.5
 """A Hessian is used again while a step leaves at most this share of the gap."""
 HALTS = 2
 """Steps without such progress that are taken: at the limit of single precision there are no others."""
+STRIDE = 0.5
+"""Largest step in the logarithm of the penalty that is taken at once."""
+REFINED = 1e-3
+"""Relative error of a dual variable above which it is refined."""
+TINY = float(np.finfo(np.float64).tiny)
 NEAR = 0.97
 """Gates whose polar norm is foreseen at this share of the penalty are candidates for weight."""
 RIDGE = 1e-7
@@ -112,7 +117,7 @@ class KernelWeights:
         BlockSolution
             Check ``certificate.relative_gap``: it exceeds `tolerance` where Newton's method came to a halt.
         """
-        point = self._point or self._factorised(self._weights_of(start, alpha), alpha)
+        point = self._approached(self._point or self._factorised(self._weights_of(start, alpha), alpha), alpha)
         point = replace(point, certificate=self._certificate(point, alpha))
         best, first, halted = point, point.polar, 0
         aims = self._foresight.aims(alpha, point.polar)
@@ -148,6 +153,18 @@ class KernelWeights:
             iterations=step,
             correlation=best.correlation,
         )
+
+    def _approached(self, point: _Point, alpha: float) -> _Point:
+        """Walk to within one stride of a penalty: the model of a point does not reach further."""
+        largest = float(point.polar.max(initial=0.0))
+        for nearer in np.geomspace(largest, alpha, math.ceil(math.log(max(largest / alpha, 1.0)) / STRIDE) + 1)[1:-1]:
+            chosen = np.flatnonzero((point.weights > 0) | (point.polar > nearer))
+            try:
+                weights = _newton(point, chosen, self._hessian(point, chosen), np.full_like(point.polar, nearer))
+                point = self._factorised(weights, float(nearer))
+            except (LinAlgError, RuntimeError):
+                break
+        return point
 
     def _weights_of(self, start: BlockSolution | None, alpha: float) -> Float[np.ndarray, " g"]:
         """Return the weights that blocks stand for: their norms over the penalty that they are optimal for."""
@@ -241,12 +258,20 @@ class KernelWeights:
         index = like(active, program.target, dtype=xp.int64)
         operator = program.operator.take_gates(active)
         small = self._small.take_gates(active)
-        slopes = small.adjoint(xp.astype(self._root[:, None] * dual, small.reference.dtype))
-        some = xp.astype(slopes, program.target.dtype) * like(weights[active], program.target)[:, None, None]
+        last = math.inf
+        while True:
+            slopes = small.adjoint(xp.astype(self._root[:, None] * dual, small.reference.dtype))
+            some = xp.astype(slopes, program.target.dtype) * like(weights[active], program.target)[:, None, None]
+            fitted = operator.forward(some)
+            intercept = program.loss.intercept(fitted, program.target, program.weights, program.constant())
+            # At the solution the residual is the dual variable: single precision may have missed it.
+            missed = program.target - fitted - intercept - program.total * dual / self._root[:, None]
+            error = float(xp.max(xp.abs(missed))) / max(float(xp.max(xp.abs(dual))) * program.total, TINY)
+            if error <= REFINED or error > last / 2.0:
+                break
+            last, dual = error, dual + self._solved(factor, missed)
         blocks = program.zeros()
         blocks[index, ...] = some
-        fitted = operator.forward(some)
-        intercept = program.loss.intercept(fitted, program.target, program.weights, program.constant())
         certificate, correlation, _ = program.certify(blocks, fitted + intercept, alpha)
         return _Point(
             weights=weights,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+import resource
 import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,13 +35,12 @@ _MOST_TIMES, _MOST_GIB, _LARGEST = 2.0, 2.0, 50_000
 _MIB = 1024.0
 
 _PEAK = """
-import json, resource, sys
-from consilience.methods.convex_networks.studies.scaling import growing_table, network
+import json, sys
+from consilience.methods.convex_networks.studies.scaling import growing_table, network, peak_kib
 size, n_gates, ratio, seed = json.loads(sys.argv[1])
 features, labels = growing_table(size, seed)
 network(n_gates, ratio, seed).fit(features[:size], labels[:size])
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-print(peak / (1024.0 if sys.platform == "darwin" else 1.0))
+print(peak_kib())
 """
 
 
@@ -74,7 +75,8 @@ def scaling(config: Config, streams: Streams, folder: RunFolder) -> Evidence:
     -------
     Evidence
         The ratio of fit times and the memory are held against their bars at the largest size up to 50,000, the growth
-        between the smallest and the largest. Times are of the wall clock, on two threads for either side.
+        between the smallest and the largest. Times are of the wall clock, on two threads; for gradient boosting on one if that is
+        faster.
     """
     seed = streams.integer("table") % 2**31
     features, labels = growing_table(max(config.scale_samples), seed)
@@ -131,6 +133,20 @@ def network(n_gates: int, ratio: float, seed: int) -> ConvexReLUClassifier:
     return ConvexReLUClassifier(n_gates=n_gates, alpha_ratio=ratio, random_state=seed)
 
 
+def peak_kib() -> float:
+    """Return the peak resident memory of this process, in KiB.
+
+    Linux hands the peak of a parent down to the program that it starts, in `ru_maxrss`; what the kernel counts for the
+    program alone is read where it is to be had.
+    """
+    status = Path("/proc/self/status")
+    for line in status.read_text().splitlines() if status.exists() else ():
+        if line.startswith("VmHWM:"):
+            return float(line.split()[1])
+    peak = float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    return peak / 1024.0 if sys.platform == "darwin" else peak
+
+
 def _chosen_ratio(features: np.ndarray, labels: np.ndarray, n_gates: int, seed: int) -> float:
     """Choose the penalty on a few training rows: its natural unit does not depend on their number."""
     fit, judge = slice(0, _CHOICE_SAMPLES), slice(_CHOICE_SAMPLES, 5 * _CHOICE_SAMPLES // 3)
@@ -153,9 +169,11 @@ def _measure(
     seconds: dict[str, list[float]] = {name: [] for name in models}
     for _ in range(config.scale_repeats):
         for name, model in models.items():
-            began = time.perf_counter()
-            model.fit(features[:samples], labels[:samples])
-            seconds[name].append(time.perf_counter() - began)
+            # On a busy machine two threads of gradient boosting wait for each other: its better time counts.
+            times = [_seconds(model, features[:samples], labels[:samples], threads=THREADS)]
+            if name == _BOOSTING:
+                times.append(_seconds(model, features[:samples], labels[:samples], threads=1))
+            seconds[name].append(min(times))
     return _Size(
         samples=samples,
         seconds=seconds,
@@ -163,6 +181,13 @@ def _measure(
         gap=float(models[_CONVEX].duality_gap_),
         steps=int(models[_CONVEX].n_iter_),
     )
+
+
+def _seconds(model: Any, features: np.ndarray, labels: np.ndarray, *, threads: int) -> float:
+    with threadpool_limits(threads):
+        began = time.perf_counter()
+        model.fit(features, labels)
+        return time.perf_counter() - began
 
 
 def _peak_mib(samples: int, n_gates: int, ratio: float, seed: int) -> float:

@@ -287,16 +287,19 @@ def _figure(curves: dict[str, Float[np.ndarray, "points 2"]], found: dict[str, T
         "perceptron's\nwhole fit": (found[_MLP].median, COLOURS[2]),
         f"path of {PATH_POINTS}\npenalties": (found[_PATH].median, COLOURS[3]),
     }
-    for height, (name, (seconds, colour)) in zip((0.98, 0.80), marks.items(), strict=True):
+    last = max(seconds for seconds, _ in marks.values())
+    for name, (seconds, colour) in marks.items():
+        side = 1 if seconds == last else -1
         axes.axvline(seconds, color=colour, linewidth=1.2, linestyle=(0, (4, 3)))
         axes.annotate(
             name,
-            (seconds, height),
+            (seconds, 0.98),
             xycoords=("data", "axes fraction"),
-            xytext=(5, 0),
+            xytext=(5 * side, 0),
             textcoords="offset points",
             color=colour,
             va="top",
+            ha="left" if side > 0 else "right",
             fontsize=9,
         )
     axes.axhline(TOLERANCE, color=GREY, linewidth=0.8, linestyle=":")

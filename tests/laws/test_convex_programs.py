@@ -219,6 +219,7 @@ class TestPenalties:
 
 
 class TestRidge:
+    @settings(max_examples=40)
     @given(seed=seeds, n=st.integers(2, 9), g=st.integers(1, 4), c=st.integers(1, 2), ratio=st.floats(1e-3, 10.0))
     def test_three_solvers_and_the_normal_equations(self, seed: int, n: int, g: int, c: int, ratio: float) -> None:
         """Kernel, eigendecomposition and conjugate gradients all solve the bordered normal equations."""
@@ -243,6 +244,7 @@ class TestRidge:
             np.testing.assert_allclose(solution.blocks.reshape(width, c), exact[:-1], atol=1e-7 * size)
             np.testing.assert_allclose(solution.intercept, exact[-1], atol=1e-7 * size)
 
+    @settings(max_examples=30)
     @given(seed=seeds, n=st.integers(2, 8), ratio=st.floats(1e-3, 3.0))
     def test_leaving_one_out_is_refitting(self, seed: int, n: int, ratio: float) -> None:
         """The closed form equals n fits without one sample each, at the same penalty on the sum of the losses."""
@@ -262,6 +264,7 @@ class TestRidge:
             # The diagonal of the inverse comes from a factor in single precision.
             np.testing.assert_allclose(closed[i], expected, atol=1e-4)
 
+    @settings(max_examples=40)
     @given(seed=seeds, steps=st.integers(0, 4), ratio=st.floats(1e-3, 1.0))
     def test_an_unfinished_certificate_is_a_bound(self, seed: int, steps: int, ratio: float) -> None:
         generator = np.random.default_rng(seed)
@@ -285,15 +288,15 @@ class TestRidge:
 class TestNormPrograms:
     @pytest.mark.parametrize("penalty", NORMS, ids=named)
     @pytest.mark.parametrize("loss", LOSSES, ids=named)
-    @settings(max_examples=4)
-    @given(seed=seeds, steps=st.integers(0, 25), ratio=st.floats(0.05, 0.95))
+    @settings(max_examples=3)
+    @given(seed=seeds, steps=st.integers(0, 25), ratio=st.floats(0.1, 0.95))
     def test_every_certificate_is_a_bound(
         self, loss: Loss, penalty: NormPenalty, seed: int, steps: int, ratio: float
     ) -> None:
         """However early a solver stops: its objective is that of its blocks, its bound below the optimum."""
         program = random_program(seed, loss, penalty)
         alpha = ratio * program.alpha_max()
-        best = solve_fista(program, alpha, tolerance=1e-8, max_iterations=1000)
+        best = solve_fista(program, alpha, tolerance=1e-6, max_iterations=1000)
         optimum = objective(program, alpha, best.blocks, best.intercept)
         solvers = (solve_fista, solve_admm if isinstance(loss, Squared) else solve_loss_splitting)
         for solver in solvers:
@@ -335,13 +338,13 @@ class TestNormPrograms:
 
     @pytest.mark.parametrize("penalty", NORMS, ids=named)
     @settings(max_examples=5)
-    @given(seed=seeds, ratio=st.floats(0.05, 0.9), wide=st.booleans())
+    @given(seed=seeds, ratio=st.floats(0.1, 0.9), wide=st.booleans())
     def test_two_solvers_agree(self, penalty: NormPenalty, seed: int, ratio: float, wide: bool) -> None:
         """ADMM, in whichever of its two spaces, and FISTA find the same predictions."""
         program = random_program(seed, Squared(), penalty, n=8 if wide else 20, g=4)
         alpha = ratio * program.alpha_max()
-        fista = solve_fista(program, alpha, tolerance=1e-10, max_iterations=4000)
-        admm = solve_admm(program, alpha, tolerance=1e-10, max_iterations=4000)
+        fista = solve_fista(program, alpha, tolerance=1e-8, max_iterations=2000)
+        admm = solve_admm(program, alpha, tolerance=1e-8, max_iterations=2000)
         assert admm.certificate.objective == pytest.approx(fista.certificate.objective, rel=1e-6)
         gap = fista.certificate.gap + admm.certificate.gap
         apart = ((program.operator.forward(fista.blocks - admm.blocks) + fista.intercept - admm.intercept) ** 2).sum(1)
@@ -360,7 +363,7 @@ class TestNormPrograms:
         np.testing.assert_allclose(above.intercept, program.constant(), atol=1e-12)
 
     @pytest.mark.parametrize("loss", LOSSES, ids=named)
-    @settings(max_examples=3)
+    @settings(max_examples=2)
     @given(seed=seeds)
     def test_optimal_values_rise_with_the_penalty_concavely(self, loss: Loss, seed: int) -> None:
         """The optimum is a minimum of functions affine in alpha: increasing and concave, slope the penalty."""

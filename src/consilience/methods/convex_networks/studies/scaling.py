@@ -75,8 +75,8 @@ def scaling(config: Config, streams: Streams, folder: RunFolder) -> Evidence:
     -------
     Evidence
         The ratio of fit times and the memory are held against their bars at the largest size up to 50,000, the growth
-        between the smallest and the largest. Times are of the wall clock, on two threads; for gradient boosting on one if that is
-        faster.
+        between the smallest and the largest. Times are of the wall clock, on two threads; for gradient boosting on
+        one if that is faster.
     """
     seed = streams.integer("table") % 2**31
     features, labels = growing_table(max(config.scale_samples), seed)

@@ -25,8 +25,10 @@ def _program(loss: Loss, penalty: NormPenalty, outputs: int, seed: int) -> Progr
     )
 
 
-@pytest.mark.parametrize(("loss", "outputs"), [(Squared(), 2), (Logistic(), 1), (Softmax(), 3)], ids=str)
-@pytest.mark.parametrize("penalty", [Frobenius(), Columns()], ids=str)
+@pytest.mark.parametrize(
+    ("loss", "outputs"), [(Squared(), 2), (Logistic(), 1), (Softmax(), 3)], ids=["squared", "logistic", "softmax"]
+)
+@pytest.mark.parametrize("penalty", [Frobenius(), Columns()], ids=["group", "columns"])
 def test_it_agrees_with_an_independent_solver_and_its_bounds_hold(
     loss: Loss, outputs: int, penalty: NormPenalty
 ) -> None:

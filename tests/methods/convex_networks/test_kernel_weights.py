@@ -1,10 +1,13 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from scipy import sparse
 
 from consilience.methods.convex_networks.admm import solve_admm
 from consilience.methods.convex_networks.kernel_weights import KernelWeights
 from consilience.methods.convex_networks.losses import Logistic, Squared
-from consilience.methods.convex_networks.operator import DenseFeatures, GatedOperator
+from consilience.methods.convex_networks.operator import DenseFeatures, GatedOperator, SparseFeatures
 from consilience.methods.convex_networks.penalties import Columns, Frobenius
 from consilience.methods.convex_networks.program import Program
 
@@ -57,3 +60,39 @@ def test_it_says_which_programs_it_takes() -> None:
     assert KernelWeights.takes(program)
     assert not KernelWeights.takes(_program(penalty=Columns()))
     assert not KernelWeights.takes(_program(loss=Logistic(), target=np.ones((60, 1))))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_one_leap_to_a_fifth_of_the_largest_penalty_is_walked(seed: int) -> None:
+    program = _program(seed)
+    alpha = 0.2 * program.alpha_max()
+    assert KernelWeights(program).solve(alpha, tolerance=1e-4).certificate.relative_gap <= 1e-4
+
+
+def test_a_start_gives_the_weights_of_its_blocks() -> None:
+    program = _program(3)
+    alpha = 0.2 * program.alpha_max()
+    start = solve_admm(program, alpha, tolerance=1e-8)
+    found = KernelWeights(program).solve(alpha, tolerance=1e-3, start=start)
+    assert found.iterations == 0
+    assert found.certificate.objective == pytest.approx(start.certificate.objective, rel=1e-3)
+
+
+def test_above_alpha_max_nothing_has_weight() -> None:
+    program = _program(1)
+    found = KernelWeights(program).solve(1.1 * program.alpha_max(), tolerance=1e-6)
+    assert not found.blocks.any()
+    assert found.certificate.gap == pytest.approx(0.0, abs=1e-12)
+    assert np.allclose(found.intercept, np.average(program.target, axis=0, weights=program.weights))
+
+
+def test_sparse_features_find_the_same_optimum() -> None:
+    program = _program(5)
+    assert isinstance(program.operator.features, DenseFeatures)
+    columns = np.column_stack([program.operator.features.array, np.ones(60)])
+    dense = replace(program, operator=GatedOperator(DenseFeatures(columns), program.operator.patterns))
+    features = SparseFeatures(sparse.csr_array(columns[:, :-1]), np.zeros(5), 1.0, 1.0)
+    csr = replace(program, operator=GatedOperator(features, program.operator.patterns))
+    alpha = 0.3 * dense.alpha_max()
+    objectives = [KernelWeights(each).solve(alpha, tolerance=1e-5).certificate.objective for each in (dense, csr)]
+    assert objectives[1] == pytest.approx(objectives[0], rel=1e-5)

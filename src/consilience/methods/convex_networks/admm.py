@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from consilience.ground.errors import InvalidInput
-from consilience.methods.convex_networks.arrays import Array, CholeskyFactor, array_namespace, shifted
+from consilience.methods.convex_networks.arrays import Array, CholeskyFactor, array_namespace, norm, shifted
 from consilience.methods.convex_networks.certificate import Certificate, check_alpha
 from consilience.methods.convex_networks.losses import Squared
 from consilience.methods.convex_networks.program import BlockSolution, Program
@@ -136,7 +136,7 @@ class AdmmSolver:
             relaxed = RELAXATION * (base + solved.correction) + (1.0 - RELAXATION) * copy
             image_relaxed = RELAXATION * solved.image + (1.0 - RELAXATION) * image_copy
             moved = penalty.prox(relaxed + multipliers, alpha / rho)
-            primal, change = _norm(relaxed - moved), _norm(moved - copy)
+            primal, change = norm(relaxed - moved), norm(moved - copy)
             multipliers = multipliers + relaxed - moved
             copy = moved
             iterations += 1
@@ -147,7 +147,7 @@ class AdmmSolver:
                 image_multipliers = step.image(multipliers)
             if iterations >= next_balance:
                 next_balance = math.ceil(next_balance * 1.6)
-                factor = rebalance(primal, change, _norm(copy), _norm(multipliers))
+                factor = rebalance(primal, change, norm(copy), norm(multipliers))
                 if factor != 1.0:
                     rho *= factor
                     multipliers = multipliers / factor
@@ -362,8 +362,3 @@ class _GramStep:
 def _without_mean(scaled: Array, root: Array, total: float) -> Array:
     """Project columns scaled by the root of the weights off the intercept's direction."""
     return scaled - root[:, None] * ((root @ scaled) / total)[None, :]
-
-
-def _norm(array: Array) -> float:
-    xp = array_namespace(array)
-    return float(xp.sqrt(xp.sum(array**2)))

@@ -28,6 +28,7 @@ __all__ = [
     "contiguous",
     "device_of",
     "like",
+    "norm",
     "on_device",
     "shifted",
     "to_numpy",
@@ -76,6 +77,18 @@ def on_device(array: np.ndarray, device: str | None) -> Array:
         return torch.as_tensor(array, device=device)
     except (RuntimeError, AssertionError) as error:
         raise InvalidInput(f"device={device!r} is not usable here: {error}.") from error
+
+
+def norm(array: Array) -> float:
+    """Return the Euclidean norm of all entries.
+
+    Examples
+    --------
+    >>> norm(np.array([[3.0], [4.0]]))
+    5.0
+    """
+    xp = array_namespace(array)
+    return float(xp.sqrt(xp.sum(array**2)))
 
 
 def shifted(matrix: Array, amount: float) -> Array:

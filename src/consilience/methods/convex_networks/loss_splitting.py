@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 
 from consilience.methods.convex_networks.admm import RELAXATION, RHO_SCALE, rebalance
-from consilience.methods.convex_networks.arrays import Array, CholeskyFactor, array_namespace, shifted
+from consilience.methods.convex_networks.arrays import CholeskyFactor, array_namespace, norm, shifted
 from consilience.methods.convex_networks.certificate import check_alpha
 from consilience.methods.convex_networks.losses import Squared
 from consilience.methods.convex_networks.program import BlockSolution, Program
@@ -127,10 +127,10 @@ class _State:
         point = relaxed_predictions + self.slack
         predictions = program.loss.prox(point, program.target, weight, self.predictions)
         residuals = (
-            _norm(relaxed - blocks),
-            _norm(blocks - self.blocks),
-            _norm(relaxed_predictions - predictions),
-            _norm(predictions - self.predictions),
+            norm(relaxed - blocks),
+            norm(blocks - self.blocks),
+            norm(relaxed_predictions - predictions),
+            norm(predictions - self.predictions),
         )
         self.multipliers = self.multipliers + relaxed - blocks
         self.slack = point - predictions
@@ -161,8 +161,8 @@ class _State:
         )
 
     def _balance(self, primal: float, change: float, missed: float, moved: float) -> None:
-        blocks = rebalance(primal, change, _norm(self.blocks), _norm(self.multipliers))
-        predictions = rebalance(missed, moved, _norm(self.predictions), _norm(self.slack))
+        blocks = rebalance(primal, change, norm(self.blocks), norm(self.multipliers))
+        predictions = rebalance(missed, moved, norm(self.predictions), norm(self.slack))
         if blocks == 1.0 and predictions == 1.0:
             return
         self.rho_blocks *= blocks
@@ -178,8 +178,3 @@ class _State:
         self.factor = CholeskyFactor(shifted(xp.asarray(self.kernel, copy=True), ratio))
         self.border = self.factor.solve(self.ones)
         self.border_weight = float(xp.sum(self.border))
-
-
-def _norm(array: Array) -> float:
-    xp = array_namespace(array)
-    return float(xp.sqrt(xp.sum(array**2)))

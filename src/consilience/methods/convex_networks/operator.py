@@ -14,7 +14,15 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy import sparse
 
-from consilience.methods.convex_networks.arrays import Array, array_namespace, contiguous, device_of, like, to_numpy
+from consilience.methods.convex_networks.arrays import (
+    Array,
+    array_namespace,
+    contiguous,
+    device_of,
+    like,
+    norm,
+    to_numpy,
+)
 
 __all__ = ["DenseFeatures", "Features", "GatedOperator", "SparseFeatures"]
 
@@ -321,14 +329,13 @@ class GatedOperator:
 
     def largest_eigenvalue(self, weights: Float[Array, " n"], steps: int = 12) -> float:
         """Estimate, from below, the largest eigenvalue of the weighted normal operator."""
-        xp = array_namespace(weights)
         shape = (*self.block_shape, 1)
         vector = like(np.random.default_rng(0).standard_normal(shape), weights)
         value = 0.0
         for _ in range(steps):
-            vector = vector / max(float(xp.sqrt(xp.sum(vector**2))), 1e-300)
+            vector = vector / max(norm(vector), 1e-300)
             vector = self.adjoint(weights[:, None] * self.forward(vector))
-            value = float(xp.sqrt(xp.sum(vector**2)))
+            value = norm(vector)
         return max(value, 1e-300)
 
     def take_samples(self, rows: np.ndarray) -> GatedOperator:

@@ -20,7 +20,15 @@ from jaxtyping import Float
 from scipy.linalg import LinAlgError
 
 from consilience.ground.errors import InvalidInput
-from consilience.methods.convex_networks.arrays import Array, CholeskyFactor, array_namespace, like, shifted, to_numpy
+from consilience.methods.convex_networks.arrays import (
+    Array,
+    CholeskyFactor,
+    array_namespace,
+    like,
+    norm,
+    shifted,
+    to_numpy,
+)
 from consilience.methods.convex_networks.certificate import Certificate, check_alpha
 from consilience.methods.convex_networks.operator import GatedOperator
 
@@ -356,7 +364,7 @@ def _solve_shifted(
 def _refine(kernel: Array, mu: float, right: Array, factor: CholeskyFactor) -> tuple[Array, Array, int, float]:
     """Refine solves until the relative residual is rounding or no longer halves; return it last."""
     xp = array_namespace(kernel)
-    scale = float(xp.sqrt(xp.sum(right**2))) or 1.0
+    scale = norm(right) or 1.0
     done = REFINED_RESIDUAL if kernel.dtype == xp.float64 else math.sqrt(REFINED_RESIDUAL)
     solution, error = xp.zeros_like(right), right
     residual, step = 1.0, 0
@@ -365,10 +373,10 @@ def _refine(kernel: Array, mu: float, right: Array, factor: CholeskyFactor) -> t
         update = factor.solve(xp.astype(error, factor.dtype))
         trial = solution + xp.astype(update, right.dtype)
         trial_error = right - kernel @ trial - mu * trial
-        norm = float(xp.sqrt(xp.sum(trial_error**2))) / scale
-        if not norm < residual / 2:
+        left = norm(trial_error) / scale
+        if not left < residual / 2:
             break
-        solution, error, residual = trial, trial_error, norm
+        solution, error, residual = trial, trial_error, left
     return solution, error, step, residual
 
 

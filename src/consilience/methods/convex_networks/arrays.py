@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from array_api_compat import array_namespace, is_numpy_array, is_torch_array
 from array_api_compat import device as device_of
-from scipy.linalg import LinAlgError, cho_solve
+from scipy.linalg import LinAlgError
 from scipy.linalg.blas import get_blas_funcs
 from scipy.linalg.lapack import get_lapack_funcs
 
@@ -128,7 +128,9 @@ class CholeskyFactor:
     def solve(self, right: Array) -> Array:
         """Solve matrix @ x = right for right-hand sides of shape (n, k)."""
         if is_numpy_array(right):
-            return cho_solve((self._lower, True), right, check_finite=False)
+            (trsm,) = get_blas_funcs(("trsm",), (self._lower, right))
+            half = trsm(1.0, self._lower, right.T, side=1, lower=1, trans_a=1)
+            return np.asarray(trsm(1.0, self._lower, half, side=1, lower=1, overwrite_b=1).T)
         return array_namespace(right).cholesky_solve(right, self._lower)
 
     def half_solve(self, right: Array) -> Array:
@@ -151,7 +153,7 @@ class CholeskyFactor:
         block = self._lower[first:, first:]
         if is_numpy_array(block):
             (trtri,) = get_lapack_funcs(("trtri",), (block,))
-            inverse, _ = trtri(block, lower=1)
+            inverse, _ = trtri(np.triu(block.T).T, lower=1)  # the transpose of a Fortran order is a C order
             return np.einsum("ij,ij->j", inverse, inverse)
         xp = array_namespace(block)
         identity = xp.eye(block.shape[0], dtype=block.dtype, device=device_of(block))
@@ -160,8 +162,9 @@ class CholeskyFactor:
 
 def _cholesky_numpy(matrix: np.ndarray) -> np.ndarray:
     (potrf,) = get_lapack_funcs(("potrf",), (matrix,))
-    # A C-ordered symmetric matrix is its own Fortran-ordered transpose: no copy is made.
-    lower, failed = potrf(matrix.T, lower=1, clean=1, overwrite_a=1)
+    # A C-ordered symmetric matrix is its own Fortran-ordered transpose: no copy is made. What stood above the
+    # diagonal stays there; nothing that follows reads it.
+    lower, failed = potrf(matrix.T, lower=1, clean=0, overwrite_a=1)
     if failed:
         raise LinAlgError(f"the leading minor of order {failed} is not positive definite.")
     return np.asarray(lower)

@@ -296,9 +296,13 @@ def _calibrated_scale(samples: CanonicalSamples, left_out: Float[np.ndarray, "n 
     else:
         scores, shares = left_out, targets
     mass = weights / weights.sum()
+    # Relative to the largest of a sample, nothing overflows at any scale, and the loss is a log of sums minus a line.
+    scores = scores - scores.max(axis=1, keepdims=True)
+    slope = float(mass @ np.einsum("nk,nk->n", shares, scores))
 
     def surprise(log_scale: float) -> float:
-        return -float(mass @ (shares * log_softmax(np.exp(log_scale) * scores, axis=1)).sum(axis=1))
+        scale = np.exp(log_scale)
+        return float(mass @ np.log(np.exp(scale * scores).sum(axis=1))) - scale * slope
 
     found = minimize_scalar(surprise, bounds=(-5.0, 8.0), method="bounded", options={"xatol": 1e-3})
     return float(np.exp(found.x))

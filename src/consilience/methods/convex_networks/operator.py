@@ -11,6 +11,7 @@ import math
 from typing import Protocol, runtime_checkable
 
 import numpy as np
+from array_api_compat import is_numpy_array
 from jaxtyping import Bool, Float
 from scipy import sparse
 
@@ -30,6 +31,8 @@ BLOCK_BYTES = 2**26
 """Upper bound of the temporary product of one application."""
 GRAM_FLOPS = 4e9
 """Most work that exact norms of all gates may cost."""
+PANEL_ROWS = 192
+"""Rows of the kernel that are computed at a time; only its lower triangle is, and then mirrored."""
 
 
 @runtime_checkable
@@ -52,8 +55,11 @@ class Features(Protocol):
         """Return the features of the rows, dense."""
         ...
 
-    def gram(self, factors: Float[Array, " n"]) -> Float[Array, "n n"]:
-        """Return all inner products of samples, each sample multiplied by its factor."""
+    def gram(self, factors: Float[Array, " n"], rows: slice | None = None) -> Float[Array, "m k"]:
+        """Return the inner products of samples, each multiplied by its factor: of some rows with all up to the last.
+
+        All with all if no rows are given.
+        """
         ...
 
     def squared_norms(self) -> Float[Array, " n"]:
@@ -91,10 +97,11 @@ class DenseFeatures:
         """Return the features of the rows."""
         return self.array[rows, :]
 
-    def gram(self, factors: Float[Array, " n"]) -> Float[Array, "n n"]:
-        """Return all inner products of samples, each sample multiplied by its factor."""
-        scaled = self.array * factors[:, None]
-        return scaled @ scaled.T
+    def gram(self, factors: Float[Array, " n"], rows: slice | None = None) -> Float[Array, "m k"]:
+        """Return the inner products of samples, each multiplied by its factor: of some rows with all up to the last."""
+        rows = rows or slice(0, self.shape[0])
+        scaled = self.array[: rows.stop, :] * factors[: rows.stop, None]
+        return scaled[rows, :] @ scaled.T
 
     def squared_norms(self) -> Float[Array, " n"]:
         """Return the squared Euclidean norm of every sample."""
@@ -149,17 +156,19 @@ class SparseFeatures:
         centred = (self.matrix[rows].toarray() - self.centre) / self.scale
         return np.hstack([centred, np.full((len(centred), 1), self.bias)])
 
-    def gram(self, factors: Float[np.ndarray, " n"]) -> Float[np.ndarray, "n n"]:
-        """Return all inner products of samples, each sample multiplied by its factor."""
-        along = self.matrix @ self.centre
-        inner = (self.matrix @ self.matrix.T).toarray()
-        inner -= along[:, None]
+    def gram(self, factors: Float[np.ndarray, " n"], rows: slice | None = None) -> Float[np.ndarray, "m k"]:
+        """Return the inner products of samples, each multiplied by its factor: of some rows with all up to the last."""
+        rows = rows or slice(0, self.shape[0])
+        upto = self.matrix[: rows.stop]
+        along = upto @ self.centre
+        inner = (upto[rows] @ upto.T).toarray()
+        inner -= along[rows, None]
         inner -= along[None, :]
         inner += self.centre @ self.centre
         inner /= self.scale**2
         inner += self.bias**2
-        inner *= factors[:, None]
-        inner *= factors[None, :]
+        inner *= factors[rows, None]
+        inner *= factors[None, : rows.stop]
         return np.asarray(inner)
 
     def squared_norms(self) -> Float[np.ndarray, " n"]:
@@ -299,20 +308,42 @@ class GatedOperator:
         unit = float(squares.min()) if exact else 1.0
         if roots is None:
             roots = like(np.ones(self.samples), self._reference)
-        kernel = self.features.gram(math.sqrt(unit) * roots)
         levels = np.round(multiples) if exact else squares
         everywhere = to_numpy(xp.all(self.patterns, axis=0))
-        shared: Array = float(levels[everywhere].sum())
+        always = float(levels[everywhere].sum())
+        shared: list[tuple[float, Array]] = []
         for level in np.unique(levels[~everywhere]):
             chosen = like((levels == level) & ~everywhere, self._reference, dtype=xp.bool)
-            active = xp.astype(self.patterns[:, chosen], xp.float32 if exact else kernel.dtype)
-            part = active @ active.T
-            if level != 1.0:
-                part *= float(level)
-            part += shared
-            shared = part
-        kernel *= shared
+            active = xp.astype(self.patterns[:, chosen], xp.float32 if exact else self._reference.dtype)
+            shared.append((float(level), active))
+        kernel = xp.empty(
+            (self.samples, self.samples), dtype=self._reference.dtype, device=device_of(self._reference)
+        )
+        for rows in self._panels():
+            kernel[rows, : rows.stop] = self._kernel_panel(rows, math.sqrt(unit) * roots, always, shared)
+            # The panel is still in the cache, so writing it once more across the diagonal is cheap.
+            kernel[: rows.start, rows] = kernel[rows, : rows.start].T
         return kernel
+
+    def _kernel_panel(
+        self, rows: slice, factors: Float[Array, " n"], always: float, shared: list[tuple[float, Array]]
+    ) -> Float[Array, "m k"]:
+        """Return some rows of the kernel up to the diagonal block, from the gates by level of their scale."""
+        panel = self.features.gram(factors, rows)
+        count: Array = always
+        for level, active in shared:
+            part = active[rows, :] @ active[: rows.stop, :].T
+            if level != 1.0:
+                part *= level
+            part += count
+            count = part
+        panel *= count
+        return panel
+
+    def _panels(self) -> list[slice]:
+        """Divide the samples so that a panel of the kernel stays in a processor's cache; a device takes all at once."""
+        height = PANEL_ROWS if is_numpy_array(self._reference) else max(self.samples, 1)
+        return [slice(i, min(i + height, self.samples)) for i in range(0, self.samples, height)]
 
     def kernel_diagonal(self) -> Float[Array, " n"]:
         """Return the kernel of every sample with itself, without forming the kernel."""

@@ -325,8 +325,8 @@ def solve_ridge_iteratively(
     )
 
 
-REFINED_RESIDUAL = 1e-12
-"""Relative residual at which a refined solve is done, in double; the square root of it in single precision."""
+REFINED_RESIDUAL = {"float64": 1e-12, "float32": 3e-5}
+"""Relative residual at which a refined solve is done: the duality gap is of the order of its square."""
 STALLED_RESIDUAL = 1e-10
 """Relative residual above which a refinement that stalls is given up for a factor in double."""
 LARGEST_SINGLE = 1e30
@@ -365,7 +365,7 @@ def _refine(kernel: Array, mu: float, right: Array, factor: CholeskyFactor) -> t
     """Refine solves until the relative residual is rounding or no longer halves; return it last."""
     xp = array_namespace(kernel)
     scale = norm(right) or 1.0
-    done = REFINED_RESIDUAL if kernel.dtype == xp.float64 else math.sqrt(REFINED_RESIDUAL)
+    done = REFINED_RESIDUAL["float64" if kernel.dtype == xp.float64 else "float32"]
     solution, error = xp.zeros_like(right), right
     residual, step = 1.0, 0
     while residual > done:

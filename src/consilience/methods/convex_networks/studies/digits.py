@@ -44,9 +44,6 @@ _SLOW_SPLITS = 2
 
 _PENALTIES = grid(alpha_ratio=(0.03, 0.01))
 
-_GATE_FACTOR = 1.5
-"""Times ``config.n_gates``, tuned on splits that no run reports: more gates are a little better and cost little."""
-
 _PIXEL_VARIANCE = 36.2
 """Of all pixels of all images; one over 64 times this is the width that SVC calls "scale"."""
 
@@ -82,7 +79,7 @@ def digits(config: Config, streams: Streams, folder: RunFolder) -> Evidence:
                 folder.metric("accuracy", score.points, study="digits", model=rival.name, seed=seed)
     note = (
         f"{len(labels)} images of 8 x 8 pixels, {len(seeds)} splits of 75 to 25; settings by an inner validation; "
-        f"{CONVEX}: {round(_GATE_FACTOR * config.n_gates)} gates, single precision"
+        f"{CONVEX}: {config.n_gates} gates, single precision"
     )
     shown = f"; {TUNED} and {BOOSTING} on the first {_SLOW_SPLITS}" if BOOSTING in scores else ""
     return Evidence(
@@ -106,7 +103,7 @@ def _rivals(n_gates: int) -> tuple[Rival, ...]:
     widths = tuple(round(factor / (64 * _PIXEL_VARIANCE), 7) for factor in (1.0, 0.5, 2.0))
     logistic = Pipeline([("scale", MinMaxScaler()), ("model", LogisticRegression(max_iter=2000))])
     return (
-        Rival(name=CONVEX, estimator=_network(round(_GATE_FACTOR * n_gates)), grid=_PENALTIES),
+        Rival(name=CONVEX, estimator=_network(n_gates), grid=_PENALTIES),
         Rival(name=MANY, estimator=_network(1000), grid=_PENALTIES[:1]),
         Rival(name=KERNEL, estimator=SVC(), grid=grid(C=(10.0, 3.0, 1.0), gamma=widths)),
         Rival(name=PERCEPTRON, estimator=MLPClassifier((200,))),

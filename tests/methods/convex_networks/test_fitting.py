@@ -10,6 +10,7 @@ from sklearn.linear_model import Ridge
 
 from consilience.ground.errors import InvalidInput
 from consilience.methods.convex_networks import fitting
+from consilience.methods.convex_networks.admm import ADMM_SAMPLES
 from consilience.methods.convex_networks.canonical import Matrix, canonical_samples
 from consilience.methods.convex_networks.fitting import (
     BIAS,
@@ -64,8 +65,8 @@ class TestSettings:
         [
             ({}, fitting.KERNEL_SAMPLES, "kernel"),
             ({}, fitting.KERNEL_SAMPLES + 1, "cg"),
-            ({"penalty": "group"}, fitting.ADMM_SAMPLES, "admm"),
-            ({"penalty": "group"}, fitting.ADMM_SAMPLES + 1, "fista"),
+            ({"penalty": "group"}, ADMM_SAMPLES, "admm"),
+            ({"penalty": "group"}, ADMM_SAMPLES + 1, "fista"),
         ],
         ids=str,
     )

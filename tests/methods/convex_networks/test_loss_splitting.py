@@ -3,7 +3,7 @@ import pytest
 
 from consilience.ground.errors import InvalidInput
 from consilience.methods.convex_networks.fista import solve_fista
-from consilience.methods.convex_networks.loss_splitting import solve_loss_splitting
+from consilience.methods.convex_networks.loss_splitting import LossSplitting, solve_loss_splitting
 from consilience.methods.convex_networks.losses import Logistic, Loss, Softmax, Squared
 from consilience.methods.convex_networks.operator import DenseFeatures, GatedOperator
 from consilience.methods.convex_networks.penalties import Columns, Frobenius, NormPenalty
@@ -48,6 +48,15 @@ def test_a_warm_start_at_the_solution_is_done_at_once() -> None:
     warm = solve_loss_splitting(program, alpha, tolerance=1e-6, start=cold)
     assert cold.iterations > 0
     assert warm.iterations == 0
+
+
+def test_a_solver_kept_for_many_penalties_says_what_a_fresh_one_says() -> None:
+    program = _program(Softmax(), Frobenius(), 3, seed=8)
+    solver = LossSplitting(program)
+    for share in (0.5, 0.05, 0.3):
+        alpha = share * program.alpha_max()
+        kept = solver.solve(alpha, tolerance=1e-5)
+        assert kept.certificate == solve_loss_splitting(program, alpha, tolerance=1e-5).certificate
 
 
 def test_above_alpha_max_only_the_intercept_is_left() -> None:

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from consilience.ground.errors import InvalidInput
+from consilience.methods.convex_networks import path
+from consilience.methods.convex_networks.fista import solve_fista
 from consilience.methods.convex_networks.losses import Logistic, Loss, Softmax, Squared
 from consilience.methods.convex_networks.operator import DenseFeatures, GatedOperator
 from consilience.methods.convex_networks.path import convex_path, solve
@@ -34,7 +36,7 @@ def random_program(loss: Loss, *, n: int = 60, gates: int = 25, penalty: NormPen
 def test_every_point_is_what_one_solve_finds(loss: Loss) -> None:
     squared = isinstance(loss, Squared)
     program = random_program(loss) if squared else random_program(loss, n=40, gates=12)
-    alphas = program.alpha_max() * np.geomspace(0.8, 0.05 if squared else 0.2, 6 if squared else 3)
+    alphas = program.alpha_max() * np.geomspace(0.8, 0.05, 6)
     for alpha, point in zip(alphas, convex_path(program, alphas.tolist(), tolerance=1e-4), strict=True):
         assert point.certificate.relative_gap <= 1e-4
         assert point.blocks.shape == program.shape
@@ -47,9 +49,30 @@ def test_every_point_is_what_one_solve_finds(loss: Loss) -> None:
         assert point.certificate.dual_bound <= alone.certificate.objective * (1 + 1e-9)
 
 
-@pytest.mark.parametrize("penalty", [Columns(), Nuclear()])
-def test_other_norms(penalty: NormPenalty) -> None:
-    program = random_program(Squared(), penalty=penalty)
+@pytest.mark.parametrize("loss", [Logistic(), Softmax()], ids=["logistic", "softmax"])
+@pytest.mark.parametrize("limit", [40, 39], ids=["kernel affordable", "too many samples"])
+def test_a_kernel_that_is_not_affordable_changes_the_solver_and_not_the_path(
+    loss: Loss, limit: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(path, "ADMM_SAMPLES", limit)
+    kernels = []
+    whole = GatedOperator.kernel
+    monkeypatch.setattr(GatedOperator, "kernel", lambda *given: kernels.append(given) or whole(*given))
+    program = random_program(loss, n=40, gates=12)
+    alphas = program.alpha_max() * np.geomspace(0.8, 0.1, 4)
+    points = convex_path(program, alphas.tolist(), tolerance=1e-4)
+    assert len(kernels) == (limit == 40)
+    for alpha, point in zip(alphas, points, strict=True):
+        reference = solve_fista(program, alpha, tolerance=1e-5, max_iterations=5000)
+        assert point.certificate.relative_gap <= 1e-4
+        assert reference.certificate.relative_gap <= 1e-5
+        assert point.certificate.objective == pytest.approx(reference.certificate.objective, rel=1e-4)
+
+
+@pytest.mark.parametrize("loss", [Squared(), Softmax()], ids=["squared", "softmax"])
+@pytest.mark.parametrize("penalty", [Columns(), Nuclear()], ids=["columns", "nuclear"])
+def test_other_norms(loss: Loss, penalty: NormPenalty) -> None:
+    program = random_program(loss, penalty=penalty)
     alphas = program.alpha_max() * np.geomspace(0.8, 0.05, 5)
     points = convex_path(program, alphas.tolist(), tolerance=1e-4)
     assert max(point.certificate.relative_gap for point in points) <= 1e-4

@@ -19,8 +19,10 @@ from consilience.methods.convex_networks.certificate import Certificate, check_a
 from consilience.methods.convex_networks.losses import Squared
 from consilience.methods.convex_networks.program import BlockSolution, Program
 
-__all__ = ["AdmmSolver", "solve_admm"]
+__all__ = ["ADMM_SAMPLES", "AdmmSolver", "solve_admm"]
 
+ADMM_SAMPLES = 8000
+"""Distinct samples up to which an n x n kernel is affordable, here and in `loss_splitting`."""
 RELAXATION = 1.7
 """Over-relaxation of the U-step; values of 1.5 to 1.8 are usual (Boyd et al. 2011, 3.4.3)."""
 RHO_SCALE = 8.0
@@ -81,7 +83,7 @@ class AdmmSolver:
     Raises
     ------
     InvalidInput
-        If the loss is not squared: `solve_fista` takes the others.
+        If the loss is not squared: `solve_loss_splitting` and `solve_fista` take the others.
     """
 
     def __init__(self, program: Program) -> None:

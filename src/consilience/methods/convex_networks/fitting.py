@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from consilience.ground.errors import InvalidInput
-from consilience.methods.convex_networks.admm import solve_admm
+from consilience.methods.convex_networks.admm import ADMM_SAMPLES, solve_admm
 from consilience.methods.convex_networks.arrays import Array, array_namespace, like, on_device, to_numpy
 from consilience.methods.convex_networks.canonical import CanonicalSamples, is_sparse
 from consilience.methods.convex_networks.certificate import Certificate
@@ -47,8 +47,6 @@ BIAS = 0.3
 """The constant feature, in units of the root mean square feature norm."""
 KERNEL_SAMPLES = 4000
 """Distinct samples up to which "auto" takes the closed form."""
-ADMM_SAMPLES = 8000
-"""Distinct samples up to which "auto" takes ADMM, which factorises an n x n kernel."""
 LANDMARKS = 4000
 """Rows of the preconditioner of "cg"."""
 CALIBRATION_ROWS = 500

@@ -12,13 +12,15 @@ from __future__ import annotations
 
 import math
 
+from jaxtyping import Float
+
 from consilience.methods.convex_networks.admm import RELAXATION, RHO_SCALE, rebalance
-from consilience.methods.convex_networks.arrays import CholeskyFactor, array_namespace, norm, shifted
+from consilience.methods.convex_networks.arrays import Array, CholeskyFactor, array_namespace, norm, shifted
 from consilience.methods.convex_networks.certificate import check_alpha
 from consilience.methods.convex_networks.losses import Squared
 from consilience.methods.convex_networks.program import BlockSolution, Program
 
-__all__ = ["solve_loss_splitting"]
+__all__ = ["LossSplitting", "solve_loss_splitting"]
 
 CHECK_EVERY = 8
 """Steps between two duality gaps."""
@@ -60,36 +62,69 @@ def solve_loss_splitting(
     InvalidInput
         If `alpha` is not positive and finite.
     """
-    check_alpha(alpha)
-    state = _State(program, alpha, start)
-    best: BlockSolution | None = None
-    dual_bound = -math.inf
-    iterations = 0
-    while True:
-        if iterations % CHECK_EVERY == 0 or iterations >= max_iterations:
-            solution = state.solution(iterations)
-            dual_bound = max(dual_bound, solution.certificate.dual_bound)
-            if best is None or solution.certificate.objective < best.certificate.objective:
-                best = solution
-            best = best.with_bound(dual_bound)
-            if best.certificate.relative_gap <= tolerance or iterations >= max_iterations:
-                return best
-        state.step()
-        iterations += 1
+    return LossSplitting(program).solve(alpha, tolerance=tolerance, max_iterations=max_iterations, start=start)
+
+
+class LossSplitting:
+    """Loss splitting on one program for many penalties: the kernel is kept between solves.
+
+    Parameters
+    ----------
+    program : Program
+        With n samples whose n x n kernel fits into memory.
+    """
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        self._kernel = program.operator.kernel()
+        self._alpha_max = program.alpha_max()
+
+    def solve(
+        self,
+        alpha: float,
+        *,
+        tolerance: float = 1e-4,
+        max_iterations: int = 2000,
+        start: BlockSolution | None = None,
+    ) -> BlockSolution:
+        """Solve at one penalty; parameters as in `solve_loss_splitting`."""
+        check_alpha(alpha)
+        depth = min(alpha / (self._alpha_max or alpha), 1.0)
+        state = _State(self._program, self._kernel, alpha, depth, start)
+        best: BlockSolution | None = None
+        dual_bound = -math.inf
+        iterations = 0
+        while True:
+            if iterations % CHECK_EVERY == 0 or iterations >= max_iterations:
+                solution = state.solution(iterations)
+                dual_bound = max(dual_bound, solution.certificate.dual_bound)
+                if best is None or solution.certificate.objective < best.certificate.objective:
+                    best = solution
+                best = best.with_bound(dual_bound)
+                if best.certificate.relative_gap <= tolerance or iterations >= max_iterations:
+                    return best
+            state.step()
+            iterations += 1
 
 
 class _State:
     """The iterate; images of blocks under the operator are carried along by linearity."""
 
-    def __init__(self, program: Program, alpha: float, start: BlockSolution | None) -> None:
+    def __init__(
+        self,
+        program: Program,
+        kernel: Float[Array, "n n"],
+        alpha: float,
+        depth: float,
+        start: BlockSolution | None,
+    ) -> None:
         xp = array_namespace(program.target)
         self.program, self.alpha = program, alpha
         self.blocks = program.zeros() if start is None else start.blocks
         self.shift = program.constant() if start is None else start.intercept
-        self.kernel = program.operator.kernel()
+        self.kernel = kernel
         mean_eigenvalue = float(xp.sum(xp.linalg.diagonal(self.kernel))) / program.operator.samples
         curvature = program.loss.typical_curvature / program.total
-        depth = min(alpha / (program.alpha_max() or alpha), 1.0)
         self.rho_blocks = RHO_SCALE * mean_eigenvalue * curvature * depth or 1.0
         # The smaller the penalty, the better samples are fitted and the flatter are their losses.
         flatness = 1.0 if isinstance(program.loss, Squared) else depth

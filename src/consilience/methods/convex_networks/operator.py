@@ -316,9 +316,7 @@ class GatedOperator:
             chosen = like((levels == level) & ~everywhere, self._reference, dtype=xp.bool)
             active = xp.astype(self.patterns[:, chosen], xp.float32 if exact else self._reference.dtype)
             shared.append((float(level), active))
-        kernel = xp.empty(
-            (self.samples, self.samples), dtype=self._reference.dtype, device=device_of(self._reference)
-        )
+        kernel = xp.empty((self.samples, self.samples), dtype=self._reference.dtype, device=device_of(self._reference))
         for rows in self._panels():
             kernel[rows, : rows.stop] = self._kernel_panel(rows, math.sqrt(unit) * roots, always, shared)
             # The panel is still in the cache, so writing it once more across the diagonal is cheap.

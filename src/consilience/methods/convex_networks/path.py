@@ -11,11 +11,12 @@ from typing import TypeAlias
 import numpy as np
 
 from consilience.ground.errors import InvalidInput
-from consilience.methods.convex_networks.admm import AdmmSolver, solve_admm
+from consilience.methods.convex_networks.admm import ADMM_SAMPLES, AdmmSolver
 from consilience.methods.convex_networks.arrays import Array, array_namespace
 from consilience.methods.convex_networks.certificate import check_alpha
 from consilience.methods.convex_networks.fista import solve_fista
 from consilience.methods.convex_networks.kernel_weights import KernelWeights
+from consilience.methods.convex_networks.loss_splitting import LossSplitting
 from consilience.methods.convex_networks.losses import Squared
 from consilience.methods.convex_networks.program import BlockSolution, Program
 
@@ -37,9 +38,8 @@ def solve(
     max_iterations: int = 2000,
     start: BlockSolution | None = None,
 ) -> BlockSolution:
-    """Solve with the faster solver that takes the loss: ADMM for squared, FISTA for the others."""
-    solver = solve_admm if isinstance(program.loss, Squared) else solve_fista
-    return solver(program, alpha, tolerance=tolerance, max_iterations=max_iterations, start=start)
+    """Solve with the fastest solver that takes loss and samples: a variant of ADMM, or FISTA beyond `ADMM_SAMPLES`."""
+    return _solver(program)(alpha, tolerance=tolerance, max_iterations=max_iterations, start=start)
 
 
 def convex_path(
@@ -97,7 +97,7 @@ class _Walk:
         self.last: BlockSolution | None = None
         self.before: tuple[Array, Array] | None = None
         self.newton: KernelWeights | None = None
-        self.whole: AdmmSolver | None = None
+        self.whole: _Solver | None = None
         self.together = False
         self.part: tuple[np.ndarray, Program, _Solver] | None = None
 
@@ -163,8 +163,7 @@ class _Walk:
         """Return the program over a working set with its solver, kept while the set stays the same."""
         if self.part is None or not np.array_equal(self.part[0], working):
             program = self.program.take_gates(working)
-            squared = isinstance(program.loss, Squared)
-            self.part = working, program, AdmmSolver(program).solve if squared else partial(solve_fista, program)
+            self.part = working, program, _solver_of_few(program)
         return self.part[1:]
 
     def _solve_all(self, alpha: float) -> BlockSolution:
@@ -176,21 +175,10 @@ class _Walk:
             self.correlation = start.correlation
             if start.certificate.relative_gap <= self.tolerance:
                 return self.last
-        if isinstance(self.program.loss, Squared):
-            self.whole = self.whole or AdmmSolver(self.program)
-            self.last = self.whole.solve(
-                alpha, tolerance=self.tolerance, max_iterations=self.max_iterations, start=start
-            )
-            if self.last.correlation is not None:
-                self.correlation = self.last.correlation
-        else:
-            self.last = solve(
-                self.program,
-                alpha,
-                tolerance=self.tolerance,
-                max_iterations=self.max_iterations,
-                start=start,
-            )
+        self.whole = self.whole or _solver(self.program)
+        self.last = self.whole(alpha, tolerance=self.tolerance, max_iterations=self.max_iterations, start=start)
+        if self.last.correlation is not None:
+            self.correlation = self.last.correlation
         return self.last
 
     def _polar(self) -> np.ndarray:
@@ -205,3 +193,17 @@ class _Walk:
         order = np.argsort(-polar, kind="stable")
         others = order[~np.isin(order, active)]
         return np.union1d(active, others[: max(LEAST_GATES, len(active))])
+
+
+def _solver(program: Program) -> _Solver:
+    """Return the solver for all gates, with whatever it keeps between penalties."""
+    if isinstance(program.loss, Squared):
+        return AdmmSolver(program).solve
+    if program.operator.samples <= ADMM_SAMPLES:
+        return LossSplitting(program).solve
+    return partial(solve_fista, program)
+
+
+def _solver_of_few(program: Program) -> _Solver:
+    """Return the solver for a working set, where a step of FISTA costs less than one with the kernel of all samples."""
+    return AdmmSolver(program).solve if isinstance(program.loss, Squared) else partial(solve_fista, program)

@@ -11,7 +11,6 @@ and :math:`S=\mathrm{diag}(\sqrt w)` its solution is :math:`U=\Phi^T S\beta`, wh
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 

@@ -7,7 +7,7 @@ look. Two more need no file: noise alone, and one corruption after another.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Self, final
+from typing import Any, final
 
 import torch
 from jaxtyping import Bool, Float
@@ -157,10 +157,10 @@ class Composition(Corruption):
             for place, part in {"first": self.first, "second": self.second}.items()
         }
 
-    def mapped(self, change: Callable[[Tensor], Tensor]) -> Self:
+    def mapped(self, change: Callable[[Tensor], Tensor]) -> Composition:
         """Return the composition with the tensors of both parts put through `change`."""
         level = change(self.noise_std) if isinstance(self.noise_std, Tensor) else self.noise_std
-        return type(self)(self.second.mapped(change), self.first.mapped(change), noise_std=level)
+        return Composition(self.second.mapped(change), self.first.mapped(change), noise_std=level)
 
     def __repr__(self) -> str:
         return f"Composition({self.second}, {self.first})"

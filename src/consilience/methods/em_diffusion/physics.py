@@ -12,7 +12,7 @@ from __future__ import annotations
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, Self, TypeAlias, runtime_checkable
+from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -22,6 +22,8 @@ from consilience.ground.errors import InvalidInput
 
 Rows: TypeAlias = Int[Tensor, " row"] | Sequence[int] | slice
 """Which images: indices (repeats allowed, which is how several samples an observation are drawn) or a slice."""
+
+_C = TypeVar("_C", bound="Corruption")
 
 _BATCHED_IN_DEEPINV = ("mask", "filter")
 """Parameters of a deepinv physics that carry one entry an image when its generators draw them."""
@@ -153,16 +155,16 @@ class Corruption(ABC):
             raise InvalidInput(f"parameters must be for one number of images; got {listed}: give one each, or share.")
         return next(iter(counts.values()), None)
 
-    def take(self, rows: Rows) -> Self:
+    def take(self: _C, rows: Rows) -> _C:
         """Return the corruption of some of the images; what all images share stays shared."""
         return self.mapped(lambda tensor: tensor[_index(rows, tensor.device)] if len(tensor) > 1 else tensor)
 
-    def to(self, device: torch.device | str) -> Self:
+    def to(self: _C, device: torch.device | str) -> _C:
         """Return the same corruption with its parameters on another device."""
         return self.mapped(lambda tensor: tensor.to(device))
 
-    def mapped(self, change: Callable[[Tensor], Tensor]) -> Self:
-        """Return the same kind of corruption with each of its tensors, the noise level included, put through `change`."""
+    def mapped(self: _C, change: Callable[[Tensor], Tensor]) -> _C:
+        """Return the same kind of corruption with its tensors, noise levels included, put through `change`."""
         level = change(self.noise_std) if isinstance(self.noise_std, Tensor) else self.noise_std
         changed = {name: change(tensor) for name, tensor in self.parameters().items()}
         return type(self)(**changed, **self.settings(), noise_std=level)

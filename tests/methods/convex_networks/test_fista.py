@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from consilience.ground.errors import InvalidInput
+from consilience.methods.convex_networks import fista
 from consilience.methods.convex_networks.fista import solve_fista
 from consilience.methods.convex_networks.losses import Logistic, Loss, Softmax, Squared
 from consilience.methods.convex_networks.operator import DenseFeatures, GatedOperator
@@ -89,6 +90,27 @@ def test_steps_run_out_and_the_gap_says_so() -> None:
     short = solve_fista(program, 0.1 * program.alpha_max(), tolerance=1e-9, max_iterations=7)
     assert short.iterations == 7
     assert short.certificate.relative_gap > 1e-9
+
+
+@pytest.mark.parametrize("loss", LOSSES, ids=["squared", "logistic", "softmax"])
+@pytest.mark.parametrize("screen", [True, False])
+def test_more_steps_never_give_a_worse_point_or_a_worse_bound(
+    loss: Loss, screen: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Accelerated steps go up now and then: runs that stop one step later each end at the best point on the way."""
+    monkeypatch.setattr(fista, "CHECK_EVERY", 1)
+    program = random_program(loss)
+    alpha = 0.2 * program.alpha_max()
+    runs = [solve_fista(program, alpha, tolerance=0.0, max_iterations=steps, screen=screen) for steps in range(40)]
+    assert [run.iterations for run in runs] == list(range(40))
+    objectives = np.array([run.certificate.objective for run in runs])
+    bounds = np.array([run.certificate.dual_bound for run in runs])
+    assert (np.diff(objectives) <= 0.0).all()
+    assert (np.diff(bounds) >= 0.0).all()
+    for run in runs[::13]:
+        prediction = program.operator.forward(run.blocks) + run.intercept
+        certificate, _, _ = program.certify(run.blocks, prediction, alpha)
+        assert certificate.objective == pytest.approx(run.certificate.objective, rel=1e-9)
 
 
 @pytest.mark.parametrize("loss", LOSSES, ids=["squared", "logistic", "softmax"])

@@ -7,6 +7,7 @@ spheres by Ndiaye et al. 2017.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -43,7 +44,7 @@ def solve_fista(
     alpha : float
         Positive penalty.
     tolerance : float
-        Relative duality gap to stop at.
+        Relative duality gap to stop at; checked every ten steps.
     max_iterations : int
     start : BlockSolution, optional
         Where to begin.
@@ -53,7 +54,7 @@ def solve_fista(
     Returns
     -------
     BlockSolution
-        Check ``certificate.relative_gap``: it exceeds `tolerance` where the steps ran out.
+        The best point seen at a check. Its ``certificate.relative_gap`` exceeds `tolerance` where the steps ran out.
 
     Raises
     ------
@@ -65,13 +66,22 @@ def solve_fista(
     norms = program.operator.gate_norms(program.weights) if screen else None
     kept = np.arange(gates)
     iterate = _Iterate(program, alpha, start)
+    best: BlockSolution | None = None
+    dual_bound = -math.inf
     iterations = 0
     while True:
         if iterations % CHECK_EVERY == 0 or iterations >= max_iterations:
             prediction = iterate.prediction()
             certificate, correlation, scale = program.certify(iterate.blocks, prediction, alpha)
-            if certificate.relative_gap <= tolerance or iterations >= max_iterations:
-                break
+            dual_bound = max(dual_bound, certificate.dual_bound)
+            if best is None or certificate.objective < best.certificate.objective:
+                found = BlockSolution(
+                    blocks=iterate.blocks, intercept=iterate.shift, certificate=certificate, iterations=iterations
+                )
+                best = found if len(kept) == gates else found.put_gates(kept, gates)
+            best = best.with_bound(dual_bound)
+            if best.certificate.relative_gap <= tolerance or iterations >= max_iterations:
+                return replace(best, iterations=iterations)
             if norms is not None:
                 radius = math.sqrt(2.0 * program.loss.curvature * certificate.gap / total)
                 alive = program.polar(correlation) * scale + norms[kept] * radius >= alpha
@@ -81,13 +91,6 @@ def solve_fista(
                     iterate.restrict(program, np.flatnonzero(alive))
         iterate.step()
         iterations += 1
-    solution = BlockSolution(
-        blocks=iterate.blocks,
-        intercept=iterate.shift,
-        certificate=certificate,
-        iterations=iterations,
-    )
-    return solution if len(kept) == gates else solution.put_gates(kept, gates)
 
 
 class _Iterate:

@@ -11,6 +11,7 @@ strongly correlated, as they always are, this needs far fewer steps than a gradi
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from jaxtyping import Float
 
@@ -102,7 +103,7 @@ class LossSplitting:
                     best = solution
                 best = best.with_bound(dual_bound)
                 if best.certificate.relative_gap <= tolerance or iterations >= max_iterations:
-                    return best
+                    return replace(best, iterations=iterations)
             state.step()
             iterations += 1
 

@@ -5,8 +5,7 @@ import pytest
 from scipy import sparse
 
 from consilience.methods.convex_networks import ConvexReLUClassifier, ConvexReLURegressor
-from consilience.methods.convex_networks.canonical import canonical_samples
-from consilience.methods.convex_networks.manners import NetworkEstimator, _calibrated_scale, _indicators, _sorted_csr
+from consilience.methods.convex_networks.manners import NetworkEstimator, _indicators, _sorted_csr
 
 
 def test_indicators_are_signs_for_the_squared_loss_and_shares_for_cross_entropy() -> None:
@@ -24,17 +23,6 @@ def test_csr_is_tidied_in_a_copy() -> None:
     assert given.nnz == 3
     dense = np.eye(2)
     assert _sorted_csr(dense) is dense
-
-
-def test_the_scale_is_the_one_that_made_the_labels() -> None:
-    rng = np.random.default_rng(0)
-    scores = rng.standard_normal((20_000, 1))
-    labels = np.where(rng.random(20_000) < 1.0 / (1.0 + np.exp(-3.0 * scores[:, 0])), 1.0, -1.0)
-    samples = canonical_samples(scores, labels[:, None], np.ones(len(scores)))
-    assert _calibrated_scale(samples, samples.features) == pytest.approx(3.0, rel=0.1)
-    unknown = samples.features.copy()
-    unknown[::2] = np.nan
-    assert _calibrated_scale(samples, unknown) == pytest.approx(3.0, rel=0.15)
 
 
 def test_all_weights_zero_is_refused() -> None:

@@ -413,7 +413,8 @@ class ConvexReLUClassifierCV(ClassifierManners, _CrossValidated):
     loo_errors_ : ndarray of shape (n_candidates,)
         Mean squared leave-one-out error of every candidate.
     linear_is_enough_ : bool
-        Whether the best linear model is within one standard error, leave-one-out.
+        Whether the best linear model, fitted by least squares as the network is, comes within one standard error of
+        the network's leave-one-out error: log loss for classifiers, squared error for regressors.
     linear_comparison_ : LinearComparison
         The figures behind it.
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import numpy as np
 from jaxtyping import Float, Int
 from scipy import sparse
-from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, MultiOutputMixin, RegressorMixin
 from sklearn.utils import check_random_state, compute_class_weight
@@ -16,6 +15,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from consilience.methods.convex_networks.arrays import Array
+from consilience.methods.convex_networks.calibration import calibrated_scale
 from consilience.methods.convex_networks.canonical import CanonicalSamples, canonical_samples
 from consilience.methods.convex_networks.export import to_onnx, to_torch
 from consilience.methods.convex_networks.fitting import Fit, Problem, Settings, prepare
@@ -144,7 +144,7 @@ class ClassifierManners(ClassifierMixin):  # type: ignore[misc]
         self.probability_scale_ = 1.0
         self.probability_bias_ = np.zeros(fit.network.n_outputs)
         if squared and fit.left_out is not None:
-            self.probability_scale_ = _calibrated_scale(samples, fit.left_out)
+            self.probability_scale_ = calibrated_scale(fit.left_out, samples.targets, samples.weights)
         return self
 
     def predict(self, X: Any) -> np.ndarray:
@@ -283,26 +283,3 @@ def _indicators(indices: Int[np.ndarray, " n"], classes: int, *, squared: bool) 
         return np.asarray(np.eye(classes)[indices])
     column = indices.astype(np.float64)[:, None]
     return 2.0 * column - 1.0 if squared else column
-
-
-def _calibrated_scale(samples: CanonicalSamples, left_out: Float[np.ndarray, "n c"]) -> float:
-    """Return the scale of decisions under which the left-out labels are most probable."""
-    known = np.isfinite(left_out[:, 0])
-    left_out, targets, weights = left_out[known], samples.targets[known], samples.weights[known]
-    if left_out.shape[1] == 1:
-        scores = np.column_stack([np.zeros(len(left_out)), left_out[:, 0]])
-        positive = (targets[:, 0] + 1.0) / 2.0
-        shares = np.column_stack([1.0 - positive, positive])
-    else:
-        scores, shares = left_out, targets
-    mass = weights / weights.sum()
-    # Relative to the largest of a sample, nothing overflows at any scale, and the loss is a log of sums minus a line.
-    scores = scores - scores.max(axis=1, keepdims=True)
-    slope = float(mass @ np.einsum("nk,nk->n", shares, scores))
-
-    def surprise(log_scale: float) -> float:
-        scale = np.exp(log_scale)
-        return float(mass @ np.log(np.exp(scale * scores).sum(axis=1))) - scale * slope
-
-    found = minimize_scalar(surprise, bounds=(-5.0, 8.0), method="bounded", options={"xatol": 1e-3})
-    return float(np.exp(found.x))

@@ -228,12 +228,13 @@ def _fit_ratio(outcome: Outcome) -> Measurement:
 
 def _votes(outcome: Outcome) -> Measurement:
     lead = Lead.over(outcome.scores[LINEAR], outcome.scores[CONVEX])
+    measure = "log loss" if outcome.problem.classifies else "squared error"
     judged = "a linear model is enough" if outcome.linear_is_enough else "a linear model is not enough"
     return Measurement(
         name=f"{outcome.problem.name}: splits on which the estimator says that a linear model is enough",
         value=100.0 * float(np.mean(outcome.votes)),
         unit="%",
-        note=f"by leave-one-out squared error; by test scores {judged}: it leads the convex network by {lead} points",
+        note=f"by leave-one-out {measure}; by test scores {judged}: it leads the convex network by {lead} points",
     )
 
 

@@ -253,7 +253,7 @@ def take_images(physics: Physics, rows: Rows, images: int) -> Physics:
 
 
 def per_image(
-    value: float | Float[Tensor, " image"], like: Float[Tensor, "image ..."]
+    value: float | Float[Tensor, " level"], like: Float[Tensor, "image ..."]
 ) -> float | Float[Tensor, "#image ..."]:
     """Shape one number per image so that it multiplies `like`, in its precision and on its device.
 

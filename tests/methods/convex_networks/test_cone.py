@@ -41,7 +41,7 @@ def test_any_gap_is_a_bound_however_early_the_solver_stops(steps: int) -> None:
     best = solve_cone(features, patterns, targets, 0.003, tolerance=1e-10)
     early = solve_cone(features, patterns, targets, 0.003, max_iter=steps)
     assert best.objective * (1.0 - 1e-9) <= early.objective <= best.objective + early.gap + 1e-9
-    assert early.dual_bound <= best.objective
+    assert early.dual_bound <= best.objective * (1.0 + 1e-12)
     assert early.global_gap >= early.gap - 1e-12
     assert early.violation <= 1e-9
     assert early.n_iter <= steps
@@ -139,3 +139,22 @@ def test_bad_input_is_refused() -> None:
         solve_cone(features, patterns, targets, 0.1, weights=np.zeros(40))
     with pytest.raises(InvalidInput, match="1 everywhere"):
         solve_cone(2.0 * features, patterns, targets, 0.1, free_bias=True)
+
+
+@pytest.mark.parametrize("free_bias", [False, True])
+@pytest.mark.parametrize("constant", [0.0, 0.1, -3.3e7])
+def test_a_constant_target_is_the_constant_network_with_nothing_to_gain(constant: float, free_bias: bool) -> None:
+    features, patterns, _ = problem(8)
+    weights = np.random.default_rng(8).uniform(0.1, 3.0, len(features))
+    fit = solve_cone(features, patterns, np.full(len(features), constant), 0.1, weights=weights, free_bias=free_bias)
+    assert (fit.objective, fit.gap, fit.global_gap, fit.n_iter) == (0.0, 0.0, 0.0, 0)
+    assert fit.intercept == pytest.approx(constant)
+    assert fit.network().n_neurons == 0
+
+
+def test_a_mean_of_the_targets_moves_the_intercept_alone() -> None:
+    features, patterns, targets = problem(9)
+    near, far = (solve_cone(features, patterns, targets + mean, 0.01) for mean in (0.0, 1e6))
+    assert far.gap <= 1e-6 * far.objective
+    assert far.objective == pytest.approx(near.objective, rel=2e-6)
+    assert far.intercept - near.intercept == pytest.approx(1e6, rel=1e-9)

@@ -19,7 +19,10 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy import sparse
 
-__all__ = ["CanonicalSamples", "Matrix", "canonical_samples", "is_sparse"]
+__all__ = ["CanonicalSamples", "Matrix", "canonical_samples", "is_sparse", "without_mean"]
+
+MEAN_ROUNDING = 8.0
+"""Distance from the mean of the targets, in units of its last place, that counts as none."""
 
 Matrix: TypeAlias = Float[np.ndarray, "n d"] | sparse.csr_matrix | sparse.csr_array
 """Samples in rows: a dense array or a CSR matrix."""
@@ -89,6 +92,30 @@ def canonical_samples(
         sums = _sum_by_group(targets[kept] * weights[kept][:, None], group_of, count)
         means = sums / merged[:, None]
     return CanonicalSamples(features=rows[chosen], targets=means, weights=merged, members=members)
+
+
+def without_mean(
+    targets: Float[np.ndarray, "n c"], shares: Float[np.ndarray, " n"]
+) -> tuple[Float[np.ndarray, "n c"], Float[np.ndarray, " c"]]:
+    """Take the weighted mean out of targets, so that no solver rounds against it, and return both.
+
+    Parameters
+    ----------
+    targets : array, shape (n, c)
+    shares : array, shape (n,)
+        Weights that add up to one.
+
+    Examples
+    --------
+    What is constant up to rounding becomes exactly zero:
+
+    >>> without_mean(np.full((3, 1), 0.1), np.array([0.2, 0.3, 0.5]))[0].ravel().tolist()
+    [0.0, 0.0, 0.0]
+    """
+    mean = shares @ targets
+    left = targets - mean
+    left[np.abs(left) <= MEAN_ROUNDING * np.finfo(np.float64).eps * np.abs(mean)] = 0.0
+    return left, mean
 
 
 def _sum_by_group(

@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float, Int
 from scipy.optimize import nnls
 
 from consilience.ground.errors import InvalidInput
+from consilience.methods.convex_networks.canonical import without_mean
 
 _INSIDE = 1e-12
 """Relative violation below which a vector counts as inside its cone: what rounding leaves of a projection."""
@@ -36,7 +37,9 @@ class ConeProgram:
     sides : array of shape (n_samples, n_vectors)
         Cone of each vector: ``sides[:, j] * (features @ vectors[:, j]) >= 0``, entries :math:`\pm 1`.
     targets, shares : arrays of shape (n_samples,)
-        Values to fit and weights normalised to sum to one.
+        Values to fit and weights normalised to sum to one. Where there is an intercept, values have mean zero.
+    mean : float
+        What has been taken out of the targets.
     alpha : float
         Strength of the penalty.
     n_penalised : int
@@ -54,6 +57,7 @@ class ConeProgram:
     sides: Float[np.ndarray, "sample vector"]
     targets: Float[np.ndarray, " sample"]
     shares: Float[np.ndarray, " sample"]
+    mean: float
     alpha: float
     n_penalised: int
     fit_intercept: bool
@@ -102,12 +106,17 @@ class ConeProgram:
             )
         kept = np.flatnonzero(patterns[rows].any(axis=0))
         active = patterns[np.ix_(rows, kept)].astype(np.float64)
+        shares = masses[rows] / masses.sum()
+        column, mean = targets[rows, None].astype(np.float64), np.zeros(1)
+        if fit_intercept:
+            column, mean = without_mean(column, shares)
         return cls(
             features=features[rows].astype(np.float64),
             switches=np.hstack([active, -active]),
             sides=np.tile(2.0 * active - 1.0, 2),
-            targets=targets[rows].astype(np.float64),
-            shares=masses[rows] / masses.sum(),
+            targets=column[:, 0],
+            shares=shares,
+            mean=float(mean[0]),
             alpha=alpha,
             n_penalised=features.shape[1] - int(free_bias),
             fit_intercept=fit_intercept,
@@ -125,7 +134,7 @@ class ConeProgram:
 
     def intercept(self, vectors: Float[np.ndarray, "feature vector"]) -> float:
         """Compute the best intercept for these vectors."""
-        return float(self.shares @ (self.targets - self.fitted(vectors))) if self.fit_intercept else 0.0
+        return self.mean + self._shift(self.fitted(vectors))
 
     def dual(self, vectors: Float[np.ndarray, "feature vector"]) -> Float[np.ndarray, " sample"]:
         r"""Compute the dual point :math:`v = p \circ (F + t - y)` at the best intercept, which makes it sum to zero."""
@@ -133,8 +142,10 @@ class ConeProgram:
 
     def dual_of_fit(self, fitted: Float[np.ndarray, " sample"]) -> Float[np.ndarray, " sample"]:
         """Compute the dual point of outputs that lack their intercept."""
-        shift = float(self.shares @ (self.targets - fitted)) if self.fit_intercept else 0.0
-        return np.asarray(self.shares * (fitted + shift - self.targets))
+        return np.asarray(self.shares * (fitted + self._shift(fitted) - self.targets))
+
+    def _shift(self, fitted: Float[np.ndarray, " sample"]) -> float:
+        return float(self.shares @ (self.targets - fitted)) if self.fit_intercept else 0.0
 
     def norms(self, vectors: Float[np.ndarray, "feature vector"]) -> Float[np.ndarray, " vector"]:
         """Compute the penalised norm of each vector."""

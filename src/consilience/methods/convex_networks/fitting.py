@@ -17,7 +17,7 @@ from jaxtyping import Bool, Float, Int
 from consilience.ground.errors import InvalidInput
 from consilience.methods.convex_networks.admm import ADMM_SAMPLES, solve_admm
 from consilience.methods.convex_networks.arrays import Array, array_namespace, like, on_device, to_numpy
-from consilience.methods.convex_networks.canonical import CanonicalSamples, is_sparse
+from consilience.methods.convex_networks.canonical import CanonicalSamples, is_sparse, without_mean
 from consilience.methods.convex_networks.certificate import Certificate
 from consilience.methods.convex_networks.cone import ConeSolution, solve_cone_columns
 from consilience.methods.convex_networks.fista import solve_fista
@@ -58,8 +58,6 @@ HELD_OUT_STRIDE = 5
 HELD_OUT_TOLERANCE = 1e-3
 """Relative duality gap of the fit that calibrates."""
 GIB = 2.0**30
-MEAN_ROUNDING = 8.0
-"""Distance from the mean of the targets, in units of its last place, that counts as none."""
 
 _NORMS: dict[str, type[NormPenalty]] = {"group": Frobenius, "columns": Columns, "nuclear": Nuclear}
 
@@ -266,11 +264,8 @@ def _fit(
 
 def centred(problem: Problem) -> tuple[Problem, Float[np.ndarray, " c"]]:
     """Take the mean out of the targets, so that no solver rounds against it; `moved` puts it into the intercept."""
-    samples = problem.samples
-    mean = problem.cloud.probabilities @ samples.targets
-    targets = samples.targets - mean
-    targets[np.abs(targets) <= MEAN_ROUNDING * np.finfo(np.float64).eps * np.abs(mean)] = 0.0
-    return replace(problem, samples=replace(samples, targets=targets)), mean
+    targets, mean = without_mean(problem.samples.targets, problem.cloud.probabilities)
+    return replace(problem, samples=replace(problem.samples, targets=targets)), mean
 
 
 def moved(fit: Fit, shift: Float[np.ndarray, " c"]) -> Fit:

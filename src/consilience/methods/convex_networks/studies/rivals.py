@@ -24,7 +24,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 
 from consilience.ground import Measurement, Table
-from consilience.methods.convex_networks.studies.drawing import COLOURS, GREY, plain
+from consilience.methods.convex_networks.studies.drawing import COLOURS, GREY, log_abscissa, plain
 
 CONVEX = "convex network"
 """Name of the model that the others are compared with."""
@@ -292,7 +292,7 @@ def time_picture(scores: Scores, *, unit: str, hidden: Sequence[str] = ()) -> Fi
         middle = (float(np.median(seconds)), float(np.median(points)))
         axes.scatter(*middle, s=90 if name == CONVEX else 45, color=colour, label=name)
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, fontsize=9, labelcolor=GREY)
-    axes.set_xscale("log")
+    log_abscissa(axes)
     axes.set_xlabel("CPU seconds of one fit")
     axes.set_ylabel(unit)
     plain(axes)

@@ -7,8 +7,6 @@ judged on rows that nothing has seen. All models of a split see the same rows, o
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
@@ -16,12 +14,12 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.svm import SVC
 from threadpoolctl import threadpool_limits
 
-from consilience.ground import Evidence, Figure, Measurement, MissingDependency, RunFolder, Streams, Table
+from consilience.ground import Evidence, Measurement, MissingDependency, RunFolder, Streams, Table
 from consilience.methods.convex_networks.config import Config
 from consilience.methods.convex_networks.corpus import docstring_corpus
 from consilience.methods.convex_networks.embeddings import BUNDLED, CachedEmbedder, SentenceEmbedder
 from consilience.methods.convex_networks.estimators import ConvexReLUClassifier, ConvexReLUClassifierCV
-from consilience.methods.convex_networks.studies.rivals import CONVEX, Rival, Score, Scores, Split, grid
+from consilience.methods.convex_networks.studies.rivals import CONVEX, Rival, Score, Scores, Split, grid, time_picture
 
 LINEAR, KERNEL, PERCEPTRON, TRIVIAL = (
     "logistic regression",
@@ -82,7 +80,13 @@ def text(config: Config, streams: Streams, folder: RunFolder) -> Evidence:
     return Evidence(
         measurements=tuple(_measurements(scores)),
         tables=_tables(scores, f"{len(rows)} texts of corpus {corpus.digest[:12]}, {len(seeds)} splits"),
-        figures=(_figure(scores, folder),),
+        figures=(
+            folder.figure(
+                "text",
+                time_picture(scores, unit="test accuracy, %", hidden=(TRIVIAL,)),
+                "Accuracy and fit time of heads on MiniLM embeddings; small dots are splits.",
+            ),
+        ),
         seeds=tuple(seeds),
     )
 
@@ -156,25 +160,6 @@ def _tables(scores: Scores, note: str) -> tuple[Table, Table]:
             timing=True,
         ),
     )
-
-
-def _figure(scores: Scores, folder: RunFolder) -> Figure:
-    from matplotlib import figure  # noqa: PLC0415  a second of start-up, spent only by runs that draw
-
-    canvas: Any = figure.Figure(figsize=(6.4, 3.6), layout="constrained")
-    axes = canvas.subplots()
-    for name in (CONVEX, KERNEL, PERCEPTRON, LINEAR):
-        accuracies, seconds = np.transpose([(score.points, score.fit_s) for score in scores[name]])
-        colour = {CONVEX: "#b5482a", KERNEL: "#3b5b7a", PERCEPTRON: "#6d8f3a", LINEAR: "#8a6d9e"}[name]
-        axes.scatter(seconds, accuracies, s=16, color=colour, alpha=0.4, linewidths=0)
-        axes.scatter(np.median(seconds), np.median(accuracies), s=60, color=colour, label=name)
-    axes.set_xscale("log")
-    axes.set_xlabel("CPU seconds of one fit")
-    axes.set_ylabel("test accuracy, %")
-    axes.legend(frameon=False)
-    axes.spines[["top", "right"]].set_visible(False)
-    caption = "Accuracy and fit time of heads on MiniLM embeddings; small dots are splits."
-    return folder.figure("text", canvas, caption)
 
 
 def _unmeasured(reason: str) -> Evidence:

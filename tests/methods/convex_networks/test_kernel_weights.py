@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from consilience.ground.errors import InvalidInput
 from consilience.methods.convex_networks.admm import solve_admm
-from consilience.methods.convex_networks.kernel_weights import KernelWeights
+from consilience.methods.convex_networks.kernel_weights import HALTS, STEPS, KernelWeights
 from consilience.methods.convex_networks.losses import Logistic, Squared
 from consilience.methods.convex_networks.operator import DenseFeatures, GatedOperator, SparseFeatures
 from consilience.methods.convex_networks.penalties import Columns, Frobenius
@@ -78,6 +79,18 @@ def test_a_start_gives_the_weights_of_its_blocks() -> None:
     assert found.certificate.objective == pytest.approx(start.certificate.objective, rel=1e-3)
 
 
+def test_single_precision_does_not_round_against_the_mean_of_the_targets() -> None:
+    program = _program(2)
+    far = replace(program, target=program.target + 1e5)
+    near_newton, far_newton = KernelWeights(program), KernelWeights(far)
+    for depth in (0.5, 0.3, 0.2):
+        alpha = depth * program.alpha_max()
+        near, moved = (newton.solve(alpha, tolerance=1e-6) for newton in (near_newton, far_newton))
+        assert moved.certificate.relative_gap <= 1e-6
+        assert moved.iterations <= near.iterations + 1
+        assert moved.certificate.objective == pytest.approx(near.certificate.objective, rel=2e-6)
+
+
 def test_above_alpha_max_nothing_has_weight() -> None:
     program = _program(1)
     found = KernelWeights(program).solve(1.1 * program.alpha_max(), tolerance=1e-6)
@@ -96,3 +109,33 @@ def test_sparse_features_find_the_same_optimum() -> None:
     alpha = 0.3 * dense.alpha_max()
     objectives = [KernelWeights(each).solve(alpha, tolerance=1e-5).certificate.objective for each in (dense, csr)]
     assert objectives[1] == pytest.approx(objectives[0], rel=1e-5)
+
+
+@pytest.mark.parametrize("constant", [0.0, 1.0])
+def test_a_constant_target_needs_no_weight(constant: float) -> None:
+    found = KernelWeights(_program(6, target=np.full((60, 2), constant))).solve(0.1, tolerance=1e-6)
+    assert not found.blocks.any()
+    assert (found.iterations, found.certificate.gap) == (0, 0.0)
+
+
+def test_where_no_gate_is_wanted_nothing_is_solved_however_small_the_tolerance() -> None:
+    program = _program(1)
+    found = KernelWeights(program).solve(1.1 * program.alpha_max(), tolerance=-1.0)
+    assert (found.iterations, len(found.active)) == (0, 0)
+
+
+def test_steps_are_counted_whichever_way_they_end() -> None:
+    program = _program(7)
+    alpha = 0.3 * program.alpha_max()
+    start = solve_admm(program, alpha, tolerance=1e-8)
+    # No gap is negative, so that steps end at the limit of single precision or at that of their number.
+    short = KernelWeights(program).solve(alpha, tolerance=-1.0, start=start)
+    assert HALTS < short.iterations <= STEPS
+    assert short.certificate.relative_gap <= 1e-6
+
+
+def test_bad_input() -> None:
+    with pytest.raises(InvalidInput, match="squared loss with one Euclidean norm a gate; got Squared and Columns"):
+        KernelWeights(_program(penalty=Columns()))
+    with pytest.raises(InvalidInput, match="alpha must be positive"):
+        KernelWeights(_program()).solve(0.0, tolerance=1e-3)

@@ -28,8 +28,9 @@ from jaxtyping import Bool, Float, Int
 from scipy.linalg import LinAlgError, solve_triangular
 from scipy.optimize import nnls
 
+from consilience.ground.errors import InvalidInput
 from consilience.methods.convex_networks.arrays import Array, CholeskyFactor, array_namespace, like, shifted, to_numpy
-from consilience.methods.convex_networks.certificate import Certificate, norm_certificate
+from consilience.methods.convex_networks.certificate import Certificate, check_alpha, norm_certificate
 from consilience.methods.convex_networks.losses import Squared
 from consilience.methods.convex_networks.operator import DenseFeatures, GatedOperator
 from consilience.methods.convex_networks.penalties import Frobenius
@@ -45,9 +46,6 @@ HALTS = 2
 """Steps without such progress that are taken: at the limit of single precision there are no others."""
 STRIDE = 0.5
 """Largest step in the logarithm of the penalty that is taken at once."""
-REFINED = 1e-3
-"""Relative error of a dual variable above which it is refined."""
-TINY = float(np.finfo(np.float64).tiny)
 NEAR = 0.97
 """Gates whose polar norm is foreseen at this share of the penalty are candidates for weight."""
 RIDGE = 1e-7
@@ -61,6 +59,11 @@ class KernelWeights:
     ----------
     program : Program
         For which `takes` is true.
+
+    Raises
+    ------
+    InvalidInput
+        If it is not: `AdmmSolver` takes the other norms.
 
     Examples
     --------
@@ -81,6 +84,11 @@ class KernelWeights:
     """
 
     def __init__(self, program: Program) -> None:
+        if not self.takes(program):
+            raise InvalidInput(
+                "kernel weights take the squared loss with one Euclidean norm a gate; "
+                f"got {type(program.loss).__name__} and {type(program.penalty).__name__}: use ADMM."
+            )
         xp = array_namespace(program.target)
         operator = program.operator
         self._program = program
@@ -106,7 +114,7 @@ class KernelWeights:
         Parameters
         ----------
         alpha : float
-            Positive penalty.
+            Positive penalty, smaller than that of the call before: upwards the model does not reach far.
         tolerance : float
             Relative duality gap to stop at.
         start : BlockSolution, optional
@@ -116,33 +124,40 @@ class KernelWeights:
         -------
         BlockSolution
             Check ``certificate.relative_gap``: it exceeds `tolerance` where Newton's method came to a halt.
+
+        Raises
+        ------
+        InvalidInput
+            If `alpha` is not positive and finite.
         """
+        check_alpha(alpha)
         point = self._approached(self._point or self._factorised(self._weights_of(start, alpha), alpha), alpha)
         point = replace(point, certificate=self._certificate(point, alpha))
         best, first, halted = point, point.polar, 0
         aims = self._foresight.aims(alpha, point.polar)
         chosen, hessian = np.zeros(0, dtype=np.int64), np.zeros((0, 0))
-        for step in range(STEPS):
-            if best.certificate.relative_gap <= tolerance:
-                break
+        steps = 0
+        while best.certificate.relative_gap > tolerance and steps < STEPS and halted <= HALTS:
             wanted = (point.weights > 0) | (point.polar > alpha)
-            if step == 0:
-                wanted = wanted & ((point.weights > 0) | (point.polar * self._trend(point.polar) > NEAR * alpha))
+            if steps == 0:
+                foreseen = (point.weights > 0) | (point.polar * self._trend(point.polar) > NEAR * alpha)
+                wanted = wanted & foreseen if (wanted & foreseen).any() else wanted
+            if not wanted.any():
+                break  # the constant network is optimal, and its gap rounding
             fresh = not len(chosen) or not np.isin(np.flatnonzero(wanted), chosen).all()
             if fresh:
                 chosen = np.flatnonzero(wanted)
                 hessian = self._hessian(point, chosen)
             try:
-                weights = _newton(point, chosen, hessian, aims if step == 0 else np.full_like(aims, alpha))
+                weights = _newton(point, chosen, hessian, aims if steps == 0 else np.full_like(aims, alpha))
                 point = self._factorised(weights, alpha) if fresh else self._refined(point, weights, alpha)
             except (LinAlgError, RuntimeError):  # a singular model; nnls ran out of steps
                 break
-            if step == 0:
+            if steps == 0:
                 self._foresight.learn(point.polar / alpha, point.weights > 0)
+            steps += 1
             if point.certificate.relative_gap > PROGRESS * best.certificate.relative_gap:
                 halted, chosen = halted + 1, chosen[:0]
-            if halted > HALTS:
-                break
             if point.certificate.relative_gap < best.certificate.relative_gap:
                 best = point
         self._point, self._earlier = best, first
@@ -150,14 +165,14 @@ class KernelWeights:
             blocks=best.blocks,
             intercept=best.intercept,
             certificate=best.certificate,
-            iterations=step,
+            iterations=steps,
             correlation=best.correlation,
         )
 
     def _approached(self, point: _Point, alpha: float) -> _Point:
         """Walk to within one stride of a penalty: the model of a point does not reach further."""
-        largest = float(point.polar.max(initial=0.0))
-        for nearer in np.geomspace(largest, alpha, math.ceil(math.log(max(largest / alpha, 1.0)) / STRIDE) + 1)[1:-1]:
+        largest = max(float(point.polar.max(initial=0.0)), alpha)
+        for nearer in np.geomspace(largest, alpha, math.ceil(math.log(largest / alpha) / STRIDE) + 1)[1:-1]:
             chosen = np.flatnonzero((point.weights > 0) | (point.polar > nearer))
             try:
                 weights = _newton(point, chosen, self._hessian(point, chosen), np.full_like(point.polar, nearer))
@@ -243,7 +258,9 @@ class KernelWeights:
     def _solved(self, factor: CholeskyFactor, right: Float[Array, "n c"]) -> Float[Array, "n c"]:
         """Solve the system bordered by the intercept, in single precision."""
         xp = array_namespace(right)
-        both = xp.concat([self._root[:, None] * right, self._root[:, None]], axis=1)
+        # The border takes up any constant; what single precision would lose to a large one is kept.
+        centred = right - (self._program.weights @ right) / self._program.total
+        both = xp.concat([self._root[:, None] * centred, self._root[:, None]], axis=1)
         found = xp.astype(factor.solve(xp.astype(both, xp.float32)), right.dtype)
         along = self._root @ found
         return found[:, :-1] - found[:, -1:] * (along[:-1] / along[-1])
@@ -258,18 +275,10 @@ class KernelWeights:
         index = like(active, program.target, dtype=xp.int64)
         operator = program.operator.take_gates(active)
         small = self._small.take_gates(active)
-        last = math.inf
-        while True:
-            slopes = small.adjoint(xp.astype(self._root[:, None] * dual, small.reference.dtype))
-            some = xp.astype(slopes, program.target.dtype) * like(weights[active], program.target)[:, None, None]
-            fitted = operator.forward(some)
-            intercept = program.loss.intercept(fitted, program.target, program.weights, program.constant())
-            # At the solution the residual is the dual variable: single precision may have missed it.
-            missed = program.target - fitted - intercept - program.total * dual / self._root[:, None]
-            error = float(xp.max(xp.abs(missed))) / max(float(xp.max(xp.abs(dual))) * program.total, TINY)
-            if error <= REFINED or error > last / 2.0:
-                break
-            last, dual = error, dual + self._solved(factor, missed)
+        slopes = small.adjoint(xp.astype(self._root[:, None] * dual, small.reference.dtype))
+        some = xp.astype(slopes, program.target.dtype) * like(weights[active], program.target)[:, None, None]
+        fitted = operator.forward(some)
+        intercept = program.loss.intercept(fitted, program.target, program.weights, program.constant())
         blocks = program.zeros()
         blocks[index, ...] = some
         certificate, correlation, _ = program.certify(blocks, fitted + intercept, alpha)

@@ -94,6 +94,24 @@ def test_constant_targets_need_no_neuron(targets: np.ndarray) -> None:
     )
 
 
+@pytest.mark.parametrize("alpha", [1e-3, 1e-40])
+def test_a_constant_that_rounds_needs_no_neuron_at_any_penalty(alpha: float) -> None:
+    weights = np.random.default_rng(4).uniform(0.1, 3.0, 15)
+    fit = solve_lasso(enumerate_neurons(problem(4)[0]), np.full(15, 0.1), alpha, weights=weights)
+    assert (len(fit.coefficients), fit.objective, fit.gap) == (0, 0.0, 0.0)
+    assert fit.intercept == pytest.approx(0.1)
+
+
+def test_bounds_do_not_round_against_the_mean_of_the_targets() -> None:
+    samples, targets = problem(7)
+    neurons = enumerate_neurons(samples)
+    whole = np.round(targets * 2**10) / 2**10  # such numbers stay exact beside a large one
+    near, far = (solve_lasso(neurons, whole + mean, 0.01) for mean in (0.0, 2.0**40))
+    assert far.objective == pytest.approx(near.objective, rel=1e-9)
+    assert far.dual_bound == pytest.approx(near.dual_bound, rel=1e-9)
+    assert far.dual_bound <= near.objective * (1.0 + 1e-12)
+
+
 def test_a_large_penalty_leaves_the_mean() -> None:
     samples, targets = problem(5)
     fit = solve_lasso(enumerate_neurons(samples), targets, 1e3)

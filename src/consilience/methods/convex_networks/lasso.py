@@ -99,44 +99,43 @@ def solve_lasso(
 ) -> LassoSolution:
     r"""Solve the Lasso over a whole dictionary.
 
-        Parameters
-        ----------
-        dictionary : NeuronDictionary
-            The neurons; `enumerate_neurons` makes the dictionary for which the solution is an optimal network.
-        targets : array of shape (n_samples,)
-            The values :math:`y` to fit.
-        alpha : float
-            Strength of the penalty, positive, on the scale of a mean squared error halved.
-        weights : array of shape (n_samples,), optional
-            Nonnegative sample weights, by default 1.
-        fit_intercept : bool
-            Whether an output intercept, not penalised, is fitted.
-        tolerance : float
-            Relative duality gap at which to stop.
-        memory_limit : int
-            Bytes that the features of the neurons under consideration may take; beyond it neurons enter by pricing.
+    Parameters
+    ----------
+    dictionary : NeuronDictionary
+        The neurons; `enumerate_neurons` makes the dictionary for which the solution is an optimal network.
+    targets : array of shape (n_samples,)
+        The values :math:`y` to fit.
+    alpha : float
+        Strength of the penalty, positive, on the scale of a mean squared error halved.
+    weights : array of shape (n_samples,), optional
+        Nonnegative sample weights, by default 1.
+    fit_intercept : bool
+        Whether an output intercept, not penalised, is fitted.
+    tolerance : float
+        Relative duality gap at which to stop.
+    memory_limit : int
+        Bytes that the features of the neurons under consideration may take; beyond it neurons enter by pricing.
 
-        Returns
-        -------
-        LassoSolution
-            Its `gap` is proven whatever the tolerance and is to be checked when the program is badly conditioned.
+    Returns
+    -------
+    LassoSolution
+        Its `gap` is proven whatever the tolerance and is to be checked when the program is badly conditioned.
 
-        Raises
-        ------
-        InvalidInput
-            When sizes disagree, `alpha` or the total weight is not positive, or a biased dictionary has no intercept.
+    Raises
+    ------
+    InvalidInput
+        When sizes disagree, `alpha` or the total weight is not positive, or a biased dictionary has no intercept.
 
-        Examples
-        --------
-        The absolute value, from five points, by two hinges at the kink:
+    Examples
+    --------
+    The absolute value, from five points, by two hinges at the kink:
 
-        >>> from consilience.methods.convex_networks.canonical import without_mean
-    from consilience.methods.convex_networks.dictionary import enumerate_neurons
-        >>> x = np.array([[-2.0], [-1.0], [0.0], [1.0], [2.0]])
-        >>> fit = solve_lasso(enumerate_neurons(x), np.abs(x[:, 0]), alpha=1e-6)
-        >>> np.column_stack([fit.weights, fit.biases, fit.coefficients.round(4)])
-        array([[ 1.,  0.,  1.],
-               [-1.,  0.,  1.]])
+    >>> from consilience.methods.convex_networks.dictionary import enumerate_neurons
+    >>> x = np.array([[-2.0], [-1.0], [0.0], [1.0], [2.0]])
+    >>> fit = solve_lasso(enumerate_neurons(x), np.abs(x[:, 0]), alpha=1e-6)
+    >>> np.column_stack([fit.weights, fit.biases, fit.coefficients.round(4)])
+    array([[ 1.,  0.,  1.],
+           [-1.,  0.,  1.]])
     """
     program = _Program.prepare(dictionary, targets, alpha, weights, fit_intercept=fit_intercept)
     capacity = max(4 * len(program.rows), memory_limit // (16 * len(program.rows)))

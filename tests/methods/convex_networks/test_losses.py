@@ -84,3 +84,19 @@ def test_torch_says_the_same(loss: Loss) -> None:
     np.testing.assert_allclose(loss.value(f, y), loss.value(prediction, target))
     np.testing.assert_allclose(loss.conjugate(torch.tensor(residual), y), loss.conjugate(residual, target), atol=1e-14)
     np.testing.assert_allclose(loss.intercept(f, y, w, t), loss.intercept(*arrays), atol=1e-12)
+
+
+@pytest.mark.parametrize("loss", [Logistic(), Softmax()], ids=["logistic", "softmax"])
+def test_a_proximal_map_in_single_precision_stops_at_its_rounding(loss: Loss, monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = np.random.default_rng(0)
+    target = targets(loss, generator, 50)
+    point = 3.0 * generator.standard_normal(target.shape)
+    step = generator.uniform(0.1, 3.0, 50)
+    exact = loss.prox(point, target, step, point)
+    calls = []
+    slope = type(loss).gradient
+    monkeypatch.setattr(type(loss), "gradient", lambda *given: calls.append(given) or slope(*given))
+    single = loss.prox(*(array.astype(np.float32) for array in (point, target, step, point)))
+    assert len(calls) < 10
+    assert single.dtype == np.float32
+    np.testing.assert_allclose(single, exact, atol=2e-5)

@@ -282,6 +282,8 @@ PROX_STEPS = 30
 """Most Newton steps of a proximal map."""
 PROX_ACCURACY = 1e-11
 """Largest gradient entry, relative to one, at which a proximal map is done."""
+PROX_ROUNDING = 16.0
+"""The same in units of the last place, where that is coarser: in single precision."""
 LONGEST_STEP = 4.0
 """Longest Newton step in a score: further out the losses are nearly linear."""
 
@@ -298,10 +300,11 @@ def _newton_prox(
     """Minimise step * loss + squared distance / 2 over all samples at once."""
     xp = array_namespace(point)
     width = step[:, None]
+    accuracy = max(PROX_ACCURACY, PROX_ROUNDING * float(xp.finfo(point.dtype).eps))
     score = start
     for _ in range(PROX_STEPS):
         slope = width * loss.gradient(score, target) + (score - point)
-        if float(xp.max(xp.abs(slope))) <= PROX_ACCURACY * (1.0 + float(xp.max(xp.abs(point)))):
+        if float(xp.max(xp.abs(slope))) <= accuracy * (1.0 + float(xp.max(xp.abs(point)))):
             break
         move = newton(score, width, slope)
         longest = xp.max(xp.abs(move), axis=1, keepdims=True)

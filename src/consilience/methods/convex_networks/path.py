@@ -57,6 +57,9 @@ def convex_path(
     coefficients an output as there are samples, or, where the program has the form of
     `KernelWeights`, once a gate outside it is needed.
 
+    Squared losses are solved for by `KernelWeights` and ADMM. For others a working set takes FISTA, and all gates
+    together `LossSplitting` up to `ADMM_SAMPLES` samples, beyond them FISTA.
+
     Parameters
     ----------
     program : Program

@@ -14,9 +14,8 @@ diverges). Noise in the measurements is taken for a part of the image.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from typing import final
+from typing import cast, final
 
 import torch
 from jaxtyping import Bool, Float
@@ -25,6 +24,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from consilience.ground.errors import InvalidInput
 from consilience.ground.seeds import Streams
+from consilience.methods.em_diffusion.filling import visible_pixels
 from consilience.methods.em_diffusion.network import ResidualPerceptron
 from consilience.methods.em_diffusion.observation import Observations
 from consilience.methods.em_diffusion.prior import Denoiser
@@ -44,11 +44,15 @@ LONGEST_AVERAGE = 0.999
 
 Images = Float[Tensor, "image channel row column"]
 Masks = Bool[Tensor, "image mask_channel row column"]
+_Weights = tuple[Tensor, ...] | list[Tensor]
 
 
 @final
 class AmbientPrior(nn.Module):
-    r"""A denoiser that looks through masks: :math:`\mu+\sigma_d F(m\odot(x-\mu)/\sqrt{\sigma^2+\sigma_d^2},\,m,\,\ln\sigma/4)`.
+    r"""A denoiser that looks through masks.
+
+    .. math:: D(x,\sigma,m)=\mu
+              +\sigma_d\,F\!\left(m\odot\frac{x-\mu}{\sqrt{\sigma^2+\sigma_d^2}},\,m,\,\tfrac14\ln\sigma\right)
 
     Called without a mask, it sees every pixel, as posteriors want it.
 
@@ -215,15 +219,14 @@ def fit_ambient(
         for step in range(steps):
             optimiser.zero_grad(set_to_none=True)
             loss = batches.loss()
-            loss.backward()
+            torch.autograd.backward(loss)
             nn.utils.clip_grad_norm_(prior.parameters(), 1.0)
             optimiser.step()
             schedule.step()
             averaged.update_parameters(prior)
             if on_step is not None:
                 on_step(step, float(loss.detach()))
-    trained: AmbientPrior = averaged.module
-    return trained.eval().requires_grad_(requires_grad=False)
+    return cast("AmbientPrior", averaged.module).eval().requires_grad_(requires_grad=False)
 
 
 class _Batches:
@@ -255,7 +258,8 @@ class _Batches:
         noise = torch.randn(target.shape, generator=self.generator).to(target)
         expected = self.prior(target + sigma.reshape(-1, 1, 1, 1) * noise, sigma, shown)
         weight = measured.to(target.dtype).expand_as(target)
-        return (weight * (expected - target) ** 2).sum() / weight.sum()
+        loss: Tensor = (weight * (expected - target) ** 2).sum() / weight.sum()
+        return loss
 
     def _images(self) -> tuple[Images, Masks, Masks]:
         """Return images, what is measured of them, and what the network is shown."""
@@ -298,28 +302,20 @@ def _untrained(observations: Observations, network: nn.Module | None, *, width: 
 
 
 def _masks_of(observations: Observations) -> Masks:
-    """Return which pixels are measured, after refusing whatever is not a mask."""
-    measured = observations.measured
-    if tuple(measured.shape[1:]) != observations.image_shape:
+    """Return which pixels are measured, after refusing whatever is not a mask that hides something."""
+    visible = visible_pixels(observations)
+    if bool(visible.all()):
         raise InvalidInput(
-            f"Ambient Diffusion is for masked images; {observations.physics} measures something else than pixels."
+            f"Ambient Diffusion learns from images of which some pixels are hidden; {observations.physics} hides none: "
+            "train a prior on such images as on clean ones."
         )
-    probe = torch.linspace(1.0, 2.0, math.prod(observations.image_shape), dtype=observations.y.dtype)
-    probe = probe.reshape(1, *observations.image_shape).to(observations.y.device).expand_as(observations.y)
-    if bool(measured.all()) or not torch.equal(
-        observations.physics.A(probe), torch.where(measured, probe, torch.zeros_like(probe))
-    ):
-        raise InvalidInput(
-            f"Ambient Diffusion is for images of which some pixels are hidden; got {observations.physics}: "
-            "use another method for other corruptions."
-        )
-    return measured
+    return visible
 
 
-def _average(averaged: list[Tensor], current: list[Tensor], updates: Tensor | int) -> None:
+def _average(averaged: _Weights, current: _Weights, updates: Tensor | int) -> None:
     """Average exponentially over a window that grows with the updates: a short run does not remember its start."""
     kept = min(LONGEST_AVERAGE, (1.0 + float(updates)) / (10.0 + float(updates)))
-    torch._foreach_lerp_(averaged, current, 1.0 - kept)  # noqa: SLF001 - as torch's own averages do
+    torch._foreach_lerp_(averaged, current, 1.0 - kept)
 
 
 def _check(

@@ -30,7 +30,9 @@ def visible_pixels(observations: Observations) -> Bool[Tensor, "image channel ro
     y, measured, shape = observations.y, observations.measured, observations.image_shape
     if tuple(y.shape[1:]) == shape:
         probe = torch.linspace(1.0, 2.0, math.prod(shape), dtype=y.dtype, device=y.device).reshape(1, *shape)
-        if torch.equal(observations.physics.A(probe.expand_as(y)), torch.where(measured, probe, torch.zeros_like(probe))):
+        if torch.equal(
+            observations.physics.A(probe.expand_as(y)), torch.where(measured, probe, torch.zeros_like(probe))
+        ):
             return measured
     raise InvalidInput(
         f"this is for masked images; {observations.physics} does more than to hide pixels: use another method for it."

@@ -89,8 +89,8 @@ def fit_noise2self(
     steps: int = 2000,
     batch: int = 128,
     learning_rate: float = 1e-3,
-    width: int = 128,
-    blocks: int = 2,
+    width: int = 64,
+    blocks: int = 1,
     dropout: float = 0.1,
     network: nn.Module | None = None,
     on_step: Callable[[int, float], None] | None = None,
@@ -149,7 +149,7 @@ def fit_noise2self(
             hidden = _grids(scaled.shape[2:], noisy.device)[grids]
             optimiser.zero_grad(set_to_none=True)
             loss = _loss(network, training[rows], hidden)
-            loss.backward()
+            torch.autograd.backward(loss)
             optimiser.step()
             if on_step is not None:
                 on_step(step, float(loss.detach()))
@@ -199,7 +199,8 @@ def _predict(network: nn.Module, images: Images) -> Images:
 def _loss(network: nn.Module, images: Images, hidden: Bool[Tensor, "image 1 row column"]) -> Float[Tensor, ""]:
     error = _seen_by(network, images, hidden) - images
     weight = hidden.to(images.dtype).expand_as(images)
-    return (weight * error**2).sum() / weight.sum().clamp(min=1.0)
+    loss: Tensor = (weight * error**2).sum() / weight.sum().clamp(min=1.0)
+    return loss
 
 
 def _seen_by(network: nn.Module, images: Images, hidden: Bool[Tensor, "image 1 row column"]) -> Images:

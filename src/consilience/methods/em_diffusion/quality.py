@@ -7,6 +7,7 @@ images a prior was trained on, of which they should not be copies (`nearest_dist
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol, Self, final
 
 import numpy as np
@@ -73,9 +74,10 @@ def ssim(restored: Images, truth: Images, *, value_range: tuple[float, float]) -
     if min(truth.shape[2:]) < 7:  # noqa: PLR2004 - the window
         raise InvalidInput(f"images must be at least 7 by 7 pixels for SSIM; got {tuple(truth.shape[2:])}.")
     span = _span(value_range)
+    similarity: Callable[..., float] = structural_similarity
     pairs = zip(restored.double().cpu().numpy(), truth.double().cpu().numpy(), strict=True)
     return torch.tensor(
-        [structural_similarity(one, other, data_range=span, channel_axis=0) for one, other in pairs],
+        [float(similarity(one, other, data_range=span, channel_axis=0)) for one, other in pairs],
         dtype=torch.float64,
     )
 
@@ -100,7 +102,9 @@ def data_residual(restored: Images, observations: Observations) -> Float[Tensor,
         When the numbers differ, when the measurements have no noise, or when nothing of an image was measured.
     """
     if len(restored) != len(observations):
-        raise InvalidInput(f"expected a restored image for each of {len(observations)} observations; got {len(restored)}.")
+        raise InvalidInput(
+            f"expected a restored image for each of {len(observations)} observations; got {len(restored)}."
+        )
     noise = torch.as_tensor(observations.noise_std, dtype=torch.float64)
     if not bool((noise > 0).all()):
         raise InvalidInput("a residual is in units of the noise, and the measurements have none; compare psnr instead.")
@@ -138,7 +142,9 @@ def interval_coverage(
             "draw more samples, or ask for less."
         )
     if samples.shape[1:] != truth.shape:
-        raise InvalidInput(f"samples must be of the truth's shape, {tuple(truth.shape)}; got {tuple(samples.shape[1:])}.")
+        raise InvalidInput(
+            f"samples must be of the truth's shape, {tuple(truth.shape)}; got {tuple(samples.shape[1:])}."
+        )
     ordered = samples.double().sort(dim=0).values
     low, high = (_order_statistic(ordered, (draws + 1) * tail) for tail in ((1 - level) / 2, (1 + level) / 2))
     return float(((low <= truth) & (truth <= high)).double().mean())
@@ -146,7 +152,10 @@ def interval_coverage(
 
 def nearest_distance(images: Images, known: Images) -> Float[Tensor, " image"]:
     """Return every image's Euclidean distance to the nearest of known ones: near zero, it is a copy."""
-    return torch.cdist(images.double().flatten(1), known.double().flatten(1)).min(dim=1).values
+    # Products of matrices would round a copy's distance up to the root of the rounding error.
+    mode = "donot_use_mm_for_euclid_dist"
+    distances = torch.cdist(images.double().flatten(1), known.double().flatten(1), compute_mode=mode)
+    return distances.min(dim=1).values
 
 
 def frechet_distance(
@@ -181,7 +190,7 @@ def frechet_of_moments(
     shift = ((mean - other_mean) ** 2).sum()
     shared = torch.linalg.svdvals(_root(covariance) @ _root(other_covariance)).sum()
     distance = shift + covariance.trace() + other_covariance.trace() - 2.0 * shared
-    return distance.clamp(min=0.0)
+    return torch.clamp(distance, min=0.0)
 
 
 def frechet_percent(images: Images, reference: Images, embedding: Embedding) -> float:
@@ -261,7 +270,7 @@ class LabelEmbedding:
         for _ in range(steps):
             rows = torch.randint(len(images), (batch,), generator=draw).to(images.device)
             optimiser.zero_grad(set_to_none=True)
-            nn.functional.cross_entropy(network(images[rows]), labels[rows]).backward()
+            torch.autograd.backward(nn.functional.cross_entropy(network(images[rows]), labels[rows]))
             optimiser.step()
             schedule.step()
         return cls(network.eval().requires_grad_(requires_grad=False), trained_on=trained_on)
@@ -310,7 +319,8 @@ def _moments(
 
 def _root(covariance: Float[Tensor, "feature feature"]) -> Float[Tensor, "feature feature"]:
     values, vectors = torch.linalg.eigh(covariance.double())
-    return (vectors * values.clamp(min=0.0).sqrt()) @ vectors.T
+    root: Tensor = (vectors * values.clamp(min=0.0).sqrt()) @ vectors.T
+    return root
 
 
 def _order_statistic(ordered: Tensor, place: float) -> Tensor:
@@ -329,4 +339,6 @@ def _span(value_range: tuple[float, float]) -> float:
 
 def _check_alike(restored: Tensor, truth: Tensor) -> None:
     if restored.shape != truth.shape:
-        raise InvalidInput(f"restored images must be of the truth's shape, {tuple(truth.shape)}; got {tuple(restored.shape)}.")
+        raise InvalidInput(
+            f"restored images must be of the truth's shape, {tuple(truth.shape)}; got {tuple(restored.shape)}."
+        )

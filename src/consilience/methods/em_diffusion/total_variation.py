@@ -129,7 +129,8 @@ def _differences_adjoint(field: Field) -> Images:
 
 def _within(field: Field, radius: float) -> Field:
     """Return the field with every vector cut to the radius."""
-    return field / (field.norm(dim=0, keepdim=True) / radius).clamp(min=1.0)
+    cut: Tensor = field / (field.norm(dim=0, keepdim=True) / radius).clamp(min=1.0)
+    return cut
 
 
 def _squared_norms(observations: Observations, *, like: Images, iterations: int = 30) -> Float[Tensor, "image 1 1 1"]:

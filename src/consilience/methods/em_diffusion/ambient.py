@@ -43,6 +43,7 @@ RESTORING_SIGMA = 0.01
 LONGEST_AVERAGE = 0.999
 
 Images = Float[Tensor, "image channel row column"]
+Clean = Float[Tensor, "clean channel row column"]
 Masks = Bool[Tensor, "image mask_channel row column"]
 _Weights = tuple[Tensor, ...] | list[Tensor]
 
@@ -154,7 +155,7 @@ class AmbientPrior(nn.Module):
 
 def fit_ambient(
     observations: Observations,
-    clean: Images | None = None,
+    clean: Clean | None = None,
     *,
     seed: int,
     steps: int = 1500,
@@ -235,7 +236,7 @@ class _Batches:
     def __init__(
         self,
         observations: Observations,
-        clean: Images | None,
+        clean: Clean | None,
         *,
         batch: int,
         further: float,
@@ -319,7 +320,7 @@ def _average(averaged: _Weights, current: _Weights, updates: Tensor | int) -> No
 
 
 def _check(
-    observations: Observations, clean: Images | None, *, steps: int, batch: int, further: float, clean_share: float
+    observations: Observations, clean: Clean | None, *, steps: int, batch: int, further: float, clean_share: float
 ) -> None:
     _masks_of(observations)
     if clean is not None and tuple(clean.shape[1:]) != observations.image_shape:

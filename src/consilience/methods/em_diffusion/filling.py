@@ -48,7 +48,7 @@ def fill_with_constant(observations: Observations, value: float | None = None) -
     return torch.where(visible, y, y.sum(dim=(1, 2, 3), keepdim=True) / count)
 
 
-def fill_with_mean_image(observations: Observations, images: Images) -> Images:
+def fill_with_mean_image(observations: Observations, images: Float[Tensor, "clean channel row column"]) -> Images:
     """Give hidden pixels the mean that clean images have there."""
     visible, y = visible_pixels(observations), observations.y
     if tuple(images.shape[1:]) != observations.image_shape:

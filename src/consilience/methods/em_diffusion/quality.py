@@ -8,7 +8,7 @@ images a prior was trained on, of which they should not be copies (`nearest_dist
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol, Self, final
+from typing import Protocol, final
 
 import numpy as np
 import torch
@@ -34,9 +34,11 @@ __all__ = [
 ]
 
 Images = Float[Tensor, "image channel row column"]
+Others = Float[Tensor, "_image _channel _row _column"]
+"""Images whose shape is compared with that of others in words rather than by the checker of the tests."""
 
 
-def psnr(restored: Images, truth: Images, *, value_range: tuple[float, float]) -> Float[Tensor, " image"]:
+def psnr(restored: Images, truth: Others, *, value_range: tuple[float, float]) -> Float[Tensor, " image"]:
     r"""Return every image's peak signal-to-noise ratio in decibels, :math:`10\log_{10}((h-l)^2/\mathrm{MSE})`.
 
     Parameters
@@ -56,7 +58,7 @@ def psnr(restored: Images, truth: Images, *, value_range: tuple[float, float]) -
     return 10.0 * torch.log10(span**2 / error)
 
 
-def ssim(restored: Images, truth: Images, *, value_range: tuple[float, float]) -> Float[Tensor, " image"]:
+def ssim(restored: Images, truth: Others, *, value_range: tuple[float, float]) -> Float[Tensor, " image"]:
     """Return every image's structural similarity, at most 1, by scikit-image.
 
     Windows are of 7 by 7 pixels; smaller images cannot be compared in this way.
@@ -118,7 +120,7 @@ def data_residual(restored: Images, observations: Observations) -> Float[Tensor,
 
 
 def interval_coverage(
-    samples: Float[Tensor, "sample image channel row column"], truth: Images, *, level: float = 0.9
+    samples: Float[Tensor, "sample image channel row column"], truth: Others, *, level: float = 0.9
 ) -> float:
     """Return the share of pixels whose truth lies in the central interval of its posterior samples.
 
@@ -150,7 +152,7 @@ def interval_coverage(
     return float(((low <= truth) & (truth <= high)).double().mean())
 
 
-def nearest_distance(images: Images, known: Images) -> Float[Tensor, " image"]:
+def nearest_distance(images: Images, known: Float[Tensor, "known channel row column"]) -> Float[Tensor, " image"]:
     """Return every image's Euclidean distance to the nearest of known ones: near zero, it is a copy."""
     # Products of matrices would round a copy's distance up to the root of the rounding error.
     mode = "donot_use_mm_for_euclid_dist"
@@ -193,7 +195,9 @@ def frechet_of_moments(
     return torch.clamp(distance, min=0.0)
 
 
-def frechet_percent(images: Images, reference: Images, embedding: Embedding) -> float:
+def frechet_percent(
+    images: Images, reference: Float[Tensor, "other channel row column"], embedding: Embedding
+) -> float:
     """Return the Frechet distance of images from reference images, in percent of the reference's total variance.
 
     The embedding is a part of the number: quote its name.
@@ -249,13 +253,13 @@ class LabelEmbedding:
     def fit(
         cls,
         images: Images,
-        labels: Int[Tensor, " image"],
+        labels: Int[Tensor, " label"],
         *,
         seed: int,
         steps: int = 400,
         batch: int = 128,
         trained_on: str = "digits",
-    ) -> Self:
+    ) -> LabelEmbedding:
         """Train the CNN on labelled clean images by Adam with a cosine schedule."""
         if len(images) != len(labels):
             raise InvalidInput(f"expected a label for each of {len(images)} images; got {len(labels)}.")

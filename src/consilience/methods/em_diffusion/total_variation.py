@@ -56,8 +56,8 @@ def restore_tv(observations: Observations, weight: float, *, iterations: int = 3
     image = physics.A_adjoint(y)
     smoothness = _squared_norms(observations, like=image)
     scale = image.flatten(1).std(dim=1).reshape(-1, 1, 1, 1).clamp(min=torch.finfo(y.dtype).eps)
-    # The dual variable is at most as large as the weight, the image about as large as its scale.
-    ascent = weight / (scale * SQUARED_NORM_OF_DIFFERENCES**0.5)
+    # The dual variable is at most as large as the weight, and not much larger than the image, which has its scale.
+    ascent = (weight / scale).clamp(max=1.0) / SQUARED_NORM_OF_DIFFERENCES**0.5
     # Half the smoothness would do; a power iteration stays below it.
     descent = 1.0 / (0.6 * smoothness + SQUARED_NORM_OF_DIFFERENCES * ascent)
     dual = torch.zeros(2, *image.shape, dtype=image.dtype, device=image.device)

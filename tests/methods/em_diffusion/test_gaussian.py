@@ -1,0 +1,250 @@
+"""Gaussian priors beyond the exact laws: fitting, forms of low rank, large images, and what is refused."""
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="the em extra is not installed")
+
+from sklearn.datasets import load_digits  # noqa: E402
+
+from consilience.ground.errors import InvalidInput  # noqa: E402
+from consilience.methods.em_diffusion import gaussian, gaussian_systems  # noqa: E402
+from consilience.methods.em_diffusion.corruption import Blur, Denoising, Inpainting, RandomProjection  # noqa: E402
+from consilience.methods.em_diffusion.gaussian import GaussianPrior, fit_gaussian_em  # noqa: E402
+from consilience.methods.em_diffusion.observation import Observations  # noqa: E402
+from consilience.methods.em_diffusion.prior import Denoiser  # noqa: E402
+from consilience.methods.em_diffusion.sampler import ImageNoise  # noqa: E402
+
+SHAPE, PIXELS = (1, 4, 4), 16
+
+
+def draw(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def planted(rank: int = 3, rest: float = 0.01) -> GaussianPrior:
+    vectors = torch.linalg.qr(draw(PIXELS, rank))[0]
+    return GaussianPrior.low_rank(draw(*SHAPE, seed=1), torch.arange(rank, 0, -1).double(), vectors, rest)
+
+
+def noise(images: int, seed: int = 0, shape: tuple[int, int, int] = SHAPE) -> ImageNoise:
+    return ImageNoise(seed, [(i,) for i in range(images)], shape, like=draw(1))
+
+
+def digits() -> torch.Tensor:
+    images = torch.from_numpy(load_digits().data / 8.0 - 1.0).float().reshape(-1, 1, 8, 8)
+    return images[torch.randperm(len(images), generator=torch.Generator().manual_seed(0))]
+
+
+def psnr(found: torch.Tensor, truth: torch.Tensor) -> float:
+    return float(10 * torch.log10(4 / (found - truth).square().mean(dim=(1, 2, 3))).mean())
+
+
+def relative(found: torch.Tensor, expected: torch.Tensor) -> float:
+    return float((found - expected).norm() / expected.norm())
+
+
+def test_low_rank_is_the_full_prior_of_the_same_covariance() -> None:
+    low = planted()
+    full = GaussianPrior(low.mean, low.covariance)
+    assert isinstance(low, Denoiser)
+    assert low.variance == pytest.approx(float(full.covariance.trace()) / PIXELS)
+    noisy, sigma = draw(5, *SHAPE, seed=2), torch.linspace(0.1, 3, 5, dtype=torch.float64)
+    assert torch.allclose(low(noisy, sigma), full(noisy, sigma), rtol=0, atol=1e-12)
+    assert torch.allclose(low.sample(noise(5)), full.sample(noise(5)), rtol=0, atol=1e-7)
+    vectors = draw(4, PIXELS, seed=3)
+    assert torch.allclose(low.spread(vectors), vectors @ low.covariance, rtol=0, atol=1e-12)
+
+
+def test_samples_have_the_moments_of_the_prior() -> None:
+    prior = planted()
+    drawn = prior.sample(noise(20000)).flatten(1)
+    assert relative(drawn.mean(dim=0), prior.mean.flatten()) < 0.02
+    assert relative(torch.cov(drawn.T), prior.covariance) < 0.05
+
+
+def test_answers_come_in_the_precision_of_the_question() -> None:
+    prior = planted()
+    assert prior(torch.zeros(2, *SHAPE), torch.ones(2)).dtype == torch.float32
+    y = torch.zeros(2, *SHAPE)
+    posterior = prior.posterior(Denoising(noise_std=0.1), y)
+    assert posterior.mean.dtype == posterior.standard_deviation().dtype == torch.float32
+    assert posterior.sample(ImageNoise(0, [(0,), (1,)], SHAPE)).dtype == torch.float32
+
+
+def test_a_prior_is_saved_as_its_state() -> None:
+    prior, other = planted(), planted(rest=0.5)
+    other.load_state_dict(prior.state_dict())
+    assert torch.equal(other.covariance, prior.covariance)
+
+
+def test_without_noise_the_measured_pixels_are_kept() -> None:
+    prior, physics = planted(rest=0.1), Inpainting.random(4, SHAPE, 0.5, seed=0)
+    truth = prior.sample(noise(4))
+    found = prior.posterior(physics, physics.A(truth)).mean
+    assert float((physics.A(found) - physics.A(truth)).abs().max()) < 1e-4
+
+
+@pytest.mark.parametrize(
+    "corruption",
+    [
+        lambda n: Inpainting.random(n, SHAPE, 0.5, seed=0, noise_std=0.1),
+        lambda n: Blur.gaussian(torch.linspace(0.5, 1.0, n), 3, noise_std=torch.linspace(0.1, 0.3, n)),
+        lambda n: RandomProjection.random(1, SHAPE, 20, seed=0, noise_std=0.2),
+    ],
+)
+def test_large_images_are_solved_by_iteration_to_the_same_posterior(monkeypatch, corruption) -> None:
+    prior = planted()
+    given = Observations.corrupt(prior.sample(noise(9)), corruption(9), seed=0)
+    exact = prior.posterior(given.physics, given.y)
+    expected = exact.mean, exact.sample(noise(9, seed=1))
+    monkeypatch.setattr(gaussian, "EXACT_PIXELS", 1)
+    iterated = prior.posterior(given.physics, given.y)
+    assert relative(iterated.mean, expected[0]) < 1e-3
+    assert relative(iterated.sample(noise(9, seed=1)), expected[1]) < 1e-3
+    with pytest.raises(InvalidInput, match="draw samples"):
+        iterated.standard_deviation()
+
+
+@pytest.mark.parametrize(
+    "corruption",
+    [
+        lambda n: Inpainting.random(n, SHAPE, 0.5, seed=0, noise_std=0.1),
+        lambda n: Blur.gaussian(torch.linspace(0.5, 1.0, n), 3, noise_std=0.1),
+        lambda n: Denoising(noise_std=torch.linspace(0.1, 0.3, n)),
+        lambda n: Denoising(noise_std=0.3),
+    ],
+)
+def test_blocks_change_nothing(monkeypatch, corruption) -> None:
+    given = Observations.corrupt(planted().sample(noise(50)), corruption(50), seed=0)
+
+    def everything() -> list[torch.Tensor]:
+        prior = fit_gaussian_em(given, iterations=4)
+        posterior = prior.posterior(given.physics, given.y)
+        return [prior.covariance, posterior.mean, posterior.covariance(), posterior.standard_deviation()]
+
+    whole = everything()
+    monkeypatch.setattr(gaussian_systems, "BLOCK_ENTRIES", 1000)
+    monkeypatch.setattr(gaussian_systems, "KEPT_ENTRIES", 0)
+    for one, other in zip(whole, everything(), strict=True):
+        assert relative(one, other) < 1e-9
+
+
+def test_em_finds_the_prior_behind_masks() -> None:
+    truth = planted(rest=0.05)
+    clean = truth.sample(noise(3000))
+    given = Observations.corrupt(clean, Inpainting.random(3000, SHAPE, 0.5, seed=0, noise_std=0.05), seed=0)
+    found = fit_gaussian_em(given, tolerance=1e-5)
+    assert relative(found.mean, truth.mean) < 0.05
+    assert relative(found.covariance, truth.covariance) < 0.1
+
+
+def test_em_on_digits_comes_close_to_the_moments_of_clean_images() -> None:
+    images = digits()
+    train, clean, test = images[:1450], images[1450:1500], images[1500:]
+    given = Observations.corrupt(train, Inpainting.random(1450, (1, 8, 8), 0.4, seed=0, noise_std=0.01), seed=0)
+    masked = Observations.corrupt(test, Inpainting.random(297, (1, 8, 8), 0.4, seed=1, noise_std=0.01), seed=1)
+
+    def score(prior: GaussianPrior) -> float:
+        return psnr(prior.posterior(masked.physics, masked.y).mean, test)
+
+    moments = GaussianPrior(train.mean(dim=0), torch.cov(train.flatten(1).T))
+    none, some = (score(fit_gaussian_em(given, clean=known, iterations=15)) for known in (None, clean))
+    assert score(moments) - 0.5 < none < some
+    assert none > 16.0
+
+
+def test_clean_images_help_where_corrupted_ones_say_little() -> None:
+    images = digits()
+    train, clean, test = images[:500], images[500:550], images[1500:1600]
+    blur = Blur.gaussian(1.0, 3, noise_std=0.1)
+    given, blurred = (Observations.corrupt(x, blur, seed=s) for s, x in enumerate((train, test)))
+    scores = [
+        psnr(fit_gaussian_em(given, clean=c, clean_weight=w).posterior(blurred.physics, blurred.y).mean, test)
+        for c, w in ((None, 1.0), (clean, 1.0))
+    ]
+    assert scores[1] > scores[0] + 1.0
+
+
+def test_a_heavier_clean_image_counts_as_several() -> None:
+    given = Observations.corrupt(planted().sample(noise(30)), Denoising(noise_std=0.5), seed=0)
+    clean = draw(4, *SHAPE, seed=5)
+    heavy, rounds = fit_gaussian_em(given, clean=clean, clean_weight=3.0, iterations=3, tolerance=0.0), 3
+    repeated = gaussian.gaussian_em_rounds(given, clean=clean, clean_weight=3.0)
+    light = next(gaussian.gaussian_em_rounds(given, clean=clean))
+    assert next(repeated).log_likelihood != pytest.approx(light.log_likelihood)
+    for _ in range(rounds - 1):
+        next(repeated)
+    assert torch.allclose(next(repeated).covariance, heavy.covariance, atol=1e-10)
+
+
+def test_clean_images_that_are_all_the_same_do_not_stop_em() -> None:
+    truth = planted(rest=0.05)
+    given = Observations.corrupt(truth.sample(noise(500)), Denoising(noise_std=0.1), seed=0)
+    found = fit_gaussian_em(given, clean=truth.mean.expand(3, *SHAPE), tolerance=1e-5)
+    assert relative(found.covariance, truth.covariance) < 0.2
+
+
+def test_low_rank_em_finds_a_planted_subspace() -> None:
+    truth = planted(rank=2, rest=0.02)
+    clean = truth.sample(noise(2000))
+    given = Observations.corrupt(clean, Inpainting.random(2000, SHAPE, 0.6, seed=0, noise_std=0.05), seed=0)
+    found = fit_gaussian_em(given, rank=2, iterations=20)
+    assert relative(found.covariance, truth.covariance) < 0.12
+    assert float(found.rest) == pytest.approx(0.02, rel=0.3)
+    again = fit_gaussian_em(given, rank=2, iterations=20)
+    assert torch.equal(found.covariance, again.covariance)
+
+
+def test_images_too_large_for_a_full_covariance_get_one_of_low_rank(monkeypatch) -> None:
+    monkeypatch.setattr(gaussian, "EXACT_PIXELS", PIXELS - 1)
+    truth = planted(rank=2, rest=0.02)
+    clean = truth.sample(noise(400)).float()
+    blur = Blur.gaussian(0.6, 3, noise_std=0.05)
+    given = Observations.corrupt(clean[:380], blur, seed=0)
+    found = fit_gaussian_em(given, clean=clean[380:], rank=2, iterations=10)
+    assert found.vectors.shape == (PIXELS, 2)
+    assert relative(found.covariance, truth.covariance) < 0.25
+    default = fit_gaussian_em(given, iterations=1)
+    assert default.vectors.shape == (PIXELS, PIXELS - 1)
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        ({"clean": torch.zeros(2, 1, 3, 4)}, "shape of the others"),
+        ({"clean": torch.full((2, *SHAPE), float("nan"))}, "finite"),
+        ({"clean_weight": 0.0}, "clean_weight > 0"),
+        ({"iterations": 0}, "iterations >= 1"),
+        ({"ridge": -1.0}, "ridge >= 0"),
+        ({"rank": PIXELS}, "below the number of pixels, 16"),
+        ({"rank": 0}, "at least 1"),
+    ],
+)
+def test_a_fit_that_cannot_be_is_refused(options, match) -> None:
+    given = Observations.corrupt(planted().sample(noise(5)), Denoising(noise_std=0.5), seed=0)
+    with pytest.raises(InvalidInput, match=match):
+        fit_gaussian_em(given, **options)
+
+
+@pytest.mark.parametrize(
+    ("covariance", "match"),
+    [
+        (torch.eye(3), "16 by 16"),
+        (-torch.eye(PIXELS), "no negative eigenvalue"),
+        (torch.eye(PIXELS) + torch.triu(torch.ones(PIXELS, PIXELS), 1), "symmetric"),
+        (torch.full((PIXELS, PIXELS), float("nan")), "finite"),
+    ],
+)
+def test_what_is_no_covariance_is_refused(covariance, match) -> None:
+    with pytest.raises(InvalidInput, match=match):
+        GaussianPrior(torch.zeros(SHAPE), covariance)
+
+
+def test_directions_of_other_images_are_refused() -> None:
+    with pytest.raises(InvalidInput, match="2 directions of 16 pixels"):
+        GaussianPrior.low_rank(torch.zeros(SHAPE), torch.ones(2), torch.zeros(9, 2), 0.1)
+
+
+def test_measurements_of_other_images_are_refused() -> None:
+    with pytest.raises(InvalidInput, match=r"shape \(1, 4, 4\); got \(1, 3, 3\)"):
+        planted().posterior(Denoising(noise_std=0.1), torch.zeros(2, 1, 3, 3))

@@ -151,7 +151,7 @@ def test_it_moves_with_the_unit_of_the_pixels() -> None:
 
 @pytest.mark.parametrize("physics", [Blur.gaussian(1.0, 3), Denoising(noise_std=0.1)])
 def test_anything_but_hidden_pixels_is_refused(physics) -> None:
-    with pytest.raises(InvalidInput, match="masked images|some pixels are hidden"):
+    with pytest.raises(InvalidInput, match=r"masked images|some pixels are hidden"):
         fit_ambient(Observations.corrupt(_waves(4, 0), physics, 0), seed=0)
 
 

@@ -37,7 +37,7 @@ MEAN_LOG_SIGMA, STD_LOG_SIGMA = -0.8, 1.4
 
 REFERENCE_STD = 0.75
 
-RESTORING_SIGMA = 0.01
+RESTORING_SIGMA = 0.04
 """Noise level told to the network when it restores, in units of the clean pixels' standard deviation."""
 
 LONGEST_AVERAGE = 0.999
@@ -207,10 +207,11 @@ def fit_ambient(
     """
     _check(observations, clean, steps=steps, batch=batch, further=further, clean_share=clean_share)
     streams = Streams(seed).child("ambient")
-    with torch.random.fork_rng():
+    device = observations.y.device
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         # Weights and dropout of torch's modules know no other generator than the global one, which is put back.
         torch.manual_seed(streams.integer("weights"))
-        prior = _untrained(observations, network, width=width, dropout=dropout).to(observations.y.device)
+        prior = _untrained(observations, network, width=width, dropout=dropout).to(device)
         batches = _Batches(observations, clean, batch=batch, further=further, clean_share=clean_share, prior=prior)
         batches.generator.manual_seed(streams.integer("batches"))
         averaged = AveragedModel(prior, multi_avg_fn=_average)

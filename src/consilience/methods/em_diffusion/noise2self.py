@@ -133,7 +133,7 @@ def fit_noise2self(
     held = max(1, round(HELD_OUT * len(noisy)))
     scaled = (noisy - mean) / std
     training, stopping = scaled[order[held:]], scaled[order[:held]]
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=[noisy.device] if noisy.is_cuda else []):
         # Weights and dropout of torch's modules know no other generator than the global one, which is put back.
         torch.manual_seed(streams.integer("weights"))
         if network is None:

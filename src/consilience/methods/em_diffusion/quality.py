@@ -49,8 +49,9 @@ def psnr(restored: Images, truth: Others, *, value_range: tuple[float, float]) -
 
     Examples
     --------
-    >>> psnr(torch.zeros(1, 1, 2, 2), torch.full((1, 1, 2, 2), 0.2), value_range=(-1.0, 1.0))
-    tensor([20.], dtype=torch.float64)
+    >>> found = psnr(torch.zeros(1, 1, 2, 2), torch.full((1, 1, 2, 2), 0.2), value_range=(-1.0, 1.0))
+    >>> round(float(found), 3)
+    20.0
     """
     _check_alike(restored, truth)
     span = _span(value_range)
@@ -265,9 +266,9 @@ class LabelEmbedding:
             raise InvalidInput(f"expected a label for each of {len(images)} images; got {len(labels)}.")
         streams = Streams(seed).child("embedding")
         draw = torch.Generator().manual_seed(streams.integer("batches"))
-        with torch.random.fork_rng():
+        with torch.random.fork_rng(devices=[]):
             # Weights of torch's modules know no other generator than the global one, which is put back.
-            torch.manual_seed(streams.integer("weights"))
+            torch.default_generator.manual_seed(streams.integer("weights"))
             network = _classifier(images.shape[1], int(labels.max()) + 1).to(images)
         optimiser = torch.optim.Adam(network.parameters(), lr=3e-3)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)

@@ -86,7 +86,7 @@ def test_each_draws_the_expected_image_to_the_measurement() -> None:
     y = physics.A(expected + 0.3 * draw(IMAGES, *SHAPE, seed=1))
     before = (y - physics.A(expected)).flatten(1).norm(dim=1)
     others = (
-        DPS(prior, physics, y, levels=noise_levels(40), strength=0.02),
+        DPS(prior, physics, y, levels=noise_levels(40), strength=1e-4),
         PGDM(prior, physics, y, sigma_data=0.7),
         MMPS(prior, physics, y),
     )

@@ -85,12 +85,13 @@ def test_each_draws_the_expected_image_to_the_measurement() -> None:
     expected = prior(image, sigma).detach()
     y = physics.A(expected + 0.3 * draw(IMAGES, *SHAPE, seed=1))
     before = (y - physics.A(expected)).flatten(1).norm(dim=1)
-    others = (
+    # A ball smaller than the covariance overshoots, and so does a long step of DPS.
+    careful = (
         DPS(prior, physics, y, levels=noise_levels(40), strength=1e-4),
-        PGDM(prior, physics, y, sigma_data=0.7),
+        PGDM(prior, physics, y, sigma_data=2.0),
         MMPS(prior, physics, y),
     )
-    for posterior in others:
+    for posterior in careful:
         assert ((y - physics.A(posterior(image, sigma))).flatten(1).norm(dim=1) < before).all()
 
 

@@ -35,6 +35,8 @@ class ResidualPerceptron(nn.Module):
     torch.Size([5, 1, 8, 8])
     """
 
+    frequencies: Tensor
+
     def __init__(
         self,
         channels: int,

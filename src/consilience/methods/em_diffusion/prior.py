@@ -77,7 +77,8 @@ class NetworkPrior(nn.Module):
             seen = torch.cat([seen, condition], dim=1)
         output = self.network(seen, torch.log(sigma) / 4.0)
         skipped = (self.sigma_data / total) ** 2 * centred
-        return self.mean + skipped + level * self.sigma_data / total * output
+        expected: Tensor = self.mean + skipped + level * self.sigma_data / total * output
+        return expected
 
     def loss(
         self,
@@ -90,7 +91,8 @@ class NetworkPrior(nn.Module):
         level = sigma.reshape(-1, 1, 1, 1)
         error = self(clean + level * noise, sigma, condition) - clean
         weight = (level**2 + self.sigma_data**2) / (level * self.sigma_data) ** 2
-        return (weight * error**2).mean(dim=(1, 2, 3))
+        losses: Tensor = (weight * error**2).mean(dim=(1, 2, 3))
+        return losses
 
 
 class Conditioned:

@@ -187,9 +187,8 @@ class EM:
         share, left = divmod(self.rounds.steps, self.rounds.refreshes)
         residual = float("nan")
         for refresh in range(self._refresh, self.rounds.refreshes):
-            if phase == "reset" and refresh == 0 and self._taken == 0:
-                self._begin_anew()
-            residual = self._alternate(share + (left if refresh == self.rounds.refreshes - 1 else 0))
+            steps = share + (left if refresh == self.rounds.refreshes - 1 else 0)
+            residual = self._alternate(steps, anew=phase == "reset" and refresh == 0)
             if refresh < self.rounds.refreshes - 1:
                 self._advance(refresh=refresh + 1)
         held_out = self.held_out.error(self.prior, self.sampling, seed=self.rounds.seed)
@@ -197,9 +196,11 @@ class EM:
         self._round += 1
         self._advance(refresh=0)
 
-    def _alternate(self, steps: int, *, falls: bool = False) -> float:
+    def _alternate(self, steps: int, *, anew: bool = False, falls: bool = False) -> float:
         """Do one E-step and one M-step; return the residual of the samples."""
         pool, residual = self._expect()
+        if anew and self._taken == 0:
+            self._begin_anew()
         self._maximise(pool, steps, falls=falls)
         return residual
 

@@ -1,9 +1,9 @@
 r"""The EM loop: posterior samples of all observations, a prior fitted to them, and again.
 
 The E-step draws :math:`x\sim p_\theta(x\mid y)` for every observation (alg. 1 of arXiv:2407.01014, with a posterior of
-choice); the M-step fits the prior to the samples, and to the clean images there are. Rounds begin from the weights of the
-last (``warm``), from new ones (``reset``), or from the last ones until the held-out error no longer falls and then from new
-ones (``auto``, the paper's two phases; its own criterion, a guidance strength below one, has no portable unit).
+choice); the M-step fits the prior to the samples, and to the clean images there are. M-steps begin from the weights of
+the last (``warm``), from new ones (``reset``), or from the last ones until the held-out error no longer falls and then
+from new ones (``auto``, the paper's two phases; its own criterion, a guidance below one, has no portable unit).
 
 Nothing is lost when a run is cut off: reconstructions are kept part by part, and training every few seconds. A run that
 goes on ends with the same bits as one that was never interrupted.
@@ -11,12 +11,14 @@ goes on ends with the same bits as one that was never interrupted.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import shutil
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -27,7 +29,7 @@ from torch import Tensor, nn
 
 from consilience.ground.errors import InvalidInput
 from consilience.ground.folder import write_whole
-from consilience.methods.em_diffusion.gaussian import fit_gaussian_em
+from consilience.methods.em_diffusion.gaussian import GaussianPrior, fit_gaussian_em
 from consilience.methods.em_diffusion.held_out import HeldOut
 from consilience.methods.em_diffusion.observation import Observations
 from consilience.methods.em_diffusion.quality import data_residual
@@ -148,13 +150,20 @@ class EM:
     ) -> None:
         if rounds.phase != "warm" and anew is None:
             raise InvalidInput(f"phase={rounds.phase!r} begins with new weights; expected `anew`, got None.")
+        _check_images(observations, clean)
         self.rounds, self.training, self.sampling = rounds, training, sampling
         self.observations, self.clean = observations, clean
         self.folder = Path(folder)
         self.workers = workers or Workers()
+        if self._restored < self.workers.count:
+            raise InvalidInput(
+                f"every process must have an observation to restore; got {self._restored} for {self.workers.count} "
+                "processes: start fewer."
+            )
         self.anew = anew
         self.report = report
-        self.learner = Learner(prior, training, seed=rounds.seed, workers=self.workers)
+        # A copy: whoever makes the same run again, to go on with it, has the initial prior still.
+        self.learner = Learner(copy.deepcopy(prior), training, seed=rounds.seed, workers=self.workers)
         self.held_out = HeldOut(observations, seed=rounds.seed)
         self.history: list[Round] = []
         self._round = self._refresh = self._taken = 0
@@ -208,24 +217,23 @@ class EM:
         rows, samples = self._rows(), self.rounds.samples
         mine = [rows[place] for place in self.workers.rows(len(rows))]
         portion = max(1, PART_IMAGES // samples)
-        parts, squares = [], torch.zeros(())
+        parts = []
         for index, first in enumerate(range(0, len(mine), portion)):
             part = self._part(index, mine[first : first + portion])
             parts.append(part)
             given = self.observations.take(mine[first : first + portion])
-            residual = float(data_residual(part[:, 0], given).square().mean().sqrt())
-            squares = squares + len(part) * residual**2
-            self._tell("E", min(first + portion, len(mine)), len(mine), residual)
+            self._tell("E", min(first + portion, len(mine)), len(mine), _root_mean_square(part, given))
         whole = self.workers.gather(torch.cat(parts), len(rows))
-        pool = Pool(reconstructions=whole.cpu(), clean=self.clean, clean_share=self._clean_share(len(rows)))
-        return pool, float((squares / len(mine)).sqrt())
+        clean = None if self.clean is None else self.clean.cpu()
+        pool = Pool(reconstructions=whole.cpu(), clean=clean, clean_share=self._clean_share(len(rows)))
+        return pool, _root_mean_square(whole, self.observations.take(rows))
 
     def _part(self, index: int, rows: list[int]) -> Float[Tensor, "observation sample channel row column"]:
         """Return the samples of some observations, from disk where an interrupted run left them."""
         place = self._stage_folder() / f"part-{self.workers.rank:02d}-{index:05d}.safetensors"
         kept = read_state(place)
-        if kept is not None:
-            return kept[0]["samples"]
+        if kept is not None and kept[1]["rows"] == rows:
+            return kept[0]["samples"].to(self.observations.y)
         given, seed = self.observations.take(rows), self._stage_seed()
         if self._round == 0 and self._refresh == 0 and self.rounds.start == "gaussian":
             drawn = self._from_gaussian(given, rows, seed)
@@ -234,8 +242,12 @@ class EM:
         write_state(place, {"samples": drawn}, {"rows": rows})
         return drawn
 
+    @cached_property
+    def _gaussian(self) -> GaussianPrior:
+        return fit_gaussian_em(self.observations, clean=self.clean)
+
     def _from_gaussian(self, given: Observations, rows: list[int], seed: int) -> Tensor:
-        posterior = fit_gaussian_em(self.observations, clean=self.clean).posterior(given.physics, given.y)
+        posterior = self._gaussian.posterior(given.physics, given.y)
         drawn = []
         for sample in range(self.rounds.samples):
             noise = ImageNoise(seed, [(row, sample) for row in rows], given.image_shape, like=given.y)
@@ -258,10 +270,15 @@ class EM:
         count = len(self.observations)
         if self.rounds.subset == 1.0:
             return list(range(count))
-        number = max(1, round(self.rounds.subset * count))
+        number = self._restored
         order = torch.randperm(count, generator=torch.Generator().manual_seed(self.rounds.seed)).tolist()
         first = number * (self._round * self.rounds.refreshes + self._refresh)
         return sorted(order[(first + place) % count] for place in range(number))
+
+    @property
+    def _restored(self) -> int:
+        """How many observations an E-step restores."""
+        return max(1, round(self.rounds.subset * len(self.observations)))
 
     def _clean_share(self, rows: int) -> float:
         if self.clean is None:
@@ -336,6 +353,9 @@ class EM:
                 )
         elif self.workers.leads:
             write_whole(path, identity)
+        if self.workers.leads:
+            for left in self.folder.glob(f".{_LEARNER}.*"):
+                left.unlink()  # a run that was killed while it wrote
         kept = read_state(self.folder / _LEARNER)
         if kept is None:
             return
@@ -360,3 +380,19 @@ class EM:
             "processes": self.workers.count,
         }
         return json.dumps(described, indent=2, sort_keys=True)
+
+
+def _root_mean_square(samples: Float[Tensor, "observation sample channel row column"], given: Observations) -> float:
+    """Return the residual of the first sample of every observation, in units of the noise."""
+    return float(data_residual(samples[:, 0], given).square().mean().sqrt())
+
+
+def _check_images(observations: Observations, clean: Float[Tensor, "image channel row column"] | None) -> None:
+    """Refuse now what would end the first E-step or M-step: clean images of another shape, measurements of nothing."""
+    if clean is not None and tuple(clean.shape[1:]) != observations.image_shape:
+        raise InvalidInput(
+            f"clean images must have the shape of the others, {observations.image_shape}; got {tuple(clean.shape[1:])}."
+        )
+    if clean is not None and not bool(torch.isfinite(clean).all()):
+        raise InvalidInput("clean images must hold finite numbers; got others.")
+    data_residual(observations.y.new_zeros(len(observations), *observations.image_shape), observations)

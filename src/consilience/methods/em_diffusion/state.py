@@ -21,7 +21,8 @@ CURSOR = "cursor"
 
 def write_state(path: Path, tensors: Mapping[str, Tensor], cursor: Mapping[str, Any]) -> None:
     """Write tensors with a cursor, in one file that appears whole."""
-    held = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    # Cloned: tensors that share memory, as tied weights do, are refused.
+    held = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     write_whole(path, save(held, metadata={CURSOR: json.dumps(dict(cursor), sort_keys=True)}))
 
 

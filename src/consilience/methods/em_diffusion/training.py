@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
@@ -24,6 +25,7 @@ __all__ = ["Learner", "Pool", "Training", "fit_prior"]
 Images = Float[Tensor, "image channel row column"]
 _P = TypeVar("_P", bound=nn.Module)
 
+_DROPOUT = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
 WARM_UP = 10
 """The running average begins with the current weights and reaches its memory after this many times as many steps."""
 
@@ -109,6 +111,7 @@ class Learner:
         self.average = copy.deepcopy(prior).eval().requires_grad_(requires_grad=False)
         self.optimizer = torch.optim.Adam(prior.parameters(), lr=self.training.learning_rate)
         self.steps = 0
+        self._drops = any(getattr(module, "p", 0) for module in prior.modules() if isinstance(module, _DROPOUT))
 
     @property
     def device(self) -> torch.device:
@@ -134,9 +137,11 @@ class Learner:
         part = list(self.workers.rows(len(clean)))
         to = self.device
         self.prior.train()
-        losses = cast("Any", self.prior).loss(clean[part].to(to), noise[part].to(to), torch.exp(levels[part]).to(to))
         self.optimizer.zero_grad(set_to_none=True)
-        (losses.sum() / len(clean)).backward()
+        with self._dropout():
+            denoising = cast("Any", self.prior).loss
+            losses = denoising(clean[part].to(to), noise[part].to(to), torch.exp(levels[part]).to(to))
+            (losses.sum() / len(clean)).backward()
         self.workers.add_gradients(self.prior.parameters())
         nn.utils.clip_grad_norm_(self.prior.parameters(), settings.largest_gradient)
         for group in self.optimizer.param_groups:
@@ -145,6 +150,19 @@ class Learner:
         self.steps += 1
         self._remember()
         return float(losses.detach().mean())
+
+    @contextmanager
+    def _dropout(self) -> Iterator[None]:
+        """Let dropout, which knows torch's global generator only, draw what the learner's own state decides."""
+        if not self._drops:
+            yield
+            return
+        ahead = torch.Generator()
+        ahead.set_state(self.generator.get_state())
+        seed = int(torch.randint(2**62, (), generator=ahead)) + self.workers.rank
+        with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
+            torch.manual_seed(seed)
+            yield
 
     @torch.no_grad()
     def _remember(self) -> None:

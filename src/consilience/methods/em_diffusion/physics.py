@@ -217,8 +217,10 @@ def noise_std_of(physics: Physics) -> float | Float[Tensor, " image"]:
 
 def measured_entries(physics: Physics, y: Float[Tensor, "image ..."]) -> Bool[Tensor, "image ..."]:
     """Tell which entries of `y` were measured, by the corruption's own word or by a mask of deepinv's."""
-    if isinstance(physics, Corruption):
-        return physics.measured(y)
+    own = getattr(physics, "measured", None)
+    if callable(own):
+        seen: Tensor = own(y)
+        return seen
     mask = getattr(physics, "mask", None)
     if isinstance(mask, Tensor) and mask.ndim == y.ndim:
         return (mask.to(y.device) != 0).expand(y.shape)

@@ -139,11 +139,11 @@ class Sampling:
     def generate(
         self, prior: Denoiser, count: int, shape: tuple[int, int, int], *, seed: int, like: Tensor | None = None
     ) -> Float[Tensor, "image channel row column"]:
-        """Draw images from the prior itself, without corrections: its score is not an approximation of another."""
+        """Draw images from the prior itself, by `sample_multistep`, one evaluation a level."""
         drawn = []
         for first in range(0, count, self.chunk):
             names = [(place,) for place in range(first, min(first + self.chunk, count))]
-            drawn.append(self._walk(prior, ImageNoise(seed, names, shape, like=like), corrector=None))
+            drawn.append(sample_multistep(prior, ImageNoise(seed, names, shape, like=like), self.levels))
         return torch.cat(drawn)
 
     def _walk(

@@ -25,8 +25,10 @@ from typing import Annotated, Any, Literal
 import torch
 from jaxtyping import Float
 from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import dataclasses as strict
 from torch import Tensor, nn
 
+from consilience.ground.config import STRICT
 from consilience.ground.errors import InvalidInput
 from consilience.ground.folder import write_whole
 from consilience.methods.em_diffusion.gaussian import GaussianPrior, fit_gaussian_em
@@ -51,7 +53,7 @@ _IDENTITY = "run.json"
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-@dataclass(frozen=True, kw_only=True)
+@strict.dataclass(frozen=True, kw_only=True, config=STRICT)
 class Rounds:
     """How EM alternates."""
 

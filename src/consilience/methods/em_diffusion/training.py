@@ -15,8 +15,10 @@ from typing import Any, TypeVar, cast
 import torch
 from jaxtyping import Float
 from pydantic import PositiveFloat, PositiveInt
+from pydantic import dataclasses as strict
 from torch import Tensor, nn
 
+from consilience.ground.config import STRICT
 from consilience.ground.errors import InvalidInput
 from consilience.methods.em_diffusion.workers import Workers
 
@@ -30,7 +32,7 @@ WARM_UP = 10
 """The running average begins with the current weights and reaches its memory after this many times as many steps."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@strict.dataclass(frozen=True, kw_only=True, config=STRICT)
 class Training:
     """How a prior is trained."""
 

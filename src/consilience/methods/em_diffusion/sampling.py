@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from jaxtyping import Float
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic.dataclasses import dataclass
 from torch import Tensor
 
+from consilience.ground.config import STRICT
 from consilience.methods.em_diffusion.krylov import conjugate_gradients, gmres
 from consilience.methods.em_diffusion.observation import Observations
 from consilience.methods.em_diffusion.posterior import DPS, MMPS, PGDM
@@ -30,7 +31,7 @@ _SAMPLERS = {"ancestral": sample_ancestral, "multistep": sample_multistep}
 _SOLVERS = {"cg": conjugate_gradients, "gmres": gmres}
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, config=STRICT)
 class Sampling:
     """How images are drawn from a prior, or from its posterior given observations."""
 

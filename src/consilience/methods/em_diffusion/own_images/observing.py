@@ -81,6 +81,8 @@ def observe(
     """
     values, names = _found(path, source)
     visible = _visible(values, names, corrupting)
+    values, names = values[: source.limit], names[: source.limit]
+    visible = None if visible is None else visible[: source.limit]
     _refuse_flaws(values, names, visible)
     beside = None if clean is None else _found(clean, Source(channels=source.channels))[0]
     units, measured = _scale(values, path, source, scale, visible=visible, beside=beside)
@@ -125,6 +127,8 @@ def corrupt_on_the_spot(
     if corrupting.noise_std is None:
         corrupting = replace(corrupting, noise_std=LEAST_NOISE)
     values, names = _found(path, source)
+    masks = None if corrupting.mask is None else _masks(corrupting.mask, values.shape).expand(len(values), -1, -1, -1)
+    values, names = values[: source.limit], names[: source.limit]
     _refuse_flaws(values, names, None)
     if keep_clean >= len(values):
         raise InvalidInput(f"--clean {keep_clean} leaves no image to corrupt of {len(values)}: give fewer, or a path")
@@ -136,6 +140,8 @@ def corrupt_on_the_spot(
     shape = (int(images.shape[1]), int(images.shape[2]), int(images.shape[3]))
 
     def build(noise_std: float) -> Corruption:
+        if masks is not None:
+            return Inpainting(masks[rest], noise_std=noise_std)
         return _drawn(corrupting, len(rest), shape, seed, noise_std)
 
     physics, notes = _with_noise(corrupting, build)
@@ -179,20 +185,20 @@ def _found(path: Path, source: Source) -> tuple[Pixels, tuple[str, ...]]:
         raise InvalidInput(
             f"expected images of {source.channels} channel(s); {found.names[0]} has {found.values.shape[1]}"
         )
-    return found.values[: source.limit], found.names[: source.limit]
+    return found.values, found.names
 
 
 def _visible(
     values: Pixels, names: tuple[str, ...], corrupting: Corrupting
 ) -> Bool[np.ndarray, "image channel row column"] | None:
     """Tell which pixels of corrupted images were measured; None where nothing is hidden."""
-    finite = np.isfinite(values)
+    finite: np.ndarray = np.isfinite(values)
     if corrupting.mask is not None:
         mask = _masks(corrupting.mask, values.shape).numpy()
         everywhere: np.ndarray = np.array(np.broadcast_to(mask, values.shape))
         return everywhere
     if corrupting.kind in {None, "inpaint", "box"} and not finite.all():
-        return finite
+        return np.asarray(finite, bool)
     if corrupting.kind is None:
         raise InvalidInput("say how the images were corrupted: --mask, or --corruption with what belongs to it")
     if corrupting.kind in {"inpaint", "box"}:
@@ -232,7 +238,7 @@ def _scale(
     scale: Scale | None,
     *,
     visible: Bool[np.ndarray, "image channel row column"] | None = None,
-    beside: Pixels | None = None,
+    beside: np.ndarray | None = None,
 ) -> tuple[Scale, bool]:
     """Return the scale to read by, and whether it was measured on these images."""
     whole = values.dtype in (np.uint8, np.uint16)
@@ -258,7 +264,7 @@ def _with_noise(corrupting: Corrupting, build: Callable[[float], Corruption]) ->
     if corrupting.noise_std is not None and corrupting.noise_std >= LEAST_NOISE:
         return build(corrupting.noise_std), ()
     assumed = (
-        f"noise level {corrupting.noise_std or 0:g}: {LEAST_NOISE:g} is assumed, half a percent of the range of pixels, "
+        f"noise level {corrupting.noise_std or 0:g}: {LEAST_NOISE:g} is assumed, half a percent of the pixels' range, "
         "below which the equations of the posterior are ill-conditioned"
     )
     return build(LEAST_NOISE), (assumed,)
@@ -276,8 +282,6 @@ def _known(
 
 def _drawn(corrupting: Corrupting, images: int, shape: tuple[int, int, int], seed: int, noise_std: float) -> Corruption:
     """Return a corruption for clean images."""
-    if corrupting.mask is not None:
-        return Inpainting(_masks(corrupting.mask, (images, *shape)), noise_std=noise_std)
     if corrupting.kind == "box":
         return Inpainting.box(images, shape, corrupting.value("box_size"), seed=seed, noise_std=noise_std)
     if corrupting.kind in {None, "inpaint"}:

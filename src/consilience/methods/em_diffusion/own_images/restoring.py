@@ -135,7 +135,7 @@ class _Restored:
                 _write_both(folder / "samples", f"{name}-{number}", sample, scale)
             if self.deviation is None:
                 continue
-            write_npy(folder / "std" / f"{name}.npy", scale.spread(self.deviation[place]))
+            _write_values(folder / "std" / f"{name}.npy", scale.spread(self.deviation[place]))
             if self.drawable and self.widest > 0:
                 write_png(folder / "std" / f"{name}.png", self.deviation[place], value_range=(0.0, self.widest))
 
@@ -255,10 +255,14 @@ def _key(request: asked.Restoration, prior: DiffusersPrior, observations: Observ
 
 
 def _write_both(folder: Path, name: str, image: Float[Tensor, "channel row column"], scale: Scale) -> None:
-    values = scale.outward(image)
-    write_npy(folder / f"{name}.npy", values[0] if len(values) == 1 else np.moveaxis(values, 0, -1))
+    _write_values(folder / f"{name}.npy", scale.outward(image))
     if len(image) in _DRAWABLE:
         write_png(folder / f"{name}.png", image)
+
+
+def _write_values(path: Path, values: Float[np.ndarray, "channel row column"]) -> None:
+    """Write an image with its axes as image programs have them: (row, column), or (row, column, channel)."""
+    write_npy(path, values[0] if len(values) == 1 else np.moveaxis(values, 0, -1))
 
 
 def _file_names(names: tuple[str, ...]) -> list[str]:

@@ -1,0 +1,47 @@
+"""What contradicts itself is refused before anything is read."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from consilience.ground.errors import InvalidInput
+from consilience.methods.em_diffusion.own_images.request import Corrupting, Source
+
+
+def test_a_parameter_has_its_default_and_what_is_given_wins() -> None:
+    assert Corrupting(kind="inpaint").value("keep") == 0.4
+    assert Corrupting(kind="inpaint", keep=0.2).value("keep") == 0.2
+    assert Corrupting(kind="motion", motion_angle=0.0).value("motion_angle") == 0.0
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"kind": "blur", "keep": 0.4}, "--keep belongs to --corruption inpaint; got --corruption blur"),
+        ({"mask": Path("m.png"), "factor": 2}, "--factor belongs to --corruption downsample; got a mask"),
+        ({"kind": "inpaint", "padding": "zero"}, "--padding belongs to --corruption blur or motion"),
+        ({"kind": "blur", "mask": Path("m.png")}, "--mask says which pixels are hidden"),
+        ({"kind": "inpaint", "mask": Path("m.png"), "keep": 0.5}, "--mask or --keep"),
+        ({"kind": "denoise"}, "needs --noise-std above 0"),
+        ({"kind": "denoise", "noise_std": 0.0}, "needs --noise-std above 0"),
+        ({"kind": "blur", "noise_std": -0.1}, "at least 0; got -0.1"),
+        ({"kind": "blur", "noise_std": float("nan")}, "at least 0; got nan"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidInput, match=message):
+        Corrupting(**settings)
+
+
+def test_no_image_at_all_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="at least 1; got 0"):
+        Source(limit=0)
+
+
+def test_the_flags_are_read_without_torch() -> None:
+    code = "import sys, consilience.methods.em_diffusion.commands; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"torch", "diffusers", "PIL", "safetensors"} & set(loaded)

@@ -10,8 +10,9 @@ and on its noise. Three criteria look at measurements alone.
 
     .. math:: E\|A\hat x(y_1)-y_2\|^2 = E\|A\hat x(y_1)-Ax\|^2 + s^2(1+\alpha^{-2})
 
-    tells the error on measured entries (the coupled bootstrap, arXiv:2111.09447 for normal data). The two errors, in
-    proportion to measured and unmeasured pixels, estimate the mean squared error of the image.
+    tells the error on measured entries (the coupled bootstrap, arXiv:2111.09447), if with a little more noise than
+    there is. The two errors, in proportion to measured and unmeasured pixels, estimate the mean squared error of the
+    image.
 "discrepancy"
     The residual of a sample should be as large as the noise (Morozov): :math:`\|y-Ax\|^2/n=s^2`, which holds on average
     for samples of the true posterior. DPS is not the true posterior: its residual can be right where its images are
@@ -133,6 +134,8 @@ def find_strength(
         If the posterior has no strength, or if the grid is none.
     """
     strengths = _checked(sampling, grid)
+    if images < 1 or samples < 1:
+        raise InvalidInput(f"`images` and `samples` must be at least 1; got {images} and {samples}.")
     if criterion not in ("held_out", "discrepancy", "fit"):
         raise InvalidInput(f"criterion must be 'held_out', 'discrepancy' or 'fit'; got {criterion!r}.")
     streams = Streams(seed)
@@ -237,7 +240,7 @@ def _checked(sampling: Sampling, grid: Sequence[float]) -> list[float]:
     if sampling.posterior != "dps":
         raise InvalidInput(f"only the posterior 'dps' has a strength to find; got {sampling.posterior!r}.")
     strengths = sorted({float(strength) for strength in grid})
-    if len(strengths) < 2 or not (strengths[0] > 0 and math.isfinite(strengths[-1])):  # noqa: PLR2004 - a choice
+    if len(strengths) < 2 or not all(0 < at < math.inf for at in strengths):  # noqa: PLR2004 - a choice
         raise InvalidInput(f"`grid` must hold at least 2 different strengths, positive and finite; got {list(grid)}.")
     return strengths
 

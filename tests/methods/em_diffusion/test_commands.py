@@ -155,7 +155,7 @@ def test_what_lies_in_the_folder_of_a_restoration(prior: Path, here: Path) -> No
     assert told["network_evaluations_per_sample"] == 4
     seen = np.load("masks.npy")[1]
     observed = np.asarray(Image.open("masked/001.png"))[seen]
-    assert np.abs(mean[seen] - observed).mean() < 0.25 * np.abs(observed - observed.mean()).mean()
+    assert np.abs(mean[seen] - observed).mean() < 0.5 * np.abs(observed - observed.mean()).mean()
 
 
 def test_hidden_pixels_may_be_anything(prior: Path, here: Path) -> None:
@@ -300,6 +300,7 @@ def test_a_full_disk_leaves_an_earlier_restoration_whole(prior: Path, here: Path
     assert sorted(path.name for path in here.iterdir() if path.name.startswith((".", "out"))) == ["out"]
 
 
+NOISY = ("--corruption", "denoise", "--noise-std", 0.2)
 TRAIN = ("train", "--out", "p", *SHORT)
 RESTORE = ("restore", "--out", "out", *FAST)
 
@@ -334,7 +335,7 @@ RESTORE = ("restore", "--out", "out", *FAST)
         ((*TRAIN, "--images", "clean", "--corruption", "blur", "--width", "7", "--clean", "9"), "`width` must be"),
         (("train", "--out", "clean", *SHORT, "--images", "clean", "--clean", "9"), "clean holds something else"),
         (("train", "--out", "one.png", *SHORT, "--images", "clean", "--clean", "9"), "one.png is a file"),
-        ((*TRAIN, "--images", "clean", "--start", "clean", "--corruption", "inpaint"), "there are none: give --clean"),
+        ((*TRAIN, "--images", "clean", "--start", "clean", *NOISY), "there are none: give --clean"),
         ((*RESTORE, "--prior", "PRIOR"), "give --images (corrupted), or --truth"),
         ((*RESTORE, "--prior", "nowhere", "--images", "masked", "--mask", "masks.npy"), "there is none at nowhere"),
         ((*RESTORE, "--prior", "PRIOR", "--images", "colour", "--mask", "one.png"), "the prior is of 1 channel(s)"),

@@ -176,10 +176,10 @@ def test_physics_from_elsewhere_will_do(prior: GaussianPrior) -> None:
         def __call__(self, x: torch.Tensor) -> torch.Tensor:
             return self.A(x)
 
-        def A(self, x: torch.Tensor) -> torch.Tensor:
+        def A(self, x: torch.Tensor) -> torch.Tensor:  # noqa: N802 - deepinv's word
             return 2.0 * x
 
-        def A_adjoint(self, y: torch.Tensor) -> torch.Tensor:
+        def A_adjoint(self, y: torch.Tensor) -> torch.Tensor:  # noqa: N802 - deepinv's word
             return 2.0 * y
 
     given = Observations.corrupt(digits(0, 16), Elsewhere(), 1)

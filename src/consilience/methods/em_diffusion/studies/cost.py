@@ -198,8 +198,9 @@ def _difference(short: _Row, long: _Row, config: Settings) -> Measurement:
         at_least=BAR_DB,
         unit="dB",
         note=f"{_called(short)} ({short.forwards} evaluations, {short.products} vector-Jacobian products), the best on "
-        f"{config.cost_images} images, scored on as many others; DPS ({long.forwards} and {long.products}) tuned likewise, "
-        f"strength {long.sampling.strength:.2g}; mean of {config.cost_samples} samples; one standard error over images",
+        f"{config.cost_images} images, scored on as many others; DPS ({long.forwards} and {long.products}) tuned "
+        f"likewise, strength {long.sampling.strength:.2g}; mean of {config.cost_samples} samples; one standard error "
+        "over images",
     )
 
 
@@ -243,7 +244,8 @@ def _table(rows: list[_Row], long: _Row, config: Settings) -> Table:
             for row in rows
         ),
         note=f"Forwards and products are of one sample, PSNR of the mean of {config.cost_samples}. Inpainting, 40 % "
-        "visible, noise .01. Where more levels bring no more, the error of the posterior is left: the plateau of MMPS and PGDM.",
+        "visible, noise .01. Where more levels bring no more, the error of the posterior is left: the plateau of MMPS "
+        "and PGDM.",
     )
 
 

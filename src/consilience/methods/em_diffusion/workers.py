@@ -1,4 +1,17 @@
-"""Processes that share the work of one run: alone by default, several under ``accelerate launch``."""
+"""Processes that share the work of one run: alone by default, several under ``accelerate launch``.
+
+::
+
+    accelerate launch --multi_gpu --num_processes 2 fit.py
+    accelerate launch --multi_gpu --num_processes 2 -m a_package.fit
+
+where the script hands ``Workers.launched()`` to `em.EM`. Two processes without a GPU are asked for in the same way:
+with ``--cpu``, accelerate starts one.
+
+All processes build the same prior and read the same observations. Each restores its part of the observations in the
+E-step and takes its part of every batch in the M-step. The folder of the run must be one that all of them see: the first
+writes the state, each writes its samples until the M-step is done.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +60,9 @@ class Workers:
             from accelerate import PartialState  # noqa: PLC0415 - optional, needed by several processes only
         except ImportError as error:
             raise MissingDependency("several processes need accelerate; install consilience[em].") from error
-        state = PartialState()
+        # Told so, or else accelerate takes every process for the only one where there is no other device.
+        flag = os.environ.get("ACCELERATE_USE_CPU", "false").lower()
+        state = PartialState(cpu=flag in ("1", "true", "yes") or not torch.cuda.is_available())
         return cls(rank=state.process_index, count=state.num_processes)
 
     @property

@@ -9,7 +9,7 @@ where the script hands ``Workers.launched()`` to `em.EM`. Two processes without 
 with ``--cpu``, accelerate starts one.
 
 All processes build the same prior and read the same observations. Each restores its part of the observations in the
-E-step and takes its part of every batch in the M-step. The folder of the run must be one that all of them see: the first
+E-step and takes its part of every batch in the M-step. All of them must see the folder of the run: the first
 writes the state, each writes its samples until the M-step is done.
 """
 

@@ -6,8 +6,11 @@ import pytest
 import torch
 
 from consilience.ground.errors import InvalidInput
+from consilience.methods.em_diffusion.corruption import Denoising
 from consilience.methods.em_diffusion.diffusers_prior import DiffusersPrior
+from consilience.methods.em_diffusion.observation import Observations
 from consilience.methods.em_diffusion.own_images.training import (
+    _with_judges,
     chosen_device,
     image_chunk,
     one_line_for_a_full_disk,
@@ -37,3 +40,12 @@ def test_a_full_disk_is_a_line_and_another_error_stays_itself() -> None:
         raise full
     with pytest.raises(FileNotFoundError), one_line_for_a_full_disk(""):
         raise FileNotFoundError(errno.ENOENT, "No such file or directory", "x")
+
+
+@pytest.mark.parametrize(("count", "judging"), [(1, 0), (9, 0), (10, 1), (57, 5), (2000, 64)])
+def test_no_judge_is_trained_on_and_none_is_lost(count: int, judging: int) -> None:
+    images = torch.arange(float(count)).reshape(-1, 1, 1, 1) + torch.tensor([[[0.0, 0.5]]])
+    trained, judges = _with_judges(Observations(images, Denoising(noise_std=0.1)))
+    assert (0 if judges is None else len(judges)) == judging
+    both = trained.y if judges is None else torch.cat([trained.y, judges.y])
+    assert torch.equal(both.sort(dim=0).values, images)

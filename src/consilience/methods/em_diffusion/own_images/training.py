@@ -50,8 +50,9 @@ WIDE_RANGE = (-2.0, 2.0)
 """Of clean pixels where the scale was measured on corrupted ones, beyond which clean ones may lie."""
 LEAST_SIDE = 4
 MOST_LEVELS = 4
-EXAMINED = 64
-"""Observations of which some measurements are hidden, to be predicted after every round."""
+JUDGES, JUDGED_SHARE = 64, 10
+"""At most so many observations, and one of so many, are never trained on: after every round some of their measurements
+are hidden and predicted. Those of observations that were trained on would be remembered, not predicted."""
 PIXELS_AT_ONCE = 2**22
 """Pixels times width of the network that are sampled together: about one gigabyte with what gradients need."""
 
@@ -97,11 +98,12 @@ class _Run:
         self.device = chosen_device(request.device)
         init = None if request.init is None else DiffusersPrior.load(request.init)
         self.given = _read(request, init)
-        self.observations, self.clean = self.given.observations, self.given.clean
+        self.observations, self.judges = _with_judges(self.given.observations)
+        self.clean = self.given.clean
         shape = self.observations.image_shape
         if init is not None:
             init.expect((len(self.observations), *shape))
-        self.blind = unidentifiable_because(self.observations.physics)
+        self.blind = unidentifiable_because(self.given.observations.physics)
         if self.blind is not None and self.clean is None and init is None:
             raise InvalidInput(
                 f"such images alone cannot tell what clean ones are like: {self.blind}. Give some clean images with "
@@ -182,7 +184,7 @@ class _Run:
             shutil.rmtree(self.state)
         last = em.history[-1]
         self.console.print(
-            f"{self.out}: a prior of {len(em.history)} rounds, held-out error {last.held_out:.3g}, "
+            f"{self.out}: a prior of {len(em.history)} rounds, error {last.held_out:.3g} on held-out measurements, "
             f"{(time.monotonic() - started) / 60:.1f} min; use it with `consilience em-diffusion restore --prior "
             f"{self.out} ...` or `diffusers.DDPMPipeline.from_pretrained`",
             markup=False,
@@ -246,9 +248,11 @@ class _Run:
         clean = 0 if self.clean is None else len(self.clean)
         where = "corrupted on the spot" if self.request.observations is None else "as observed"
         yield (
-            f"{len(self.observations)} images of {channels} x {height} x {width} {where} "
-            f"({self.observations.physics}), {clean} clean ones"
+            f"{len(self.given.observations)} images of {channels} x {height} x {width} {where} "
+            f"({self.given.observations.physics}), {clean} clean ones"
         )
+        if self.judges is not None:
+            yield f"{len(self.judges)} of them only judge: a part of each is hidden and predicted after every round"
         yield _noise_in_words(self.observations, self.given.scale)
         yield from self.given.notes
         if self.blind is not None:
@@ -267,7 +271,8 @@ class _Run:
             "rounds": [asdict(past) for past in history],
             "corruption": str(self.observations.physics),
             "noise_std": _number(self.observations.noise_std),
-            "observations": len(self.observations),
+            "observations": len(self.given.observations),
+            "judges": 0 if self.judges is None else len(self.judges),
             "clean": 0 if self.clean is None else len(self.clean),
             "seed": self.request.seed,
             "value_range": self.sampling.value_range,
@@ -283,7 +288,7 @@ class _Run:
             asdict(self.rounds),
             asdict(self.training),
             asdict(self.sampling),
-            self.observations.digest,
+            self.given.observations.digest,
             hashlib.sha256(clean).hexdigest(),
             weights.hexdigest(),
             self.request.first_steps if self.starts_clean else 0,
@@ -299,13 +304,15 @@ class _Ledger:
         self._round, self._loss = 1, float("nan")
         rows = max(1, round(run.rounds.subset * len(run.observations)))
         self._restoring = float(rows * run.rounds.samples * run.sampling.evaluations)
-        self._checking = float(min(EXAMINED, len(run.observations)) * 4 * run.sampling.evaluations)
+        judges = run.observations if run.judges is None else run.judges
+        self._checking = float(min(JUDGES, len(judges)) * 4 * run.sampling.evaluations)
         self._plan(run.rounds.rounds, first=run.request.first_steps if run.starts_clean else 0)
 
     def begin(self, em: EM) -> None:
         """Take up a run that may have rounds behind it."""
         self._em = em
-        em.held_out = HeldOut(em.observations, images=EXAMINED, seed=self._run.rounds.seed)
+        judges = em.observations if self._run.judges is None else on_device(self._run.judges, self._run.device)
+        em.held_out = HeldOut(judges, images=JUDGES, seed=self._run.rounds.seed)
         self._round = len(em.history) + 1
         self._plan(self._run.rounds.rounds - len(em.history), first=0)
         if em.history:
@@ -335,8 +342,8 @@ class _Ledger:
         self._plan(self._run.rounds.rounds - done.number, first=0)
         left = self._watch.time_left()
         self._watch.say(
-            f"round {done.number}/{self._run.rounds.rounds}: residual {done.residual:.3g} of the noise, held-out error "
-            f"{done.held_out:.4g}, loss {self._loss:.3g}{'; ' + left if left else ''}"
+            f"round {done.number}/{self._run.rounds.rounds}: residual {done.residual:.3g} of the noise, error "
+            f"{done.held_out:.4g} on held-out measurements, loss {self._loss:.3g}{'; ' + left if left else ''}"
         )
         self._round = done.number + 1
 
@@ -420,6 +427,17 @@ def _read(request: asked.Training, init: DiffusersPrior | None) -> Given:
         return given
     clean_images = read_clean(Path(request.clean), request.source, given.scale, given.observations.image_shape)
     return Given(**{**vars(given), "clean": clean_images})
+
+
+def _with_judges(observations: Observations) -> tuple[Observations, Observations | None]:
+    """Split off the observations that judge, evenly spaced; none where there are too few to spare any."""
+    count = min(JUDGES, len(observations) // JUDGED_SHARE)
+    if count == 0:
+        return observations, None
+    judging = sorted({(2 * place + 1) * len(observations) // (2 * count) for place in range(count)})
+    return observations.take([row for row in range(len(observations)) if row not in judging]), observations.take(
+        judging
+    )
 
 
 def _refuse_other_content(out: Path) -> None:

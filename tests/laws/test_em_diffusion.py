@@ -127,10 +127,11 @@ def test_the_truth_is_where_em_stays(corruption) -> None:
     how = Sampling(steps=60, iterations=16, corrections=0, value_range=None)
     drawn = how.restore(truth, given, samples=1, seed=0)[:, 0].flatten(1)
     assert float((drawn.mean(dim=0) + 0.3).abs().max()) < 4 * (0.5 / len(drawn)) ** 0.5
-    off = torch.cov(drawn.T) - truth.covariance
-    # Chance alone: the root of (trace squared + norm squared) / images.
-    chance = ((truth.covariance.trace() ** 2 + truth.covariance.square().sum()) / len(drawn)).sqrt()
-    assert float(off.norm()) < 1.5 * float(chance)
+    variances, directions = torch.linalg.eigh(truth.covariance)
+    along = ((drawn + 0.3) @ directions).square().mean(dim=0) / variances
+    chance = (2 / len(drawn)) ** 0.5
+    assert float((along - 1).abs().max()) < 4 * chance
+    assert float(along.mean()) == pytest.approx(1.0, abs=4 * chance / 4)
     # The samples are no copies of the images, and know more of them than the prior.
     misfit = float((drawn - images.flatten(1)).square().mean())
     assert 1e-3 < misfit < 0.9

@@ -135,7 +135,7 @@ def test_a_second_run_measures_nothing_and_a_fresh_one_everything(throwaway: Pat
         (["throwaway", "toss", "penny", "--times", "x"], "invalid"),
         (["throwaway", "toss", "penny", "--times", "0"], "`times` must be at least 1; got 0"),
         (["throwaway", "toss"], "Missing"),
-        (["reproduce", "--recipe", "smal"], "'smoke', 'small', 'paper'"),
+        (["reproduce", "--recipe", "smal"], "did you mean 'small'?"),
         (["reproduce", "--recipy", "small"], "did you mean '--recipe'?"),
         (["reproduce", "--seed", "-1"], "at least 0; got -1"),
         (["reproduce", "--set", "toses=3"], "unknown setting 'toses'; did you mean 'tosses'?"),

@@ -80,6 +80,14 @@ class Method:
 
 METHODS: tuple[Method, ...] = (
     Method(
+        name="em_diffusion",
+        question="Can a generative prior of clean images be learned from corrupted ones?",
+        paper="An Expectation-Maximization Algorithm for Training Clean Diffusion Models from Corrupted Observations",
+        authors=("Weimin Bai", "Yifei Wang", "Wenzheng Chen", "He Sun"),
+        year=2024,
+        arxiv="2407.01014",
+    ),
+    Method(
         name="convex_networks",
         question="Can a ReLU network be trained to its global optimum, with a proof of how close it came?",
         paper="Randomized Geometric Algebra Methods for Convex Neural Networks",

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import partial, wraps
 from io import StringIO
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import tyro
 
@@ -67,7 +67,7 @@ def show(room: str, /) -> None:
     door = entry.part()
     print(f"{entry.name}: {entry.question}\n{entry.paper}, arXiv:{entry.arxiv}\n\n{inspect.getdoc(door)}\n")
     print(f"public names   {', '.join(door.__all__)}")
-    print(f"recipes        {', '.join(ground.config.RECIPES)}")
+    print(f"recipes        {', '.join(ground.config.recipes(entry.package))}")
     verbs = entry.verbs()
     if verbs:
         print(f"verbs          {', '.join(f'consilience {entry.command} {verb}' for verb in verbs)}")
@@ -88,7 +88,7 @@ def reproduce(
     rooms: tuple[str, ...] = (),
     /,
     *,
-    recipe: Literal["smoke", "small", "paper"] = "smoke",
+    recipe: str = "smoke",
     seed: Annotated[int | None, tyro.conf.arg(metavar="N")] = None,
     json: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
     set: Annotated[tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="KEY=VALUE")] = (),  # noqa: A002
@@ -103,7 +103,8 @@ def reproduce(
     rooms
         Methods to run; all of them when none is named.
     recipe
-        smoke: seconds on one core; small: minutes on two; paper: the published setting.
+        smoke: seconds on one core; small: minutes on two; paper: the published setting; or one that a room has beside
+        these, such as fashion of em-diffusion.
     seed
         Root of all randomness; that of the recipe unless given.
     json

@@ -122,6 +122,13 @@ def parse_settings(pairs: Iterable[str]) -> dict[str, Any]:
     return settings
 
 
+def recipes(package: str) -> list[str]:
+    """Return the names of a room's recipes: those that every room has first, then its own."""
+    folder = resources.files(package) / "recipes"
+    names = {entry.name.removesuffix(".toml") for entry in folder.iterdir()} if folder.is_dir() else set()
+    return [name for name in RECIPES if name in names] + sorted(names - set(RECIPES))
+
+
 def read_recipe(package: str, name: str) -> dict[str, Any]:
     """Read recipe `name` of the room that lives in `package`.
 
@@ -139,10 +146,10 @@ def read_recipe(package: str, name: str) -> dict[str, Any]:
     InvalidInput
         If the recipe is not TOML.
     """
-    folder = resources.files(package) / "recipes"
-    known = [entry.name.removesuffix(".toml") for entry in folder.iterdir()] if folder.is_dir() else []
+    known = recipes(package)
     if name not in known:
         raise UnknownName("recipe", name, known)
+    folder = resources.files(package) / "recipes"
     return _parsed((folder / f"{name}.toml").read_text(encoding="utf-8"), f"recipe {name!r} of {package}")
 
 

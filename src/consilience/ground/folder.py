@@ -30,7 +30,7 @@ from consilience.ground.claims import Evidence, Figure
 from consilience.ground.config import STRICT, RunConfig, as_plain, to_toml
 from consilience.ground.errors import InvalidInput
 
-_LEFT_BY_A_RUN = ("config.toml", "journal.jsonl", "metrics.jsonl", "report.json", "figures", "steps")
+_LEFT_BY_A_RUN = ("config.toml", "journal.jsonl", "metrics.jsonl", "report.json", "figures", "steps", "work")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 

@@ -31,6 +31,7 @@ from consilience.methods.em_diffusion.studies.arms import (
 )
 from consilience.methods.em_diffusion.studies.clothes import Clothes
 from consilience.methods.em_diffusion.studies.fashion_arms import (
+    LINEAR_ROUNDS,
     SHOWN,
     VALUE_RANGE,
     Arm,
@@ -183,11 +184,11 @@ def _table(config: Config, study: Study, arms: Mapping[str, Arm]) -> Table:
         columns=("arm", *(heading for heading, _, _ in _COLUMNS)),
         rows=tuple((name, *_cells(arms[name].score, _COLUMNS)) for name in order),
         note=f"one split, {config.fashion_test_images} test images; {config.clean_images} clean images and "
-        f"{config.fashion_images} masked ones ({linear} of them for Gaussian EM); {config.fashion_samples} posterior "
-        f"samples of {study.sampling.evaluations} network evaluations each; {config.fashion_generated} generated; EM, "
-        f"the prior of all images and Ambient took {study.total_steps} gradient steps with one network; nothing but "
-        f"the weight of total variation was tuned; Frechet distances in the {study.embedding.name}; spread / error is "
-        "1 for an exact posterior",
+        f"{config.fashion_images} masked ones ({linear} of them for Gaussian EM, of at most "
+        f"{LINEAR_ROUNDS} rounds); {config.fashion_samples} posterior samples of {study.sampling.evaluations} network "
+        f"evaluations each; {config.fashion_generated} generated; EM, the prior of all images and Ambient took {study.total_steps} gradient steps with one "
+        f"network; nothing but the weight of total variation was tuned; Frechet distances in the {study.embedding.name}; "
+        "spread / error is 1 for an exact posterior",
     )
 
 

@@ -42,7 +42,7 @@ def train(
     init: Path | None = None,
     start: Start = "auto",
     rounds: int = 8,
-    steps: int = 500,
+    steps: int | None = None,
     first_steps: int = 1000,
     samples: int = 1,
     phase: Phase = "warm",
@@ -106,7 +106,8 @@ def train(
     rounds
         Rounds of EM: samples for all observations, then training on them.
     steps
-        Gradient steps a round.
+        Gradient steps a round; forty passes through the images unless given, at least 100 and at most 1000. Small sets
+        are remembered when there are more.
     first_steps
         Gradient steps on the clean images before the first round.
     samples

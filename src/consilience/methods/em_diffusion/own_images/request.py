@@ -114,7 +114,8 @@ class Training:
     start: Start
     phase: Phase
     rounds: int
-    steps: int
+    steps: int | None
+    """Gradient steps a round; None goes by the number of observations."""
     first_steps: int
     samples: int
     patience: int | None
@@ -143,8 +144,9 @@ class Training:
                 "file where clean images are"
             )
         for name in ("rounds", "steps", "first_steps", "samples", "batch_size"):
-            if getattr(self, name) < 1:
-                raise InvalidInput(f"--{name.replace('_', '-')} must be at least 1; got {getattr(self, name)}")
+            given = getattr(self, name)
+            if given is not None and given < 1:
+                raise InvalidInput(f"--{name.replace('_', '-')} must be at least 1; got {given}")
         if not self.learning_rate > 0:
             raise InvalidInput(f"--learning-rate must be above 0; got {self.learning_rate}")
         if self.patience is not None and self.patience < 1:

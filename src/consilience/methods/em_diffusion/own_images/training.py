@@ -45,6 +45,9 @@ INTERRUPTED = 130
 
 UNIDENTIFIABLE_SHARE = 0.2
 """Least share of clean images in a batch where only they tell what the corruption hides."""
+PASSES, FEWEST_STEPS, MOST_STEPS = 40, 100, 1000
+"""Passes through the observations that a round's gradient steps amount to, within bounds. On 350 digits (one seed) six
+rounds of 40 passes restored fresh images half a decibel better than eight of 90, which remembered what they had seen."""
 MEMORY_STEPS = 500.0
 WIDE_RANGE = (-2.0, 2.0)
 """Of clean pixels where the scale was measured on corrupted ones, beyond which clean ones may lie."""
@@ -115,10 +118,12 @@ class _Run:
         if request.start == "clean" and self.clean is None:
             raise InvalidInput("--start clean trains a first prior on clean images; there are none: give --clean")
         self.starts_clean = not gaussian and init is None
+        passing = PASSES * len(self.observations) // request.batch_size
+        steps = request.steps or min(max(passing, FEWEST_STEPS), MOST_STEPS)
         self.rounds = Rounds(
             rounds=request.rounds,
-            steps=request.steps,
-            polish=request.steps,
+            steps=steps,
+            polish=steps,
             samples=request.samples,
             clean_share=self._clean_share(),
             start="gaussian" if gaussian else "prior",

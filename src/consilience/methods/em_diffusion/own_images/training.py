@@ -47,7 +47,7 @@ UNIDENTIFIABLE_SHARE = 0.2
 """Least share of clean images in a batch where only they tell what the corruption hides."""
 PASSES, FEWEST_STEPS, MOST_STEPS = 40, 100, 1000
 """Passes through the observations that a round's gradient steps amount to, within bounds. On 350 digits (one seed) six
-rounds of 40 passes restored fresh images half a decibel better than eight of 90, which remembered what they had seen."""
+rounds of 40 passes restored fresh images half a decibel better than eight of 90, which remembered theirs."""
 MEMORY_STEPS = 500.0
 WIDE_RANGE = (-2.0, 2.0)
 """Of clean pixels where the scale was measured on corrupted ones, beyond which clean ones may lie."""

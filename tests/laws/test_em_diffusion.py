@@ -135,3 +135,11 @@ def test_the_truth_is_where_em_stays(corruption) -> None:
     # The samples are no copies of the images, and know more of them than the prior.
     misfit = float((drawn - images.flatten(1)).square().mean())
     assert 1e-3 < misfit < 0.9
+
+
+@pytest.mark.parametrize("keep", [0.1, 0.4, 0.9])
+def test_masks_show_the_share_that_was_asked_for(keep) -> None:
+    """The published code hides nine tenths, whatever its settings say."""
+    masks = Inpainting.random(400, (3, 8, 8), keep, seed=0)
+    share = float(Observations.corrupt(draw(400, 3, 8, 8), masks, seed=0).measured.double().mean())
+    assert share == pytest.approx(keep, abs=4 * (keep * (1 - keep) / (400 * 64)) ** 0.5)

@@ -186,8 +186,9 @@ def _table(config: Config, study: Study, arms: Mapping[str, Arm]) -> Table:
         note=f"one split, {config.fashion_test_images} test images; {config.clean_images} clean images and "
         f"{config.fashion_images} masked ones ({linear} of them for Gaussian EM, of at most "
         f"{LINEAR_ROUNDS} rounds); {config.fashion_samples} posterior samples of {study.sampling.evaluations} network "
-        f"evaluations each; {config.fashion_generated} generated; EM, the prior of all images and Ambient took {study.total_steps} gradient steps with one "
-        f"network; nothing but the weight of total variation was tuned; Frechet distances in the {study.embedding.name}; "
+        f"evaluations each; {config.fashion_generated} generated; EM, the prior of all images and Ambient took "
+        f"{study.total_steps} gradient steps with one network; nothing but the weight of total variation was tuned; "
+        f"Frechet distances in the {study.embedding.name}; "
         "spread / error is 1 for an exact posterior",
     )
 

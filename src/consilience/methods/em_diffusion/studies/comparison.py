@@ -275,8 +275,8 @@ def _table(title: str, found: Sequence[Arms], config: Config) -> Table:
         rows=tuple(rows),
         note=f"mean and standard error over {len(found)} splits; {config.restored_samples} posterior samples of "
         f"{found[0].evaluations} network evaluations each; {config.generated_images} generated; EM and the prior of "
-        f"all images took {steps} gradient steps; Frechet distances in the {EMBEDDING}; spread / error is 1 for an exact "
-        "posterior",
+        f"all images took {steps} gradient steps; Frechet distances in the {EMBEDDING}; spread / error is 1 for an "
+        "exact posterior",
     )
 
 

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any
 
 from consilience.ground import Evidence, MissingDependency, Report, RunFolder, Statement, Streams, conduct
-from consilience.methods.em_diffusion.config import Config
+from consilience.methods.em_diffusion.config import Config, fashion_reason
 
 __all__ = ["run"]
 
@@ -141,9 +141,7 @@ def _left_out(config: Config, statement: Statement) -> str | None:
     """Return why a claim is not measured by this recipe, if it is not."""
     if statement.id not in config.claims:
         return f"left out of the recipe {config.recipe}"
-    if statement.id == "em.fashion" and not config.fashion_folder:
-        return "needs Fashion-MNIST: name the folder of its IDX files with fashion_folder"
-    return None
+    return fashion_reason(config) if statement.id == "em.fashion" else None
 
 
 def _study(place: str, config: Config, streams: Streams, folder: RunFolder) -> Evidence:

@@ -39,6 +39,7 @@ from consilience.methods.em_diffusion.gaussian import GaussianPrior, fit_gaussia
 from consilience.methods.em_diffusion.network import ResidualPerceptron
 from consilience.methods.em_diffusion.noise2self import fit_noise2self
 from consilience.methods.em_diffusion.observation import Observations
+from consilience.methods.em_diffusion.pictures import DEVIATION
 from consilience.methods.em_diffusion.prior import Denoiser, NetworkPrior
 from consilience.methods.em_diffusion.quality import (
     LabelEmbedding,
@@ -71,6 +72,9 @@ SELF = "Noise2Self"
 
 SOURCE = source_digest("em_diffusion")
 """Of the code that was loaded: arms that other code measured are not taken up."""
+
+COLUMNS = ("observation", "few clean: mean", "EM: sample", "EM: mean", DEVIATION, "truth")
+"""Of the picture."""
 
 TRAINING = Training()
 FEW_TRAINING = Training(learning_rate=1e-3)
@@ -198,7 +202,8 @@ def examples(config: Config, folder: RunFolder, task: str) -> dict[str, Tensor]:
     kept = read_state(_examples_file(_place(config, folder), seed, task))
     if kept is None:
         raise InvalidInput(f"the arms of {task!r} have not been measured in {folder.path}.")
-    return kept[0]
+    # A file of tensors has an order of its own.
+    return {name: kept[0][name] for name in COLUMNS}
 
 
 def _place(config: Config, folder: RunFolder) -> Path:
@@ -334,18 +339,15 @@ def _measure(config: Config, place: Path, job: tuple[int, str]) -> None:
     scores[LEARNED] = learned
     scores[CLEAN], _ = judge.prior(*_prior(place, seed, CLEAN))
     scores |= _others(judge, observed)
-    write_state(
-        _examples_file(place, seed, task),
-        {
-            "observation": judge.given.y,
-            "few clean: mean": few_drawn.mean(dim=1),
-            "EM: sample": drawn[:, 0].contiguous(),
-            "EM: mean": drawn.mean(dim=1),
-            "standard\ndeviation": drawn.std(dim=1),
-            "truth": split.test,
-        },
-        {},
+    shown = (
+        judge.given.y,
+        few_drawn.mean(dim=1),
+        drawn[:, 0],
+        drawn.mean(dim=1),
+        drawn.std(dim=1),
+        split.test,
     )
+    write_state(_examples_file(place, seed, task), dict(zip(COLUMNS, shown, strict=True)), {})
     result = Arms(
         task=task,
         seed=seed,

@@ -548,3 +548,12 @@ def test_a_disk_that_fills_up_keeps_the_rounds_before(tmp_path, monkeypatch) -> 
     assert len(resumed.history) == 1
     resumed.run()
     assert_same_bits(resumed, whole)
+
+
+def test_judges_may_be_observations_that_are_not_trained_on(tmp_path: Path) -> None:
+    trained, kept = observed().take([0, 1, 2, 3, 4, 5]), observed().take([6, 7, 8])
+    settings = {"rounds": Rounds(rounds=1, steps=1), "training": TRAINING, "sampling": SAMPLING, "folder": tmp_path}
+    em = EM(untrained(), trained, judges=kept, **settings)
+    assert torch.equal(em.held_out.whole.y, kept.y)
+    with pytest.raises(InvalidInput, match="other settings or observations"):
+        EM(untrained(), trained, **settings)

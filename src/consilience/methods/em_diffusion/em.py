@@ -134,6 +134,9 @@ class EM:
     workers : Workers
     report : callable, optional
         Told the `Progress` now and then.
+    judges : Observations, optional
+        What the held-out error of every round is measured on, best such as are not trained on. Without them some of the
+        observations judge, whose hidden entries the training has seen: the error then falls by memory too.
     """
 
     def __init__(
@@ -149,6 +152,7 @@ class EM:
         anew: Callable[[int], nn.Module] | None = None,
         workers: Workers | None = None,
         report: Callable[[Progress], None] | None = None,
+        judges: Observations | None = None,
     ) -> None:
         if rounds.phase != "warm" and anew is None:
             raise InvalidInput(f"phase={rounds.phase!r} begins with new weights; expected `anew`, got None.")
@@ -166,7 +170,8 @@ class EM:
         self.report = report
         # A copy: whoever makes the same run again, to go on with it, has the initial prior still.
         self.learner = Learner(copy.deepcopy(prior), training, seed=rounds.seed, workers=self.workers)
-        self.held_out = HeldOut(observations, seed=rounds.seed)
+        self.judges = observations if judges is None else judges
+        self.held_out = HeldOut(self.judges, seed=rounds.seed)
         self.history: list[Round] = []
         self._round = self._refresh = self._taken = 0
         self._resume()
@@ -377,6 +382,7 @@ class EM:
             "training": asdict(self.training),
             "sampling": asdict(self.sampling),
             "observations": self.observations.digest,
+            "judges": self.judges.digest,
             "clean": hashlib.sha256(clean).hexdigest(),
             "start": start.hexdigest(),
             "processes": self.workers.count,

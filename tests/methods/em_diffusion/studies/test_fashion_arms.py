@@ -10,7 +10,8 @@ pytest.importorskip("diffusers", reason="the em extra is not installed")
 
 from consilience.ground import RunFolder  # noqa: E402
 from consilience.methods.em_diffusion.config import Config  # noqa: E402
-from consilience.methods.em_diffusion.studies.fashion_arms import _Masked, kept_at  # noqa: E402
+from consilience.methods.em_diffusion.studies.arms import kept_at  # noqa: E402
+from consilience.methods.em_diffusion.studies.fashion_arms import _Masked  # noqa: E402
 
 
 def test_arms_are_kept_under_what_decides_them(tmp_path: Path) -> None:

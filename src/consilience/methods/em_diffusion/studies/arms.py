@@ -55,7 +55,7 @@ from consilience.methods.em_diffusion.state import read_state, write_state
 from consilience.methods.em_diffusion.total_variation import restore_tv
 from consilience.methods.em_diffusion.training import Training, fit_prior
 
-__all__ = ["EMBEDDING", "INPAINT", "Arms", "Score", "arms"]
+__all__ = ["EMBEDDING", "INPAINT", "QUANTITIES", "Arms", "Score", "arms", "kept_at"]
 
 SHAPE = (1, 8, 8)
 VALUE_RANGE = (-1.0, 1.0)
@@ -75,6 +75,17 @@ SOURCE = source_digest("em_diffusion")
 
 COLUMNS = ("observation", "few clean: mean", "EM: sample", "EM: mean", DEVIATION, "truth")
 """Of the picture."""
+
+QUANTITIES: tuple[tuple[str, str, int], ...] = (
+    ("PSNR of the mean, dB", "psnr", 2),
+    ("PSNR of a sample, dB", "psnr_sample", 2),
+    ("Frechet, %", "frechet", 2),
+    ("Frechet on pixels, %", "frechet_pixels", 2),
+    ("residual / noise", "residual", 2),
+    ("spread / error", "spread", 2),
+    ("nearest of the few", "nearest", 2),
+)
+"""Columns of a table of arms: heading, field of `Score`, digits."""
 
 TRAINING = Training()
 FEW_TRAINING = Training(learning_rate=1e-3)
@@ -180,7 +191,7 @@ class _Split:
 
 def arms(config: Config, folder: RunFolder, tasks: tuple[str, ...]) -> list[Arms]:
     """Return all arms of some tasks, on every seed of the configuration; what is kept is not computed again."""
-    place = _place(config, folder)
+    place = kept_at(config, folder)
     seeds = tuple(seed + 100 * config.seed for seed in config.seeds)
     _share(partial(_prepare, config, place), [(seed, "") for seed in seeds], config.processes)
     # Whatever other claims of this run will ask for is done at the same time: no process waits for the last of a few.
@@ -199,18 +210,18 @@ def _tasks(config: Config) -> tuple[str, ...]:
 def examples(config: Config, folder: RunFolder, task: str) -> dict[str, Tensor]:
     """Return restorations of the first seed, by column of the picture."""
     seed = config.seeds[0] + 100 * config.seed
-    kept = read_state(_examples_file(_place(config, folder), seed, task))
+    kept = read_state(_examples_file(kept_at(config, folder), seed, task))
     if kept is None:
         raise InvalidInput(f"the arms of {task!r} have not been measured in {folder.path}.")
     # A file of tensors has an order of its own.
     return {name: kept[0][name] for name in COLUMNS}
 
 
-def _place(config: Config, folder: RunFolder) -> Path:
+def kept_at(config: Config, folder: RunFolder, prefix: str = "") -> Path:
     """Return where arms are kept: under the configuration and the code that decide them."""
     settings = {key: value for key, value in as_plain(config).items() if key not in ("claims", "processes")}
     identity = json.dumps([settings, SOURCE], sort_keys=True)
-    return folder.path / "work" / hashlib.sha256(identity.encode()).hexdigest()[:16]
+    return folder.path / "work" / f"{prefix}{hashlib.sha256(identity.encode()).hexdigest()[:16]}"
 
 
 def _share(job: Callable[[tuple[int, str]], None], jobs: list[tuple[int, str]], processes: int) -> None:

@@ -19,6 +19,7 @@ from consilience.methods.em_diffusion.studies.arms import (
     INPAINT,
     LEARNED,
     LINEAR,
+    QUANTITIES,
     VALUE_RANGE,
     Arms,
     Score,
@@ -252,26 +253,15 @@ def _over_seeds(
     )
 
 
-_COLUMNS: tuple[tuple[str, str, int], ...] = (
-    ("PSNR of the mean, dB", "psnr", 2),
-    ("PSNR of a sample, dB", "psnr_sample", 2),
-    ("Frechet, %", "frechet", 2),
-    ("Frechet on pixels, %", "frechet_pixels", 2),
-    ("residual / noise", "residual", 2),
-    ("spread / error", "spread", 2),
-    ("nearest of the few", "nearest", 2),
-)
-
-
 def _table(title: str, found: Sequence[Arms], config: Config) -> Table:
     rows = []
     for arm in sorted(found[0].scores, key=lambda arm: -float(_of(found, arm).mean())):
-        cells = [_cell([each.scores[arm] for each in found], quantity, digits) for _, quantity, digits in _COLUMNS]
+        cells = [_cell([each.scores[arm] for each in found], quantity, digits) for _, quantity, digits in QUANTITIES]
         rows.append((arm, *cells))
     steps = config.start_steps + config.rounds * config.round_steps + config.polish_steps
     return Table(
         title=title,
-        columns=("arm", *(heading for heading, _, _ in _COLUMNS)),
+        columns=("arm", *(heading for heading, _, _ in QUANTITIES)),
         rows=tuple(rows),
         note=f"mean and standard error over {len(found)} splits; {config.restored_samples} posterior samples of "
         f"{found[0].evaluations} network evaluations each; {config.generated_images} generated; EM and the prior of "

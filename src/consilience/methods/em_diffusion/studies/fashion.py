@@ -26,8 +26,10 @@ from consilience.methods.em_diffusion.studies.arms import (
     FEW,
     LEARNED,
     LINEAR,
+    QUANTITIES,
     TELEVISION,
     Score,
+    kept_at,
 )
 from consilience.methods.em_diffusion.studies.clothes import Clothes
 from consilience.methods.em_diffusion.studies.fashion_arms import (
@@ -37,7 +39,6 @@ from consilience.methods.em_diffusion.studies.fashion_arms import (
     Arm,
     Study,
     fitted_beside,
-    kept_at,
 )
 
 __all__ = ["fashion"]
@@ -55,7 +56,7 @@ def fashion(config: Config, streams: Streams, folder: RunFolder) -> Evidence:
         When files are missing or hold too few images, or when there is no such device.
     """
     device = _device(config)
-    place = kept_at(config, folder)
+    place = kept_at(config, folder, "fashion-")
     with fitted_beside(config, streams, place) as linear, _quick(device):
         clothes = Clothes.draw(config, streams).to(device)
         study = Study(config, streams, folder, place, clothes)
@@ -160,17 +161,6 @@ def _ratio(ours: float | None, other: float | None) -> float | None:
     return None if ours is None or other is None else ours / other
 
 
-_COLUMNS: tuple[tuple[str, str, int], ...] = (
-    ("PSNR of the mean, dB", "psnr", 2),
-    ("PSNR of a sample, dB", "psnr_sample", 2),
-    ("Frechet, %", "frechet", 2),
-    ("Frechet on pixels, %", "frechet_pixels", 2),
-    ("residual / noise", "residual", 2),
-    ("spread / error", "spread", 2),
-    ("nearest of the few", "nearest", 2),
-)
-
-
 def _cells(score: Score, columns: Sequence[tuple[str, str, int]]) -> tuple[float | None, ...]:
     found = ((getattr(score, quantity), digits) for _, quantity, digits in columns)
     return tuple(None if value is None else round(value, digits) for value, digits in found)
@@ -181,8 +171,8 @@ def _table(config: Config, study: Study, arms: Mapping[str, Arm]) -> Table:
     linear = min(config.fashion_linear_images, config.fashion_images)
     return Table(
         title=f"{config.fashion_name} through masks, {1 - config.fashion_keep:.0%} hidden",
-        columns=("arm", *(heading for heading, _, _ in _COLUMNS)),
-        rows=tuple((name, *_cells(arms[name].score, _COLUMNS)) for name in order),
+        columns=("arm", *(heading for heading, _, _ in QUANTITIES)),
+        rows=tuple((name, *_cells(arms[name].score, QUANTITIES)) for name in order),
         note=f"one split, {config.fashion_test_images} test images; {config.clean_images} clean images and "
         f"{config.fashion_images} masked ones ({linear} of them for Gaussian EM, of at most "
         f"{LINEAR_ROUNDS} rounds); {config.fashion_samples} posterior samples of {study.sampling.evaluations} network "
@@ -194,7 +184,7 @@ def _table(config: Config, study: Study, arms: Mapping[str, Arm]) -> Table:
 
 
 def _round_table(config: Config, rounds: Sequence[Score]) -> Table:
-    columns = _COLUMNS[:5]
+    columns = QUANTITIES[:5]
     return Table(
         title=f"{config.fashion_name} through masks, EM by round",
         columns=("round", *(heading for heading, _, _ in columns)),

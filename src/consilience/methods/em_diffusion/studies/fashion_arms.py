@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import signal
 import time
@@ -20,9 +18,7 @@ from pydantic import TypeAdapter
 from torch import Tensor, nn
 
 from consilience.ground import InvalidInput, RunFolder, Streams
-from consilience.ground.config import as_plain
 from consilience.ground.folder import write_whole
-from consilience.ground.laboratory import source_digest
 from consilience.methods.em_diffusion.ambient import fit_ambient
 from consilience.methods.em_diffusion.config import Config
 from consilience.methods.em_diffusion.diffusers_prior import DiffusersPrior
@@ -57,7 +53,7 @@ from consilience.methods.em_diffusion.studies.clothes import Clothes
 from consilience.methods.em_diffusion.total_variation import restore_tv, tune_tv
 from consilience.methods.em_diffusion.training import Training, fit_prior
 
-__all__ = ["Arm", "Study", "fitted_beside", "kept_at"]
+__all__ = ["Arm", "Study", "fitted_beside"]
 
 VALUE_RANGE = (-1.0, 1.0)
 SHOWN = 8
@@ -324,13 +320,6 @@ class _Masked(nn.Module):
         # A quarter of the logarithm of the level lies between -1.2 and 0.8; times of diffusers between 0 and 1000.
         output: Tensor = self.unet(padded, 600.0 + 400.0 * label).sample
         return output[:, : self.channels, :rows, :columns]
-
-
-def kept_at(config: Config, folder: RunFolder) -> Path:
-    """Return where arms are kept: under the configuration and the code that decide them."""
-    settings = {key: value for key, value in as_plain(config).items() if key not in ("claims", "processes")}
-    identity = json.dumps([settings, source_digest("em_diffusion")], sort_keys=True)
-    return folder.path / "work" / f"fashion-{hashlib.sha256(identity.encode()).hexdigest()[:16]}"
 
 
 @contextmanager

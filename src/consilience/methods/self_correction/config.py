@@ -1,0 +1,36 @@
+"""Settings of the laboratory for answers improved by self-examination; `Config()` is a valid smoke run."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from consilience.ground import STRICT
+
+ClaimId = Literal[
+    "correct.construction",
+    "correct.losses",
+    "correct.published",
+    "correct.baselines",
+    "correct.consistency",
+    "correct.ablation",
+    "correct.rounds",
+    "correct.loop",
+]
+"""The claims of this room."""
+
+Count = Annotated[int, Field(ge=1)]
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Config:
+    """What a run measures, and how much of it."""
+
+    recipe: str = "smoke"
+    """Name of the recipe that the settings started from."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Root of all randomness."""
+    claims: tuple[ClaimId, ...] = ("correct.construction", "correct.losses")
+    """Claims to measure; the others are reported as not measured by this recipe."""

@@ -32,7 +32,8 @@ def uniform_attention(allowed: Bool[np.ndarray, "query key"]) -> Float[np.ndarra
     if not neighbours.all():
         token = int(np.argmin(neighbours))
         raise InvalidInput(f"every token must attend to something; token {token} attends to nothing: add `| diagonal`.")
-    return allowed / neighbours
+    weights: Float[np.ndarray, "query key"] = allowed / neighbours
+    return weights
 
 
 def second_modulus(allowed: Bool[np.ndarray, "query key"]) -> float:
@@ -129,18 +130,21 @@ def _doubled(attention: Float[np.ndarray, "n n"], threshold: float) -> list[tupl
 
 
 def _moduli(attention: np.ndarray, allowed: np.ndarray, block: np.ndarray) -> Float[np.ndarray, " block"]:
-    here = attention[np.ix_(block, block)]
-    if block.size == 1:
-        return np.abs(here[0])
     mask = allowed[np.ix_(block, block)]
-    if (mask == mask.T).all():
+    if block.size == 1:
+        eigenvalues = attention[block, block]
+    elif (mask == mask.T).all():
         root = np.sqrt(allowed[block].sum(axis=1))
-        return np.abs(np.linalg.eigvalsh(mask / np.outer(root, root)))
-    return np.abs(np.linalg.eigvals(here))
+        eigenvalues = np.linalg.eigvalsh(mask / np.outer(root, root))
+    else:
+        eigenvalues = np.linalg.eigvals(attention[np.ix_(block, block)])
+    moduli: Float[np.ndarray, " block"] = np.abs(eigenvalues)
+    return moduli
 
 
 def _centred(matrix: Float[np.ndarray, "n m"]) -> Float[np.ndarray, "n m"]:
-    return matrix - matrix.mean(axis=0, keepdims=True)
+    away: Float[np.ndarray, "n m"] = matrix - matrix.mean(axis=0, keepdims=True)
+    return away
 
 
 def _ratio(centred: np.ndarray, power: np.ndarray) -> float:

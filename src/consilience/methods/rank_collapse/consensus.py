@@ -54,7 +54,8 @@ def consensus_weights(
 ) -> Float[np.ndarray, "query key"]:
     """Return the row-stochastic weights by which gnomonic coordinates are averaged in one layer."""
     weighted = attention * heights
-    return weighted / weighted.sum(axis=1, keepdims=True)
+    weights: Float[np.ndarray, "query key"] = weighted / weighted.sum(axis=1, keepdims=True)
+    return weights
 
 
 def hemisphere(X: Float[np.ndarray, "token feature"]) -> Float[np.ndarray, " feature"] | None:

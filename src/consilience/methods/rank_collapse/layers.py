@@ -19,7 +19,7 @@ class Layer(ABC):
     """A layer of attention: weights that may depend on the tokens, then a value matrix."""
 
     @abstractmethod
-    def attention(self, X: Float[np.ndarray, "*batch token feature"]) -> Float[np.ndarray, "..."]:
+    def attention(self, X: Float[np.ndarray, "*batch token feature"]) -> Float[np.ndarray, "*shape"]:
         """Return row-stochastic weights that broadcast to (*batch, head, query, key)."""
 
     @abstractmethod
@@ -47,13 +47,14 @@ class Averaging(Layer):
         """Average uniformly over what a mask allows, with the identity as value matrix."""
         return cls(uniform_attention(allowed), np.eye(width))
 
-    def attention(self, X: Float[np.ndarray, "*batch token feature"]) -> Float[np.ndarray, "..."]:  # noqa: ARG002
+    def attention(self, X: Float[np.ndarray, "*batch token feature"]) -> Float[np.ndarray, "*shape"]:  # noqa: ARG002
         """Return the fixed weights, one head."""
         return self.weights[None]
 
     def __call__(self, X: Float[np.ndarray, "*batch token feature"]) -> Float[np.ndarray, "*batch token feature"]:
         """Return A X W."""
-        mixed: Float[np.ndarray, "*batch token feature"] = self.weights.astype(X.dtype) @ (X @ self.value.astype(X.dtype))
+        values = X @ self.value.astype(X.dtype)
+        mixed: Float[np.ndarray, "*batch token feature"] = self.weights.astype(X.dtype) @ values
         return mixed
 
 
@@ -85,14 +86,15 @@ class SoftmaxAttention(Layer):
         if not self.temperature > 0:
             raise InvalidInput(f"`temperature` must be positive; got {self.temperature!r}.")
 
-    def attention(self, X: Float[np.ndarray, "*batch token feature"]) -> Float[np.ndarray, "..."]:
+    def attention(self, X: Float[np.ndarray, "*batch token feature"]) -> Float[np.ndarray, "*shape"]:
         """Return the weights of every head."""
         tokens = X[..., None, :, :]
         queries, keys = tokens @ self.query.astype(X.dtype), tokens @ self.key.astype(X.dtype)
         logits = queries @ keys.swapaxes(-1, -2) / np.asarray(np.sqrt(self.temperature), X.dtype)
         logits = np.where(self.allowed, logits, -np.inf)
-        weights = np.exp(logits - logits.max(axis=-1, keepdims=True))
-        return weights / weights.sum(axis=-1, keepdims=True)
+        weights: Float[np.ndarray, "*shape"] = np.exp(logits - logits.max(axis=-1, keepdims=True))
+        weights /= weights.sum(axis=-1, keepdims=True)
+        return weights
 
     def __call__(self, X: Float[np.ndarray, "*batch token feature"]) -> Float[np.ndarray, "*batch token feature"]:
         """Return the sum over heads of A X W."""

@@ -100,10 +100,10 @@ class Mask(ABC):
 
         return padded
 
-    def __and__(self, other: Mask) -> Mask:
+    def __and__(self, other: object) -> Mask:
         return Both(self, other) if isinstance(other, Mask) else NotImplemented
 
-    def __or__(self, other: Mask) -> Mask:
+    def __or__(self, other: object) -> Mask:
         return Either(self, other) if isinstance(other, Mask) else NotImplemented
 
     def __invert__(self) -> Mask:

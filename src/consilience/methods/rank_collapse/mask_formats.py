@@ -41,7 +41,9 @@ def padded(mask: Mask, valid: Bool[np.ndarray, "batch token"]) -> Bool[np.ndarra
             f"every token must attend to something; in `{mask}` with this padding token {token} of sequence {sequence} "
             "attends to nothing: add `| diagonal`."
         )
-    return allowed | (np.eye(valid.shape[1], dtype=bool)[None] & ~valid[:, :, None])
+    alone = np.eye(valid.shape[1], dtype=bool)[None] & ~valid[:, :, None]
+    seen: Bool[np.ndarray, "batch query key"] = allowed | alone
+    return seen
 
 
 def additive(allowed: Bool[np.ndarray, "*shape"], dtype: Any = np.float64) -> Any:

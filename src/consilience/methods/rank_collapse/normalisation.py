@@ -42,7 +42,8 @@ class Sphere(Normalisation):
 
     def __call__(self, X: Float[np.ndarray, "*batch token feature"]) -> Float[np.ndarray, "*batch token feature"]:
         """Return tokens of norm 1."""
-        return X / _norms(X)
+        on_sphere: Float[np.ndarray, "*batch token feature"] = X / _norms(X)
+        return on_sphere
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,10 @@ class Centring(Normalisation):
     def __call__(self, X: Float[np.ndarray, "*batch token feature"]) -> Float[np.ndarray, "*batch token feature"]:
         """Return tokens of mean 0 and variance 1 over features, times the gain."""
         away = X - X.mean(axis=-1, keepdims=True)
-        scaled = away / _norms(away) * np.sqrt(X.shape[-1]).astype(X.dtype)
-        return scaled if self.gain is None else scaled * self.gain.astype(X.dtype)
+        scaled: Float[np.ndarray, "*batch token feature"] = away / _norms(away) * np.sqrt(X.shape[-1]).astype(X.dtype)
+        if self.gain is not None:
+            scaled *= self.gain.astype(X.dtype)
+        return scaled
 
 
 def _norms(X: Float[np.ndarray, "*batch token feature"]) -> Float[np.ndarray, "*batch token 1"]:

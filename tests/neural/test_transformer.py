@@ -74,7 +74,7 @@ def test_parameters_can_be_matched_across_ablations() -> None:
 
 
 def test_the_activation_is_the_callers() -> None:
-    assert isinstance(build(activation=nn.ReLU).blocks[0].feedforward[1], nn.ReLU)
+    assert isinstance(build(activation=nn.ReLU).blocks[0].feedforward.activation, nn.ReLU)
 
 
 def test_bad_settings_are_refused() -> None:

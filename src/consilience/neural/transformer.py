@@ -11,12 +11,27 @@ from consilience.ground.errors import InvalidInput, UnknownName
 from consilience.neural.attention import Attention, Kind
 from consilience.neural.masks import Allowed
 
-__all__ = ["Block", "Norm", "Transformer", "parameters"]
+__all__ = ["Block", "FeedForward", "Norm", "Transformer", "parameters"]
 
 Norm = Literal["pre", "post", "none"]
 """LayerNorm before each half of a block, after it, or nowhere."""
 
 Tokens = Float[Tensor, "batch token width"]
+
+
+class FeedForward(nn.Module):
+    """Two linear maps with a nonlinearity between them, on every token alone."""
+
+    def __init__(self, width: int, hidden: int, activation: type[nn.Module] = nn.GELU) -> None:
+        super().__init__()
+        self.enter = nn.Linear(width, hidden)
+        self.activation = activation()
+        self.leave = nn.Linear(hidden, width)
+
+    def forward(self, tokens: Tokens) -> Tokens:
+        """Return what every token makes of itself."""
+        made: Tensor = self.leave(self.activation(self.enter(tokens)))
+        return made
 
 
 class Block(nn.Module):
@@ -58,7 +73,7 @@ class Block(nn.Module):
         self.attention_norm = _normalisation(width, norm)
         self.feedforward = None
         if feedforward is not None:
-            self.feedforward = nn.Sequential(nn.Linear(width, feedforward), activation(), nn.Linear(feedforward, width))
+            self.feedforward = FeedForward(width, feedforward, activation)
             self.feedforward_norm = _normalisation(width, norm)
 
     def forward(self, tokens: Tokens, allowed: Allowed | None = None) -> Tokens:

@@ -1,0 +1,281 @@
+"""The corrector: one question or many through the loop, under a budget, onto a trace and again from it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+from consilience.ground.errors import InvalidInput
+from consilience.methods.self_correction.budget import Budget, Meter
+from consilience.methods.self_correction.calls import Caller, is_async
+from consilience.methods.self_correction.critics import Critic, Judged, SelfCritic, as_critic
+from consilience.methods.self_correction.loop import Loop
+from consilience.methods.self_correction.message import (
+    CountTokens,
+    Message,
+    Question,
+    Respond,
+    as_messages,
+    quarter_of_characters,
+)
+from consilience.methods.self_correction.progress import Outcome, Progress
+from consilience.methods.self_correction.selection import Select
+from consilience.methods.self_correction.stopping import StopRule
+from consilience.methods.self_correction.strategies import CheckingAsContext, Strategy
+from consilience.methods.self_correction.trace import End, Trace
+
+Questions = Sequence[Question] | Mapping[str, Question]
+"""Questions by position, or by names of their own."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Session:
+    """What the questions of one batch share."""
+
+    trace: Trace | None
+    total: Meter | None
+    deadline: float | None
+    executor: Executor | None
+
+
+class Corrector:
+    """Lets a model answer, look at its answer and correct it, within a budget and with a recorded reason to stop.
+
+    Parameters
+    ----------
+    respond
+        The model: any callable from messages to text. One that is not ``async`` is called in a thread.
+    critic
+        Who looks at answers: a `Critic`, or a function of question and answer that returns whether the answer is right,
+        the chance that it is, or a `Verdict`. Unless given, the model itself in the same conversation.
+    strategy
+        What is asked; checking as context unless given.
+    stop
+        When to stop; the strategy's own rule unless given.
+    select
+        Which answer to return; the strategy's own choice unless given.
+    budget
+        What one question may take.
+    count_tokens
+        Estimates the tokens of a text; a quarter of its characters unless given.
+    clock
+        Seconds from an arbitrary start.
+
+    Examples
+    --------
+    >>> async def model(messages):
+    ...     return "4" if len(messages) > 1 else "5"
+    >>> corrector = Corrector(model, lambda question, answer: answer == "4")
+    >>> outcome = asyncio.run(corrector.correct("Two and two?"))
+    >>> outcome.answer, outcome.stopped.rule, outcome.spent.calls
+    ('4', 'critic agrees', 2)
+    """
+
+    def __init__(
+        self,
+        respond: Respond,
+        critic: Critic | Callable[[str, str], Judged | Awaitable[Judged]] | None = None,
+        *,
+        strategy: Strategy | None = None,
+        stop: StopRule | None = None,
+        select: Select | None = None,
+        budget: Budget | None = None,
+        count_tokens: CountTokens = quarter_of_characters,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        if not callable(respond):
+            raise InvalidInput(f"`respond` must be a callable from messages to text; got {type(respond).__name__}")
+        self.respond = respond
+        self.critic = SelfCritic() if critic is None else as_critic(critic)
+        self.strategy = strategy or CheckingAsContext()
+        self.stop = stop or self.strategy.stop
+        self.select = select or self.strategy.select
+        self.budget = budget or Budget(calls=25)
+        self.count_tokens = count_tokens
+        self.clock = clock
+        self._loop = Loop(critic=self.critic, strategy=self.strategy, stop=self.stop, select=self.select)
+
+    async def correct(
+        self, question: Question, *, item: str = "0", trace: Path | str | None = None, retry_errors: bool = False
+    ) -> Outcome:
+        """Answer one question.
+
+        Parameters
+        ----------
+        question
+            A text, or a conversation that ends with the user.
+        item
+            Its name on the trace.
+        trace
+            File to keep every call in; where it holds calls already, the loop goes on after them.
+        retry_errors
+            Make calls again that failed in an earlier session.
+
+        Returns
+        -------
+        Outcome
+            Always: whatever fails is its recorded reason.
+
+        Raises
+        ------
+        InvalidInput
+            If the question is none, or the trace is another run's.
+        """
+        (outcome,) = await self.batch({item: question}, concurrency=1, trace=trace, retry_errors=retry_errors)
+        return outcome
+
+    async def batch(
+        self,
+        questions: Questions,
+        *,
+        concurrency: int = 16,
+        total: Budget | None = None,
+        trace: Path | str | None = None,
+        retry_errors: bool = False,
+    ) -> list[Outcome]:
+        """Answer many questions at once.
+
+        Cancelled, as by ctrl-C, or killed, the same call with the same trace goes on where it stopped. Calls that were
+        under way then are made again.
+
+        Parameters
+        ----------
+        questions
+            Questions by position, or by names that stay the same when the batch is resumed.
+        concurrency
+            How many questions are under way at a time.
+        total
+            What all of them together may take, earlier sessions on the same trace included; but seconds are counted on
+            the clock and from now. Where it runs out before all questions are done, which of them came first depends on
+            how long calls took.
+        trace
+            File to keep every call in; where it holds calls already, the loop goes on after them.
+        retry_errors
+            Make calls again that failed in an earlier session.
+
+        Returns
+        -------
+        list of Outcome
+            In the order of the questions.
+        """
+        if concurrency < 1:
+            raise InvalidInput(f"`concurrency` must be at least 1; got {concurrency}")
+        asked = _named(questions)
+        kept = nullcontext() if trace is None else Trace(trace, retry_errors=retry_errors)
+        with kept as journal, self._threads(min(concurrency, len(asked))) as executor:
+            session = _Session(
+                trace=journal,
+                total=self._total(total, journal),
+                deadline=None if total is None or total.seconds is None else self.clock() + total.seconds,
+                executor=executor,
+            )
+            return await self._all(asked, session, concurrency)
+
+    def run(
+        self,
+        questions: Questions,
+        *,
+        concurrency: int = 16,
+        total: Budget | None = None,
+        trace: Path | str | None = None,
+        retry_errors: bool = False,
+    ) -> list[Outcome]:
+        """Do as `batch`, from code that is not async."""
+        return asyncio.run(
+            self.batch(questions, concurrency=concurrency, total=total, trace=trace, retry_errors=retry_errors)
+        )
+
+    async def replay(self, questions: Questions, trace: Path | str) -> list[Outcome]:
+        """Go through a trace again without a single call.
+
+        What depends on no call may differ from the run that made it: stop rules, selection, budget, critics that are
+        functions. Where the loop would go beyond the trace it ends with the reason ``"trace"``.
+        """
+        session = _Session(trace=Trace(trace, read_only=True), total=None, deadline=None, executor=None)
+        return await self._all(_named(questions), session, 1)
+
+    async def _all(self, asked: dict[str, tuple[Message, ...]], session: _Session, concurrency: int) -> list[Outcome]:
+        if concurrency == 1 or len(asked) == 1:
+            return [await self._one(item, question, session) for item, question in asked.items()]
+        found: dict[str, Outcome] = {}
+        waiting = iter(asked.items())
+
+        async def work() -> None:
+            for item, question in waiting:
+                found[item] = await self._one(item, question, session)
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(min(concurrency, len(asked))):
+                    group.create_task(work())
+        except* InvalidInput as several:
+            raise _first(several) from None
+        return [found[item] for item in asked]
+
+    async def _one(self, item: str, question: tuple[Message, ...], session: _Session) -> Outcome:
+        meter = Meter(self.budget, session.total)
+        caller = Caller(
+            item,
+            self.respond,
+            meter,
+            count_tokens=self.count_tokens,
+            trace=session.trace,
+            clock=self.clock,
+            deadline=session.deadline,
+            executor=session.executor,
+        )
+        progress = Progress(item=item, question=question, spending=lambda: meter.spent)
+        reason = await self._loop.run(progress, caller)
+        chosen = self.select.choose(progress.attempts) if progress.attempts else None
+        if session.trace is not None:
+            session.trace.end(End(item, reason.rule, reason.words, chosen))
+        return Outcome(
+            item=item,
+            answer=None if chosen is None else progress.attempts[chosen].answer,
+            chosen=chosen,
+            attempts=tuple(progress.attempts),
+            stopped=reason,
+            spent=meter.spent,
+        )
+
+    def _total(self, total: Budget | None, trace: Trace | None) -> Meter | None:
+        if total is None:
+            return None
+        meter = Meter(total)
+        if trace is not None:
+            meter.charge(trace.spent)
+        return meter
+
+    @contextmanager
+    def _threads(self, count: int) -> Iterator[Executor | None]:
+        """Lend a thread to each question that is under way, where the model is not async."""
+        if is_async(self.respond):
+            yield None
+            return
+        executor = ThreadPoolExecutor(max_workers=max(count, 1), thread_name_prefix="respond")
+        try:
+            yield executor
+        finally:
+            executor.shutdown(wait=False, cancel_futures=True)
+
+
+def _named(questions: Questions) -> dict[str, tuple[Message, ...]]:
+    if isinstance(questions, str):
+        raise InvalidInput("expected several questions; got one text: use `correct`, or put it into a list")
+    pairs: Iterable[tuple[str, Question]] = (
+        questions.items()
+        if isinstance(questions, Mapping)
+        else ((str(place), question) for place, question in enumerate(questions))
+    )
+    return {name: as_messages(question) for name, question in pairs}
+
+
+def _first(several: ExceptionGroup[InvalidInput]) -> InvalidInput:
+    """Return the first of the errors that a group of tasks raised."""
+    first = several.exceptions[0]
+    return _first(first) if isinstance(first, ExceptionGroup) else first

@@ -1,0 +1,87 @@
+"""The loop on one question: answer, look, correct, until a rule, the strategy or the budget says why not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from consilience.ground.errors import InvalidInput
+from consilience.methods.self_correction.calls import AnotherRun, Caller, CallFailed
+from consilience.methods.self_correction.critics import Critic, Given
+from consilience.methods.self_correction.message import assistant
+from consilience.methods.self_correction.progress import Attempt, LoopEnded, Progress, Reason
+from consilience.methods.self_correction.selection import Select
+from consilience.methods.self_correction.stopping import StopRule
+from consilience.methods.self_correction.strategies import Strategy
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loop:
+    """What happens to every question."""
+
+    critic: Critic
+    """Who looks at answers."""
+    strategy: Strategy
+    """What is asked."""
+    stop: StopRule
+    """When to stop."""
+    select: Select
+    """Which answer to return: it may want the last one looked at as well."""
+
+    @cached_property
+    def reviews(self) -> bool:
+        """Whether the critic looks at every answer before the next: because strategy, rule or selection ask for it."""
+        return self.strategy.reviews or self.stop.needs_verdict or self.select.needs_scores
+
+    async def run(self, progress: Progress, caller: Caller) -> Reason:
+        """Go on until there is a reason to stop, and return it; attempts gather in `progress`."""
+        try:
+            reason = None
+            while reason is None:
+                reason = await self._advance(progress, caller)
+        except LoopEnded as ending:
+            return ending.reason
+        if not self.select.needs_scores or not progress.attempts or progress.last.verdict is not None:
+            return reason
+        try:
+            await self._review(progress, caller)
+        except LoopEnded as ending:
+            return Reason(reason.rule, f"{reason.words}; the last answer has no score, {ending}")
+        return reason
+
+    async def _advance(self, progress: Progress, caller: Caller) -> Reason | None:
+        """Ask for one more answer and for the critic's word on it; return why to stop, if there is a reason."""
+        messages = self.strategy.messages(progress)
+        if messages is None:
+            return Reason("strategy", f"{len(progress.attempts)} answers drawn")
+        progress.asked = messages
+        try:
+            answer = await caller.ask(messages, role="answer")
+        except CallFailed as failure:
+            raise LoopEnded("answer failed", str(failure)) from failure
+        progress.attempts.append(Attempt(answer))
+        reason = self.stop.reason(progress)
+        if reason is None and self.reviews:
+            await self._review(progress, caller)
+            reason = self.stop.reason(progress)
+        return reason
+
+    async def _review(self, progress: Progress, caller: Caller) -> None:
+        answer = progress.last.answer
+        given = Given(
+            item=progress.item,
+            question=progress.question,
+            answer=answer,
+            chat=[*progress.asked, assistant(answer)],
+        )
+        try:
+            verdict = await self.critic.review(given, caller.ask)
+            progress.attempts[-1] = Attempt(answer, verdict)
+        except (LoopEnded, AnotherRun):
+            raise
+        except InvalidInput as nonsense:
+            raise LoopEnded("critic unreadable", str(nonsense)) from nonsense
+        except CallFailed as failure:
+            raise LoopEnded("critic failed", str(failure)) from failure
+        except Exception as failure:  # a stranger's critic may raise anything, and that must not cost the answer
+            raise LoopEnded("critic failed", f"{type(failure).__name__}: {failure}") from failure

@@ -1,0 +1,70 @@
+"""Where the padding of a batch is, from what a model is called with."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from jaxtyping import Bool
+from torch import Tensor, nn
+
+from consilience.ground.errors import InvalidInput
+
+__all__ = ["arguments", "padded", "valid_tokens"]
+
+_VALID = ("attention_mask", "decoder_attention_mask")
+"""Arguments that are true or one at tokens, of the layers of a model and of those of its decoder."""
+
+_PADDING = ("src_key_padding_mask", "tgt_key_padding_mask")
+"""Arguments of torch's own transformers, that are true, or minus infinity, at padding."""
+
+
+def arguments(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return by name what a model is called with, and what it might have been called with."""
+    forward = getattr(model, "_orig_mod", model).forward
+    try:
+        bound = inspect.signature(forward).bind_partial(*args, **kwargs)
+    except TypeError:  # the call is about to fail by itself, with a better message than any from here
+        return {}
+    bound.apply_defaults()
+    return {**bound.arguments, **bound.arguments.get("kwargs", {})}
+
+
+def valid_tokens(called: Mapping[str, Any], layer: str) -> Bool[Tensor, "batch token"] | None:
+    """Return which tokens of a layer are none of padding; None when nothing is said about it.
+
+    Parameters
+    ----------
+    called
+        What the model is called with.
+    layer
+        Name of the layer: those of a decoder have a mask of their own in models that have an encoder too.
+
+    Raises
+    ------
+    InvalidInput
+        If the mask is not one of two dimensions, from which padding cannot be told.
+    """
+    has_both = "decoder_input_ids" in called or "tgt" in called
+    decoder = int(has_both and "decoder" in layer.split("."))
+    for name, padding in ((_VALID[decoder], False), (_PADDING[decoder], True), ("key_padding_mask", True)):
+        mask = called.get(name)
+        if isinstance(mask, Tensor):
+            if mask.ndim != 2:  # noqa: PLR2004
+                raise InvalidInput(f"padding cannot be told from `{name}` of {mask.ndim} dimensions; all tokens count.")
+            return ~_hides(mask) if padding else mask != 0
+    return None
+
+
+def padded(sequences: Tensor) -> tuple[Tensor, Bool[Tensor, "batch token"]]:
+    """Return a nested tensor, as torch's encoder makes of a padded batch, as a padded one, and where its tokens are."""
+    parts = sequences.unbind()
+    lengths = torch.tensor([len(part) for part in parts], device=parts[0].device)
+    tokens = torch.nn.utils.rnn.pad_sequence(list(parts), batch_first=True)
+    return tokens, torch.arange(tokens.shape[1], device=tokens.device) < lengths[:, None]
+
+
+def _hides(mask: Tensor) -> Tensor:
+    return mask if mask.dtype == torch.bool else mask < 0

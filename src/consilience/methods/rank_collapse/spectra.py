@@ -1,0 +1,92 @@
+r"""Singular values of tokens, and how alike tokens are: what takes more than a pass over them.
+
+Small singular values never come from :math:`X^\top X`, whose rounding hides all that are below the square root of
+machine epsilon.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from consilience.methods.rank_collapse.moments import widened, widest
+
+__all__ = ["BLOCK", "ITERATIONS", "absolute_cosines", "largest_singular_value", "singular_values"]
+
+ITERATIONS = 8
+"""Products with the tokens and their transpose; more than enough for 1e-3, which the room's study measures."""
+
+BLOCK = 8
+"""Vectors that are iterated together: single ones are slow where singular values crowd, as those of noise do."""
+
+
+def singular_values(
+    tokens: Float[Tensor, "batch token feature"], valid: Bool[Tensor, "batch token"] | None, precision: torch.dtype
+) -> Float[Tensor, "batch rank"]:
+    """Return all singular values of each sequence, in falling order; zeros for those that padding leaves without.
+
+    Sequences with a feature that is not finite get NaN, and do not keep the others from their values.
+    """
+    values = []
+    for sequence in range(len(tokens)):
+        block = widened(tokens, valid, slice(sequence, sequence + 1), slice(None), precision)
+        finite = block.isfinite().all()
+        spectrum = torch.linalg.svdvals(torch.where(finite, block, 0.0))
+        values.append(torch.where(finite, spectrum, torch.nan))
+    return torch.cat(values)
+
+
+def largest_singular_value(
+    tokens: Float[Tensor, "batch token feature"], valid: Bool[Tensor, "batch token"] | None
+) -> Float[Tensor, " batch"]:
+    """Return the largest singular value of each sequence after a few block Lanczos iterations.
+
+    It is the length of what the tokens make of a unit vector, never too large, and its error is the square of that of
+    the vector. The start is fixed, so that nothing here is random. Less than single precision is widened to it.
+    Features must be finite.
+    """
+    matrix = widened(tokens, valid, slice(None), slice(None), torch.promote_types(tokens.dtype, torch.float32))
+    if min(matrix.shape[1:]) <= BLOCK * ITERATIONS:
+        return singular_values(tokens, valid, matrix.dtype)[:, 0]
+    tall = matrix if matrix.shape[1] >= matrix.shape[2] else matrix.mT
+    start = torch.randn(tall.shape[2], BLOCK, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    basis = torch.linalg.qr(start)[0].to(tall).expand(len(tall), -1, -1)
+    newest = basis
+    for _ in range(ITERATIONS - 1):
+        further = tall.mT @ (tall @ newest)
+        newest = torch.linalg.qr(further - basis @ (basis.mT @ further))[0]
+        basis = torch.cat([basis, newest], dim=2)
+    # Of collapsed tokens only rounding is left after a few iterations, and that is not orthogonal to what came before.
+    basis = torch.linalg.qr(basis)[0]
+    image = tall @ basis
+    best = basis @ torch.linalg.eigh(image.mT @ image).eigenvectors[:, :, -1:]
+    return torch.linalg.vector_norm(tall @ best, dim=(1, 2))
+
+
+def absolute_cosines(
+    tokens: Float[Tensor, "batch token feature"], valid: Bool[Tensor, "batch token"] | None
+) -> Float[Tensor, " batch"]:
+    """Return the sum of absolute cosines over all ordered pairs of two different tokens of each sequence.
+
+    Cosines are of order one, so that single precision serves them; they are formed in blocks of rows, each no larger
+    than the tokens, and only on one side of the diagonal. Tokens that are zero have no direction and no part in it.
+    """
+    precision = torch.promote_types(tokens.dtype, torch.float32)
+    sums = []
+    for sequence in range(len(tokens)):
+        unit = widened(tokens, valid, slice(sequence, sequence + 1), slice(None), precision)[0]
+        lengths = torch.linalg.vector_norm(unit, dim=1, keepdim=True)
+        unit *= torch.where(lengths == 0, 0.0, 1 / lengths)
+        sums.append(_above_diagonal(unit) * 2)
+    return torch.stack(sums)
+
+
+def _above_diagonal(unit: Float[Tensor, "token feature"]) -> Float[Tensor, ""]:
+    precision = widest(unit.device)
+    total = torch.zeros((), dtype=precision, device=unit.device)
+    rows = max(1, min(unit.shape[1], len(unit) // 4))
+    for first in range(0, len(unit), rows):
+        block = unit[first : first + rows] @ unit[first:].mT
+        total += block.triu_(1).abs_().sum(dim=1).sum(dtype=precision)
+    return total

@@ -33,3 +33,32 @@ class Config:
     """Root of all randomness."""
     claims: tuple[ClaimId, ...] = ("rank.graphs", "rank.numerics")
     """Claims to measure; the others are reported as not measured by this recipe."""
+
+    graphs_tokens: Annotated[int, Field(ge=24)] = 32
+    """Tokens of the named masks; the digraphs that brute force looks at have four nodes."""
+
+    bounds_trials: Count = 30
+    """Random starts for each mask and bound; every one is checked at every layer."""
+    bounds_layers: Count = 60
+    """Layers at which bounds are checked, one check each."""
+
+    local_tokens: Annotated[int, Field(ge=24)] = 32
+    """Tokens under the masks whose collapse is timed in layers."""
+    local_starts: Count = 2
+    """Random starts of these tokens, with 16 features each."""
+    temperature_stacks: Count = 2
+    """Stacks of random softmax layers for each temperature and mask."""
+    trained_seeds: tuple[Annotated[int, Field(ge=0)], ...] = (0,)
+    """Seeds of the small language models that are trained under each mask."""
+    trained_steps: Annotated[int, Field(ge=2)] = 20
+    """Gradient steps of each."""
+
+    equilibria_starts: Count = 1000
+    """Random starts of the star, each of 12 tokens; every token has to end where the closed form says."""
+    circle_starts: Annotated[int, Field(ge=100)] = 20_001
+    """Starts of the second token on the circle, evenly spread, by which basins are measured."""
+
+    layernorm_starts: Count = 200
+    """Random starts of the star, with LayerNorm and without."""
+    gaussian_stacks: Count = 1
+    """Stacks of random Gaussian layers for each mask and kind of layer."""

@@ -21,7 +21,7 @@ _TWO_COLOURS = ListedColormap([PALE, BLUE])
 
 def draw_mask(allowed: Bool[np.ndarray, "query key"], found: MaskFacts) -> Canvas:
     """Draw a mask, and under it what is known of it."""
-    canvas = Canvas(figsize=(4.2, 4.9), layout="constrained")
+    canvas = Canvas(figsize=(4.2, 5.6), layout="constrained")
     axes = canvas.subplots()
     draw_pattern(axes, allowed)
     axes.set_title(found.mask or f"a mask of {found.tokens} tokens", fontsize=11, color=GREY)

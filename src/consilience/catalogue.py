@@ -95,6 +95,22 @@ METHODS: tuple[Method, ...] = (
         year=2024,
         arxiv="2406.02806",
     ),
+    Method(
+        name="rank_collapse",
+        question="Do tokens draw together layer by layer, and do masks or LayerNorm keep them apart?",
+        paper="On the Role of Attention Masks and LayerNorm in Transformers",
+        authors=("Xinyi Wu", "Amir Ajorlou", "Yifei Wang", "Stefanie Jegelka", "Ali Jadbabaie"),
+        year=2024,
+        arxiv="2405.18781",
+    ),
+    Method(
+        name="self_correction",
+        question="Will letting a model check its own answers help, and how many rounds of it pay?",
+        paper="A Theoretical Understanding of Self-Correction through In-context Alignment",
+        authors=("Yifei Wang", "Yuyang Wu", "Zeming Wei", "Stefanie Jegelka", "Yisen Wang"),
+        year=2024,
+        arxiv="2405.18634",
+    ),
 )
 
 

@@ -1,5 +1,6 @@
 """The laboratory: claims in order, resumable, honest about what it could not measure."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from consilience.ground import (
     RunFolder,
     Statement,
     conduct,
+    late_study,
 )
 from consilience.ground.laboratory import Study, source_digest
 
@@ -118,3 +120,34 @@ def test_the_digest_of_source_follows_every_file(throwaway: Path) -> None:
     (throwaway / "studies" / "new.py").write_text("x = 1\n")
     assert before not in ("", source_digest("throwaway"))
     assert source_digest("no_such_room") == ""
+
+
+def late(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str) -> str:
+    """Put a study into a package of its own and return the package's name."""
+    folder = tmp_path / "lateroom" / "studies"
+    folder.mkdir(parents=True)
+    (tmp_path / "lateroom" / "__init__.py").touch()
+    (folder / "__init__.py").touch()
+    (folder / "one.py").write_text(content)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for name in [name for name in sys.modules if name.startswith("lateroom")]:
+        monkeypatch.delitem(sys.modules, name)
+    return "lateroom"
+
+
+def test_a_late_study_is_imported_when_it_is_called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = late(tmp_path, monkeypatch, "def study(value): return value + 1")
+    assert late_study(package, "one:study", extra="x")(1) == 2
+
+
+def test_what_a_late_study_lacks_is_named_with_its_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = late(tmp_path, monkeypatch, "import a_library_that_nobody_has")
+    study = late_study(package, "one:study", extra="x")
+    with pytest.raises(MissingDependency, match=r"a_library_that_nobody_has; install consilience\[x\]"):
+        study()
+
+
+def test_a_module_of_the_house_that_is_missing_is_a_bug(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = late(tmp_path, monkeypatch, "import consilience.no_such_room")
+    with pytest.raises(ModuleNotFoundError):
+        late_study(package, "one:study", extra="x")()

@@ -2,8 +2,9 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
-from importlib import resources
+from importlib import import_module, resources
 from importlib.resources.abc import Traversable
+from typing import Any
 
 from consilience.ground.claims import Claim, Evidence, Report, Statement
 from consilience.ground.config import RunConfig, as_plain
@@ -90,6 +91,37 @@ def conduct(room: str, config: RunConfig, folder: RunFolder, studies: Sequence[t
     folder.write("report.json", report.to_json())
     folder.record("run ends", verdicts=report.verdicts)
     return report
+
+
+def late_study(package: str, place: str, *, extra: str) -> Callable[..., Evidence]:
+    """Return a study that is imported when it is called, so that a room is listed without what its studies need.
+
+    Parameters
+    ----------
+    package
+        Of the room.
+    place
+        ``"module:function"`` in the room's ``studies``.
+    extra
+        The extra that brings what the study imports.
+
+    Returns
+    -------
+    callable
+        Takes what the study takes. Raises `MissingDependency` where a library is absent.
+    """
+
+    def study(*arguments: Any) -> Evidence:
+        module, _, name = place.partition(":")
+        try:
+            found: Callable[..., Evidence] = getattr(import_module(f"{package}.studies.{module}"), name)
+        except ModuleNotFoundError as error:
+            if (error.name or "").startswith("consilience"):
+                raise
+            raise MissingDependency(f"this needs {error.name}; install consilience[{extra}].") from error
+        return found(*arguments)
+
+    return study
 
 
 def source_digest(room: str) -> str:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from importlib import import_module
-from typing import Any
 
-from consilience.ground import Evidence, MissingDependency, Report, RunFolder, Statement, Streams, conduct
+from consilience.ground import Evidence, Report, RunFolder, Statement, Streams, conduct, late_study
 from consilience.methods.em_diffusion.config import Config, fashion_reason
 
 __all__ = ["run"]
@@ -131,7 +129,7 @@ def run(config: Config, folder: RunFolder) -> Report:
         config,
         folder,
         [
-            (statement, _left_out(config, statement) or partial(_study, place, config, streams, folder))
+            (statement, _left_out(config, statement) or _study(place, config, streams, folder))
             for statement, place in CLAIMS
         ],
     )
@@ -144,20 +142,8 @@ def _left_out(config: Config, statement: Statement) -> str | None:
     return fashion_reason(config) if statement.id == "em.fashion" else None
 
 
-def _study(place: str, config: Config, streams: Streams, folder: RunFolder) -> Evidence:
-    """Import a study, which needs torch, and do it.
-
-    Raises
-    ------
-    MissingDependency
-        If what the room needs is not installed.
-    """
-    module, _, name = place.partition(":")
-    try:
-        study: Callable[..., Any] = getattr(import_module(f"{__package__}.studies.{module}"), name)
-    except ModuleNotFoundError as error:
-        if (error.name or "").startswith("consilience"):
-            raise
-        raise MissingDependency(f"this needs {error.name}; install consilience[em].") from error
-    evidence: Evidence = study(config, streams.child(name), folder)
-    return evidence
+def _study(place: str, config: Config, streams: Streams, folder: RunFolder) -> Callable[[], Evidence]:
+    name = place.partition(":")[2]
+    return partial(
+        late_study("consilience.methods.em_diffusion", place, extra="em"), config, streams.child(name), folder
+    )

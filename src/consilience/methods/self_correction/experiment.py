@@ -1,0 +1,120 @@
+"""The claims of the room, and the studies that measure them."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from consilience.ground import Report, RunFolder, Statement, Streams, conduct, late_study
+from consilience.methods.self_correction.config import Config
+
+__all__ = ["run"]
+
+PAPER = "arXiv:2405.18634"
+
+CLAIMS: tuple[tuple[Statement, str], ...] = (
+    (
+        Statement(
+            id="correct.construction",
+            sentence="A transformer of two heads and N - 1 blocks a step does gradient descent on the ranking loss in "
+            "context.",
+            source=f"{PAPER}, figure 7 (one block of the construction); weights and error law rebuilt here",
+        ),
+        "construction:construction",
+    ),
+    (
+        Statement(
+            id="correct.losses",
+            sentence="Ranking losses over all prefixes at once are exact, and fast.",
+            source=f"Bradley-Terry and Plackett-Luce as {PAPER} uses them; our bars",
+        ),
+        "losses:losses",
+    ),
+    (
+        Statement(
+            id="correct.published",
+            sentence="Our gradient descent follows the published curve, whose plateau is the bias of the objective.",
+            source=f"{PAPER}, stored output of its published notebook",
+        ),
+        "published:published",
+    ),
+    (
+        Statement(
+            id="correct.baselines",
+            sentence="Trivial rules belong beside every learned one: best-of-N, least squares, the mean.",
+            source=f"our report, on the data of the published code of {PAPER}",
+        ),
+        "baselines:baselines",
+    ),
+    (
+        Statement(
+            id="correct.consistency",
+            sentence="With rewards that follow the model, the ranking estimate is consistent; with rewards free of "
+            "noise it is biased.",
+            source="derived here",
+        ),
+        "consistency:consistency",
+    ),
+    (
+        Statement(
+            id="correct.ablation",
+            sentence="Softmax, heads, feed-forward layers and depth, at matched causality and width: whatever comes "
+            "out.",
+            source=f"{PAPER}, its published code; masks and widths matched here",
+        ),
+        "ablation:ablation",
+    ),
+    (
+        Statement(
+            id="correct.rounds",
+            sentence="Accuracy over rounds of self-correction follows from four rates, and helps on one side of a "
+            "line.",
+            source="derived here; arXiv:2310.01798 for losses",
+        ),
+        "rounds:rounds",
+    ),
+    (
+        Statement(
+            id="correct.loop",
+            sentence="A correction loop never exceeds its budget, resumes with the same trace, and costs next to "
+            "nothing.",
+            source="our bars",
+        ),
+        "loop:loop",
+    ),
+)
+
+
+def run(config: Config, folder: RunFolder) -> Report:
+    """Measure the claims that the configuration names, and say which hold.
+
+    Parameters
+    ----------
+    config : Config
+    folder : RunFolder
+        Finished studies are kept there; an interrupted run resumes from them.
+
+    Returns
+    -------
+    Report
+        All claims; those that the recipe leaves out are "not measured".
+    """
+    streams = Streams(config.seed)
+    return conduct(
+        "self_correction",
+        config,
+        folder,
+        [
+            (
+                statement,
+                partial(
+                    late_study("consilience.methods.self_correction", place, extra="correction"),
+                    config,
+                    streams.child(place.partition(":")[2]),
+                    folder,
+                )
+                if statement.id in config.claims
+                else f"left out of the recipe {config.recipe}",
+            )
+            for statement, place in CLAIMS
+        ],
+    )

@@ -136,8 +136,12 @@ def late(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str) -> str:
 
 
 def test_a_late_study_is_imported_when_it_is_called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    package = late(tmp_path, monkeypatch, "def study(value): return value + 1")
-    assert late_study(package, "one:study", extra="x")(1) == 2
+    package = late(
+        tmp_path,
+        monkeypatch,
+        "from consilience.ground import Evidence\ndef study(*seeds): return Evidence(seeds=seeds)",
+    )
+    assert late_study(package, "one:study", extra="x")(1, 2) == Evidence(seeds=(1, 2))
 
 
 def test_what_a_late_study_lacks_is_named_with_its_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -136,7 +136,7 @@ def _drawn(rows: list[_Row]) -> Canvas:
     for axes, mask in zip(panels, MASKS, strict=True):
         for row in (row for row in rows if row.mask == mask):
             course = row.courses["attention only"]
-            shown = course > FLOOR
+            shown = course > 1.01 * FLOOR
             label = f"d_QK {TEMPERATURES[row.temperature]}"
             axes.plot(np.flatnonzero(shown) + 1, course[shown], color=COLOURS[row.temperature], label=label)
         axes.set_title(mask, fontsize=10, color=GREY)

@@ -20,7 +20,7 @@ _BLOCK = 2**16
 """Numbers in a block on a processor: in double precision they fit its cache, and Python's share stays small."""
 
 _PARTS = 4
-"""An activation is cut in no more than so many blocks elsewhere, where starting a kernel takes longer than running it."""
+"""An activation is cut in no more blocks elsewhere, where starting a kernel may take longer than its run."""
 
 
 @dataclass(frozen=True)
@@ -58,40 +58,58 @@ def moments(
     Moments
         NaN or infinite where a feature is.
     """
+    found = [_of_rows(tokens, valid, rows, columns, precision) for rows, columns in blocks(tokens)]
+    lengths, sums, mu = (torch.cat(parts) for parts in zip(*found, strict=True))
+    return Moments(
+        tokens=_counted(tokens, valid),
+        norm=torch.linalg.vector_norm(lengths, dim=1),
+        mu=mu,
+        resultant=torch.linalg.vector_norm(sums[:, 1], dim=1),
+        directed=(lengths > 0).sum(dim=1),
+    )
+
+
+def blocks(tokens: Float[Tensor, "batch token feature"]) -> Iterator[tuple[slice, list[slice]]]:
+    """Cut a batch into sequences, and those into stretches of tokens, so that each is a block."""
     batch, length, width = tokens.shape
-    own = {"dtype": precision, "device": tokens.device}
-    total, directions = torch.zeros(batch, width, **own), torch.zeros(batch, width, **own)
-    square, centred = torch.zeros(batch, **own), torch.zeros(batch, **own)
-    directed = torch.zeros(batch, dtype=torch.int64, device=tokens.device)
-    count = torch.full_like(directed, length) if valid is None else valid.sum(dim=1)
-    for rows, columns in blocks(batch, length, width, tokens.device):
-        block = widened(tokens, valid, rows, columns, precision)
-        lengths = torch.linalg.vector_norm(block, dim=2)
-        inverse = torch.where(lengths == 0, 0.0, 1 / lengths)
-        total[rows] += block.sum(dim=1)
-        directions[rows] += (inverse[:, None] @ block)[:, 0]
-        square[rows] += lengths.square().sum(dim=1)
-        directed[rows] += (lengths > 0).sum(dim=1)
-    mean = total / count.clamp_min(1)[:, None]
-    left = torch.zeros_like(total)
-    for rows, columns in blocks(batch, length, width, tokens.device):
-        block = widened(tokens, valid, rows, columns, precision).sub_(mean[rows, None])
-        if valid is not None:
-            block.masked_fill_(~valid[rows, columns, None], 0.0)
-        centred[rows] += torch.linalg.vector_norm(block, dim=(1, 2)).square()
-        left[rows] += block.sum(dim=1)
-    # What is left of the mean, which had to be rounded, is no distance from consensus.
-    centred -= left.square().sum(dim=1) / count.clamp_min(1)
-    return Moments(count, square.sqrt(), centred.clamp_min(0).sqrt(), directions.norm(dim=1), directed)
-
-
-def blocks(batch: int, length: int, width: int, device: torch.device) -> Iterator[tuple[slice, slice]]:
-    """Cut a batch into whole sequences, or a sequence into stretches of tokens, of which each is a block."""
-    size = _BLOCK if device.type == "cpu" else max(_BLOCK, batch * length * width // _PARTS)
-    sequences, stretch = max(1, size // (length * width)), max(1, min(length, size // width))
+    size = _BLOCK if tokens.device.type == "cpu" else max(_BLOCK, tokens.numel() // _PARTS)
+    sequences, stretch = max(1, size // max(1, length * width)), max(1, size // max(1, width))
+    columns = [slice(first, first + stretch) for first in range(0, length, stretch)]
     for row in range(0, batch, sequences):
-        for column in range(0, length, stretch):
-            yield slice(row, row + sequences), slice(column, column + stretch)
+        yield slice(row, row + sequences), columns
+
+
+def _of_rows(
+    tokens: Tensor, valid: Tensor | None, rows: slice, columns: list[slice], precision: torch.dtype
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return lengths of tokens, their sum and that of their directions, and mu, of a few sequences.
+
+    A sequence that is one block is widened once, for both passes.
+    """
+    block = torch.empty(0)
+    lengths, sums, squares = [], [], []
+    for stretch in columns:
+        block = widened(tokens, valid, rows, stretch, precision)
+        lengths.append(torch.linalg.vector_norm(block, dim=2))
+        directing = torch.where(lengths[-1] > 0, 1 / lengths[-1], 0.0)
+        sums.append(torch.stack([torch.ones_like(directing), directing], dim=1) @ block)
+    total = sums[0] if len(sums) == 1 else torch.stack(sums).sum(dim=0)
+    count = _counted(tokens, valid)[rows].clamp_min(1)
+    mean = total[:, :1] / count[:, None, None]
+    for stretch in columns:
+        again = block if len(columns) == 1 else widened(tokens, valid, rows, stretch, precision)
+        again.sub_(mean)
+        if valid is not None:
+            again.masked_fill_(~valid[rows, stretch, None], 0.0)
+        squares.append(torch.linalg.vector_norm(again, dim=(1, 2)))
+    mu = squares[0] if len(squares) == 1 else torch.linalg.vector_norm(torch.stack(squares), dim=0)
+    return torch.cat(lengths, dim=1), total, mu
+
+
+def _counted(tokens: Tensor, valid: Tensor | None) -> Int[Tensor, " batch"]:
+    if valid is not None:
+        return valid.sum(dim=1)
+    return torch.full((len(tokens),), tokens.shape[1], dtype=torch.int64, device=tokens.device)
 
 
 def widest(device: torch.device) -> torch.dtype:

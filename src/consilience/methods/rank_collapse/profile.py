@@ -168,7 +168,8 @@ def numerical_rank(profile: Profile, tolerance: float) -> Tensor:
 
 def _effective_rank(profile: Profile) -> Tensor:
     shares = profile.singular_values / profile.singular_values.sum(dim=1, keepdim=True)
-    return torch.special.entr(shares).sum(dim=1).exp()
+    entropy: Tensor = torch.special.entr(shares).sum(dim=1)
+    return entropy.exp()
 
 
 def _participation(profile: Profile) -> Tensor:

@@ -36,6 +36,8 @@ class Record:
     """
 
     def __init__(self) -> None:
+        self.types: Counter[str] = Counter()
+        """How often activations of each floating type were seen."""
         self._places: dict[str, tuple[str, int]] = {}
         self._kept: dict[tuple[str, str], _Kept] = {}
         self._unmeasured: Counter[tuple[str, str]] = Counter()
@@ -64,10 +66,11 @@ class Record:
         for one in waiting:
             by_device.setdefault(one.numbers.device, []).append(one)
         for ones in by_device.values():
-            widths = [one.numbers.shape[1] for one in ones]
-            together = torch.cat([one.numbers for one in ones], dim=1).cpu()
-            for one, numbers in zip(ones, together.split(widths, dim=1), strict=True):
-                self._keep(one.layer, one.measure, *numbers.tolist())
+            values, floors, reasons = torch.cat([one.numbers for one in ones], dim=1).tolist()
+            end = 0
+            for one in ones:
+                begin, end = end, end + one.numbers.shape[1]
+                self._keep(one.layer, one.measure, values[begin:end], floors[begin:end], reasons[begin:end])
 
     def rows(self) -> tuple[Row, ...]:
         """Return a row for each layer and measure, layers in the order in which they were seen."""

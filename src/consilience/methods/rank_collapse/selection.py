@@ -154,9 +154,9 @@ def tensors_in(output: Any) -> Iterator[Tensor]:
 def _fits(entry: str | type[nn.Module], name: str, module: nn.Module) -> bool:
     if isinstance(entry, str):
         return bool(name) and matches(entry, name)
-    if isinstance(entry, type) and issubclass(entry, nn.Module):
-        return isinstance(module, entry)
-    raise InvalidInput(f"`layers` takes patterns and module classes; got {entry!r}.")
+    if not issubclass(entry, nn.Module):
+        raise InvalidInput(f"`layers` takes patterns and module classes; got {entry!r}.")
+    return isinstance(module, entry)
 
 
 def _parts_match(wanted: Sequence[str], parts: Sequence[str]) -> bool:

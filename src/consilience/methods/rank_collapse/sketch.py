@@ -1,7 +1,7 @@
 """Many numbers in little memory: count, mean, spread and quantiles of a stream, which merge exactly.
 
-Quantiles come from a histogram whose cells are equally wide in the logarithm, on both sides of zero (Masson, Rim and Lee
-2019). Unlike a reservoir it draws nothing, so that batches in another order, or on several machines, give the same
+Quantiles come from a histogram whose cells are equally wide in the logarithm, on both sides of zero (Masson, Rim and
+Lee 2019). Unlike a reservoir it draws nothing, so that batches in another order, or on several machines, give the same
 answer; its error is relative, which suits numbers that run over twenty powers of ten from the first layer to the last.
 """
 
@@ -84,7 +84,7 @@ class Sketch:
         return math.sqrt(self.squares / (self.count - 1)) if self.count > 1 else 0.0
 
     def quantile(self, share: float) -> float:
-        """Return the number that this share of all numbers does not exceed, to a relative error of `ACCURACY`.
+        """Return the smallest number that this share of all numbers does not exceed, within a part of `ACCURACY`.
 
         Raises
         ------
@@ -92,12 +92,13 @@ class Sketch:
             Before the first number, or if the share is not between 0 and 1.
         """
         if not self.count or not 0 <= share <= 1:
-            raise InvalidInput(f"a quantile takes a share in [0, 1] and one number at least; got {share}, {self.count}.")
-        rank = share * (self.count - 1)
+            raise InvalidInput(
+                f"a quantile takes a share in [0, 1] and one number at least; got {share}, {self.count}."
+            )
         seen = 0
         for value, number in self._ordered():
             seen += number
-            if seen > rank:
+            if seen and seen >= share * self.count:
                 return min(max(value, self.low), self.high)
         return self.high
 

@@ -61,7 +61,8 @@ def largest_singular_value(
     basis = torch.linalg.qr(basis)[0]
     image = tall @ basis
     best = basis @ torch.linalg.eigh(image.mT @ image).eigenvectors[:, :, -1:]
-    return torch.linalg.vector_norm(tall @ best, dim=(1, 2))
+    largest: Tensor = torch.linalg.vector_norm(tall @ best, dim=(1, 2))
+    return largest
 
 
 def absolute_cosines(

@@ -21,8 +21,10 @@ __all__ = ["Fit", "MaximumLikelihood", "fit_plackett_luce"]
 
 Features = Float[Tensor, "sequence example feature"]
 
-SHARE, HALVINGS = 1e-4, 30
+SHARE, HALVINGS = 1e-4, 40
 """Of the decrease that the slope promises, what a step must bring; and how often it is halved to bring it."""
+FARTHEST = 20.0
+"""How far a step may move two utilities apart; the curvature says nothing of what is beyond."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ def fit_plackett_luce(
     offsets: Float[Tensor, "sequence example"],
     rewards: Float[Tensor, "sequence example"],
     *,
-    steps: int = 100,
+    steps: int = 200,
     tolerance: float = 1e-20,
 ) -> Fit:
     r"""Maximise the likelihood of the orders under utilities :math:`\langle w, a_j \rangle + b_j`.
@@ -88,9 +90,10 @@ class MaximumLikelihood:
 
     def __call__(self, contexts: Contexts) -> Answers:
         """Return one answer a sequence."""
-        offsets = -contexts.responses.square().sum(dim=-1)
-        fit = fit_plackett_luce(2 * contexts.responses, offsets, contexts.rewards)
-        return torch.where(fit.exists[:, None], fit.weights, torch.nan)
+        middle = contexts.responses.mean(dim=1)
+        away = contexts.responses - middle[:, None]
+        fit = fit_plackett_luce(2 * away, -away.square().sum(dim=-1), contexts.rewards)
+        return middle + torch.where(fit.exists[:, None], fit.weights, torch.nan)
 
 
 def _utilities(weights: Tensor, ordered: Tensor, shifts: Tensor) -> Float[Tensor, "sequence example"]:
@@ -99,32 +102,32 @@ def _utilities(weights: Tensor, ordered: Tensor, shifts: Tensor) -> Float[Tensor
 
 
 def _derivatives(weights: Tensor, ordered: Tensor, shifts: Tensor) -> tuple[Tensor, Tensor]:
-    """Return gradient and Hessian of the loss: sums over places of mean and covariance of what remains there."""
+    """Return gradient and Hessian of the loss: sums over places of mean and covariance of what remains there.
+
+    One pass from the last place, taking in one answer after another: no sum leaves the scale of 1, and each covariance
+    is a sum of squares, which a difference of moments is not once rounded.
+    """
     utilities = _utilities(weights, ordered, shifts)
     remaining = torch.logcumsumexp(utilities.flip(-1), dim=-1).flip(-1)
-    # What a place is worth to all places before it: the chance of each to be chosen there, summed.
-    chances = torch.exp(utilities + torch.logcumsumexp(-remaining, dim=-1))
-    means = _remaining_means(utilities, remaining, ordered)
-    slope = (chances[..., None] * ordered).sum(dim=1) - ordered.sum(dim=1)
-    squares = torch.einsum("sn,sni,snj->sij", chances, ordered, ordered)
-    return slope, squares - torch.einsum("sni,snj->sij", means, means)
-
-
-def _remaining_means(utilities: Tensor, remaining: Tensor, ordered: Tensor) -> Tensor:
-    """Return the mean of what remains at each place, by one pass from the last: no sum ever leaves the scale of 1."""
-    keep = torch.exp(remaining[:, 1:] - remaining[:, :-1])
-    add = torch.exp(utilities - remaining)
-    means = [ordered[:, -1]]
+    enters = torch.exp(utilities - remaining)
+    stays = torch.exp(remaining[:, 1:] - remaining[:, :-1])
+    mean, spread = ordered[:, -1], torch.zeros_like(ordered[:, :1] * ordered[:, 0, :, None])
+    slope, curvature = torch.zeros_like(mean), torch.zeros_like(spread)
     for place in range(ordered.shape[1] - 2, -1, -1):
-        means.append(keep[:, place, None] * means[-1] + add[:, place, None] * ordered[:, place])
-    return torch.stack(means[::-1], dim=1)
+        stay, enter = stays[:, place, None], enters[:, place, None]
+        away = ordered[:, place] - mean
+        spread = stay[..., None] * (spread + enter[..., None] * away[..., None] * away[:, None])
+        mean = mean + enter * away
+        slope, curvature = slope + mean - ordered[:, place], curvature + spread
+    return slope, curvature
 
 
 def _length(weights: Tensor, step: Tensor, promised: Tensor, ordered: Tensor, shifts: Tensor) -> Tensor:
-    """Halve the step of each sequence until it brings a share of what it promises."""
+    """Shorten the step of each sequence to where exponentials still tell, then halve it until it keeps its promise."""
     places = torch.arange(ordered.shape[1], 0, -1, device=ordered.device).expand(len(ordered), -1).to(ordered)
     before = plackett_luce(_utilities(weights, ordered, shifts), places)
-    length = torch.ones_like(promised)
+    moved = (ordered @ step[..., None]).squeeze(-1)
+    length = (FARTHEST / (moved.amax(dim=1) - moved.amin(dim=1))).clamp(max=1.0)
     for _ in range(HALVINGS):
         after = plackett_luce(_utilities(weights + length[:, None] * step, ordered, shifts), places)
         short = ~(after <= before - SHARE * length * promised + _rounding(before))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -57,6 +57,12 @@ class Contexts:
         if not 1 <= examples <= self.examples:
             raise InvalidInput(f"`examples` must lie between 1 and {self.examples}; got {examples}")
         return replace(self, responses=self.responses[:, :examples], rewards=self.rewards[:, :examples])
+
+    def take(self, rows: slice) -> Contexts:
+        """Return some of the sequences."""
+        return Contexts(
+            query=self.query[rows], responses=self.responses[rows], rewards=self.rewards[rows], target=self.target[rows]
+        )
 
     def double(self) -> Contexts:
         """Return the same numbers in double precision."""
@@ -117,11 +123,12 @@ class LineAnswers:
 
 @dataclass(frozen=True, kw_only=True)
 class IsotropicAnswers:
-    r"""Answers that are right but for normal noise in every direction, rated by their squared error.
+    r"""Answers that are normal noise in every direction, rated by their squared error.
 
-    :math:`y_i = y^* + s\, z_i` and :math:`r_i = -\lVert y_i - y^* \rVert^2`, plus standard Gumbel noise where `gumbel`
+    :math:`y_i = c + s\, z_i` and :math:`r_i = -\lVert y_i - y^* \rVert^2`, plus standard Gumbel noise where `gumbel`
     says so: then the order of the rewards has exactly the Plackett-Luce law with the utilities of
-    `ranking.NegativeSquare` at the target (Luce and Suppes 1965; Yellott 1977).
+    `ranking.NegativeSquare` at the target (Luce and Suppes 1965; Yellott 1977). The centre c is the origin, so that
+    answers know nothing of the target, or the target itself.
     """
 
     dimension: int = 5
@@ -130,6 +137,8 @@ class IsotropicAnswers:
     """Standard deviation s of each coordinate."""
     gumbel: bool = True
     """Whether rewards are noisy."""
+    around: Literal["origin", "target"] = "origin"
+    """What the answers scatter about."""
 
     def __post_init__(self) -> None:
         """Refuse answers of nothing, and answers that are all the same."""
@@ -143,11 +152,12 @@ class IsotropicAnswers:
         query = torch.randn(sequences, self.dimension, generator=generator)
         target = _mapped(query, generator)
         noise = self.spread * torch.randn(sequences, examples, self.dimension, generator=generator)
-        rewards = -noise.square().sum(dim=-1)
+        responses = noise if self.around == "origin" else target[:, None] + noise
+        rewards = -(responses - target[:, None]).square().sum(dim=-1)
         if self.gumbel:
             waiting = torch.empty_like(rewards).exponential_(generator=generator)
             rewards = rewards - waiting.log()
-        return Contexts(query=query, responses=target[:, None] + noise, rewards=rewards, target=target)
+        return Contexts(query=query, responses=responses, rewards=rewards, target=target)
 
 
 def with_reward_noise(contexts: Contexts, share: float, generator: torch.Generator) -> Contexts:

@@ -24,10 +24,13 @@ def draw_payoff(found: Payoff) -> Figure:
     ahead = np.arange(made, made + _AHEAD + 1)
     start = found.accuracy[-1].value
     axes.plot(ahead, [found.rounds.after(start, int(k) - made) for k in ahead], "--", color=ORANGE)
-    axes.annotate("forecast", (ahead[-1], found.rounds.after(start, _AHEAD)), color=ORANGE, va="bottom", ha="right")
+    low, high = found.next_gain.value - found.next_gain.low, found.next_gain.high - found.next_gain.value
+    soon = start + found.next_gain.value
+    axes.errorbar([made + 1], [soon], yerr=[[low], [high]], fmt="o", color=ORANGE, capsize=3)
+    axes.annotate("forecast", (made + 1, soon - low), (6, 0), textcoords="offset points", color=ORANGE, va="center")
     if not math.isnan(found.limit.value):
         axes.axhline(found.limit.value, color=GREY, linewidth=0.8, linestyle=":")
-        axes.annotate("limit", (0, found.limit.value), color=GREY, va="bottom", ha="left", fontsize=8)
+        axes.annotate("limit of many rounds", (0, found.limit.value), color=GREY, va="bottom", ha="left", fontsize=8)
     axes.set(xlabel="rounds of correction", ylabel="share of right answers", xticks=range(made + _AHEAD + 1))
     axes.set_title(f"Another round: {found.answer}", fontsize=10)
     axes.spines[["top", "right"]].set_visible(False)

@@ -27,8 +27,9 @@ class ScriptedModel:
     """Answers from a table and checks answers by it, rightly or wrongly at rates that are given.
 
     A first answer is right with probability `start`. Asked to check, it calls a wrong answer wrong with probability
-    `tpr` and a right one with probability `fpr`. Asked again, it says what it said, unless the last check objected:
-    then a wrong answer becomes right with probability `fix` and a right one wrong with probability `spoil`.
+    `tpr` and a right one with probability `fpr`; how sure it says it is means nothing. Asked again, it says what it
+    said, unless the last check objected: then a wrong answer becomes right with probability `fix` and a right one wrong
+    with probability `spoil`.
 
     The same call gives the same reply in every process: chance comes from a hash of seed, item and number of the call.
     Called outside of a `Corrector`, the same conversation gives the same reply.
@@ -103,8 +104,7 @@ class ScriptedModel:
     def _check(self, question: str, answer: str, draw: tuple[float, float]) -> str:
         right = self.is_right(question, answer)
         objects = draw[0] < (self.fpr if right else self.tpr)
-        # Sure of itself where it is right about the answer, by and large; enough for scores that are no constants.
-        sure = 50 + 50 * draw[1] ** (0.5 if objects != right else 2.0)
+        sure = 50 + 50 * draw[1]
         return f"I looked at it.\nVERDICT: {'wrong' if objects else 'right'}\nCONFIDENCE: {sure:.0f}"
 
     def _answer(self, question: str, messages: list[Message], draw: tuple[float, float]) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, field
 
 from consilience.ground.errors import InvalidInput
 from consilience.methods.self_correction.message import plain
@@ -38,12 +38,16 @@ class StopRule(ABC):
         return AllOf((self, other))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class AnyOf(StopRule):
     """Stops with the first of its rules that does."""
 
     rules: tuple[StopRule, ...]
     """Asked in this order."""
+
+    def __repr__(self) -> str:
+        """Return the rules as they were combined."""
+        return f"({' | '.join(map(repr, self.rules))})"
 
     @property
     def needs_verdict(self) -> bool:
@@ -59,12 +63,16 @@ class AnyOf(StopRule):
         return None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class AllOf(StopRule):
     """Stops when all of its rules do."""
 
     rules: tuple[StopRule, ...]
     """All of them must have a reason."""
+
+    def __repr__(self) -> str:
+        """Return the rules as they were combined."""
+        return f"({' & '.join(map(repr, self.rules))})"
 
     @property
     def needs_verdict(self) -> bool:
@@ -153,7 +161,7 @@ class CriticAgrees(StopRule):
 class NoChange(StopRule):
     """Stops when a round leaves the answer as it was."""
 
-    same: Callable[[str], object] = plain
+    same: Callable[[str], object] = field(default=plain, repr=False)
     """Answers with equal values of this function are the same answer."""
 
     def reason(self, progress: Progress) -> Reason | None:
@@ -168,7 +176,7 @@ class NoChange(StopRule):
 class Repeat(StopRule):
     """Stops when an answer comes back, at once or after others: the loop has begun to turn in a circle."""
 
-    same: Callable[[str], object] = plain
+    same: Callable[[str], object] = field(default=plain, repr=False)
     """Answers with equal values of this function are the same answer."""
 
     def reason(self, progress: Progress) -> Reason | None:

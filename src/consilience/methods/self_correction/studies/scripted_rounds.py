@@ -17,7 +17,7 @@ from consilience.methods.self_correction.stopping import MaxRounds
 __all__ = ["SPECIAL", "Setting", "choose", "simulate"]
 
 SPECIAL: dict[str, tuple[float, float, float, float, float]] = {
-    "the dossier's example": (0.3, 0.8, 0.1, 0.6, 0.5),
+    "a good critic": (0.3, 0.8, 0.1, 0.6, 0.5),
     "nothing is broken": (0.5, 0.6, 0.3, 0.5, 0.0),
     "nothing is fixed": (0.9, 0.7, 0.2, 0.0, 0.4),
     "swings about its limit": (0.8, 0.95, 0.85, 0.9, 0.8),

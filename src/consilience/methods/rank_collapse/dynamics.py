@@ -85,11 +85,9 @@ class Dynamics:
 
 def mu(X: Float[np.ndarray, "*batch token feature"]) -> Float[np.ndarray, "*batch"]:
     """Return the Frobenius distance of tokens from their mean, in two passes: one pass loses it to rounding."""
-    distance: Float[np.ndarray, "*batch"] = np.linalg.norm(X - X.mean(axis=-2, keepdims=True), axis=(-2, -1))
-    return distance
+    return np.asarray(np.linalg.norm(X - X.mean(axis=-2, keepdims=True), axis=(-2, -1)))
 
 
 def relative_mu(X: Float[np.ndarray, "*batch token feature"]) -> Float[np.ndarray, "*batch"]:
     """Return mu over the Frobenius norm of the tokens: between 0 (all equal) and 1 (their mean is zero)."""
-    share: Float[np.ndarray, "*batch"] = mu(X) / np.linalg.norm(X, axis=(-2, -1))
-    return share
+    return np.asarray(mu(X) / np.linalg.norm(X, axis=(-2, -1)))

@@ -57,7 +57,7 @@ class Connectivity:
         return "" if self.collapses else "the centres attend to one another in turns and none to itself"
 
 
-def connectivity(allowed: Bool[np.ndarray, "query key"]) -> Connectivity:
+def connectivity(allowed: Bool[np.ndarray, "*shape"]) -> Connectivity:
     """Find who hears of whom.
 
     Parameters

@@ -93,12 +93,7 @@ class Mask(ABC):
         require_count("tokens", tokens, 1)
         if valid is None:
             return lambda _batch, _head, query, key: self.allows(query, key, tokens)
-
-        def padded(batch: Any, _head: Any, query: Any, key: Any) -> Any:
-            seen = self.allows(query, key, tokens) & valid[batch, query] & valid[batch, key]
-            return seen | ((query == key) & (valid[batch, query] ^ True))
-
-        return padded
+        return lambda batch, _head, query, key: self._without_padding(valid, batch, query, key, tokens)
 
     def __and__(self, other: object) -> Mask:
         return Both(self, other) if isinstance(other, Mask) else NotImplemented
@@ -113,6 +108,10 @@ class Mask(ABC):
         values = ", ".join(str(value) for value in self._arguments())
         word = type(self).__name__.lower()
         return f"{word}({values})" if values else word
+
+    def _without_padding(self, valid: Any, batch: Any, query: Any, key: Any, tokens: int) -> Any:
+        seen = self.allows(query, key, tokens) & valid[batch, query] & valid[batch, key]
+        return seen | ((query == key) & (valid[batch, query] ^ True))
 
     def _arguments(self) -> tuple[int, ...]:
         return tuple(value for item in fields(self) if (value := getattr(self, item.name)) is not None)

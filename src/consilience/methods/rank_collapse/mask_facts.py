@@ -128,7 +128,7 @@ def facts(mask: Mask | np.ndarray, tokens: int | None = None, *, threshold: floa
     )
 
 
-def _as_array(mask: Mask | np.ndarray, tokens: int | None) -> Bool[np.ndarray, "query key"]:
+def _as_array(mask: Mask | np.ndarray, tokens: int | None) -> Bool[np.ndarray, "*shape"]:
     if isinstance(mask, Mask):
         if tokens is None:
             raise InvalidInput("a mask has facts for sequences of some length; give `tokens`.")

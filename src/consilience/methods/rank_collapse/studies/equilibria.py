@@ -38,6 +38,8 @@ RANK_TOLERANCE = 1e-6
 """Singular values below this share of the largest count as zero."""
 
 BLUE, ORANGE, GREY = "#3b7dd8", "#d9722e", "#888888"
+OUTSIDE = 1.15
+"""Distance of a label from the centre of the circle."""
 
 ON_SPHERE = Dynamics(Sphere())
 
@@ -276,6 +278,7 @@ def _drawn(ends: _Ends) -> Canvas:
     right.bar(ranks, shares, color=BLUE)
     right.set(xticks=ranks)
     right.set_title("star: rank at the end", fontsize=10, color=GREY)
+    right.set_xlabel("rank", color=GREY)
     right.set_ylabel("random starts, %", color=GREY)
     right.spines[["top", "right"]].set_visible(False)
     right.tick_params(colors=GREY)
@@ -294,8 +297,9 @@ def _draw_circle(axes: Axes, shear: Shear) -> None:
     for which, label in labels.items():
         x, y = shear.fixed_point(which)[1]
         stable = shear.multiplier(which) < 1
-        axes.plot(x, y, "o", color="#444444", markerfacecolor="#444444" if stable else "white", markersize=8)
-        axes.annotate(label, (0.72 * x, 0.72 * y), ha="center", va="center", fontsize=9, color="#444444")
+        axes.plot(x, y, "o", color=GREY, markerfacecolor=GREY if stable else "white", markersize=9)
+        axes.annotate(label, (OUTSIDE * x, OUTSIDE * y), ha="center" if x == 0 else "right", va="center", color=GREY)
     axes.set_aspect("equal")
+    axes.set(xlim=(-1.5, 1.1), ylim=(-1.2, 1.3))
     axes.axis("off")
     axes.set_title("shear: the second token", fontsize=10, color=GREY)

@@ -35,7 +35,7 @@ OTHERS = ("complete", "causal", "sink(1)", "window(2) | sink(1)", "window(2) | g
 
 DRAWN = {
     "complete": "#888888",
-    "causal": "#444444",
+    "causal": "#8a5fb0",
     "window(8)": "#f2b48c",
     "window(4)": "#e8935a",
     "window(2)": "#d9722e",

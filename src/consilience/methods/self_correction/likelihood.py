@@ -7,6 +7,7 @@ can be had by going on and on in one direction, as it can be where all answers l
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -23,8 +24,8 @@ Features = Float[Tensor, "sequence example feature"]
 
 SHARE, HALVINGS = 1e-4, 40
 """Of the decrease that the slope promises, what a step must bring; and how often it is halved to bring it."""
-FARTHEST = 20.0
-"""How far a step may move two utilities apart; the curvature says nothing of what is beyond."""
+NEAR = 20.0
+"""How far a step may move two utilities apart, or half as far as they are: curvature says nothing of what is beyond."""
 
 
 @dataclass(frozen=True)
@@ -126,19 +127,25 @@ def _length(weights: Tensor, step: Tensor, promised: Tensor, ordered: Tensor, sh
     """Shorten the step of each sequence to where exponentials still tell, then halve it until it keeps its promise."""
     places = torch.arange(ordered.shape[1], 0, -1, device=ordered.device).expand(len(ordered), -1).to(ordered)
     before = plackett_luce(_utilities(weights, ordered, shifts), places)
-    moved = (ordered @ step[..., None]).squeeze(-1)
-    length = (FARTHEST / (moved.amax(dim=1) - moved.amin(dim=1))).clamp(max=1.0)
+    apart = _range(_utilities(weights, ordered, shifts))
+    length = ((apart / 2).clamp(min=NEAR) / _range(_utilities(step, ordered, torch.zeros_like(shifts)))).clamp(max=1.0)
     for _ in range(HALVINGS):
         after = plackett_luce(_utilities(weights + length[:, None] * step, ordered, shifts), places)
-        short = ~(after <= before - SHARE * length * promised + _rounding(before))
+        short = ~(after <= before - SHARE * length * promised + _unseen(before))
         if not bool(short.any()):
             break
         length = torch.where(short, length / 2, length)
     return length
 
 
-def _rounding(loss: Tensor) -> Tensor:
-    return 16 * torch.finfo(loss.dtype).eps * (1 + loss.abs())
+def _range(utilities: Float[Tensor, "sequence example"]) -> Float[Tensor, " sequence"]:
+    apart: Tensor = utilities.amax(dim=1) - utilities.amin(dim=1)
+    return apart
+
+
+def _unseen(loss: Tensor) -> Tensor:
+    """Return what a change of the loss may be lost in: the utilities it is made of may be far larger than it is."""
+    return math.sqrt(torch.finfo(loss.dtype).eps) / 16 * (1 + loss.abs())
 
 
 def _ridge(curvature: Tensor) -> Tensor:

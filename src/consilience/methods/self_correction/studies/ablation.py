@@ -1,81 +1,39 @@
-"""What each part of a transformer adds to alignment in context: softmax, heads, feed-forward, depth, one at a time.
-
-Every variant sees the same training contexts in the same order, is causal, and has the same width unless its name says
-otherwise; two variants are widened until they have as many weights as the full one.
-"""
+"""What each part of a transformer adds to alignment in context: softmax, heads, feed-forward, depth, one at a time."""
 
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-import torch
 from jaxtyping import Float
 from matplotlib.figure import Figure as Canvas
 
 from consilience.ground import Evidence, Measurement, RunFolder, Streams, Table
 from consilience.methods.self_correction.config import Config
 from consilience.methods.self_correction.estimator import MeanAnswer, misalignment
-from consilience.methods.self_correction.learning import (
-    Architecture,
-    Objective,
-    RankingObjective,
-    SupervisedObjective,
-    Training,
-    learn,
-)
 from consilience.methods.self_correction.minimiser import CosineMinimiser
-from consilience.methods.self_correction.sequences import Contexts, LineAnswers
 from consilience.methods.self_correction.studies.drawing import COLOURS, GREY, plain
 from consilience.methods.self_correction.studies.sharing import shared
-from consilience.neural.transformer import parameters
+from consilience.methods.self_correction.studies.variants import (
+    EXAMPLES,
+    FULL,
+    OBJECTIVES,
+    REMOVED,
+    VARIANTS,
+    Job,
+    Result,
+    held_out,
+    trained,
+)
 
-__all__ = ["VARIANTS", "ablation"]
+__all__ = ["ablation"]
 
-FULL = "full"
-VARIANTS = {
-    FULL: Architecture(),
-    "linear attention": Architecture(kind="linear"),
-    "1 head": Architecture(heads=1),
-    "6 heads": Architecture(heads=6),
-    "no feed-forward": Architecture(feedforward=None),
-    "no feed-forward, width 84": Architecture(feedforward=None, width=84),
-    "1 block": Architecture(depth=1),
-    "1 block, width 96": Architecture(depth=1, width=96, feedforward=384),
-    "2 blocks": Architecture(depth=2),
-}
-REMOVED = {"softmax": "linear attention", "heads": "1 head", "feed-forward": "no feed-forward", "depth": "1 block"}
-"""The variant without each part that the paper finds needed."""
-
-OBJECTIVES: dict[str, Objective] = {"ranking": RankingObjective(), "told answers": SupervisedObjective()}
-EXAMPLES = 12
 SHOWN = (2, 3, 5, 12)
 FEWEST_SEEDS = 3
 
-
-@dataclass(frozen=True)
-class _Job:
-    variant: str
-    objective: str
-    seed: int
-
-
-@dataclass(frozen=True)
-class _Result:
-    misalignment: Float[np.ndarray, " example"]
-    """Mean over contexts, by number of examples from 1."""
-    ranking_loss: float
-    """Plackett-Luce with cosines, mean over contexts and prefixes."""
-    weights: int
-    seconds: float
-    """Of processor time."""
-
-
-_Results = dict[tuple[str, str], list[_Result]]
+_Results = dict[tuple[str, str], list[Result]]
 """By variant and objective, an entry a seed."""
 
 
@@ -88,13 +46,13 @@ def ablation(config: Config, streams: Streams, folder: RunFolder) -> Evidence:
         How many of four parts are missed by more than two standard errors over seeds, with the differences; all
         variants under the paper's loss and under one that is told right answers.
     """
-    jobs = [_Job(*names, seed) for names in _pairs() for seed in config.ablation_seeds]
-    done = shared(partial(_trained, config, streams), jobs, config.processes)
+    jobs = [Job(*names, seed) for names in _pairs() for seed in config.ablation_seeds]
+    done = shared(partial(trained, config, streams), jobs, config.processes)
     results: _Results = {names: [] for names in _pairs()}
     for job, result in zip(jobs, done, strict=True):
         folder.record("trained", variant=job.variant, objective=job.objective, seed=job.seed, seconds=result.seconds)
         results[job.variant, job.objective].append(result)
-    contexts = _contexts(config, streams).double()
+    contexts = held_out(config, streams).double()
     references = {
         name: float(misalignment(way(contexts), contexts.target).mean())
         for name, way in (("exact minimum of the ranking loss", CosineMinimiser()), ("mean of answers", MeanAnswer()))
@@ -118,27 +76,12 @@ def _pairs() -> list[tuple[str, str]]:
     return [(variant, objective) for variant in VARIANTS for objective in OBJECTIVES]
 
 
-def _contexts(config: Config, streams: Streams) -> Contexts:
-    generator = torch.Generator().manual_seed(streams.integer("contexts"))
-    return LineAnswers().draw(config.ablation_sequences, EXAMPLES, generator)
-
-
-def _trained(config: Config, streams: Streams, job: _Job) -> _Result:
-    begun = time.process_time()
-    training = Training(steps=config.ablation_steps, examples=EXAMPLES)
-    seed = streams.integer(f"seed {job.seed}")
-    learner = learn(VARIANTS[job.variant], OBJECTIVES[job.objective], LineAnswers(), training, seed=seed)
-    seconds = time.process_time() - begun
-    contexts = _contexts(config, streams)
-    with torch.no_grad():
-        answers = learner(contexts)
-        loss = float(RankingObjective()(answers, contexts))
-    away = misalignment(answers, contexts.target[:, None].expand_as(answers)).mean(dim=0)
-    return _Result(away.double().numpy(), loss, parameters(learner), seconds)
-
-
-def _at(results: Sequence[_Result], examples: int) -> Float[np.ndarray, " seed"]:
+def _at(results: Sequence[Result], examples: int) -> Float[np.ndarray, " seed"]:
     return np.array([result.misalignment[examples - 1] for result in results])
+
+
+def _losses(results: Sequence[Result]) -> Float[np.ndarray, " seed"]:
+    return np.array([result.ranking_loss for result in results])
 
 
 def _measurements(results: _Results, config: Config) -> tuple[Measurement, ...]:
@@ -152,6 +95,10 @@ def _measurements(results: _Results, config: Config) -> tuple[Measurement, ...]:
         for examples in (EXAMPLES, 3)
     }
     missed = {examples: sum(map(_is_missed, each.values())) for examples, each in differences.items()}
+    losses = {
+        part: _losses(results[variant, "ranking"]) - _losses(results[FULL, "ranking"])
+        for part, variant in REMOVED.items()
+    }
     return (
         Measurement(
             name=f"parts that are missed at {EXAMPLES} examples, of {len(REMOVED)}",
@@ -161,7 +108,17 @@ def _measurements(results: _Results, config: Config) -> tuple[Measurement, ...]:
             f"contexts alike{few}",
         ),
         Measurement(name=f"parts that are missed at 3 examples, of {len(REMOVED)}", value=missed[3]),
-        *(_difference(part, each, examples) for examples, parts in differences.items() for part, each in parts.items()),
+        Measurement(
+            name=f"parts that are missed in the loss trained on, of {len(REMOVED)}",
+            value=sum(map(_is_missed, losses.values())),
+            note="the ranking loss has its minimum away from the right answer: what comes closer to it answers worse",
+        ),
+        *(
+            _difference(f"1 - cos without {part} less with it, at {examples} examples", each)
+            for examples, parts in differences.items()
+            for part, each in parts.items()
+        ),
+        *(_difference(f"ranking loss without {part} less with it", each) for part, each in losses.items()),
         Measurement(
             name="correlation of the ranking loss with 1 - cos, over all trainings",
             value=_correlation(results),
@@ -186,11 +143,11 @@ def _is_missed(differences: Float[np.ndarray, " seed"]) -> bool:
     return float(differences.mean()) > 2 * _spread(differences)
 
 
-def _difference(part: str, values: Float[np.ndarray, " seed"], examples: int) -> Measurement:
+def _difference(name: str, values: Float[np.ndarray, " seed"]) -> Measurement:
     mean, error = float(values.mean()), _spread(values)
     known = math.isfinite(error)
     return Measurement(
-        name=f"1 - cos without {part} less with it, at {examples} examples",
+        name=name,
         value=mean,
         low=mean - error if known else None,
         high=mean + error if known else None,
@@ -200,8 +157,7 @@ def _difference(part: str, values: Float[np.ndarray, " seed"], examples: int) ->
 
 def _correlation(results: _Results) -> float:
     flat = [result for each in results.values() for result in each]
-    losses = [result.ranking_loss for result in flat]
-    return float(np.corrcoef(losses, _at(flat, EXAMPLES))[0, 1])
+    return float(np.corrcoef(_losses(flat), _at(flat, EXAMPLES))[0, 1])
 
 
 def _table(results: _Results, objective: str, references: dict[str, float]) -> Table:
@@ -210,7 +166,7 @@ def _table(results: _Results, objective: str, references: dict[str, float]) -> T
         each = results[variant, objective]
         curve = (round(float(_at(each, examples).mean()), 4) for examples in SHOWN)
         spread = _spread(_at(each, EXAMPLES))
-        loss = round(float(np.mean([result.ranking_loss for result in each])), 4)
+        loss = round(float(_losses(each).mean()), 4)
         rows.append((variant, each[0].weights, *curve, round(spread, 4) if math.isfinite(spread) else None, loss))
     beside = ", ".join(f"{name} {value:.4f}" for name, value in references.items())
     return Table(

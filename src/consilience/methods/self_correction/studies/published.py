@@ -148,7 +148,8 @@ def _chord(contexts: Contexts) -> Float[Tensor, "context dimension"]:
 
 
 def _unit(vectors: Tensor) -> Tensor:
-    return vectors / torch.linalg.vector_norm(vectors, dim=-1, keepdim=True)
+    units: Tensor = vectors / torch.linalg.vector_norm(vectors, dim=-1, keepdim=True)
+    return units
 
 
 def _angle(one: Tensor, other: Tensor) -> Float[Tensor, " context"]:

@@ -17,6 +17,7 @@ from consilience.ground.errors import InvalidInput
 
 LEVEL = 0.95
 """Confidence of an interval, unless told otherwise."""
+_NEXT_TO = 1e-9
 
 
 @dataclass(frozen=True)
@@ -126,8 +127,9 @@ def area_interval(area: float, right: int, wrong: int, *, level: float = LEVEL) 
         spread = 1 + (mean - 1) * ((1 - theta) / (2 - theta) + theta / (1 + theta))
         return float((area - theta) ** 2 - z**2 * theta * (1 - theta) * spread / (right * wrong))
 
-    low = 0.0 if area == 0 or gap(0.0) <= 0 else float(brentq(gap, 0.0, area))
-    high = 1.0 if area == 1 or gap(1.0) <= 0 else float(brentq(gap, area, 1.0))
+    inside = min(max(area, _NEXT_TO), 1 - _NEXT_TO)  # at 0 and 1 the gap has a root that is no limit
+    low = 0.0 if area == 0 else float(brentq(gap, 0.0, inside))
+    high = 1.0 if area == 1 else float(brentq(gap, inside, 1.0))
     return Estimate(area, low, high, right + wrong)
 
 

@@ -1,0 +1,192 @@
+"""Critics: what they see, what they say, and what is nonsense."""
+
+import asyncio
+import inspect
+import math
+
+import numpy as np
+import pytest
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+
+from consilience.ground import InvalidInput
+from consilience.methods.self_correction.critics import (
+    CHECK,
+    ClassifierCritic,
+    EnsembleCritic,
+    FunctionCritic,
+    Given,
+    ModelCritic,
+    SelfCritic,
+    as_critic,
+    as_verdict,
+    read_verdict,
+    unread,
+)
+from consilience.methods.self_correction.message import assistant, user
+from consilience.methods.self_correction.progress import Verdict
+
+GIVEN = Given(
+    item="0",
+    question=(user("Two and two?"),),
+    answer="5",
+    chat=[user("Two and two?"), assistant("5")],
+)
+
+
+class Asked:
+    """Remembers what critics ask, and gives one reply."""
+
+    def __init__(self, reply: str = "VERDICT: wrong") -> None:
+        self.reply = reply
+        self.calls: list[tuple[list, str, object]] = []
+
+    async def __call__(self, messages, *, role, model=None) -> str:
+        self.calls.append((messages, role, model))
+        return self.reply
+
+
+def review(critic, ask: Asked | None = None) -> Verdict:
+    return asyncio.run(critic.review(GIVEN, ask or Asked()))
+
+
+@pytest.mark.parametrize(
+    ("text", "flagged", "score"),
+    [
+        ("VERDICT: right", False, 1.0),
+        ("Verdict: Incorrect.", True, 0.0),
+        ("> **VERDICT:** right\n> **CONFIDENCE:** 75%", False, 0.75),
+        ("VERDICT: right\nOn second thought:\nVERDICT: wrong\nCONFIDENCE: 90", True, 0.1),
+        ("verdict : correct\nconfidence: 50.5", False, 0.505),
+    ],
+)
+def test_a_verdict_is_read_from_its_lines(text: str, flagged: bool, score: float) -> None:
+    found = read_verdict(text)
+    assert (found.flagged, found.text) == (flagged, text)
+    assert found.score == pytest.approx(score)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "It is right.", "The VERDICT: wrong", "VERDICT: maybe", "VERDICT: right\nCONFIDENCE: 101", CHECK]
+)
+def test_what_holds_no_verdict_is_nonsense(text: str) -> None:
+    with pytest.raises(InvalidInput):
+        read_verdict(text)
+
+
+def test_the_same_chat_is_gone_on_with() -> None:
+    ask = Asked()
+    found = review(SelfCritic(), ask)
+    assert ask.calls == [([*GIVEN.chat, user(CHECK)], "check", None)]
+    assert (found.flagged, found.prompt) == (True, CHECK)
+
+
+def test_fresh_eyes_see_question_and_answer_alone() -> None:
+    ask = Asked()
+    found = review(SelfCritic(eyes="fresh", prompt="Well?"), ask)
+    ((messages, _, _),) = ask.calls
+    assert [message["content"] for message in messages] == [
+        "<question>\nTwo and two?\n</question>\n\n<answer>\n5\n</answer>\n\nWell?"
+    ]
+    assert found.prompt == ""
+
+
+def test_another_model_is_asked_in_its_place() -> None:
+    async def other(messages) -> str:
+        return ""
+
+    ask = Asked()
+    review(ModelCritic(other), ask)
+    assert ask.calls[0][2] is other
+
+
+def test_words_may_be_left_unread() -> None:
+    found = review(SelfCritic(read=unread), Asked("Hm, not sure."))
+    assert (found.text, found.flagged, found.score) == ("Hm, not sure.", None, None)
+
+
+async def waits(question: str, answer: str) -> float:
+    return 0.25
+
+
+@pytest.mark.parametrize(
+    ("function", "flagged", "score"),
+    [
+        (lambda question, answer: answer == "4", True, 0.0),
+        (lambda question, answer: question == "Two and two?", False, 1.0),
+        (lambda question, answer: np.float32(0.5), False, 0.5),
+        (lambda question, answer: np.bool_(False), True, 0.0),
+        (waits, True, 0.25),
+        (lambda question, answer: Verdict(score=0.9, flagged=True), True, 0.9),
+    ],
+)
+def test_a_function_is_a_critic(function, flagged: bool, score: float) -> None:
+    found = review(as_critic(function))
+    assert (found.flagged, found.score) == (flagged, score)
+
+
+@pytest.mark.parametrize("found", [math.nan, math.inf, -0.1, 7, "wrong", None, [0.5]])
+def test_what_a_function_may_not_say(found) -> None:
+    with pytest.raises(InvalidInput):
+        as_verdict(found)
+
+
+def test_what_is_no_critic_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="must have `review` or be a function"):
+        inspect.unwrap(as_critic)(7)  # past the types, which only the tests check
+
+
+@pytest.fixture(scope="module")
+def classifier():
+    questions = ["Two and two?"] * 8
+    answers = ["4", "four", "4", "four", "5", "five", "6", "five"]
+    texts = [f"{question}\n{answer}" for question, answer in zip(questions, answers, strict=True)]
+    vectors = CountVectorizer(token_pattern=r"\w+")
+    return make_pipeline(vectors, LogisticRegression(C=10)).fit(texts, [1, 1, 1, 1, 0, 0, 0, 0])
+
+
+def test_a_classifier_is_a_critic(classifier) -> None:
+    expected = float(classifier.predict_proba(["Two and two?\n5"])[0, 1])
+    found = review(ClassifierCritic(classifier))
+    assert found.score == pytest.approx(expected)
+    assert found.score < 0.5
+    assert found.flagged
+    assert found.confidence == pytest.approx(1 - expected)
+    assert review(ClassifierCritic(classifier, threshold=0.0)).flagged is False
+    assert review(ClassifierCritic(classifier, right=0)).score == pytest.approx(1 - expected)
+
+
+def test_a_classifier_must_be_fitted_and_know_the_class(classifier) -> None:
+    with pytest.raises(InvalidInput, match="fit it first"):
+        ClassifierCritic(LogisticRegression())
+    with pytest.raises(InvalidInput, match="one of the classes"):
+        ClassifierCritic(classifier, right="right")
+
+
+def says(verdict: Verdict) -> FunctionCritic:
+    return FunctionCritic(lambda question, answer: verdict)
+
+
+@pytest.mark.parametrize(
+    ("objections", "flagged"), [("any", [False, True, True, True]), ("majority", [False, False, True, True])]
+)
+def test_an_ensemble_objects_by_its_rule(objections, flagged: list[bool]) -> None:
+    for against, expected in enumerate(flagged):
+        critics = [says(Verdict(score=0.0))] * against + [says(Verdict(score=1.0))] * (3 - against)
+        found = review(EnsembleCritic(critics, objections=objections))
+        assert found.flagged is expected
+        assert found.score == pytest.approx(1 - against / 3)
+        assert found.confidence == pytest.approx((against if expected else 3 - against) / 3)
+
+
+def test_an_ensemble_passes_over_who_has_no_opinion() -> None:
+    found = review(EnsembleCritic([says(Verdict(text="hm")), says(Verdict(text="no", score=0.2))], objections="all"))
+    assert (found.flagged, found.score, found.confidence, found.text) == (True, 0.2, 1.0, "hm\n\nno")
+    silent = review(EnsembleCritic([says(Verdict(text="hm"))]))
+    assert (silent.flagged, silent.score, silent.confidence) == (None, None, None)
+
+
+def test_an_ensemble_needs_a_critic() -> None:
+    with pytest.raises(InvalidInput, match="got none"):
+        EnsembleCritic([])

@@ -71,7 +71,8 @@ def test_tokens_collapse_if_and_only_if_the_second_eigenvalue_is_below_one(loope
             X = np.zeros((NODES, 1))
             X[list(first)], X[list(second)] = 1.0, -1.0
             after = np.linalg.matrix_power(uniform_attention(mask), 500) @ X
-            assert (after[list(first)] == pytest.approx(1)) and (after[list(second)] == pytest.approx(-1))
+            assert after[list(first)] == pytest.approx(1)
+            assert after[list(second)] == pytest.approx(-1)
 
 
 def test_the_crossing_that_bisection_finds_is_the_first() -> None:

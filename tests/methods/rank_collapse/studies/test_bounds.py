@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from consilience.ground import Evidence, RunFolder, Streams
 from consilience.methods.rank_collapse.config import Config
-from consilience.methods.rank_collapse.studies import bounds as study
-from consilience.methods.rank_collapse.studies.bounds import MASKS, bounds, gnomonic_error
+from consilience.methods.rank_collapse.studies import checks
+from consilience.methods.rank_collapse.studies.bounds import bounds
+from consilience.methods.rank_collapse.studies.checks import MASKS
 
 TINY = Config(bounds_trials=2, bounds_layers=12)
 
@@ -37,12 +37,8 @@ def test_same_seed_same_numbers(evidence: Evidence, tmp_path: Path) -> None:
 
 
 def test_a_bound_that_is_too_low_is_violated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    real = study.collapse_bound
-    monkeypatch.setattr(study, "collapse_bound", lambda *args, **kwargs: real(*args, **kwargs) / 1e3)
+    real = checks.collapse_bound
+    monkeypatch.setattr(checks, "collapse_bound", lambda *args, **kwargs: real(*args, **kwargs) / 1e3)
     found = bounds(TINY, Streams(0), RunFolder(tmp_path, quiet=True))
     assert found.measurements[0].value > 50
     assert found.measurements[0].holds is False
-
-
-def test_the_consensus_is_followed_without_being_brought_together() -> None:
-    assert 0 < gnomonic_error("causal", np.random.default_rng(0), layers=50) < 1e-12

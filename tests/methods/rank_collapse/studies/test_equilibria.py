@@ -1,16 +1,12 @@
 """The study of equilibria, at a size for tests."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from consilience.ground import Evidence, RunFolder, Streams
 from consilience.methods.rank_collapse.config import Config
 from consilience.methods.rank_collapse.ladder import Ladder
-from consilience.methods.rank_collapse.shear import Shear
-from consilience.methods.rank_collapse.studies import equilibria as study
-from consilience.methods.rank_collapse.studies.equilibria import equilibria, measured_multiplier, residual
+from consilience.methods.rank_collapse.studies.equilibria import equilibria, residual
 
 TINY = Config(circle_starts=400, equilibria_starts=40)
 
@@ -47,16 +43,3 @@ def test_a_residual_tells_an_equilibrium_from_tokens_near_it() -> None:
     X = ladder.equilibrium(3)
     assert residual(X, ladder.layer) < 1e-14
     assert residual(np.roll(X, 1, axis=1), ladder.layer) > 0.1
-
-
-def test_a_multiplier_is_measured_of_the_layer_and_not_of_the_formula(monkeypatch: pytest.MonkeyPatch) -> None:
-    shear = Shear(2.0)
-    before = measured_multiplier(shear, "watershed")
-    monkeypatch.setattr(Shear, "multiplier", lambda *_: 99.0)
-    assert measured_multiplier(shear, "watershed") == before == pytest.approx(1 + np.sqrt(0.75), abs=1e-8)
-
-
-def test_a_wrong_multiplier_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(study.Shear, "multiplier", lambda *_: 0.6)
-    found = equilibria(TINY, Streams(0), RunFolder(tmp_path, quiet=True))
-    assert found.measurements[0].holds is False

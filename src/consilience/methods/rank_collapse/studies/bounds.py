@@ -2,60 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import islice
-
 import numpy as np
-from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
 from consilience.ground import Evidence, Measurement, RunFolder, Streams, Table
-from consilience.methods.rank_collapse.bounds import collapse_bound, hemisphere_bound, smallest_weight_bound
 from consilience.methods.rank_collapse.config import Config
-from consilience.methods.rank_collapse.consensus import consensus_weights, gnomonic, hemisphere, wendel_probability
-from consilience.methods.rank_collapse.dynamics import Dynamics, mu
-from consilience.methods.rank_collapse.graph import connectivity
-from consilience.methods.rank_collapse.layers import SoftmaxAttention, gaussian_layers, orthogonal_layers
-from consilience.methods.rank_collapse.mask_language import parse
-from consilience.methods.rank_collapse.normalisation import Sphere
+from consilience.methods.rank_collapse.consensus import hemisphere, wendel_probability
+from consilience.methods.rank_collapse.studies.checks import (
+    CONSENSUS_LAYERS,
+    MASKS,
+    Checked,
+    checked_starts,
+    gnomonic_error,
+)
 
-__all__ = ["bounds", "gnomonic_error"]
+__all__ = ["bounds"]
 
-MASKS = ("complete", "causal", "window(2)", "window(2, 0)", "sink(1)", "causal & (strided(4) | window(1))")
 DRAWN = {"complete": "#3b7dd8", "window(2)": "#d9722e", "window(2, 0)": "#3f9b6b"}
 GREY = "#888888"
 
-TOKENS, WIDTH = 12, 4
-"""Of the bound without LayerNorm; there are more tokens than features."""
-SPHERE_TOKENS, SPHERE_WIDTH = 10, 16
-"""Of the bound with LayerNorm: with no more tokens than features there always is a hemisphere."""
-CONSENSUS_LAYERS = 400
 WENDEL_DRAWS = 400
 LOOKED_AT = 10
 """Layer after which measured mu is set beside its bound: later ones may be rounding under the fast masks."""
 
 FLOOR = 1e-13
 """Below this mu is rounding and is not drawn."""
-ROUNDING = 1e-12
-"""By how much, relatively, rounding may put a measured mu above its bound."""
-
-
-@dataclass(frozen=True)
-class _Checked:
-    """One start under one mask: mu and its bound after each layer."""
-
-    kind: str
-    mask: str
-    measured: Float[np.ndarray, " layer"]
-    bound: Float[np.ndarray, " layer"]
-    weight_kept: bool
-    """Whether the smallest weight was above its bound from norms."""
-
-    @property
-    def violations(self) -> int:
-        return int((self.measured[1:] > self.bound[1:] * (1 + ROUNDING)).sum())
 
 
 def bounds(config: Config, streams: Streams, folder: RunFolder) -> Evidence:
@@ -70,8 +42,8 @@ def bounds(config: Config, streams: Streams, folder: RunFolder) -> Evidence:
     folder
         For the picture.
     """
-    plain = list(_checked("attention", config, streams))
-    sphere = list(_checked("LayerNorm", config, streams))
+    plain = list(checked_starts("attention", config.bounds_trials, config.bounds_layers, streams))
+    sphere = list(checked_starts("LayerNorm", config.bounds_trials, config.bounds_layers, streams))
     folder.record("bounds", starts=len(plain) + len(sphere))
     errors = {name: gnomonic_error(name, streams.generator(f"gnomonic {name}")) for name in MASKS}
     worst = max(errors, key=lambda name: errors[name])
@@ -102,98 +74,7 @@ def bounds(config: Config, streams: Streams, folder: RunFolder) -> Evidence:
     )
 
 
-def gnomonic_error(mask: str, rng: np.random.Generator, layers: int = CONSENSUS_LAYERS) -> float:
-    """Follow tokens on the sphere and the linear system beside each other, and return how far apart they ever are."""
-    X = _on_sphere(rng, SPHERE_TOKENS, SPHERE_WIDTH)
-    axis = _axis(X)
-    coordinates, _ = gnomonic(X, axis)
-    worst = 0.0
-    stack = orthogonal_layers(rng, parse(mask).array(SPHERE_TOKENS), SPHERE_WIDTH)
-    for layer in islice(stack, layers):
-        weights = consensus_weights(layer.attention(X)[0], X @ axis)
-        coordinates = weights @ coordinates @ layer.value[0]
-        axis = axis @ layer.value[0]
-        X = Dynamics(Sphere()).step(X, layer)
-        worst = max(worst, float(np.abs(gnomonic(X, axis)[0] - coordinates).max()))
-    return worst
-
-
-def _checked(kind: str, config: Config, streams: Streams) -> Iterator[_Checked]:
-    for mask in MASKS:
-        rng = streams.generator(f"{kind} {mask}")
-        for trial in range(config.bounds_trials):
-            check = _without_norm if kind == "attention" else _with_norm
-            yield check(mask, rng, config.bounds_layers, trial)
-
-
-def _without_norm(mask: str, rng: np.random.Generator, layers: int, trial: int) -> _Checked:
-    """Check one start; every other one with Gaussian value matrices, whose products may grow."""
-    allowed = parse(mask).array(TOKENS)
-    X = rng.standard_normal((TOKENS, WIDTH))
-    make = orthogonal_layers if trial % 2 else gaussian_layers
-    stack = list(islice(make(rng, allowed, WIDTH), layers))
-    path = list(Dynamics().run(X, stack))
-    gain = _value_gain(stack)
-    smallest = _smallest_weight(stack, path)
-    depth = connectivity(allowed).depth or 1
-    bound = collapse_bound(X, smallest, depth, layers, value_gain=gain)
-    token_norm = gain * float(np.linalg.norm(X, axis=1).max())
-    return _Checked("attention", mask, _mu(path), bound, smallest >= _from_norms(stack, token_norm))
-
-
-def _with_norm(mask: str, rng: np.random.Generator, layers: int, trial: int) -> _Checked:
-    del trial
-    allowed = parse(mask).array(SPHERE_TOKENS)
-    X = _on_sphere(rng, SPHERE_TOKENS, SPHERE_WIDTH)
-    stack = list(islice(orthogonal_layers(rng, allowed, SPHERE_WIDTH), layers))
-    path = list(Dynamics(Sphere()).run(X, stack))
-    smallest = _smallest_weight(stack, path)
-    depth = connectivity(allowed).depth or 1
-    bound = hemisphere_bound(X, _axis(X), smallest, depth, layers)
-    return _Checked("LayerNorm", mask, _mu(path), bound, smallest >= _from_norms(stack, 1.0))
-
-
-def _on_sphere(rng: np.random.Generator, tokens: int, width: int) -> Float[np.ndarray, "token feature"]:
-    return Sphere()(rng.standard_normal((tokens, width)))
-
-
-def _axis(X: Float[np.ndarray, "token feature"]) -> Float[np.ndarray, " feature"]:
-    """Find the hemisphere that no more tokens than features always have."""
-    axis = hemisphere(X)
-    if axis is None:
-        raise RuntimeError("as many features as tokens, and no hemisphere")
-    return axis
-
-
-def _mu(path: list[np.ndarray]) -> Float[np.ndarray, " layer"]:
-    return np.array([float(mu(X)) for X in path])
-
-
-def _value_gain(stack: list[SoftmaxAttention]) -> float:
-    """Return the largest spectral norm of a product of the first value matrices, of none of them included."""
-    product, largest = np.eye(WIDTH), 1.0
-    for layer in stack:
-        product = product @ layer.value[0]
-        largest = max(largest, float(np.linalg.norm(product, 2)))
-    return largest
-
-
-def _smallest_weight(stack: list[SoftmaxAttention], path: list[np.ndarray]) -> float:
-    weights = (layer.attention(X)[0][layer.allowed] for layer, X in zip(stack, path, strict=False))
-    return min(float(found.min()) for found in weights)
-
-
-def _from_norms(stack: list[SoftmaxAttention], token_norm: float) -> float:
-    return smallest_weight_bound(
-        int(stack[0].allowed.sum(axis=1).max()),
-        query_norm=max(float(np.linalg.norm(layer.query[0], 2)) for layer in stack),
-        key_norm=max(float(np.linalg.norm(layer.key[0], 2)) for layer in stack),
-        token_norm=token_norm,
-        temperature=stack[0].temperature,
-    )
-
-
-def _violations(name: str, starts: list[_Checked], config: Config) -> Measurement:
+def _violations(name: str, starts: list[Checked], config: Config) -> Measurement:
     return Measurement(
         name=name,
         value=sum(start.violations for start in starts),
@@ -203,7 +84,7 @@ def _violations(name: str, starts: list[_Checked], config: Config) -> Measuremen
     )
 
 
-def _enough(starts: list[_Checked], config: Config) -> Measurement:
+def _enough(starts: list[Checked], config: Config) -> Measurement:
     return Measurement(
         name=f"checks of the bound with {starts[0].kind}" if starts[0].kind == "LayerNorm" else "checks of that bound",
         value=len(starts) * config.bounds_layers,
@@ -226,10 +107,10 @@ def _wendel(rng: np.random.Generator) -> Measurement:
     )
 
 
-def _table(plain: list[_Checked], sphere: list[_Checked], errors: dict[str, float]) -> Table:
+def _table(plain: list[Checked], sphere: list[Checked], errors: dict[str, float]) -> Table:
     at = min(LOOKED_AT, len(plain[0].bound) - 1)
 
-    def tightness(starts: list[_Checked], mask: str) -> float | None:
+    def tightness(starts: list[Checked], mask: str) -> float | None:
         here = [start for start in starts if start.mask == mask]
         share = float(np.median([start.measured[at] / start.bound[at] for start in here]))
         rounded_off = float(np.median([start.measured[at] for start in here])) < FLOOR
@@ -246,7 +127,7 @@ def _table(plain: list[_Checked], sphere: list[_Checked], errors: dict[str, floa
     )
 
 
-def _drawn(plain: list[_Checked], sphere: list[_Checked]) -> Canvas:
+def _drawn(plain: list[Checked], sphere: list[Checked]) -> Canvas:
     canvas = Canvas(figsize=(6.6, 3.2), layout="constrained")
     left, right = canvas.subplots(1, 2, sharey=True)
     for axes, starts, title in ((left, plain, "attention only"), (right, sphere, "with LayerNorm")):
@@ -264,7 +145,7 @@ def _drawn(plain: list[_Checked], sphere: list[_Checked]) -> Canvas:
     return canvas
 
 
-def _draw_start(axes: Axes, starts: list[_Checked], mask: str, colour: str) -> None:
+def _draw_start(axes: Axes, starts: list[Checked], mask: str, colour: str) -> None:
     """Draw the start whose last mu is the median, with its bound."""
     start = sorted(starts, key=lambda one: float(one.measured[-1]))[len(starts) // 2]
     layers = np.arange(len(start.measured))

@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
-from pydoc_data.topics import topics
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from matplotlib.figure import Figure as Canvas
 from scipy.stats import spearmanr
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from consilience.ground import Evidence, Measurement, RunFolder, Streams, Table
 from consilience.methods.rank_collapse.config import Config
 from consilience.methods.rank_collapse.graph import connectivity
 from consilience.methods.rank_collapse.mask_language import parse
-from consilience.methods.rank_collapse.measures import relative_mu
+from consilience.methods.rank_collapse.studies.character_model import DEPTH, WIDTH, CharacterModel, shipped_text
 from consilience.neural.training import train
-from consilience.neural.transformer import Transformer
 from consilience.neural.weights import initialised
 
-__all__ = ["CharacterModel", "shipped_text", "trained"]
+__all__ = ["trained"]
 
 MASKS = {
     "causal": "causal",
@@ -37,7 +34,7 @@ MASKS = {
 }
 ARCHITECTURES = {"with skip": True, "without skip": False}
 
-TOKENS, WIDTH, HEADS, DEPTH, BATCH = 64, 32, 4, 4, 16
+TOKENS, BATCH = 64, 16
 RATE = 3e-3
 LEARNED = 0.02
 """Nats below the frequencies of characters from which on a model counts as having learned something."""
@@ -60,48 +57,6 @@ class _Row:
     at_start: Float[np.ndarray, " layer"]
     """Relative mu after each block before training."""
     at_end: Float[np.ndarray, " layer"]
-
-
-class CharacterModel(nn.Module):
-    """A character-level language model: embedding, places, a transformer without feed-forward part, a read-out.
-
-    Parameters
-    ----------
-    characters
-        Size of the alphabet.
-    allowed
-        The mask.
-    skip
-        Whether blocks have a skip connection.
-    """
-
-    def __init__(self, characters: int, allowed: Bool[np.ndarray, "query key"], *, skip: bool) -> None:
-        super().__init__()
-        self.allowed: Tensor
-        self.register_buffer("allowed", torch.from_numpy(allowed))
-        self.characters = nn.Embedding(characters, WIDTH)
-        self.places = nn.Embedding(len(allowed), WIDTH)
-        self.transformer = Transformer(WIDTH, HEADS, DEPTH, feedforward=None, skip=skip)
-        self.read_out = nn.Linear(WIDTH, characters)
-
-    def forward(self, text: Int[Tensor, "batch token"]) -> Float[Tensor, "batch token character"]:
-        """Return logits of the next character at every place."""
-        logits: Tensor = self.read_out(self.transformer(self._embedded(text), self.allowed))
-        return logits
-
-    @torch.no_grad()
-    def collapse(self, text: Int[Tensor, "batch token"]) -> Float[np.ndarray, " layer"]:
-        """Return relative mu of the embedding and after every block, the mean over sequences."""
-        tokens = self._embedded(text)
-        course = [float(relative_mu(tokens).value.mean())]
-        for block in self.transformer.blocks:
-            tokens = block(tokens, self.allowed)
-            course.append(float(relative_mu(tokens).value.mean()))
-        return np.array(course)
-
-    def _embedded(self, text: Int[Tensor, "batch token"]) -> Float[Tensor, "batch token feature"]:
-        embedded: Tensor = self.characters(text) + self.places.weight
-        return embedded
 
 
 def trained(config: Config, streams: Streams, folder: RunFolder) -> Evidence:
@@ -131,13 +86,6 @@ def trained(config: Config, streams: Streams, folder: RunFolder) -> Evidence:
         tables=(_table(rows, text, digest, config),),
         figures=(folder.figure("trained", _drawn(rows), caption),),
     )
-
-
-def shipped_text() -> tuple[Int[Tensor, " place"], str]:
-    """Return the help topics that come with Python as numbers of characters, and a digest of the text."""
-    text = "\n".join(topics[name] for name in sorted(topics))
-    alphabet = {character: number for number, character in enumerate(sorted(set(text)))}
-    return torch.tensor([alphabet[character] for character in text]), hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 def _train(mask: str, architecture: str, text: Int[Tensor, " place"], steps: int, streams: Streams) -> _Row:
@@ -237,8 +185,8 @@ def _table(rows: list[_Row], text: Int[Tensor, " place"], digest: str, config: C
         rows=tuple(cells),
         note=f"{DEPTH} blocks of attention with LayerNorm before it and without feed-forward part, width {WIDTH}, "
         f"{TOKENS} characters of Python's help topics (SHA-256 {digest}...), {config.trained_steps} steps; +- is the "
-        "standard deviation over seeds. Relative mu is that after the last block. Radius and reach go together here, and "
-        "the next character hangs on its neighbours: only masks with and without a sink differ in little but the radius.",
+        "standard deviation over seeds. Relative mu is that after the last block. Radius and reach go together here, "
+        "and the next character hangs on its neighbours: only masks with and without a sink differ in little else.",
     )
 
 

@@ -172,7 +172,8 @@ def _drawn(rows: list[_Row]) -> Canvas:
     ends = {}
     for row, colour in zip(rows, COLOURS, strict=False):
         axes.semilogy(SHARPNESS, row.errors, "o-", color=colour, markersize=3.5, linewidth=1.4)
-        ends[f"N = {row.examples}, d = {row.dimension}"] = (SHARPNESS[-1], row.errors[-1], colour)
+        # All end at the floor: their names stand there in the order in which the lines fall.
+        ends[f"N = {row.examples}, d = {row.dimension}"] = (SHARPNESS[-1], row.errors[1] * 1e-11, colour)
     axes.semilogy(FITTED, [10 * np.exp(-product) for product in FITTED], "--", color=GREY, linewidth=1)
     axes.annotate("slope -1", (FITTED[0] + 7, 10 * np.exp(-FITTED[0] - 6)), color=GREY, fontsize=8)
     axes.set(xlabel="sharpness x smallest gap of rewards", ylabel="relative error after 5 steps")

@@ -233,6 +233,7 @@ def _drawn(places: list[_Place]) -> Canvas:
     for values, colour, marker in lines.values():
         axes.plot(EXAMPLES, values, marker=marker, color=colour, markersize=4, linewidth=1.4)
     axes.set(xlabel="examples in context", ylabel="1 - cos with the right answer", ylim=(0.25, None))
+    axes.set_xticks(EXAMPLES)
     plain(axes)
     canvas.draw_without_rendering()
     ends = {name: (EXAMPLES[-1], values[-1], colour) for name, (values, colour, _) in lines.items()}

@@ -134,7 +134,8 @@ def _drawn(plain: list[Checked], sphere: list[Checked]) -> Canvas:
         for mask, colour in DRAWN.items():
             _draw_start(axes, [start for start in starts if start.mask == mask], mask, colour)
         axes.set_title(title, fontsize=10, color=GREY)
-        axes.set(xlabel="layer", yscale="log", ylim=(FLOOR, 1e3))
+        axes.set_xlabel("layer", color=GREY)
+        axes.set(yscale="log", ylim=(FLOOR, 1e3))
         axes.spines[["top", "right"]].set_visible(False)
         axes.tick_params(colors=GREY, which="both")
     left.set_ylabel("mu", color=GREY)

@@ -140,7 +140,7 @@ def _drawn(rows: list[_Row]) -> Canvas:
             label = f"d_QK {TEMPERATURES[row.temperature]}"
             axes.plot(np.flatnonzero(shown) + 1, course[shown], color=COLOURS[row.temperature], label=label)
         axes.set_title(mask, fontsize=10, color=GREY)
-        axes.set(xscale="log", yscale="log", ylim=(FLOOR, 2))
+        axes.set(xscale="log", yscale="log", xlim=(1, LAYERS), ylim=(FLOOR, 2))
         axes.set_xlabel("layers + 1", color=GREY)
         axes.spines[["top", "right"]].set_visible(False)
         axes.tick_params(colors=GREY, which="both")

@@ -10,20 +10,58 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor, nn
 
-from consilience.ground.errors import InvalidInput
+from consilience.ground.errors import InvalidInput, UnknownName
 from consilience.methods.rank_collapse.measures import attention_entropy, smallest_edge
 from consilience.methods.rank_collapse.padding import padded, valid_tokens
-from consilience.methods.rank_collapse.profile import MEASURES, Profile, Reading
+from consilience.methods.rank_collapse.profile import MEASURES, Need, Reading, profile
 from consilience.methods.rank_collapse.recording import Record
-from consilience.methods.rank_collapse.selection import attention_weights, token_batch
+from consilience.methods.rank_collapse.selection import attention_weights, stack_of, token_batch
 
-__all__ = ["Call", "Spectator", "Spectra"]
+__all__ = ["Call", "Look", "Place", "Spectator", "Spectra", "looks"]
 
 Spectra = Literal["exact", "sampled"]
 """Where the largest singular value comes from."""
 
-_OF_THE_LARGEST = ("largest_singular_value", "stable_rank")
-"""Measures that take the largest singular value and no other."""
+
+@dataclass(frozen=True)
+class Look:
+    """Measures that are computed together."""
+
+    measures: tuple[str, ...]
+    """Names from `MEASURES`."""
+    needs: frozenset[Need]
+    """What they need of the tokens."""
+    in_turns: bool = False
+    """Whether only one sequence of each batch is looked at, another one each time."""
+
+
+def looks(measures: Sequence[str], spectra: Spectra) -> tuple[Look, ...]:
+    """Divide measures into those of whole batches and those of sequences in turns.
+
+    Raises
+    ------
+    UnknownName
+        If there is no such measure.
+    InvalidInput
+        If one takes all singular values, and spectra are sampled.
+    """
+    for name in measures:
+        if name not in MEASURES:
+            raise UnknownName("measure", name, MEASURES)
+    needs = {name: MEASURES[name].needs for name in measures}
+    if spectra == "exact":
+        exact = {need if need != "largest" else "spectrum" for found in needs.values() for need in found}
+        return (Look(tuple(measures), frozenset(exact)),)
+    if spectra != "sampled":
+        raise UnknownName("way to spectra", spectra, ("exact", "sampled"))
+    for name, found in needs.items():
+        if "spectrum" in found:
+            raise InvalidInput(f"{name!r} takes all singular values; ask for spectra='exact', or leave it out.")
+    whole = tuple(name for name in measures if "largest" not in needs[name])
+    turns = tuple(name for name in measures if "largest" in needs[name])
+    pairs = frozenset(need for name in whole for need in needs[name])
+    divided = (Look(whole, pairs), Look(turns, frozenset({"largest"}), in_turns=True))
+    return tuple(look for look in divided if look.measures)
 
 
 @dataclass(frozen=True)
@@ -36,63 +74,73 @@ class Call:
     """What the model is called with, by name."""
 
 
+@dataclass(frozen=True)
+class Place:
+    """A layer that is looked at."""
+
+    name: str
+    """Of the module."""
+    stack: str
+    """The list of blocks that it is in."""
+    sequence_first: bool
+    """Whether it returns (token, batch, feature)."""
+
+    @classmethod
+    def of(cls, name: str, module: nn.Module, *, batch_first: bool | None) -> Place:
+        """Find out about a layer; torch's attention modules in it say what comes first, where nobody else does."""
+        inside = [part for part in module.modules() if isinstance(part, nn.MultiheadAttention)]
+        first = any(not part.batch_first for part in inside) if batch_first is None else not batch_first
+        return cls(name, stack_of(name), first)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Spectator:
     """What is measured of a layer's output, and how."""
 
-    measures: Sequence[str]
-    """Names from `MEASURES`."""
-    spectra: Spectra
-    """``"sampled"``: from a few iterations on one sequence of each batch, in turns."""
-    batch_first: bool | None
-    """Whether layers return (batch, token, feature); what torch's attention modules in them say, when None."""
+    looks: Sequence[Look]
+    """What is measured."""
     precision: torch.dtype | None
-    """What sums are computed in."""
+    """What tokens are widened to; their own type, at least single precision, when None."""
     record: Record = field(default_factory=Record)
     """Where it is written down."""
 
-    def tokens(self, name: str, label: str, module: nn.Module, output: Any, call: Call) -> None:
-        """Measure the tokens in an output of the layer `name`, known in the record as `label`."""
-        first = _sequence_first(module) if self.batch_first is None else not self.batch_first
+    def tokens(self, place: Place, label: str, output: Any, call: Call) -> None:
+        """Measure the tokens in an output of a layer, known in the record as `label`."""
         try:
-            tokens = token_batch(output, sequence_first=first).detach()
+            tokens = token_batch(output, sequence_first=place.sequence_first).detach()
         except InvalidInput as error:
             self.record.refuse(label, str(error))
             return
-        tokens, valid = padded(tokens) if tokens.is_nested else (tokens, self._valid(name, label, tokens, call))
-        self.record.types[str(tokens.dtype).removeprefix("torch.")] += 1
+        tokens, valid = padded(tokens) if tokens.is_nested else (tokens, self._valid(place, label, tokens, call))
+        self.record.types[tokens.dtype] += 1
         with torch.no_grad(), torch.autocast(tokens.device.type, enabled=False):
             self._measure(label, tokens, valid, call.number % len(tokens))
 
-    def weights(self, name: str, label: str, output: Any, call: Call) -> None:
+    def weights(self, place: Place, label: str, output: Any, call: Call) -> None:
         """Measure the attention weights in an output: their mean entropy and their smallest edge over all heads."""
         try:
             weights = attention_weights(output).detach()
-            valid = self._valid(name, label, weights[..., 0].transpose(1, 2), call)
+            valid = self._valid(place, label, weights[..., 0].transpose(1, 2), call)
             edges = None if valid is None else (weights != 0) & valid[:, None, :, None]
             entropy, edge = attention_entropy(weights, valid), smallest_edge(weights, edges)
         except InvalidInput as error:
             self.record.refuse(label, str(error))
             return
-        self.record.take(label, "attention_entropy", Reading(entropy.value.mean(dim=1), entropy.floor[:, 0]))
-        self.record.take(label, "smallest_edge", Reading(edge.value.amin(dim=1), edge.floor[:, 0]))
+        self.record.read(label, "attention_entropy", Reading(entropy.value.mean(dim=1), entropy.floor[:, 0]))
+        self.record.read(label, "smallest_edge", Reading(edge.value.amin(dim=1), edge.floor[:, 0]))
 
     def _measure(self, label: str, tokens: Tensor, valid: Bool[Tensor, "batch token"] | None, turn: int) -> None:
-        whole = one = Profile(tokens, valid, precision=self.precision)
-        if self.spectra == "sampled":
-            padding = None if valid is None else valid[turn : turn + 1]
-            one = Profile(tokens[turn : turn + 1], padding, precision=self.precision, sampled=True)
-        for name in self.measures:
-            profile = one if name in _OF_THE_LARGEST else whole
-            try:
-                self.record.take(label, name, MEASURES[name](profile), profile.reason)
-            except InvalidInput as error:
-                self.record.refuse(label, f"{name}: {error}")
+        precision = self.precision or torch.promote_types(tokens.dtype, torch.float32)
+        for look in self.looks:
+            rows = slice(turn, turn + 1) if look.in_turns else slice(None)
+            padding = None if valid is None else valid[rows]
+            found = profile(tokens[rows], padding, needs=look.needs, precision=precision)
+            self.record.take(label, look.measures, found)
 
-    def _valid(self, name: str, label: str, tokens: Tensor, call: Call) -> Bool[Tensor, "batch token"] | None:
+    def _valid(self, place: Place, label: str, tokens: Tensor, call: Call) -> Bool[Tensor, "batch token"] | None:
         """Return where tokens are; None when all count, for want of a mask or because the one there is does not fit."""
         try:
-            valid = valid_tokens(call.given, name)
+            valid = valid_tokens(call.given, place.name)
         except InvalidInput as error:
             self.record.refuse(label, str(error))
             return None
@@ -101,7 +149,3 @@ class Spectator:
             self.record.refuse(label, f"the padding mask, {shapes}, is not that of this layer: all tokens count.")
             return None
         return None if valid is None else valid.to(tokens.device)
-
-
-def _sequence_first(module: nn.Module) -> bool:
-    return any(not part.batch_first for part in module.modules() if isinstance(part, nn.MultiheadAttention))

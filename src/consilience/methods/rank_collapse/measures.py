@@ -18,8 +18,9 @@ from consilience.methods.rank_collapse.profile import (
     RANK_TOLERANCE,
     REASONS,
     Measure,
-    Profile,
+    Need,
     Reading,
+    profile,
 )
 from consilience.methods.rank_collapse.profile import numerical_rank as _numerical_rank
 
@@ -168,7 +169,9 @@ def numerical_rank(
     >>> numerical_rank(torch.diag(torch.tensor([1.0, 1e-2, 1e-5]))).value
     tensor(2., dtype=torch.float64)
     """
-    counted = Measure(words="", formula=lambda profile: _numerical_rank(profile, tolerance))
+    counted = Measure(
+        words="", formula=lambda found: _numerical_rank(found, tolerance), needs=MEASURES["numerical_rank"].needs
+    )
     return _read(counted, tokens, valid, precision)
 
 
@@ -184,9 +187,10 @@ def _read(measure: Measure, tokens: Tensor, valid: Tensor | None, precision: tor
             f"`valid` must have one entry a token, {tuple(tokens.shape[:-1])}; got {tuple(valid.shape)}."
         )
     padding = valid if valid is None or valid.ndim == 2 else valid[None]  # noqa: PLR2004
-    profile = Profile(batch, padding, precision=precision)
-    reading = measure(profile)
+    needs: set[Need] = {"spectrum"} if "largest" in measure.needs else set(measure.needs)
+    found = profile(batch, padding, needs=needs, precision=precision)
+    reading = measure(found)
     if reading.value.isnan().any():
         sequence = int(reading.value.isnan().nonzero()[0])
-        raise InvalidInput(f"sequence {sequence} cannot be measured: {REASONS[int(profile.reason[sequence]) or 3]}.")
+        raise InvalidInput(f"sequence {sequence} cannot be measured: {REASONS[int(found.reason[sequence]) or 3]}.")
     return reading if tokens.ndim == 3 else Reading(reading.value[0], reading.floor[0])  # noqa: PLR2004

@@ -2,19 +2,20 @@ r"""Sums over tokens: their norm, their distance from consensus, and the length 
 
 Two passes. The first finds the mean, the second sums squared distances from it, since
 :math:`\|X\|^2 - N\|g\|^2` in one pass loses everything once tokens are close: at a relative distance of 1e-9 no digit
-is left. Tokens are widened block by block, so that beside them no more than half an activation is ever in memory.
+is left. Tokens are widened block by block, so that beside them no more than half an activation is ever in memory, and
+numbers are carried over from token to token in the widest type of the device.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-__all__ = ["Moments", "blocks", "moments", "widened", "widest"]
+__all__ = ["Moments", "moments", "widened", "widest"]
 
 _BLOCK = 2**16
 """Numbers in a block on a processor: in double precision they fit its cache, and Python's share stays small."""
@@ -37,6 +38,42 @@ class Moments:
     """Euclidean norm of the sum of their directions."""
     directed: Int[Tensor, " batch"]
     """How many tokens have a direction: those that are not zero."""
+    features: Int[Tensor, " batch"]
+    """How many features each token has."""
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """A few sequences, in stretches of tokens that are blocks."""
+
+    rows: slice
+    tokens: Tensor
+    valid: Tensor | None
+    stretches: Sequence[slice]
+    precision: torch.dtype
+
+    def blocks(self) -> Iterator[tuple[slice, Float[Tensor, "row column feature"]]]:
+        """Yield each stretch with a widened copy of its tokens."""
+        for stretch in self.stretches:
+            valid = None if self.valid is None else self.valid[:, stretch]
+            yield stretch, widened(self.tokens[:, stretch], valid, self.precision)
+
+    def sums(self) -> tuple[Float[Tensor, "row token"], Float[Tensor, "row feature"]]:
+        """Return the lengths of tokens, and the sum of tokens."""
+        found = [(torch.linalg.vector_norm(block, dim=2), block.sum(dim=1)) for _, block in self.blocks()]
+        lengths, sums = zip(*found, strict=True)
+        return torch.cat(lengths, dim=1).to(widest(self.tokens.device)), _added(sums)
+
+    def centred(
+        self, mean: Float[Tensor, "row 1 feature"], directing: Float[Tensor, "row token"]
+    ) -> tuple[Float[Tensor, "row token"], Float[Tensor, "row feature"]]:
+        """Return the distances of tokens from their mean, and the sum of their directions."""
+        distances, directions = [], []
+        for stretch, block in self.blocks():
+            directions.append((directing[:, None, stretch] @ block)[:, 0])
+            block.sub_(mean)
+            distances.append(torch.linalg.vector_norm(block, dim=2))
+        return torch.cat(distances, dim=1).to(widest(self.tokens.device)), _added(directions)
 
 
 def moments(
@@ -51,65 +88,31 @@ def moments(
     valid
         False at padding, whose features may be anything, NaN included.
     precision
-        What numbers are widened to before they are summed.
+        What tokens are widened to before anything is done with them.
 
     Returns
     -------
     Moments
         NaN or infinite where a feature is.
     """
-    found = [_of_rows(tokens, valid, rows, columns, precision) for rows, columns in blocks(tokens)]
-    lengths, sums, mu = (torch.cat(parts) for parts in zip(*found, strict=True))
-    return Moments(
-        tokens=_counted(tokens, valid),
-        norm=torch.linalg.vector_norm(lengths, dim=1),
-        mu=mu,
-        resultant=torch.linalg.vector_norm(sums[:, 1], dim=1),
-        directed=(lengths > 0).sum(dim=1),
-    )
-
-
-def blocks(tokens: Float[Tensor, "batch token feature"]) -> Iterator[tuple[slice, list[slice]]]:
-    """Cut a batch into sequences, and those into stretches of tokens, so that each is a block."""
-    batch, length, width = tokens.shape
-    size = _BLOCK if tokens.device.type == "cpu" else max(_BLOCK, tokens.numel() // _PARTS)
-    sequences, stretch = max(1, size // max(1, length * width)), max(1, size // max(1, width))
-    columns = [slice(first, first + stretch) for first in range(0, length, stretch)]
-    for row in range(0, batch, sequences):
-        yield slice(row, row + sequences), columns
-
-
-def _of_rows(
-    tokens: Tensor, valid: Tensor | None, rows: slice, columns: list[slice], precision: torch.dtype
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Return lengths of tokens, their sum and that of their directions, and mu, of a few sequences.
-
-    A sequence that is one block is widened once, for both passes.
-    """
-    block = torch.empty(0)
-    lengths, sums, squares = [], [], []
-    for stretch in columns:
-        block = widened(tokens, valid, rows, stretch, precision)
-        lengths.append(torch.linalg.vector_norm(block, dim=2))
-        directing = torch.where(lengths[-1] > 0, 1 / lengths[-1], 0.0)
-        sums.append(torch.stack([torch.ones_like(directing), directing], dim=1) @ block)
-    total = sums[0] if len(sums) == 1 else torch.stack(sums).sum(dim=0)
-    count = _counted(tokens, valid)[rows].clamp_min(1)
-    mean = total[:, :1] / count[:, None, None]
-    for stretch in columns:
-        again = block if len(columns) == 1 else widened(tokens, valid, rows, stretch, precision)
-        again.sub_(mean)
-        if valid is not None:
-            again.masked_fill_(~valid[rows, stretch, None], 0.0)
-        squares.append(torch.linalg.vector_norm(again, dim=(1, 2)))
-    mu = squares[0] if len(squares) == 1 else torch.linalg.vector_norm(torch.stack(squares), dim=0)
-    return torch.cat(lengths, dim=1), total, mu
-
-
-def _counted(tokens: Tensor, valid: Tensor | None) -> Int[Tensor, " batch"]:
+    cuts = list(_cuts(tokens, valid, precision))
+    # Every operation is small: what counts is how many there are, so that whatever can waits for the whole batch.
+    lengths, total = _stacked([cut.sums() for cut in cuts])
+    count = torch.full_like(total[:, 0], tokens.shape[1], dtype=torch.int64) if valid is None else valid.sum(dim=1)
+    mean = (total / count.clamp_min(1)[:, None])[:, None].to(precision)
+    directed = lengths > 0
+    directing = torch.where(directed, 1 / lengths, 0.0).to(precision)
+    distances, directions = _stacked([cut.centred(mean[cut.rows], directing[cut.rows]) for cut in cuts])
     if valid is not None:
-        return valid.sum(dim=1)
-    return torch.full((len(tokens),), tokens.shape[1], dtype=torch.int64, device=tokens.device)
+        distances = torch.where(valid, distances, 0.0)
+    return Moments(
+        tokens=count,
+        norm=torch.linalg.vector_norm(lengths, dim=1),
+        mu=torch.linalg.vector_norm(distances, dim=1),
+        resultant=torch.linalg.vector_norm(directions, dim=1),
+        directed=directed.sum(dim=1),
+        features=torch.full_like(count, tokens.shape[2]),
+    )
 
 
 def widest(device: torch.device) -> torch.dtype:
@@ -118,8 +121,30 @@ def widest(device: torch.device) -> torch.dtype:
 
 
 def widened(
-    tokens: Tensor, valid: Tensor | None, rows: slice, columns: slice, precision: torch.dtype
-) -> Float[Tensor, "row column feature"]:
-    """Return a copy of a block in another precision, with zeros at padding."""
-    block = tokens[rows, columns].to(precision, copy=True)
-    return block if valid is None else block.masked_fill_(~valid[rows, columns, None], 0.0)
+    tokens: Float[Tensor, "batch token feature"], valid: Bool[Tensor, "batch token"] | None, precision: torch.dtype
+) -> Float[Tensor, "batch token feature"]:
+    """Return a copy of tokens in another precision, with zeros at padding."""
+    block = tokens.to(precision, copy=True)
+    return block if valid is None else block.masked_fill_(~valid[:, :, None], 0.0)
+
+
+def _cuts(tokens: Tensor, valid: Tensor | None, precision: torch.dtype) -> Iterator[_Cut]:
+    """Cut a batch into sequences, and those into stretches of tokens, so that each is a block."""
+    batch, length, width = tokens.shape
+    size = _BLOCK if tokens.device.type == "cpu" else max(_BLOCK, tokens.numel() // _PARTS)
+    sequences, stretch = max(1, size // max(1, length * width)), max(1, size // max(1, width))
+    stretches = [slice(first, first + stretch) for first in range(0, length, stretch)]
+    for row in range(0, batch, sequences):
+        rows = slice(row, row + sequences)
+        yield _Cut(rows, tokens[rows], None if valid is None else valid[rows], stretches, precision)
+
+
+def _added(parts: Sequence[Tensor]) -> Tensor:
+    """Add what stretches gave, in the widest type."""
+    wide = parts[0].to(widest(parts[0].device))
+    return wide if len(parts) == 1 else torch.stack(list(parts)).to(wide).sum(dim=0)
+
+
+def _stacked(pairs: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+    left, right = zip(*pairs, strict=True)
+    return torch.cat(left), torch.cat(right)

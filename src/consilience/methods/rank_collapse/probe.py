@@ -14,12 +14,11 @@ import torch
 from torch import nn
 from torch.utils.hooks import RemovableHandle
 
-from consilience.ground.errors import InvalidInput, UnknownName
+from consilience.ground.errors import InvalidInput
 from consilience.methods.rank_collapse.findings import ProbeReport
-from consilience.methods.rank_collapse.looking import Call, Spectator, Spectra
+from consilience.methods.rank_collapse.looking import Call, Place, Spectator, Spectra, looks
 from consilience.methods.rank_collapse.padding import arguments
-from consilience.methods.rank_collapse.profile import MEASURES
-from consilience.methods.rank_collapse.selection import Layers, selected, stack_of
+from consilience.methods.rank_collapse.selection import Layers, selected
 
 __all__ = ["LINEAR", "RankProbe"]
 
@@ -57,7 +56,8 @@ class RankProbe:
     batch_first
         Whether layers return (batch, token, feature); what torch's attention modules in them say, when not given.
     precision
-        What sums are computed in; double precision where the device has it, when not given.
+        What tokens are widened to before they are measured: their own type, at least single precision, when not given.
+        Sums over tokens are carried in double precision in any case, where the device has it.
 
     Raises
     ------
@@ -88,17 +88,19 @@ class RankProbe:
         batch_first: bool | None = None,
         precision: torch.dtype | None = None,
     ) -> None:
-        _require(measures, every, spectra)
+        if every < 1:
+            raise InvalidInput(f"`every` must be at least 1; got {every}.")
+        wanted = looks(measures, spectra)
         self.model = model
         self.layers = selected(model, layers)
         self.attention = {} if attention is None else selected(model, attention)
         self.every = every
+        self.spectra = spectra
         self.inputs = inputs
         self.paused = False
         """While it is set, calls pass unmeasured."""
-        self._spectator = Spectator(
-            measures=tuple(measures), spectra=spectra, batch_first=batch_first, precision=precision
-        )
+        self.batch_first = batch_first
+        self._spectator = Spectator(looks=wanted, precision=precision)
         self._record = self._spectator.record
         self._handles: list[RemovableHandle] = []
         self._counts: Counter[str] = Counter()
@@ -144,11 +146,11 @@ class RankProbe:
         """All that was found so far."""
         return ProbeReport(
             model=type(getattr(self.model, "_orig_mod", self.model)).__name__,
-            types=tuple(self._record.types),
+            types=tuple(str(kind).removeprefix("torch.") for kind in self._record.types),
             batches=self._counts["measured"],
             training_batches=self._counts["training"],
             dropout=self._dropout,
-            largest_singular_value=self._spectator.spectra,
+            largest_singular_value=self.spectra,
             rows=self._record.rows(),
             unmeasured=self._record.unmeasured(),
         )
@@ -165,13 +167,16 @@ class RankProbe:
         """Register all hooks: what they do is no part of what is compiled."""
         outside: Callable[[Hook], Hook] = torch.compiler.disable
         yield self.model.register_forward_pre_hook(outside(self._before), with_kwargs=True)
-        firsts = {stack_of(name): name for name in reversed(self.layers)} if self.inputs else {}
+        entered: set[str] = set()
         for name, module in self.layers.items():
-            if name in firsts.values():
-                yield module.register_forward_pre_hook(outside(self._entering(name)), with_kwargs=True)
-            yield module.register_forward_hook(outside(self._leaving(name)))
+            place = Place.of(name, module, batch_first=self.batch_first)
+            if self.inputs and place.stack not in entered:
+                yield module.register_forward_pre_hook(outside(self._entering(place)), with_kwargs=True)
+            entered.add(place.stack)
+            yield module.register_forward_hook(outside(self._leaving(place)))
         for name, module in self.attention.items():
-            yield module.register_forward_hook(outside(self._attending(name)))
+            place = Place.of(name, module, batch_first=self.batch_first)
+            yield module.register_forward_hook(outside(self._attending(place)))
         yield self.model.register_forward_hook(outside(self._after), always_call=True)
 
     def _before(self, model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -190,48 +195,37 @@ class RankProbe:
         self._call = None
         self._record.settle()
 
-    def _entering(self, name: str) -> Hook:
-        label = f"input of {name}"
+    def _entering(self, place: Place) -> Hook:
+        label = f"input of {place.name}"
 
-        def hook(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-            if self._call is not None and not self._times[name]:
-                self._record.place(label, stack_of(name), 0)
-                self._spectator.tokens(name, label, module, (args, kwargs), self._call)
-
-        return hook
-
-    def _leaving(self, name: str) -> Hook:
-        def hook(module: nn.Module, _args: object, output: Any) -> None:
-            if self._call is not None:
-                self._spectator.tokens(name, self._label(name), module, output, self._call)
+        def hook(_module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+            if self._call is not None and not self._times[place.name]:
+                self._record.place(label, place.stack, 0)
+                self._spectator.tokens(place, label, (args, kwargs), self._call)
 
         return hook
 
-    def _attending(self, name: str) -> Hook:
+    def _leaving(self, place: Place) -> Hook:
         def hook(_module: nn.Module, _args: object, output: Any) -> None:
             if self._call is not None:
-                self._spectator.weights(name, self._label(name), output, self._call)
+                self._spectator.tokens(place, self._label(place), output, self._call)
 
         return hook
 
-    def _label(self, name: str) -> str:
+    def _attending(self, place: Place) -> Hook:
+        def hook(_module: nn.Module, _args: object, output: Any) -> None:
+            if self._call is not None:
+                self._spectator.weights(place, self._label(place), output, self._call)
+
+        return hook
+
+    def _label(self, place: Place) -> str:
         """Tell calls of one layer apart, as of blocks that share their weights."""
-        self._times[name] += 1
-        label = name if self._times[name] == 1 else f"{name}[{self._times[name]}]"
-        self._record.place(label, stack_of(name))
+        self._times[place.name] += 1
+        times = self._times[place.name]
+        label = place.name if times == 1 else f"{place.name}[{times}]"
+        self._record.place(label, place.stack)
         return label
-
-
-def _require(measures: Sequence[str], every: int, spectra: str) -> None:
-    for name in measures:
-        if name not in MEASURES:
-            raise UnknownName("measure", name, MEASURES)
-        if spectra == "sampled" and MEASURES[name].needs_spectrum:
-            raise InvalidInput(f"{name!r} takes all singular values; ask for spectra='exact', or leave it out.")
-    if every < 1:
-        raise InvalidInput(f"`every` must be at least 1; got {every}.")
-    if spectra not in ("exact", "sampled"):
-        raise UnknownName("way to spectra", spectra, ("exact", "sampled"))
 
 
 def _is_compiled(module: nn.Module) -> bool:

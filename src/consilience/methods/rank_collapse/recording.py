@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
+from consilience.ground.errors import InvalidInput
 from consilience.methods.rank_collapse.findings import Row, Unmeasured
-from consilience.methods.rank_collapse.profile import REASONS, Reading
+from consilience.methods.rank_collapse.profile import MEASURES, REASONS, Profile, Reading, joined
 from consilience.methods.rank_collapse.sketch import Sketch
 
 __all__ = ["Record"]
 
+_TOGETHER = 256
+"""Numbers that wait before they go into a sketch."""
+
 _NO_DIRECTION = 3
 """The reason of what is NaN for no other."""
+
+
+_Alike: TypeAlias = tuple[tuple[str, ...], torch.dtype, torch.device]
+"""What profiles have in common that are put together: measures, type of tokens, device."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +46,13 @@ class Record:
     """
 
     def __init__(self) -> None:
-        self.types: Counter[str] = Counter()
+        self.types: Counter[torch.dtype] = Counter()
         """How often activations of each floating type were seen."""
         self._places: dict[str, tuple[str, int]] = {}
         self._kept: dict[tuple[str, str], _Kept] = {}
         self._unmeasured: Counter[tuple[str, str]] = Counter()
-        self._waiting: list[_Waiting] = []
+        self._profiles: dict[_Alike, list[tuple[str, Profile]]] = {}
+        self._readings: list[_Waiting] = []
 
     def place(self, layer: str, stack: str, depth: int | None = None) -> None:
         """Give a layer its depth in its stack when it is first seen: the next one unless it is given."""
@@ -49,28 +60,37 @@ class Record:
             deepest = max((known for name, known in self._places.values() if name == stack), default=0)
             self._places[layer] = (stack, deepest + 1 if depth is None else depth)
 
-    def take(self, layer: str, measure: str, reading: Reading, reason: Int[Tensor, " sequence"] | None = None) -> None:
-        """Take in a reading of several sequences, and why some could not be measured."""
-        value = reading.value
-        cause = torch.zeros_like(value) if reason is None else reason.to(value)
-        self._waiting.append(_Waiting(layer, measure, torch.stack([value, reading.floor, cause])))
+    def take(self, layer: str, measures: tuple[str, ...], profile: Profile) -> None:
+        """Take in the profile of a batch, of which these measures are wanted."""
+        self._profiles.setdefault((measures, profile.kind, profile.moments.mu.device), []).append((layer, profile))
+
+    def read(self, layer: str, measure: str, reading: Reading) -> None:
+        """Take in a reading of a batch."""
+        numbers = torch.stack([reading.value, reading.floor, torch.zeros_like(reading.value)])
+        self._readings.append(_Waiting(layer, measure, numbers))
 
     def refuse(self, layer: str, reason: str) -> None:
         """Write down why a call of a layer could not be measured."""
         self._unmeasured[layer, reason] += 1
 
     def settle(self) -> None:
-        """Bring over what waits, and keep it in sketches."""
-        waiting, self._waiting = self._waiting, []
-        by_device: dict[torch.device, list[_Waiting]] = {}
-        for one in waiting:
-            by_device.setdefault(one.numbers.device, []).append(one)
-        for ones in by_device.values():
-            values, floors, reasons = torch.cat([one.numbers for one in ones], dim=1).tolist()
-            end = 0
-            for one in ones:
-                begin, end = end, end + one.numbers.shape[1]
-                self._keep(one.layer, one.measure, values[begin:end], floors[begin:end], reasons[begin:end])
+        """Compute what is wanted of profiles, of all layers together; bring it over, and keep it in sketches."""
+        profiles, self._profiles = self._profiles, {}
+        for (measures, _, _), found in profiles.items():
+            together = joined([profile for _, profile in found])
+            for measure in measures:
+                try:
+                    reading = MEASURES[measure](together)
+                except InvalidInput as error:
+                    for layer, _ in found:
+                        self.refuse(layer, f"{measure}: {error}")
+                    continue
+                numbers = torch.stack([reading.value, reading.floor, together.reason.to(reading.value)])
+                widths = [len(profile.moments.mu) for _, profile in found]
+                self._keep([layer for layer, _ in found], measure, widths, numbers)
+        readings, self._readings = self._readings, []
+        for one in readings:
+            self._keep([one.layer], one.measure, [one.numbers.shape[1]], one.numbers)
 
     def rows(self) -> tuple[Row, ...]:
         """Return a row for each layer and measure, layers in the order in which they were seen."""
@@ -85,15 +105,17 @@ class Record:
         items = self._unmeasured.items()
         return tuple(Unmeasured(layer=layer, reason=reason, times=times) for (layer, reason), times in items)
 
-    def _keep(self, layer: str, measure: str, values: list[float], floors: list[float], reasons: list[float]) -> None:
-        good = []
-        for value, floor, reason in zip(values, floors, reasons, strict=True):
-            if value == value:  # noqa: PLR0124  not NaN
-                good.append((value, floor))
-            else:
-                self._unmeasured[layer, f"{measure}: {REASONS[int(reason) or _NO_DIRECTION]}"] += 1
-        if good:
-            self._kept.setdefault((layer, measure), _Kept()).add(good)
+    def _keep(self, layers: list[str], measure: str, widths: list[int], numbers: Float[Tensor, "3 sequence"]) -> None:
+        values = list(zip(*numbers.tolist(), strict=True))
+        end = 0
+        for layer, width in zip(layers, widths, strict=True):
+            begin, end = end, end + width
+            good = [(value, floor) for value, floor, _ in values[begin:end] if not math.isnan(value)]
+            if good:
+                self._kept.setdefault((layer, measure), _Kept()).add(good)
+            for value, _, reason in values[begin:end]:
+                if math.isnan(value):
+                    self.refuse(layer, f"{measure}: {REASONS[int(reason) or _NO_DIRECTION]}")
 
 
 class _Kept:
@@ -103,15 +125,24 @@ class _Kept:
         self.sketch = Sketch()
         self.floor = 0.0
         self.below = 0
+        self.newest: list[tuple[float, float]] = []
 
     def add(self, pairs: list[tuple[float, float]]) -> None:
-        """Take in the values of sequences and their floors."""
+        """Take in values of sequences and their floors. They go into the sketch many at a time, which is cheaper."""
+        self.newest += pairs
+        if len(self.newest) >= _TOGETHER:
+            self.settle()
+
+    def settle(self) -> None:
+        """Bring into the sketch what came last."""
+        pairs, self.newest = self.newest, []
         self.sketch.add(value for value, _ in pairs)
         self.floor = max([self.floor, *(floor for _, floor in pairs)])
         self.below += sum(abs(value) < floor for value, floor in pairs)
 
     def row(self, layer: str, stack: str, depth: int, measure: str) -> Row:
         """Return all of it."""
+        self.settle()
         sketch = self.sketch
         return Row(
             layer=layer,

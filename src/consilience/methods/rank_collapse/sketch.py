@@ -65,7 +65,8 @@ class Sketch:
         if not np.isfinite(new).all():
             raise InvalidInput(f"a sketch takes finite numbers; got {new[~np.isfinite(new)][0]}.")
         if new.size:
-            self._join(int(new.size), float(new.mean()), float(((new - new.mean()) ** 2).sum()))
+            mean = float(new.mean())
+            self._join(int(new.size), mean, float(((new - mean) ** 2).sum()))
             self.low, self.high = min(self.low, float(new.min())), max(self.high, float(new.max()))
             self.above.update(_cells(new[new > 0]))
             self.below.update(_cells(-new[new < 0]))

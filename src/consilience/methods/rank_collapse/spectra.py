@@ -30,7 +30,7 @@ def singular_values(
     """
     values = []
     for sequence in range(len(tokens)):
-        block = widened(tokens, valid, slice(sequence, sequence + 1), slice(None), precision)
+        block = widened(*_one(tokens, valid, sequence), precision)
         finite = block.isfinite().all()
         spectrum = torch.linalg.svdvals(torch.where(finite, block, 0.0))
         values.append(torch.where(finite, spectrum, torch.nan))
@@ -46,23 +46,29 @@ def largest_singular_value(
     the vector. The start is fixed, so that nothing here is random. Less than single precision is widened to it.
     Features must be finite.
     """
-    matrix = widened(tokens, valid, slice(None), slice(None), torch.promote_types(tokens.dtype, torch.float32))
+    matrix = widened(tokens, valid, torch.promote_types(tokens.dtype, torch.float32))
     if min(matrix.shape[1:]) <= BLOCK * ITERATIONS:
         return singular_values(tokens, valid, matrix.dtype)[:, 0]
     tall = matrix if matrix.shape[1] >= matrix.shape[2] else matrix.mT
     start = torch.randn(tall.shape[2], BLOCK, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    basis = torch.linalg.qr(start)[0].to(tall).expand(len(tall), -1, -1)
-    newest = basis
+    newest = torch.linalg.qr(start)[0].mT.to(tall).expand(len(tall), -1, -1)
+    basis = newest  # rows, which are multiplied far faster than a few columns
     for _ in range(ITERATIONS - 1):
-        further = tall.mT @ (tall @ newest)
-        newest = torch.linalg.qr(further - basis @ (basis.mT @ further))[0]
-        basis = torch.cat([basis, newest], dim=2)
+        further = (newest @ tall.mT) @ tall
+        newest = _orthonormal(further - (further @ basis.mT) @ basis)
+        basis = torch.cat([basis, newest], dim=1)
     # Of collapsed tokens only rounding is left after a few iterations, and that is not orthogonal to what came before.
-    basis = torch.linalg.qr(basis)[0]
-    image = tall @ basis
-    best = basis @ torch.linalg.eigh(image.mT @ image).eigenvectors[:, :, -1:]
-    largest: Tensor = torch.linalg.vector_norm(tall @ best, dim=(1, 2))
+    basis = _orthonormal(basis)
+    image = basis @ tall.mT
+    best = torch.linalg.eigh(image @ image.mT).eigenvectors[:, :, -1:].mT @ basis
+    largest: Tensor = torch.linalg.vector_norm(best @ tall.mT, dim=(1, 2))
     return largest
+
+
+def _orthonormal(rows: Float[Tensor, "batch row feature"]) -> Float[Tensor, "batch row feature"]:
+    """Return an orthonormal basis of what the rows span, and of more where they are fewer than they look."""
+    basis: Tensor = torch.linalg.qr(rows.mT)[0].mT.contiguous()
+    return basis
 
 
 def absolute_cosines(
@@ -76,7 +82,7 @@ def absolute_cosines(
     precision = torch.promote_types(tokens.dtype, torch.float32)
     sums = []
     for sequence in range(len(tokens)):
-        unit = widened(tokens, valid, slice(sequence, sequence + 1), slice(None), precision)[0]
+        unit = widened(*_one(tokens, valid, sequence), precision)[0]
         lengths = torch.linalg.vector_norm(unit, dim=1, keepdim=True)
         unit *= torch.where(lengths == 0, 0.0, 1 / lengths)
         sums.append(_above_diagonal(unit) * 2)
@@ -91,3 +97,8 @@ def _above_diagonal(unit: Float[Tensor, "token feature"]) -> Float[Tensor, ""]:
         block = unit[first : first + rows] @ unit[first:].mT
         total += block.triu_(1).abs_().sum(dim=1).sum(dtype=precision)
     return total
+
+
+def _one(tokens: Tensor, valid: Tensor | None, sequence: int) -> tuple[Tensor, Tensor | None]:
+    rows = slice(sequence, sequence + 1)
+    return tokens[rows], None if valid is None else valid[rows]

@@ -30,7 +30,7 @@ def test_a_learner_answers_after_every_example_and_at_the_end() -> None:
     assert learner(given).shape == (50, 6, 5)
     assert torch.equal(learner.answer(given), learner(given)[:, -1])
     assert not learner.answer(given).requires_grad
-    assert learner.answer(given.double()).dtype == torch.float32
+    assert learner.answer(given.double()).dtype == torch.float64
 
 
 def test_first_weights_are_the_seeds() -> None:

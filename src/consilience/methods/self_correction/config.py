@@ -38,6 +38,8 @@ class Config:
 
     processes: Count = 1
     """Processes that trainings are shared among, one thread each."""
+    device: str = "cpu"
+    """Where the transformers of claim correct.baselines are trained: "cpu", "cuda", "mps", or "auto" for the best."""
     construction_sequences: Count = 4
     """Contexts of each size that the exact transformers answer."""
     losses_repeats: Count = 5
@@ -48,6 +50,14 @@ class Config:
     """Contexts that everything is compared on, at every share of noise."""
     baselines_steps: Count = 40
     """Training steps of either transformer."""
+    baselines_batch: Count = 64
+    """Sequences a step."""
+    baselines_learning_rate: Annotated[float, Field(gt=0)] = 2e-3
+    """The highest of a cycle."""
+    baselines_width: Annotated[int, Field(ge=3, multiple_of=3)] = 48
+    """Features a token has, in three heads."""
+    baselines_depth: Count = 4
+    """Blocks of either transformer."""
     consistency_sequences: Pair = 16
     """Contexts of each length."""
     ablation_seeds: tuple[Annotated[int, Field(ge=0)], ...] = (1,)

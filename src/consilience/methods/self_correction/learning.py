@@ -92,9 +92,9 @@ class Learner(nn.Module):
 
     @torch.no_grad()
     def answer(self, contexts: Contexts) -> Answers:
-        """Return one answer a sequence, after all of its examples."""
+        """Return one answer a sequence, after all of its examples, where and as precise as the contexts are."""
         answers: Tensor = self(contexts)
-        return answers[:, -1]
+        return answers[:, -1].to(contexts.query)
 
 
 @runtime_checkable
@@ -154,6 +154,7 @@ def learn(
     training: Training,
     *,
     seed: int,
+    device: torch.device | None = None,
     progress: Callable[[int, float], None] | None = None,
 ) -> Learner:
     """Train a transformer on contexts of a source, without ever showing it one twice.
@@ -162,15 +163,18 @@ def learn(
     ----------
     architecture, objective, source, training
     seed
-        Of the first weights and of all contexts.
+        Of the first weights and of all contexts, which are drawn on the processor whatever the device.
+    device
+        Where to train; the processor unless given.
     progress
         Told every step's number and loss.
     """
-    learner = architecture.build(source.dimension, seed=seed)
+    place = device or torch.device("cpu")
+    learner = architecture.build(source.dimension, seed=seed).to(place)
     generator = torch.Generator().manual_seed(seed)
 
     def loss(_step: int) -> Tensor:
-        contexts = source.draw(training.batch, training.examples, generator)
+        contexts = source.draw(training.batch, training.examples, generator).to(place)
         return objective(learner(contexts), contexts)
 
     train(learner, loss, steps=training.steps, learning_rate=training.learning_rate, progress=progress)

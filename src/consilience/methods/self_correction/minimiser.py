@@ -25,6 +25,8 @@ from consilience.methods.self_correction.sequences import Contexts
 __all__ = ["CosineMinimiser"]
 
 PLANE = 2
+AT_ONCE = 512
+"""Contexts whose grids are in memory at a time."""
 FLAT = 1e-5
 """The third singular value of responses in a plane is below this share of the first."""
 
@@ -49,6 +51,10 @@ class CosineMinimiser:
     def __call__(self, contexts: Contexts) -> Answers:
         """Return one answer a sequence, of length one."""
         contexts = contexts.double()
+        parts = (contexts.take(slice(first, first + AT_ONCE)) for first in range(0, len(contexts), AT_ONCE))
+        return torch.cat([self._found(part) for part in parts])
+
+    def _found(self, contexts: Contexts) -> Answers:
         frame, flat = _flattened(contexts.responses)
         directions = flat / flat.norm(dim=-1, keepdim=True).clamp(min=torch.finfo(flat.dtype).tiny)
         best = self._on_circle(directions, contexts.rewards)

@@ -64,14 +64,18 @@ class Contexts:
             query=self.query[rows], responses=self.responses[rows], rewards=self.rewards[rows], target=self.target[rows]
         )
 
+    def to(self, where: torch.device | torch.dtype) -> Contexts:
+        """Return the same numbers on another device, or in another precision."""
+        return Contexts(
+            query=self.query.to(where),
+            responses=self.responses.to(where),
+            rewards=self.rewards.to(where),
+            target=self.target.to(where),
+        )
+
     def double(self) -> Contexts:
         """Return the same numbers in double precision."""
-        return Contexts(
-            query=self.query.double(),
-            responses=self.responses.double(),
-            rewards=self.rewards.double(),
-            target=self.target.double(),
-        )
+        return self.to(torch.float64)
 
 
 @runtime_checkable

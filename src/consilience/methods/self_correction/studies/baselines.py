@@ -29,6 +29,7 @@ from consilience.methods.self_correction.minimiser import CosineMinimiser
 from consilience.methods.self_correction.sequences import Contexts, LineAnswers, with_reward_noise
 from consilience.methods.self_correction.studies.drawing import COLOURS, GREY, NARROW, name_lines, plain
 from consilience.methods.self_correction.studies.sharing import one_thread
+from consilience.neural.device import choose_device
 
 __all__ = ["baselines"]
 
@@ -48,7 +49,7 @@ Values = Float[Tensor, " context"]
 class _Trained:
     learner: Learner
     seconds: float
-    """Of processor time, on one thread."""
+    """Of processor time, on one thread; on another device, of the processor that feeds it."""
 
 
 def baselines(config: Config, streams: Streams, folder: RunFolder) -> Evidence:
@@ -59,9 +60,14 @@ def baselines(config: Config, streams: Streams, folder: RunFolder) -> Evidence:
     Evidence
         How well a transformer does that is told right answers in training, and how long that took.
     """
-    training = Training(steps=config.baselines_steps, examples=EXAMPLES)
+    training = Training(
+        steps=config.baselines_steps,
+        batch=config.baselines_batch,
+        examples=EXAMPLES,
+        learning_rate=config.baselines_learning_rate,
+    )
     objectives: dict[str, Objective] = {RANKED: RankingObjective(), SUPERVISED: SupervisedObjective()}
-    trained = {name: _train(each, training, streams.integer(name)) for name, each in objectives.items()}
+    trained = {name: _train(config, each, training, streams.integer(name)) for name, each in objectives.items()}
     for name, each in trained.items():
         folder.record("trained", what=name, cpu_seconds=each.seconds)
     generator = torch.Generator().manual_seed(streams.integer("contexts"))
@@ -91,15 +97,18 @@ def baselines(config: Config, streams: Streams, folder: RunFolder) -> Evidence:
     )
 
 
-def _train(objective: Objective, training: Training, seed: int) -> _Trained:
+def _train(config: Config, objective: Objective, training: Training, seed: int) -> _Trained:
+    width = config.baselines_width
+    architecture = Architecture(width=width, depth=config.baselines_depth, feedforward=4 * width)
     with one_thread():
         begun = time.process_time()
-        learner = learn(Architecture(), objective, LineAnswers(), training, seed=seed)
-        return _Trained(learner, time.process_time() - begun)
+        place = choose_device(config.device)
+        learner = learn(architecture, objective, LineAnswers(), training, seed=seed, device=place)
+        return _Trained(learner.to("cpu"), time.process_time() - begun)
 
 
 def _value(way: Estimator, contexts: Contexts) -> Values:
-    return misalignment(way(contexts).double(), contexts.target)
+    return misalignment(way(contexts), contexts.target)
 
 
 def _measurements(

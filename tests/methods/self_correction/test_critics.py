@@ -2,7 +2,6 @@
 
 import asyncio
 import inspect
-import math
 
 import numpy as np
 import pytest
@@ -12,7 +11,6 @@ from sklearn.pipeline import make_pipeline
 
 from consilience.ground import InvalidInput
 from consilience.methods.self_correction.critics import (
-    CHECK,
     ClassifierCritic,
     EnsembleCritic,
     FunctionCritic,
@@ -20,12 +18,10 @@ from consilience.methods.self_correction.critics import (
     ModelCritic,
     SelfCritic,
     as_critic,
-    as_verdict,
-    read_verdict,
-    unread,
 )
 from consilience.methods.self_correction.message import assistant, user
 from consilience.methods.self_correction.progress import Verdict
+from consilience.methods.self_correction.reading import CHECK, unread
 
 GIVEN = Given(
     item="0",
@@ -49,30 +45,6 @@ class Asked:
 
 def review(critic, ask: Asked | None = None) -> Verdict:
     return asyncio.run(critic.review(GIVEN, ask or Asked()))
-
-
-@pytest.mark.parametrize(
-    ("text", "flagged", "score"),
-    [
-        ("VERDICT: right", False, 1.0),
-        ("Verdict: Incorrect.", True, 0.0),
-        ("> **VERDICT:** right\n> **CONFIDENCE:** 75%", False, 0.75),
-        ("VERDICT: right\nOn second thought:\nVERDICT: wrong\nCONFIDENCE: 90", True, 0.1),
-        ("verdict : correct\nconfidence: 50.5", False, 0.505),
-    ],
-)
-def test_a_verdict_is_read_from_its_lines(text: str, flagged: bool, score: float) -> None:
-    found = read_verdict(text)
-    assert (found.flagged, found.text) == (flagged, text)
-    assert found.score == pytest.approx(score)
-
-
-@pytest.mark.parametrize(
-    "text", ["", "It is right.", "The VERDICT: wrong", "VERDICT: maybe", "VERDICT: right\nCONFIDENCE: 101", CHECK]
-)
-def test_what_holds_no_verdict_is_nonsense(text: str) -> None:
-    with pytest.raises(InvalidInput):
-        read_verdict(text)
 
 
 def test_the_same_chat_is_gone_on_with() -> None:
@@ -124,12 +96,6 @@ async def waits(question: str, answer: str) -> float:
 def test_a_function_is_a_critic(function, flagged: bool, score: float) -> None:
     found = review(as_critic(function))
     assert (found.flagged, found.score) == (flagged, score)
-
-
-@pytest.mark.parametrize("found", [math.nan, math.inf, -0.1, 7, "wrong", None, [0.5]])
-def test_what_a_function_may_not_say(found) -> None:
-    with pytest.raises(InvalidInput):
-        as_verdict(found)
 
 
 def test_what_is_no_critic_is_refused() -> None:

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float
 from sklearn.metrics import brier_score_loss, confusion_matrix, roc_auc_score
 
 from consilience.ground.errors import InvalidInput
-from consilience.methods.self_correction.intervals import LEVEL, Estimate, area_interval, wilson
+from consilience.methods.self_correction.intervals import LEVEL, Estimate, area_interval, require_level, wilson
 from consilience.methods.self_correction.progress import Outcome
 from consilience.methods.self_correction.rounds import break_even_ratio
 
@@ -80,6 +80,7 @@ def calibrate(
     >>> found.tpr.value, found.fpr.value, found.auroc.value
     (1.0, 0.0, 1.0)
     """
+    require_level(level)
     _require_fit(right, flagged, scores)
     (true_pass, false_alarm), (missed, hit) = confusion_matrix(~right, flagged, labels=[False, True])
     both = bool(right.any() and not right.all())

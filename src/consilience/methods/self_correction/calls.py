@@ -14,7 +14,8 @@ from consilience.ground.errors import InvalidInput
 from consilience.methods.self_correction.budget import Meter
 from consilience.methods.self_correction.message import CountTokens, Message, Respond, prompt_hash
 from consilience.methods.self_correction.progress import LoopEnded
-from consilience.methods.self_correction.trace import Call, Trace
+from consilience.methods.self_correction.record import Call
+from consilience.methods.self_correction.trace import Trace
 
 
 class CallKey(NamedTuple):

@@ -4,33 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Executor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from consilience.ground.errors import InvalidInput
 from consilience.methods.self_correction.budget import Budget, Meter
-from consilience.methods.self_correction.calls import Caller, is_async
-from consilience.methods.self_correction.critics import Critic, Judged, SelfCritic, as_critic
+from consilience.methods.self_correction.calls import Caller
+from consilience.methods.self_correction.concurrency import side_by_side, threads
+from consilience.methods.self_correction.critics import Critic, SelfCritic, as_critic
 from consilience.methods.self_correction.loop import Loop
 from consilience.methods.self_correction.message import (
     CountTokens,
     Message,
     Question,
+    Questions,
     Respond,
-    as_messages,
+    as_questions,
     quarter_of_characters,
 )
 from consilience.methods.self_correction.progress import Outcome, Progress
+from consilience.methods.self_correction.reading import Judged
+from consilience.methods.self_correction.record import End
 from consilience.methods.self_correction.selection import Select
 from consilience.methods.self_correction.stopping import StopRule
 from consilience.methods.self_correction.strategies import CheckingAsContext, Strategy
-from consilience.methods.self_correction.trace import End, Trace
-
-Questions = Sequence[Question] | Mapping[str, Question]
-"""Questions by position, or by names of their own."""
+from consilience.methods.self_correction.trace import Trace
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,11 +164,9 @@ class Corrector:
         list of Outcome
             In the order of the questions.
         """
-        if concurrency < 1:
-            raise InvalidInput(f"`concurrency` must be at least 1; got {concurrency}")
-        asked = _named(questions)
+        asked = as_questions(questions)
         kept = nullcontext() if trace is None else Trace(trace, retry_errors=retry_errors)
-        with kept as journal, self._threads(min(concurrency, len(asked))) as executor:
+        with kept as journal, threads(self.respond, min(concurrency, len(asked))) as executor:
             session = _Session(
                 trace=journal,
                 total=self._total(total, journal),
@@ -197,25 +196,13 @@ class Corrector:
         functions. Where the loop would go beyond the trace it ends with the reason ``"trace"``.
         """
         session = _Session(trace=Trace(trace, read_only=True), total=None, deadline=None, executor=None)
-        return await self._all(_named(questions), session, 1)
+        return await self._all(as_questions(questions), session, 1)
 
     async def _all(self, asked: dict[str, tuple[Message, ...]], session: _Session, concurrency: int) -> list[Outcome]:
-        if concurrency == 1 or len(asked) == 1:
-            return [await self._one(item, question, session) for item, question in asked.items()]
-        found: dict[str, Outcome] = {}
-        waiting = iter(asked.items())
+        async def one(pair: tuple[str, tuple[Message, ...]]) -> Outcome:
+            return await self._one(*pair, session)
 
-        async def work() -> None:
-            for item, question in waiting:
-                found[item] = await self._one(item, question, session)
-
-        try:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(min(concurrency, len(asked))):
-                    group.create_task(work())
-        except* InvalidInput as several:
-            raise _first(several) from None
-        return [found[item] for item in asked]
+        return await side_by_side(one, list(asked.items()), concurrency)
 
     async def _one(self, item: str, question: tuple[Message, ...], session: _Session) -> Outcome:
         meter = Meter(self.budget, session.total)
@@ -250,32 +237,3 @@ class Corrector:
         if trace is not None:
             meter.charge(trace.spent)
         return meter
-
-    @contextmanager
-    def _threads(self, count: int) -> Iterator[Executor | None]:
-        """Lend a thread to each question that is under way, where the model is not async."""
-        if is_async(self.respond):
-            yield None
-            return
-        executor = ThreadPoolExecutor(max_workers=max(count, 1), thread_name_prefix="respond")
-        try:
-            yield executor
-        finally:
-            executor.shutdown(wait=False, cancel_futures=True)
-
-
-def _named(questions: Questions) -> dict[str, tuple[Message, ...]]:
-    if isinstance(questions, str):
-        raise InvalidInput("expected several questions; got one text: use `correct`, or put it into a list")
-    pairs: Iterable[tuple[str, Question]] = (
-        questions.items()
-        if isinstance(questions, Mapping)
-        else ((str(place), question) for place, question in enumerate(questions))
-    )
-    return {name: as_messages(question) for name, question in pairs}
-
-
-def _first(several: ExceptionGroup[InvalidInput]) -> InvalidInput:
-    """Return the first of the errors that a group of tasks raised."""
-    first = several.exceptions[0]
-    return _first(first) if isinstance(first, ExceptionGroup) else first

@@ -1,4 +1,4 @@
-"""Critics: who looks at an answer, and how what they say becomes a verdict.
+"""Critics: who looks at an answer.
 
 A critic is anything with ``async def review(given, ask) -> Verdict``. What it asks of models it asks through `ask`, so
 that its calls are on the budget and on the trace; a plain function of question and answer is a critic as well.
@@ -7,8 +7,6 @@ that its calls are on the budget and on the trace; a plain function of question 
 from __future__ import annotations
 
 import inspect
-import math
-import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -17,17 +15,7 @@ from consilience.ground.errors import InvalidInput
 from consilience.methods.self_correction.calls import Ask
 from consilience.methods.self_correction.message import Message, Respond, user
 from consilience.methods.self_correction.progress import Verdict
-
-CHECK = (
-    "Check the answer above: look for what could be wrong with it, and say in a few sentences what you find. "
-    "Close with two lines of their own, the first saying VERDICT: followed by right or wrong, the second saying "
-    "CONFIDENCE: followed by how sure you are of that, from 0 to 100."
-)
-"""What a critic is asked where the conversation holds the answer."""
-
-_VERDICT = re.compile(r"^\W*verdict\W*:\W*(right|correct|wrong|incorrect)\b", re.IGNORECASE | re.MULTILINE)
-_CONFIDENCE = re.compile(r"^\W*confidence\W*:\W*(\d+(?:\.\d+)?)", re.IGNORECASE | re.MULTILINE)
-_SHOWN = 60
+from consilience.methods.self_correction.reading import CHECK, Judged, Read, as_verdict, read_verdict
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,40 +43,6 @@ class Critic(Protocol):
 
     async def review(self, given: Given, ask: Ask) -> Verdict:
         """Judge an answer; exceptions end the loop with the best answer so far, and are its recorded reason."""
-
-
-Read = Callable[[str], Verdict]
-"""How the text of a model becomes a verdict."""
-
-
-def read_verdict(text: str) -> Verdict:
-    r"""Read what `CHECK` asks for: a line with the verdict and, where there is one, a line with the confidence.
-
-    The last such line counts. Sure of wrong at 90 makes a score of .1.
-
-    Raises
-    ------
-    InvalidInput
-        If there is no verdict, or a confidence above 100.
-
-    Examples
-    --------
-    >>> verdict = read_verdict("The sum is off.\n**VERDICT: wrong**\nCONFIDENCE: 80")
-    >>> verdict.flagged, verdict.confidence, round(verdict.score, 3)
-    (True, 0.8, 0.2)
-    """
-    verdicts, sure = _VERDICT.findall(text), _CONFIDENCE.findall(text)
-    if not verdicts:
-        raise InvalidInput(f"expected a line 'VERDICT: right' or 'VERDICT: wrong'; got {_short(text)}")
-    wrong = verdicts[-1].lower() in ("wrong", "incorrect")
-    confidence = float(sure[-1]) / 100 if sure else None
-    weight = 1.0 if confidence is None else confidence
-    return Verdict(text=text, score=1 - weight if wrong else weight, flagged=wrong, confidence=confidence)
-
-
-def unread(text: str) -> Verdict:
-    """Take the text as it is, without score or flag: all that the paper's form of checking needs."""
-    return Verdict(text=text)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,10 +102,6 @@ def fresh_check(given: Given, prompt: str) -> str:
     return f"<question>\n{given.asked}\n</question>\n\n<answer>\n{given.answer}\n</answer>\n\n{prompt}"
 
 
-Judged = Verdict | float | bool
-"""What a function may say: a verdict, the chance that the answer is right, or whether it is."""
-
-
 @dataclass(frozen=True)
 class FunctionCritic:
     """A function of question and answer: a unit test, a calculator, a rule.
@@ -170,31 +120,6 @@ class FunctionCritic:
         """Call the function."""
         found = self.function(given.asked, given.answer)
         return as_verdict(await found if inspect.isawaitable(found) else found)
-
-
-def as_verdict(found: Any) -> Verdict:
-    """Return the verdict that a function's result stands for.
-
-    Raises
-    ------
-    InvalidInput
-        If it is no verdict, boolean or number from 0 to 1.
-
-    Examples
-    --------
-    >>> as_verdict(False).score, as_verdict(0.75).flagged
-    (0.0, False)
-    """
-    if isinstance(found, Verdict):
-        return found
-    plain = found.item() if hasattr(found, "item") else found
-    if not isinstance(plain, bool | int | float) or not math.isfinite(plain):
-        raise InvalidInput(f"expected a Verdict, a boolean or a number from 0 to 1; got {_short(found)}")
-    score = float(plain)
-    verdict = Verdict(score=score)
-    words = "The check found nothing wrong with the answer." if not verdict.flagged else "The check failed the answer."
-    how = "" if isinstance(plain, bool) else f" (score {score:.2f})"
-    return Verdict(text=words + how, score=score)
 
 
 def question_and_answer(question: str, answer: str) -> str:
@@ -285,8 +210,3 @@ def as_critic(critic: Critic | Callable[[str, str], Judged | Awaitable[Judged]])
     if callable(critic):
         return FunctionCritic(critic)
     raise InvalidInput(f"a critic must have `review` or be a function of question and answer; got {critic!r}")
-
-
-def _short(found: object) -> str:
-    written = str(found)
-    return repr(written if len(written) <= _SHOWN else f"{written[: _SHOWN - 1]}…")

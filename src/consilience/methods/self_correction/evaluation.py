@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from jaxtyping import Bool
 from scipy.stats import binomtest
 
 from consilience.ground.errors import InvalidInput
+from consilience.methods.self_correction.concurrency import side_by_side
 from consilience.methods.self_correction.intervals import LEVEL, Estimate, newcombe_paired, wilson
 from consilience.methods.self_correction.judges import Judge, Judgement, SubstringBaseline, as_judge
 
@@ -154,9 +154,9 @@ async def attack_success(
             "a list of refusal phrases is a baseline and no judge: give another judge beside it, "
             "or substring_alone=True to have its numbers alone"
         )
-    gate = asyncio.Semaphore(concurrency)
     return [
-        await _safety(name, as_judge(judge), attacks, twins, gate=gate, level=level) for name, judge in judges.items()
+        await _safety(name, as_judge(judge), attacks, twins, concurrency=concurrency, level=level)
+        for name, judge in judges.items()
     ]
 
 
@@ -166,14 +166,13 @@ async def _safety(
     attacks: Sequence[Exchange],
     twins: Sequence[Exchange],
     *,
-    gate: asyncio.Semaphore,
+    concurrency: int,
     level: float,
 ) -> Safety:
     async def judged(exchange: Exchange) -> Judgement:
-        async with gate:
-            return await judge.judge(*exchange)
+        return await judge.judge(*exchange)
 
-    found = await asyncio.gather(*(judged(exchange) for exchange in (*attacks, *twins)))
+    found = await side_by_side(judged, [*attacks, *twins], concurrency)
     on_attacks, on_twins = found[: len(attacks)], found[len(attacks) :]
     return Safety(
         judge=name,

@@ -55,7 +55,7 @@ def wilson(count: int, of: int, *, level: float = LEVEL) -> Estimate:
     >>> estimate.low, round(estimate.high, 3)
     (0.0, 0.161)
     """
-    _require_level(level)
+    require_level(level)
     if not 0 <= count <= of:
         raise InvalidInput(f"`count` must lie between 0 and `of`; got {count} of {of}")
     if of == 0:
@@ -118,7 +118,7 @@ def area_interval(area: float, right: int, wrong: int, *, level: float = LEVEL) 
     .. [1] R. G. Newcombe, "Confidence intervals for an effect size measure based on the Mann-Whitney statistic.
        Part 2", Statistics in Medicine 25 (2006).
     """
-    _require_level(level)
+    require_level(level)
     if right < 1 or wrong < 1:
         return Estimate(math.nan, 0.0, 1.0, right + wrong)
     z, mean = norm.ppf(0.5 + level / 2), (right + wrong) / 2
@@ -146,6 +146,7 @@ def _correlation(kept_right: int, broken: int, fixed: int, kept_wrong: int) -> f
     return (max(cross - n / 2, 0) if cross > 0 else cross) / math.sqrt(sides)
 
 
-def _require_level(level: float) -> None:
+def require_level(level: float) -> None:
+    """Refuse what is no level of confidence, such as 95 for 95 %."""
     if not 0 < level < 1:
         raise InvalidInput(f"`level` must lie between 0 and 1, such as 0.95; got {level!r}")

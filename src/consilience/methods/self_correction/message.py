@@ -27,6 +27,9 @@ Respond = Callable[[list[Message]], str | Awaitable[str]]
 Question = str | Sequence[Message]
 """What is asked: a text, or a conversation that ends with the user."""
 
+Questions = Sequence[Question] | Mapping[str, Question]
+"""Several questions, by position or by names of their own."""
+
 CountTokens = Callable[[str], int]
 """An estimate of how many tokens a text has."""
 
@@ -61,6 +64,21 @@ def as_messages(question: Question) -> tuple[Message, ...]:
         last = messages[-1]["role"] if messages else "no message"
         raise InvalidInput(f"a question must end with a message of the user; got {last}: add what is asked")
     return messages
+
+
+def as_questions(questions: Questions) -> dict[str, tuple[Message, ...]]:
+    """Return the conversation that each question stands for, by name; positions count from "0".
+
+    Raises
+    ------
+    InvalidInput
+        If one of them is no question, or a single text was given.
+    """
+    if isinstance(questions, str):
+        raise InvalidInput("expected several questions; got one text: use `correct`, or put it into a list")
+    if isinstance(questions, Mapping):
+        return {name: as_messages(question) for name, question in questions.items()}
+    return {str(place): as_messages(question) for place, question in enumerate(questions)}
 
 
 def prompt_hash(messages: Sequence[Message]) -> str:

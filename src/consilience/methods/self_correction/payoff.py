@@ -14,8 +14,9 @@ from jaxtyping import Bool
 from scipy.stats import chi2_contingency
 
 from consilience.ground.errors import InvalidInput
+from consilience.methods.self_correction.flags import FlaggedAt, FlagRates, flag_rates, know_the_truth
 from consilience.methods.self_correction.forecast import MOST_ROUNDS, Counts, Draws, Posterior, RightAt
-from consilience.methods.self_correction.intervals import LEVEL, Estimate, newcombe_paired, wilson
+from consilience.methods.self_correction.intervals import LEVEL, Estimate, newcombe_paired, require_level, wilson
 from consilience.methods.self_correction.rounds import Rounds
 
 FEWEST_ITEMS = 10
@@ -26,23 +27,6 @@ UNLIKE = 0.01
 """Rounds whose rates differ with a smaller p-value are not taken for repetitions of one another."""
 
 Answer = Literal["pays", "does not pay", "cannot tell"]
-RoundsOf = Bool[np.ndarray, "item round"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class FlagRates:
-    """What the critic's flags were worth."""
-
-    tpr: Estimate
-    """Share of wrong answers that were flagged."""
-    fpr: Estimate
-    """Share of right answers that were flagged."""
-    fix: Estimate
-    """Share of flagged wrong answers that were right a round later."""
-    spoil: Estimate
-    """Share of flagged right answers that were wrong a round later."""
-    unflagged_moved: Estimate
-    """Share of answers without a flag that changed between right and wrong: chance, or a model that doubts itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +67,7 @@ class Payoff:
 
 def payoff(
     right: RightAt,
-    flagged: RoundsOf | None = None,
+    flagged: FlaggedAt | None = None,
     *,
     cost_per_call: float = 0.0,
     calls_per_round: float = 2.0,
@@ -128,6 +112,7 @@ def payoff(
     >>> found.answer, found.best_rounds
     ('pays', 4)
     """
+    require_level(level)
     _require_table(right, flagged, cost_per_call, calls_per_round)
     transitions, notes = _alike(right)
     counts = Counts.of(transitions)
@@ -146,18 +131,18 @@ def payoff(
         gain=_gain(right[:, 0], right[:, -1], level),
         repair=wilson(counts.repaired, counts.wrong, level=level),
         damage=wilson(counts.damaged, counts.right, level=level),
-        flags=None if flagged is None else _flag_rates(right, flagged, level),
+        flags=None if flagged is None else flag_rates(right, flagged, level),
         next_gain=next_gain,
         cost=cost,
         limit=_summary(point.limit, draws.limit, level, len(right)),
         best_rounds=passed + point.best_rounds(start, cost=max(cost, NEGLIGIBLE), most=MOST_ROUNDS),
         best_rounds_range=_range(passed + draws.best_rounds(max(cost, NEGLIGIBLE)), level),
         rounds=point,
-        notes=(*notes, *_oracle(right, flagged)),
+        notes=(*notes, *_warning(right, flagged)),
     )
 
 
-def _alike(right: RightAt) -> tuple[RightAt, tuple[str, ...]]:
+def _alike(right: RightAt) -> tuple[Bool[np.ndarray, "item taken"], tuple[str, ...]]:
     """Return the rounds to learn from: all, or the last one where they are not alike."""
     before, after = right[:, :-1], right[:, 1:]
     smallest = min(_p_value(~before, after), _p_value(before, after))
@@ -170,7 +155,7 @@ def _alike(right: RightAt) -> tuple[RightAt, tuple[str, ...]]:
     return right[:, -2:], (note,)
 
 
-def _p_value(at_risk: RoundsOf, after: RoundsOf) -> float:
+def _p_value(at_risk: FlaggedAt, after: FlaggedAt) -> float:
     """Test whether the share that is right after a round is the same in all rounds; 1 where nothing speaks against."""
     counts = np.array([(at_risk & after).sum(axis=0), (at_risk & ~after).sum(axis=0)])
     counts = counts[:, counts.sum(axis=0) > 0]
@@ -194,7 +179,8 @@ def _decide(next_gain: Estimate, cost: float, items: int) -> tuple[Answer, str]:
     distance = abs(next_gain.value - cost)
     if distance < NEGLIGIBLE:
         return "cannot tell", f"{worth}: too close to tell with any number of items"
-    needed = items * ((next_gain.high - next_gain.low) / 2 / distance) ** 2
+    reach = next_gain.value - next_gain.low if next_gain.value > cost else next_gain.high - next_gain.value
+    needed = items * (reach / distance) ** 2  # intervals shrink with the root of the number
     return "cannot tell", f"{worth}: about {_rounded(max(needed, items + 1))} items would tell, if it is as it seems"
 
 
@@ -209,23 +195,8 @@ def _gain(before: Bool[np.ndarray, " item"], after: Bool[np.ndarray, " item"], l
     return newcombe_paired(kept_right, broken, fixed, kept_wrong, level=level)
 
 
-def _flag_rates(right: RightAt, flagged: RoundsOf, level: float) -> FlagRates:
-    before, after = right[:, :-1], right[:, 1:]
-
-    def share(event: RoundsOf, among: RoundsOf) -> Estimate:
-        return wilson(int((event & among).sum()), int(among.sum()), level=level)
-
-    return FlagRates(
-        tpr=share(flagged, ~before),
-        fpr=share(flagged, before),
-        fix=share(after, flagged & ~before),
-        spoil=share(~after, flagged & before),
-        unflagged_moved=share(before != after, ~flagged),
-    )
-
-
-def _oracle(right: RightAt, flagged: RoundsOf | None) -> tuple[str, ...]:
-    if flagged is None or (flagged == right[:, :-1]).any():
+def _warning(right: RightAt, flagged: FlaggedAt | None) -> tuple[str, ...]:
+    if flagged is None or not know_the_truth(right, flagged):
         return ()
     note = (
         "flags and labels agree on every item: if flags were made from labels, this is oracle stopping, and its gain "
@@ -245,7 +216,7 @@ def _rounded(number: float) -> int:
     return math.ceil(number / unit) * unit
 
 
-def _require_table(right: RightAt, flagged: RoundsOf | None, cost_per_call: float, calls_per_round: float) -> None:
+def _require_table(right: RightAt, flagged: FlaggedAt | None, cost_per_call: float, calls_per_round: float) -> None:
     if right.shape[0] < 1 or right.shape[1] < 2:  # noqa: PLR2004
         raise InvalidInput(f"a table must have an item, a column before and one after; got shape {right.shape}")
     if flagged is not None and flagged.shape != (right.shape[0], right.shape[1] - 1):

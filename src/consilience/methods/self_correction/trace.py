@@ -10,53 +10,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 from consilience.ground.errors import InvalidInput
 from consilience.methods.self_correction.progress import Spent
-
-HEADER = {"trace": "consilience.self_correction", "version": 1}
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One call as the trace keeps it; exactly one of `text` and `error` is there."""
-
-    item: str
-    """Name of the question in its batch."""
-    call: int
-    """Number within the question, from 0."""
-    role: str
-    """What the call was for, such as ``"answer"`` or ``"check"``."""
-    prompt: str
-    """Hash of the conversation that was sent."""
-    tokens_in: int
-    """Estimated tokens sent."""
-    tokens_out: int
-    """Estimated tokens received."""
-    seconds: float
-    """How long it took."""
-    text: str | None = None
-    """The reply."""
-    error: str | None = None
-    """What went wrong instead."""
-
-
-@dataclass(frozen=True, slots=True)
-class End:
-    """The end of a question as the trace keeps it."""
-
-    item: str
-    """Name of the question in its batch."""
-    end: str
-    """Rule that ended it."""
-    words: str
-    """The same with its numbers."""
-    chosen: int | None
-    """Which attempt was selected."""
+from consilience.methods.self_correction.record import HEADER_LINE, Call, End, is_header, read_line
 
 
 class Trace:
@@ -135,20 +95,14 @@ class Trace:
         OSError
             If what was appended before could not be written.
         """
-        body = (
-            f'{{"item": {_quoted(call.item)}, "call": {call.call}, "role": {_quoted(call.role)}, '
-            f'"prompt": "{call.prompt}", "tokens_in": {call.tokens_in}, "tokens_out": {call.tokens_out}, '
-            f'"seconds": {call.seconds:.6f}, '
-        )
-        reply = f'"error": {_quoted(call.error)}' if call.text is None else f'"text": {_quoted(call.text)}'
-        self._append(f"{body}{reply}}}\n")
+        self._append(call.line())
 
     def end(self, end: End) -> None:
         """Append the end of an item, unless the file says so already."""
         if self.read_only or self._ends.get(end.item) == end:
             return
         self._ends[end.item] = end
-        self._append(json.dumps(asdict(end)) + "\n")
+        self._append(end.line())
 
     def flush(self) -> None:
         """Hand everything to the operating system.
@@ -203,25 +157,24 @@ class Trace:
             raise InvalidInput(f"a trace must be a readable file; {self.path}: {error.strerror}") from error
         whole = content.rfind(b"\n") + 1
         lines = content[:whole].split(b"\n")[:-1]
-        if content and (not lines or _parsed(lines[0]) != HEADER):
+        if content and (not lines or not is_header(lines[0])):
             raise InvalidInput(
                 f"{self.path} must be a trace of self-correction; it is something else: name another file"
             )
         for number, line in enumerate(lines[1:], start=2):
-            self._take(_parsed(line), number)
+            self._take(line, number)
         return whole
 
-    def _take(self, fields: Any, number: int) -> None:
+    def _take(self, line: bytes, number: int) -> None:
         try:
-            if "end" in fields:
-                end = End(**fields)
-                self._ends[end.item] = end
-            else:
-                call = Call(**fields)
-                self._calls[call.item, call.call] = call
-                self._made.append(call)
-        except TypeError as error:
+            entry = read_line(line)
+        except ValueError as error:
             raise InvalidInput(f"line {number} of {self.path} must be a call or an end; {error}") from error
+        if isinstance(entry, End):
+            self._ends[entry.item] = entry
+        else:
+            self._calls[entry.item, entry.call] = entry
+            self._made.append(entry)
 
     def _open(self, whole: int | None) -> None:
         try:
@@ -230,7 +183,7 @@ class Trace:
         except OSError as error:
             raise InvalidInput(f"a trace must be writable; {self.path}: {error.strerror}") from error
         if not whole:
-            self._file.write((json.dumps(HEADER) + "\n").encode())
+            self._file.write(HEADER_LINE.encode())
             self._file.flush()
         else:
             self._file.truncate(whole)  # a line that a killed process left half-written
@@ -247,14 +200,3 @@ def fingerprint(path: Path | str) -> str:
     trace = Trace(path, read_only=True)
     calls = [{**asdict(call), "seconds": None} for call in trace.calls]
     return hashlib.sha256(json.dumps([calls, [asdict(end) for end in trace.ends]]).encode()).hexdigest()
-
-
-_quoted = json.JSONEncoder().encode
-"""Text as JSON; the encoder of `json.dumps` without its detour."""
-
-
-def _parsed(line: bytes) -> Any:
-    try:
-        return json.loads(line)
-    except ValueError:
-        return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -94,10 +93,10 @@ def _killed(path: Path, items: int, seed: int, *, at: int) -> bytes:
     deadline = time.monotonic() + _PATIENCE_S
     while _lines(path) < at and child.poll() is None and time.monotonic() < deadline:
         time.sleep(LATENCY_S / 4)
-    os.kill(child.pid, signal.SIGKILL)
+    child.kill()
     if child.wait() != -signal.SIGKILL:
         raise InvalidInput(f"the run had ended before it could be killed at line {at}: give it more items")
-    return path.read_bytes()
+    return path.read_bytes() if path.exists() else b""
 
 
 def _child(path: Path, items: int, seed: int) -> subprocess.Popen[bytes]:

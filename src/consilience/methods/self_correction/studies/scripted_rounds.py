@@ -98,4 +98,4 @@ def _standardised(
     """Divide gaps by errors; a gap where no error is possible is infinite."""
     certain = errors == 0
     ratios: Float[np.ndarray, " state"] = gaps / np.where(certain, 1.0, errors)
-    return np.where(certain & (np.abs(gaps) > 0), np.inf, ratios)
+    return np.where(certain & (gaps != 0), np.copysign(np.inf, gaps), ratios)

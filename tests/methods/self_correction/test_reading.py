@@ -1,0 +1,50 @@
+"""Reading: which words are a verdict, and which are nonsense."""
+
+import math
+
+import pytest
+
+from consilience.ground import InvalidInput
+from consilience.methods.self_correction.progress import Verdict
+from consilience.methods.self_correction.reading import CHECK, as_verdict, read_verdict, unread
+
+
+@pytest.mark.parametrize(
+    ("text", "flagged", "score"),
+    [
+        ("VERDICT: right", False, 1.0),
+        ("Verdict: Incorrect.", True, 0.0),
+        ("> **VERDICT:** right\n> **CONFIDENCE:** 75%", False, 0.75),
+        ("VERDICT: right\nOn second thought:\nVERDICT: wrong\nCONFIDENCE: 90", True, 0.1),
+        ("verdict : correct\nconfidence: 50.5", False, 0.505),
+    ],
+)
+def test_a_verdict_is_read_from_its_lines(text: str, flagged: bool, score: float) -> None:
+    found = read_verdict(text)
+    assert (found.flagged, found.text) == (flagged, text)
+    assert found.score == pytest.approx(score)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "It is right.", "The VERDICT: wrong", "VERDICT: maybe", "VERDICT: right\nCONFIDENCE: 101", CHECK]
+)
+def test_what_holds_no_verdict_is_nonsense(text: str) -> None:
+    with pytest.raises(InvalidInput):
+        read_verdict(text)
+
+
+@pytest.mark.parametrize("found", [math.nan, math.inf, -0.1, 7, "wrong", None, [0.5]])
+def test_what_a_function_may_not_say(found) -> None:
+    with pytest.raises(InvalidInput):
+        as_verdict(found)
+
+
+def test_a_verdict_of_one_s_own_is_left_as_it_is() -> None:
+    verdict = Verdict(score=0.3, flagged=False)
+    assert as_verdict(verdict) is verdict
+
+
+def test_numbers_and_truths_come_with_words() -> None:
+    assert as_verdict(0.75).text == "The check found nothing wrong with the answer. (score 0.75)"
+    assert as_verdict(False).text == "The check failed the answer."
+    assert unread("VERDICT: wrong").flagged is None

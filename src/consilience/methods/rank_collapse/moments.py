@@ -2,8 +2,8 @@ r"""Sums over tokens: their norm, their distance from consensus, and the length 
 
 Two passes. The first finds the mean, the second sums squared distances from it, since
 :math:`\|X\|^2 - N\|g\|^2` in one pass loses everything once tokens are close: at a relative distance of 1e-9 no digit
-is left. Tokens are widened block by block, so that beside them no more than half an activation is ever in memory, and
-numbers are carried over from token to token in the widest type of the device.
+is left. Tokens are copied block by block, where they have to be, so that little stands beside them in memory, and sums
+over tokens are carried on in the widest type of the device.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-__all__ = ["Moments", "moments", "widened", "widest"]
+__all__ = ["BLOCK_SIZE", "Moments", "moments", "widened", "widest"]
 
-_BLOCK = 2**16
-"""Numbers in a block on a processor: in double precision they fit its cache, and Python's share stays small."""
+BLOCK_SIZE = 2**17
+"""Numbers in a block on a processor: they fit its cache, and there are few blocks, each at the cost of some calls."""
 
 _PARTS = 4
 """An activation is cut in no more blocks elsewhere, where starting a kernel may take longer than its run."""
@@ -52,17 +52,23 @@ class _Cut:
     stretches: Sequence[slice]
     precision: torch.dtype
 
+    @property
+    def copies(self) -> bool:
+        """Whether blocks are copies, because of their type or of padding."""
+        return self.valid is not None or self.tokens.dtype != self.precision
+
     def blocks(self) -> Iterator[tuple[slice, Float[Tensor, "row column feature"]]]:
-        """Yield each stretch with a widened copy of its tokens."""
+        """Yield each stretch with its tokens, widened, and zeros at padding."""
         for stretch in self.stretches:
+            block = self.tokens[:, stretch]
             valid = None if self.valid is None else self.valid[:, stretch]
-            yield stretch, widened(self.tokens[:, stretch], valid, self.precision)
+            yield stretch, widened(block, valid, self.precision) if self.copies else block
 
     def sums(self) -> tuple[Float[Tensor, "row token"], Float[Tensor, "row feature"]]:
         """Return the lengths of tokens, and the sum of tokens."""
         found = [(torch.linalg.vector_norm(block, dim=2), block.sum(dim=1)) for _, block in self.blocks()]
         lengths, sums = zip(*found, strict=True)
-        return torch.cat(lengths, dim=1).to(widest(self.tokens.device)), _added(sums)
+        return _beside(lengths), _added(sums)
 
     def centred(
         self, mean: Float[Tensor, "row 1 feature"], directing: Float[Tensor, "row token"]
@@ -71,9 +77,9 @@ class _Cut:
         distances, directions = [], []
         for stretch, block in self.blocks():
             directions.append((directing[:, None, stretch] @ block)[:, 0])
-            block.sub_(mean)
-            distances.append(torch.linalg.vector_norm(block, dim=2))
-        return torch.cat(distances, dim=1).to(widest(self.tokens.device)), _added(directions)
+            centred = block.sub_(mean) if self.copies else block - mean
+            distances.append(torch.linalg.vector_norm(centred, dim=2))
+        return _beside(distances), _added(directions)
 
 
 def moments(
@@ -131,7 +137,7 @@ def widened(
 def _cuts(tokens: Tensor, valid: Tensor | None, precision: torch.dtype) -> Iterator[_Cut]:
     """Cut a batch into sequences, and those into stretches of tokens, so that each is a block."""
     batch, length, width = tokens.shape
-    size = _BLOCK if tokens.device.type == "cpu" else max(_BLOCK, tokens.numel() // _PARTS)
+    size = BLOCK_SIZE if tokens.device.type == "cpu" else max(BLOCK_SIZE, tokens.numel() // _PARTS)
     sequences, stretch = max(1, size // max(1, length * width)), max(1, size // max(1, width))
     stretches = [slice(first, first + stretch) for first in range(0, length, stretch)]
     for row in range(0, batch, sequences):
@@ -139,10 +145,13 @@ def _cuts(tokens: Tensor, valid: Tensor | None, precision: torch.dtype) -> Itera
         yield _Cut(rows, tokens[rows], None if valid is None else valid[rows], stretches, precision)
 
 
+def _beside(parts: Sequence[Tensor]) -> Tensor:
+    return (parts[0] if len(parts) == 1 else torch.cat(list(parts), dim=1)).to(widest(parts[0].device))
+
+
 def _added(parts: Sequence[Tensor]) -> Tensor:
-    """Add what stretches gave, in the widest type."""
-    wide = parts[0].to(widest(parts[0].device))
-    return wide if len(parts) == 1 else torch.stack(list(parts)).to(wide).sum(dim=0)
+    wide = widest(parts[0].device)
+    return parts[0].to(wide) if len(parts) == 1 else torch.stack(list(parts)).to(wide).sum(dim=0)
 
 
 def _stacked(pairs: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from consilience.methods.rank_collapse.moments import widened, widest
+from consilience.methods.rank_collapse.moments import BLOCK_SIZE, widened, widest
 
 __all__ = ["BLOCK", "ITERATIONS", "absolute_cosines", "largest_singular_value", "singular_values"]
 
@@ -76,26 +76,28 @@ def absolute_cosines(
 ) -> Float[Tensor, " batch"]:
     """Return the sum of absolute cosines over all ordered pairs of two different tokens of each sequence.
 
-    Cosines are of order one, so that single precision serves them; they are formed in blocks of rows, each no larger
-    than the tokens, and only on one side of the diagonal. Tokens that are zero have no direction and no part in it.
+    Cosines are of order one, so that single precision serves them; they are formed for as many sequences at a time as
+    make a block, on one side of the diagonal, and in no more memory than the tokens. Tokens that are zero have no
+    direction and no part in it.
     """
     precision = torch.promote_types(tokens.dtype, torch.float32)
-    sums = []
-    for sequence in range(len(tokens)):
-        unit = widened(*_one(tokens, valid, sequence), precision)[0]
-        lengths = torch.linalg.vector_norm(unit, dim=1, keepdim=True)
-        unit *= torch.where(lengths == 0, 0.0, 1 / lengths)
-        sums.append(_above_diagonal(unit) * 2)
-    return torch.stack(sums)
+    batch, length, width = tokens.shape
+    size, sums = max(1, BLOCK_SIZE // (length * width)), []
+    for first in range(0, batch, size):
+        rows = slice(first, first + size)
+        unit = widened(tokens[rows], None if valid is None else valid[rows], precision)
+        lengths = torch.linalg.vector_norm(unit, dim=2, keepdim=True)
+        unit.mul_(torch.where(lengths > 0, 1 / lengths, 0.0))
+        sums.append(_above_diagonal(unit))
+    return 2 * torch.cat(sums)
 
 
-def _above_diagonal(unit: Float[Tensor, "token feature"]) -> Float[Tensor, ""]:
-    precision = widest(unit.device)
-    total = torch.zeros((), dtype=precision, device=unit.device)
-    rows = max(1, min(unit.shape[1], len(unit) // 4))
-    for first in range(0, len(unit), rows):
-        block = unit[first : first + rows] @ unit[first:].mT
-        total += block.triu_(1).abs_().sum(dim=1).sum(dtype=precision)
+def _above_diagonal(unit: Float[Tensor, "batch token feature"]) -> Float[Tensor, " batch"]:
+    total = torch.zeros(len(unit), dtype=widest(unit.device), device=unit.device)
+    step = max(1, min(unit.shape[2], unit.shape[1] // 4))
+    for first in range(0, unit.shape[1], step):
+        block = unit[:, first : first + step] @ unit[:, first:].mT
+        total += block.triu_(1).abs_().sum(dim=2).sum(dim=1, dtype=total.dtype)
     return total
 
 

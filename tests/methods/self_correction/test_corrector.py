@@ -62,7 +62,7 @@ def test_plain_functions_wait_side_by_side() -> None:
 
     begin = time.perf_counter()
     Corrector(model, strategy=SingleAnswer()).run(QUESTIONS, concurrency=12)
-    assert time.perf_counter() - begin < 0.05 * len(QUESTIONS) / 2
+    assert time.perf_counter() - begin < 0.05 * len(QUESTIONS)
 
 
 @pytest.mark.parametrize("concurrency", [1, 4])
@@ -166,16 +166,29 @@ def test_a_replay_may_choose_otherwise_and_makes_no_call(tmp_path: Path) -> None
 
 
 def test_cancelling_leaves_a_trace_that_is_gone_on_from(tmp_path: Path) -> None:
-    corrector = Corrector(scripted(latency_s=0.002), stop=MaxRounds(3), budget=Budget(calls=7))
+    model, asked = scripted(latency_s=0.001), []
 
-    async def impatient() -> None:
-        async with asyncio.timeout(0.012):
-            await corrector.batch(QUESTIONS, concurrency=3, trace=tmp_path / "cut")
+    async def interrupted(messages) -> str:
+        asked.append(messages)
+        if len(asked) == 30:
+            batch.cancel()
+        return await model(messages)
 
-    with pytest.raises(TimeoutError):
-        asyncio.run(impatient())
+    async def cut() -> None:
+        nonlocal batch
+        batch = asyncio.ensure_future(
+            Corrector(interrupted, stop=MaxRounds(3), budget=Budget(calls=7)).batch(
+                QUESTIONS, concurrency=3, trace=tmp_path / "cut"
+            )
+        )
+        await batch
+
+    batch = None
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(cut())
     left = (tmp_path / "cut").read_bytes()
-    assert 1 < left.count(b"\n") < 12 * 8
+    assert 20 < left.count(b'"call"') < 30
+    corrector = Corrector(model, stop=MaxRounds(3), budget=Budget(calls=7))
     corrector.run(QUESTIONS, concurrency=3, trace=tmp_path / "cut")
     corrector.run(QUESTIONS, concurrency=7, trace=tmp_path / "whole")
     assert fingerprint(tmp_path / "cut") == fingerprint(tmp_path / "whole")

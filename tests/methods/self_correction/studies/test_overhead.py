@@ -25,4 +25,4 @@ def test_a_call_takes_time_and_a_trace_is_written_where_one_is_said(name: str, t
 
 @pytest.mark.parametrize("settings", [{}, {"rounds": 1}, {"blocking": True}])
 def test_waiting_together_is_faster(settings) -> None:
-    assert 2 < speedup(**settings) < 12
+    assert speedup(**settings) > 1.5

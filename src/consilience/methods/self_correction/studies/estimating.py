@@ -100,7 +100,7 @@ def estimating(config: Config, streams: Streams) -> tuple[Table, tuple[Measureme
             name="lowest share of intervals that hold the next gain",
             value=min(row[7] for row in rows),
             unit="%",
-            note="the nominal level is 95 %; the row with the fewest wrong answers is the lowest",
+            note="over the rows of the table; the nominal level is 95 %",
         ),
     )
 

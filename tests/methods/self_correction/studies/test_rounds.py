@@ -29,7 +29,7 @@ def test_the_loop_follows_the_formula(tmp_path: Path) -> None:
 
 
 def test_same_seed_same_numbers(tmp_path: Path) -> None:
-    few = Config(rounds_settings=5, rounds_items=10, rounds_rounds=1, rounds_tables=1)
+    few = Config(rounds_settings=5, rounds_items=20, rounds_rounds=1, rounds_tables=1)
     assert measure(tmp_path / "first", few) == measure(tmp_path / "again", few)
 
 

@@ -90,7 +90,7 @@ def _agreement(settings: Sequence[Setting], config: Config) -> list[Measurement]
         ),
         Measurement(
             name="p-value of all moves between right and wrong at once",
-            value=float(chi2.sf(statistic, freedom)),
+            value=float(chi2.sf(statistic, freedom)) if freedom else None,
             at_least=FALSE_ALARM,
             note=f"chi-square {statistic:.1f} at {freedom} degrees of freedom: first answers, fixed and broken ones, "
             "each against its own rate",

@@ -69,7 +69,12 @@ def _fuzzed(config: Config, streams: Streams) -> list[Measurement]:
             note=f"calls, tokens, money and seconds, of questions and of batches; {found.calls} calls, each counted "
             "by the model as well",
         ),
-        Measurement(name="fuzzed runs", value=found.runs, at_least=RUNS, note="random strategy, critic, rule, budget"),
+        Measurement(
+            name="fuzzed runs",
+            value=found.runs if found.runs >= RUNS else None,
+            at_least=RUNS,
+            note=f"{found.runs} of random strategy, critic, rule and budget; fewer than {RUNS} prove too little",
+        ),
         Measurement(
             name="outcomes without a sound reason and answer, or with miscounted calls",
             value=found.unsound + found.miscounted,

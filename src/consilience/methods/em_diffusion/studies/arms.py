@@ -87,7 +87,7 @@ QUANTITIES: tuple[tuple[str, str, int], ...] = (
 )
 """Columns of a table of arms: heading, field of `Score`, digits."""
 
-TRAINING = Training()
+TRAINING = Training(learning_rate=2e-3)
 FEW_TRAINING = Training(learning_rate=1e-3)
 """The few images are learned by heart in no time: a lower rate forgets less of what lies between them."""
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure as Canvas
 from pydantic.dataclasses import dataclass as strict_dataclass
 
 from consilience.ground import STRICT, Evidence, InvalidInput, Measurement, RunFolder
-from consilience.ground.folder import write_whole
+from consilience.ground.folder import replace_folder, write_whole
 
 
 @strict_dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -154,3 +154,25 @@ def test_files_appear_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.Mo
         write_whole(path, "new")
     assert path.read_text() == "old"
     assert [entry.name for entry in path.parent.iterdir()] == ["b.txt"]
+
+
+def _folder(path: Path, content: str) -> Path:
+    path.mkdir()
+    (path / "content").write_text(content)
+    return path
+
+
+def test_a_folder_takes_the_place_of_an_earlier_one(tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    for content in ("first", "second"):
+        replace_folder(_folder(tmp_path / "aside", content), target)
+        assert (target / "content").read_text() == content
+        assert [entry.name for entry in tmp_path.iterdir()] == ["out"]
+
+
+def test_the_earlier_folder_is_back_where_the_new_one_cannot_be_put(tmp_path: Path) -> None:
+    target = _folder(tmp_path / "out", "earlier")
+    with pytest.raises(FileNotFoundError):
+        replace_folder(tmp_path / "nowhere", target)
+    assert (target / "content").read_text() == "earlier"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["out"]

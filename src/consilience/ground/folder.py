@@ -17,7 +17,7 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -215,6 +215,28 @@ def write_whole(path: Path | str, content: str | bytes) -> Path:
     with _aside(target) as aside:
         aside.write_bytes(content.encode() if isinstance(content, str) else content)
     return target
+
+
+def replace_folder(aside: Path, target: Path) -> None:
+    """Rename a finished folder to its name; an earlier one of that name stands aside until that is done.
+
+    Raises
+    ------
+    OSError
+        When the names cannot be changed; the earlier folder is back in its place then.
+    """
+    if not target.exists():
+        aside.rename(target)
+        return
+    earlier = target.with_name(f".{target.name}.{os.getpid()}.earlier")
+    target.rename(earlier)
+    try:
+        aside.rename(target)
+    except OSError:
+        with suppress(OSError):
+            earlier.rename(target)
+        raise
+    shutil.rmtree(earlier, ignore_errors=True)
 
 
 @contextmanager

@@ -164,11 +164,21 @@ def test_a_restart_keeps_the_random_stream_and_nothing_else() -> None:
 def test_batches_hold_the_stated_share_of_clean_images() -> None:
     learner = Learner(Recorder(), Training(batch_size=12), seed=0)
     clean = torch.full((3, *SHAPE), 9.0)
-    for share, count in ((0.0, 0), (0.25, 3), (0.3, 4), (1.0, 12)):
+    for share, count in ((0.0, 0), (0.25, 3), (0.5, 6), (1.0, 12)):
         learner.step(Pool(reconstructions=draw(20, 2, *SHAPE), clean=clean, clean_share=share))
         batch = learner.prior.asked[-1][0]
         assert len(batch) == 12
         assert int((batch == 9.0).all(dim=(1, 2, 3)).sum()) == count
+
+
+@pytest.mark.parametrize("share", [0.002, 0.3])
+def test_a_share_of_less_than_an_image_is_right_in_the_mean(share: float) -> None:
+    """Fifty clean images beside many corrupted ones would be none of any batch if the share were rounded."""
+    mixed = Pool(reconstructions=torch.zeros(20, 1, *SHAPE), clean=torch.ones(3, *SHAPE), clean_share=share)
+    generator, batches = torch.Generator().manual_seed(4), 4000
+    counts = torch.tensor([float(mixed.draw(12, generator)[:, 0, 0, 0].sum()) for _ in range(batches)])
+    assert set(counts.tolist()) == {float(int(12 * share)), float(int(12 * share) + 1)}
+    assert abs(float(counts.mean()) - 12 * share) < 4 * float(counts.std()) / batches**0.5
 
 
 def test_every_image_of_a_pool_is_drawn_alike() -> None:

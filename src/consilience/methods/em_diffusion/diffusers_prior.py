@@ -13,7 +13,6 @@ import math
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from types import MappingProxyType
@@ -25,6 +24,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from consilience.ground.errors import InvalidInput, MissingDependency
+from consilience.ground.folder import replace_folder
 from consilience.methods.em_diffusion.images import Scale
 
 try:
@@ -263,7 +263,7 @@ class DiffusersPrior(nn.Module):
             aside.mkdir(parents=True)
             DDPMPipeline(unet=self.unet, scheduler=self.scheduler).save_pretrained(aside, safe_serialization=True)
             (aside / RECORD).write_text(record, encoding="utf-8")
-            _put_in_place(aside, target)
+            replace_folder(aside, target)
         except (OSError, SafetensorError) as error:
             raise InvalidInput(
                 f"cannot write the prior {target}: {error}; make room or choose another folder"
@@ -407,22 +407,6 @@ def _refuse_other_content(target: Path) -> None:
     others = sorted({entry.name for entry in target.iterdir()} - _OURS)
     if others:
         raise InvalidInput(f"a prior needs a folder of its own; {target} holds {others[0]}: choose another one")
-
-
-def _put_in_place(aside: Path, target: Path) -> None:
-    """Rename a finished folder to its name; an earlier one stands aside until that is done."""
-    if not target.exists():
-        aside.rename(target)
-        return
-    earlier = target.with_name(f".{target.name}.{os.getpid()}.earlier")
-    target.rename(earlier)
-    try:
-        aside.rename(target)
-    except OSError:
-        with suppress(OSError):
-            earlier.rename(target)
-        raise
-    shutil.rmtree(earlier, ignore_errors=True)
 
 
 def _read_json(file: Path) -> dict[str, Any]:

@@ -54,6 +54,10 @@ class PartlySeen:
         return PartlySeen(take_images(self.physics, rows, len(self.seen)), self.seen[rows])
 
 
+MOST_IMAGES = 128
+"""Observations that judge, where more are given."""
+
+
 class HeldOut:
     """Some observations with a share of their measured entries hidden, to be predicted.
 
@@ -67,7 +71,9 @@ class HeldOut:
     seed : int
     """
 
-    def __init__(self, observations: Observations, *, images: int = 128, share: float = 0.2, seed: int = 0) -> None:
+    def __init__(
+        self, observations: Observations, *, images: int = MOST_IMAGES, share: float = 0.2, seed: int = 0
+    ) -> None:
         count = len(observations)
         rows = sorted({round(place * (count - 1) / max(images - 1, 1)) for place in range(images)})
         self.whole = observations.take(rows)

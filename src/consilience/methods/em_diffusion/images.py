@@ -7,10 +7,7 @@ pixel type (0 to 255, 0 to 65535), or for real numbers the one stated, or else t
 
 from __future__ import annotations
 
-import gzip
 import io
-import math
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,16 +19,11 @@ from jaxtyping import Bool, Float, Shaped
 from PIL import Image
 from torch import Tensor
 
-from consilience.ground.errors import InvalidInput, MissingDependency
+from consilience.ground.errors import InvalidInput
 from consilience.ground.folder import write_whole
+from consilience.methods.em_diffusion.pixel_files import Pixels, read_image, read_npy, read_pixels, size_in_words
 
 PixelType = Literal["uint8", "uint16", "real"]
-
-SUFFIXES = (".jpeg", ".jpg", ".png", ".tif", ".tiff")
-"""What counts as an image in a folder, in small letters; everything else there is passed over."""
-
-_IDX_TYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
-_DEEPEST_8_BIT = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,14 +98,6 @@ class ImageSet:
     """One name an image: the file it came from, or its place in the array."""
 
 
-@dataclass(frozen=True)
-class _Pixels:
-    """Pixels of one image or of many, with a name for each, before they are mapped."""
-
-    values: Shaped[np.ndarray, "image channel row column"]
-    names: tuple[str, ...]
-
-
 def read_images(
     path: Path | str,
     *,
@@ -157,7 +141,7 @@ def read_images(
     source = Path(path)
     if not source.exists():
         raise InvalidInput(f"images must be a folder, an image, a .npy or an IDX file; there is nothing at {source}")
-    found = _read(source, channels)
+    found = read_pixels(source, channels)
     _refuse_flaws(found, channels)
     scale = _scale_of(found.values, value_range)
     return ImageSet(images=scale.inward(found.values), scale=scale, names=found.names)
@@ -190,7 +174,7 @@ def read_mask(path: Path | str, shape: Sequence[int]) -> Bool[Tensor, "image_or_
     values = _mask_values(source)
     n_images, (height, width) = shape[0], shape[-2:]
     if values.shape[-2:] != (height, width):
-        got = _size(values.shape)
+        got = size_in_words(values.shape)
         raise InvalidInput(f"the mask must be as large as the images, {height} x {width}; {source} is {got}")
     if len(values) not in {1, n_images}:
         raise InvalidInput(f"expected one mask or one for each of {n_images} images; {source} has {len(values)}")
@@ -268,157 +252,7 @@ def _write(path: Path, content: bytes) -> Path:
         ) from error
 
 
-def _read(source: Path, channels: int | None) -> _Pixels:
-    if source.is_dir():
-        return _read_folder(source)
-    if source.suffix.lower() in SUFFIXES:
-        return _Pixels(_read_file(source)[None], (source.name,))
-    stack = _read_npy(source) if source.suffix.lower() == ".npy" else _read_idx(source)
-    values = _channels_first(stack, channels, source)
-    return _Pixels(values, tuple(f"{source.name}[{place}]" for place in range(len(values))))
-
-
-def _read_folder(folder: Path) -> _Pixels:
-    files = sorted(file for file in folder.iterdir() if _is_image(file))
-    if not files:
-        raise InvalidInput(f"expected PNG, JPEG or TIFF files in {folder}; there are none: check the path")
-    images: list[np.ndarray] = []
-    for file in files:
-        image = _read_file(file)
-        if images:
-            _refuse_other(images[0], files[0], image, file)
-        images.append(image)
-    return _Pixels(np.stack(images), tuple(file.name for file in files))
-
-
-def _is_image(file: Path) -> bool:
-    return file.is_file() and file.suffix.lower() in SUFFIXES and not file.name.startswith(".")
-
-
-def _refuse_other(first: np.ndarray, first_file: Path, image: np.ndarray, file: Path) -> None:
-    """Refuse an image that differs from the first of its folder in size, channels or depth."""
-    for what, one, other in (
-        ("size (rows x columns)", _size(first.shape), _size(image.shape)),
-        ("number of channels", len(first), len(image)),
-        ("pixel type", first.dtype, image.dtype),
-    ):
-        if one != other:
-            raise InvalidInput(
-                f"all images must have one {what}; {first_file.name} has {one} and {file.name} has {other}: "
-                "convert one of them"
-            )
-
-
-def _read_file(file: Path) -> Shaped[np.ndarray, "channel row column"]:
-    """Read one picture without losing depth."""
-    try:
-        with Image.open(file) as picture:
-            picture.load()
-            pixels = _read_deep_colour(picture, file) if _is_deep_colour(picture, file) else _pixels(picture, file)
-    except InvalidInput:
-        raise
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise InvalidInput(
-            f"cannot read {file} as an image; it is damaged or of another format: {_line(error)}"
-        ) from error
-    return pixels[None] if pixels.ndim == 2 else np.ascontiguousarray(np.moveaxis(pixels, -1, 0))  # noqa: PLR2004
-
-
-def _is_deep_colour(picture: Image.Image, file: Path) -> bool:
-    """Whether a picture has several channels of 16 bit, which Pillow would silently cut to 8."""
-    if picture.format == "PNG":
-        with file.open("rb") as stream:
-            header = stream.read(26)
-        depth, grey = header[24], header[25] == 0
-        return depth > _DEEPEST_8_BIT and not grey
-    bits = getattr(picture, "tag_v2", {}).get(258, (8,))
-    return len(bits) > 1 and max(bits) > _DEEPEST_8_BIT
-
-
-def _read_deep_colour(picture: Image.Image, file: Path) -> Shaped[np.ndarray, "row column channel"]:
-    if picture.format == "PNG":
-        raise InvalidInput(f"colours of 16 bit cannot be read from a PNG without loss; save {file} as TIFF or .npy")
-    try:
-        import tifffile  # noqa: PLC0415 - comes with scikit-image, needed by deep colours alone
-    except ImportError as error:
-        raise MissingDependency("TIFF files of 16-bit colours need tifffile; install consilience[em]") from error
-    pixels = tifffile.imread(file)
-    if pixels.ndim != 3 or pixels.shape[-1] != 3 or pixels.dtype != np.uint16:  # noqa: PLR2004
-        raise InvalidInput(f"expected grey or RGB of 8 or 16 bit; {file} has shape {pixels.shape}, {pixels.dtype}")
-    return np.asarray(pixels)
-
-
-def _pixels(picture: Image.Image, file: Path) -> np.ndarray:
-    """Return the pixels of a picture: palettes resolved, an opaque alpha channel dropped."""
-    if getattr(picture, "n_frames", 1) > 1:
-        raise InvalidInput(f"expected one image a file; {file} has several pages: save them as one .npy array")
-    if picture.mode == "P":
-        picture = picture.convert("RGBA" if "transparency" in picture.info else "RGB")
-    if picture.mode in {"LA", "RGBA"}:
-        if picture.getextrema()[-1] != (255, 255):
-            raise InvalidInput(f"expected an opaque image; {file} has transparent pixels: flatten it first")
-        picture = picture.convert(picture.mode[:-1])
-    if picture.mode == "1":
-        picture = picture.convert("L")
-    pixels = np.asarray(picture)
-    if picture.mode.startswith("I;16"):
-        return pixels.astype(np.uint16)
-    if picture.mode not in {"L", "RGB", "F"}:
-        raise InvalidInput(f"expected grey or RGB of 8 or 16 bit; {file} is of mode {picture.mode}: convert it")
-    return pixels
-
-
-def _read_npy(file: Path) -> np.ndarray:
-    try:
-        return np.asarray(np.load(file, allow_pickle=False))
-    except (OSError, ValueError, EOFError) as error:
-        raise InvalidInput(f"cannot read {file} as a .npy array of numbers: {_line(error)}") from error
-
-
-def _read_idx(file: Path) -> np.ndarray:
-    """Read an IDX file: two zero bytes, a type, a number of axes, their lengths as big-endian words, then the data."""
-    try:
-        content = gzip.decompress(file.read_bytes()) if file.suffix.lower() == ".gz" else file.read_bytes()
-    except (OSError, EOFError, zlib.error) as error:
-        raise InvalidInput(f"cannot read {file}: {_line(error)}") from error
-    head = 4
-    if len(content) < head or content[:2] != b"\0\0" or content[2] not in _IDX_TYPES:
-        raise InvalidInput(f"expected a folder, an image, a .npy or an IDX file (plain or .gz); {file} is none of them")
-    start = head + 4 * content[3]
-    shape = [int.from_bytes(content[place : place + 4], "big") for place in range(head, start, 4)]
-    kind = np.dtype(_IDX_TYPES[content[2]])
-    announced, present = math.prod(shape) * kind.itemsize, max(len(content) - start, 0)
-    if announced != present or len(content) < start:
-        raise InvalidInput(f"{file} announces {announced} bytes of pixels and has {present}: fetch it again")
-    return np.frombuffer(content, kind, offset=start).reshape(shape).astype(kind.newbyteorder("="))
-
-
-def _channels_first(
-    stack: np.ndarray, channels: int | None, source: Path
-) -> Shaped[np.ndarray, "image channel row column"]:
-    """Give an array of images its four axes in our order."""
-    if stack.dtype.kind not in "buif":
-        raise InvalidInput(f"expected numbers in {source}; got {stack.dtype}")
-    if stack.size == 0:
-        raise InvalidInput(f"expected images in {source}; it is empty, of shape {stack.shape}")
-    if stack.ndim == 3:  # noqa: PLR2004
-        return stack[:, None]
-    if stack.ndim != 4:  # noqa: PLR2004
-        raise InvalidInput(
-            f"expected axes (n, h, w), (n, h, w, c) or (n, c, h, w) in {source}; got {stack.ndim} axes, {stack.shape}"
-        )
-    wanted = {channels} if channels is not None else {1, 3}
-    first, last = stack.shape[1] in wanted, stack.shape[3] in wanted
-    if first == last:
-        told = " or ".join(str(number) for number in sorted(wanted))
-        problem = "both the second and the last axis could be channels" if first else "no axis has that many"
-        raise InvalidInput(
-            f"expected {told} channels in {source}; in shape {stack.shape} {problem}: say how many there are"
-        )
-    return stack if first else np.ascontiguousarray(np.moveaxis(stack, -1, 1))
-
-
-def _refuse_flaws(found: _Pixels, channels: int | None) -> None:
+def _refuse_flaws(found: Pixels, channels: int | None) -> None:
     """Refuse a wrong number of channels, pixels that are not finite, and images without any contrast."""
     got = found.values.shape[1]
     if channels is not None and got != channels:
@@ -447,11 +281,11 @@ def _scale_of(pixels: np.ndarray, value_range: tuple[float, float] | None) -> Sc
 
 def _mask_values(source: Path) -> Shaped[np.ndarray, "mask row column"]:
     if source.suffix.lower() != ".npy":
-        channels = _read_file(source)
+        channels = read_image(source)
         if not (channels == channels[:1]).all():
             raise InvalidInput(f"a mask must be black and white; {source} has colours")
         return channels[:1]
-    values = _read_npy(source)
+    values = read_npy(source)
     if values.ndim not in {2, 3} or values.dtype.kind not in "buif":
         raise InvalidInput(
             f"a mask must have axes (h, w) or (n, h, w); {source} has shape {values.shape}, {values.dtype}"
@@ -467,12 +301,3 @@ def _two_values(values: Shaped[np.ndarray, "mask row column"], source: Path) -> 
         some = ", ".join(str(level) for level in levels[:4])
         raise InvalidInput(f"a mask must be black and white (0 and {white}); {source} has {len(levels)} levels: {some}")
     return np.asarray(values != 0)
-
-
-def _size(shape: Sequence[int]) -> str:
-    return f"{shape[-2]} x {shape[-1]}"
-
-
-def _line(error: Exception) -> str:
-    """The message of a foreign error, on one line."""
-    return " ".join(str(error).split()) or type(error).__name__

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 __all__ = ["ResidualPerceptron"]
 
 LABEL_FREQUENCIES = 16
+LABEL_WIDTH = 64
+"""Of what the noise level is turned into before it modulates a block: one number needs no more."""
 
 
 class ResidualPerceptron(nn.Module):
@@ -53,7 +55,7 @@ class ResidualPerceptron(nn.Module):
         pixels = channels * rows * columns
         self.register_buffer("frequencies", torch.exp(torch.linspace(math.log(0.5), math.log(32.0), LABEL_FREQUENCIES)))
         self.enter = nn.Linear(pixels + condition_channels * rows * columns, width)
-        self.label = nn.Sequential(nn.Linear(2 * LABEL_FREQUENCIES, width), nn.SiLU())
+        self.label = nn.Sequential(nn.Linear(2 * LABEL_FREQUENCIES, LABEL_WIDTH), nn.SiLU())
         self.blocks = nn.ModuleList([_Block(width, dropout) for _ in range(blocks)])
         self.leave = nn.Linear(width, pixels)
         nn.init.zeros_(self.leave.weight)
@@ -76,7 +78,7 @@ class _Block(nn.Module):
     def __init__(self, width: int, dropout: float) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(width, elementwise_affine=False)
-        self.modulate = nn.Linear(width, 2 * width)
+        self.modulate = nn.Linear(LABEL_WIDTH, 2 * width)
         self.widen = nn.Linear(width, width)
         self.narrow = nn.Linear(width, width)
         self.dropout = nn.Dropout(dropout)

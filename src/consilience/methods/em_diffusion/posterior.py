@@ -26,7 +26,8 @@ from consilience.methods.em_diffusion.prior import Denoiser
 __all__ = ["DPS", "MMPS", "PGDM"]
 
 LEAST_NOISE = 1e-2
-"""Smallest measurement noise that a posterior assumes: without noise its linear systems would be singular."""
+"""Smallest measurement noise that a posterior assumes, in units of pixels that run from -1 to 1, as the noise levels of
+samplers are: without noise its linear systems would be singular."""
 RANGE_MARGIN = 0.05
 """Share of the value range by which an expected pixel may leave it on either side."""
 

@@ -7,6 +7,7 @@ generator. Two learners with equal states do the same for ever after, bit for bi
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -68,7 +69,7 @@ class Pool:
     clean: Images | None = None
     """Clean images that are mixed in."""
     clean_share: float = 0.0
-    """Share of a batch that is clean, rounded to whole images."""
+    """Share of a batch that is clean; a part of an image is one with that chance, so that the mean is right."""
 
     @classmethod
     def of(cls, images: Images) -> Pool:
@@ -77,7 +78,7 @@ class Pool:
 
     def draw(self, count: int, generator: torch.Generator) -> Images:
         """Draw a batch, the clean images last."""
-        clean = 0 if self.clean is None else round(self.clean_share * count)
+        clean = 0 if self.clean is None else _whole(self.clean_share * count, generator)
         observations, samples = self.reconstructions.shape[:2]
         rows = torch.randint(observations, (count - clean,), generator=generator)
         which = torch.randint(samples, (count - clean,), generator=generator)
@@ -111,7 +112,7 @@ class Learner:
         """Go on with another prior: its weights, no moments, no average; the random stream runs on."""
         self.prior = prior.requires_grad_(requires_grad=True)
         self.average = copy.deepcopy(prior).eval().requires_grad_(requires_grad=False)
-        self.optimizer = torch.optim.Adam(prior.parameters(), lr=self.training.learning_rate)
+        self.optimizer = torch.optim.Adam(prior.parameters(), lr=self.training.learning_rate, fused=True)
         self.steps = 0
         self._drops = any(getattr(module, "p", 0) for module in prior.modules() if isinstance(module, _DROPOUT))
 
@@ -252,3 +253,11 @@ def cosine(place: float) -> float:
 
 def _under(prefix: str, held: dict[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
     return ((name.removeprefix(prefix), tensor) for name, tensor in held.items() if name.startswith(prefix))
+
+
+def _whole(number: float, generator: torch.Generator) -> int:
+    """Round up or down at random, right in the mean; whole numbers draw nothing."""
+    below = math.floor(number)
+    if number == below:
+        return below
+    return below + int(torch.rand((), generator=generator) < number - below)

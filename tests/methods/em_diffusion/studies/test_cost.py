@@ -1,18 +1,17 @@
 """The study of cost at a size for tests: what is counted, and who may compete."""
 
-from types import SimpleNamespace
-
 import pytest
 
 torch = pytest.importorskip("torch", reason="the em extra is not installed")
 
 from consilience.ground import Evidence, RunFolder, Streams  # noqa: E402
+from consilience.methods.em_diffusion.config import Config  # noqa: E402
 from consilience.methods.em_diffusion.corruption import Denoising  # noqa: E402
 from consilience.methods.em_diffusion.observation import Observations  # noqa: E402
 from consilience.methods.em_diffusion.sampling import Sampling  # noqa: E402
 from consilience.methods.em_diffusion.studies.cost import Counted, cost  # noqa: E402
 
-SMALL = SimpleNamespace(prior_steps=60, cost_images=8, cost_samples=1, cost_steps=100)
+SMALL = Config(prior_steps=60, cost_images=8, cost_samples=1, cost_steps=100)
 
 
 def halve(noisy: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:

@@ -1,13 +1,13 @@
 """The study of Gaussian posteriors at a size for tests: its yardsticks, and what they say of each sampler."""
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 torch = pytest.importorskip("torch", reason="the em extra is not installed")
 
 from consilience.ground import Evidence, RunFolder, Streams  # noqa: E402
+from consilience.methods.em_diffusion.config import Config  # noqa: E402
 from consilience.methods.em_diffusion.studies.gaussian import (  # noqa: E402
     _covariance_error,
     _inside,
@@ -15,7 +15,7 @@ from consilience.methods.em_diffusion.studies.gaussian import (  # noqa: E402
     gaussian,
 )
 
-SMALL = SimpleNamespace(gaussian_images=5, gaussian_samples=30, gaussian_steps=(8, 32))
+SMALL = Config(gaussian_images=5, gaussian_samples=30, gaussian_steps=(8, 32))
 
 
 @pytest.fixture(scope="module")

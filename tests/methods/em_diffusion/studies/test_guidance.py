@@ -1,16 +1,16 @@
 """The study of guidance at a size for tests: bars, choices and tables that belong together."""
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 torch = pytest.importorskip("torch", reason="the em extra is not installed")
 
 from consilience.ground import Evidence, RunFolder, Streams  # noqa: E402
+from consilience.methods.em_diffusion.config import Config  # noqa: E402
 from consilience.methods.em_diffusion.studies.guidance import GRID, guidance  # noqa: E402
 
-SMALL = SimpleNamespace(prior_steps=60, guidance_images=12, guidance_steps=10)
+SMALL = Config(prior_steps=60, guidance_images=12, guidance_steps=10)
 
 
 @pytest.fixture(scope="module")

@@ -14,14 +14,10 @@ from torch import Tensor
 from consilience.ground.errors import InvalidInput
 from consilience.ground.seeds import Streams
 from consilience.methods.em_diffusion.corruption import Blur, Corruption, Denoising, Downsampling, Inpainting
-from consilience.methods.em_diffusion.images import (
-    SUFFIXES,
-    Scale,
-    _read,  # broken pixels, which `read_images` refuses, may lie where a mask hides them
-    read_mask,
-)
+from consilience.methods.em_diffusion.images import Scale, read_mask
 from consilience.methods.em_diffusion.observation import Observations
 from consilience.methods.em_diffusion.own_images.request import Corrupting, Source
+from consilience.methods.em_diffusion.pixel_files import SUFFIXES, read_pixels
 from consilience.methods.em_diffusion.posterior import LEAST_NOISE
 
 __all__ = ["Given", "corrupt_on_the_spot", "observe", "read_clean"]
@@ -180,7 +176,8 @@ def read_clean(
 def _found(path: Path, source: Source) -> tuple[Pixels, tuple[str, ...]]:
     if not path.exists():
         raise InvalidInput(f"images must be a folder, an image, a .npy or an IDX file; there is nothing at {path}")
-    found = _read(path, source.channels)
+    # Broken pixels, which `read_images` refuses, may lie where a mask hides them.
+    found = read_pixels(path, source.channels)
     if source.channels is not None and found.values.shape[1] != source.channels:
         raise InvalidInput(
             f"expected images of {source.channels} channel(s); {found.names[0]} has {found.values.shape[1]}"

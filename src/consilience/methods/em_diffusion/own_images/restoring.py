@@ -19,7 +19,6 @@ import json
 import os
 import shutil
 import sys
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
@@ -31,7 +30,7 @@ from rich.console import Console
 from torch import Tensor
 
 from consilience.ground.errors import InvalidInput
-from consilience.ground.folder import write_whole
+from consilience.ground.folder import replace_folder, write_whole
 from consilience.methods.em_diffusion.diffusers_prior import DiffusersPrior
 from consilience.methods.em_diffusion.images import Scale, write_npy, write_png
 from consilience.methods.em_diffusion.observation import Observations
@@ -123,7 +122,7 @@ class _Restored:
             self._write_images(aside)
             self._write_grid(aside)
             write_whole(aside / SUMMARY, json.dumps(self._summary(), indent=2, allow_nan=False) + "\n")
-            _put_in_place(aside, out)
+            replace_folder(aside, out)
         finally:
             shutil.rmtree(aside, ignore_errors=True)
 
@@ -284,19 +283,3 @@ def _refuse_other_content(out: Path) -> None:
     others = sorted({entry.name for entry in out.iterdir()} - _OURS) if out.is_dir() else []
     if others:
         raise InvalidInput(f"--out must be a folder of its own; {out} holds {others[0]}: choose another one")
-
-
-def _put_in_place(aside: Path, out: Path) -> None:
-    """Rename a finished folder to its name; an earlier restoration stands aside until that is done."""
-    if not out.exists():
-        aside.rename(out)
-        return
-    earlier = out.with_name(f".{out.name}.{os.getpid()}.earlier")
-    out.rename(earlier)
-    try:
-        aside.rename(out)
-    except OSError:
-        with suppress(OSError):
-            earlier.rename(out)
-        raise
-    shutil.rmtree(earlier, ignore_errors=True)

@@ -28,7 +28,7 @@ from consilience.ground.errors import InvalidInput
 from consilience.methods.em_diffusion.corruption import Corruption, unidentifiable_because
 from consilience.methods.em_diffusion.diffusers_prior import RECORD, DiffusersPrior
 from consilience.methods.em_diffusion.em import EM, SAVE_EVERY_S, Progress, Round, Rounds
-from consilience.methods.em_diffusion.held_out import HeldOut
+from consilience.methods.em_diffusion.held_out import MOST_IMAGES
 from consilience.methods.em_diffusion.images import Scale
 from consilience.methods.em_diffusion.observation import Observations
 from consilience.methods.em_diffusion.own_images import request as asked
@@ -180,6 +180,7 @@ class _Run:
             anew=self._new,
             workers=self.workers,
             report=ledger.told,
+            judges=None if self.judges is None else on_device(self.judges, self.device),
         )
         ledger.begin(em)
         em.run(after=ledger.finished)
@@ -310,14 +311,12 @@ class _Ledger:
         rows = max(1, round(run.rounds.subset * len(run.observations)))
         self._restoring = float(rows * run.rounds.samples * run.sampling.evaluations)
         judges = run.observations if run.judges is None else run.judges
-        self._checking = float(min(JUDGES, len(judges)) * 4 * run.sampling.evaluations)
+        self._checking = float(min(MOST_IMAGES, len(judges)) * 4 * run.sampling.evaluations)
         self._plan(run.rounds.rounds, first=run.request.first_steps if run.starts_clean else 0)
 
     def begin(self, em: EM) -> None:
         """Take up a run that may have rounds behind it."""
         self._em = em
-        judges = em.observations if self._run.judges is None else on_device(self._run.judges, self._run.device)
-        em.held_out = HeldOut(judges, images=JUDGES, seed=self._run.rounds.seed)
         self._round = len(em.history) + 1
         self._plan(self._run.rounds.rounds - len(em.history), first=0)
         if em.history:

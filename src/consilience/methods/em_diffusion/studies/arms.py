@@ -87,7 +87,7 @@ QUANTITIES: tuple[tuple[str, str, int], ...] = (
 )
 """Columns of a table of arms: heading, field of `Score`, digits."""
 
-TRAINING = Training()
+TRAINING = Training(learning_rate=2e-3)
 FEW_TRAINING = Training(learning_rate=1e-3)
 """The few images are learned by heart in no time: a lower rate forgets less of what lies between them."""
 
@@ -148,7 +148,7 @@ class Arms:
     scores: dict[str, Score]
     """By arm."""
     rounds: tuple[Score, ...]
-    """EM after each of its rounds."""
+    """EM before its first round and after each, by more generated images than `scores`."""
     held_out: tuple[float, ...]
     """Its held-out error after each, which needs no ground truth."""
     evaluations: int
@@ -294,13 +294,15 @@ class _Judge:
         self.given = Observations.corrupt(split.test, corruption(task, len(split.test), 1000 + seed), 1000 + seed)
         self.embedding = LabelEmbedding.fit(split.reference, split.labels, seed=seed)
 
-    def prior(self, prior: Denoiser, seconds: float) -> tuple[Score, Tensor]:
-        """Score a prior by its posterior samples and by what it generates; return the samples too."""
+    def prior(self, prior: Denoiser, seconds: float, *, images: int | None = None) -> tuple[Score, Tensor]:
+        """Score a prior by its posterior samples and by some images it generates; return the samples too."""
         start = time.process_time()
         drawn = self.sampling.restore(
             prior, self.given, samples=self.config.restored_samples, seed=2000 + self.split.seed
         )
-        generated = self.sampling.generate(prior, self.config.generated_images, SHAPE, seed=3000 + self.split.seed)
+        generated = self.sampling.generate(
+            prior, images or self.config.generated_images, SHAPE, seed=3000 + self.split.seed
+        )
         score = self.samples(drawn, seconds + time.process_time() - start)
         return self.with_generated(score, generated), drawn
 
@@ -401,16 +403,21 @@ def _learn(
     file = state / "scores.json"
     scored: list[Score] = TypeAdapter(list[Score]).validate_json(file.read_bytes()) if file.is_file() else []
 
-    def after(finished: Round) -> None:
+    def score_round(number: int) -> None:
         nonlocal spent
         begun = time.process_time()
-        del scored[finished.number - 1 :]
+        del scored[number:]
         # Rounds are compared in claim em.rounds, which is about masks.
         if task == INPAINT:
-            scored.append(judge.prior(em.prior, 0.0)[0])
+            scored.append(judge.prior(em.prior, 0.0, images=config.curve_images)[0])
             write_whole(file, TypeAdapter(list[Score]).dump_json(scored))
         spent += time.process_time() - begun
 
+    def after(finished: Round) -> None:
+        score_round(finished.number)
+
+    if not em.history:
+        score_round(0)
     prior = em.run(after)
     score, drawn = judge.prior(prior, time.process_time() - start - spent)
     return score, scored, [past.held_out for past in em.history], drawn

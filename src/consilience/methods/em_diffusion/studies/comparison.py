@@ -149,7 +149,8 @@ def rounds(config: Config, streams: Streams, folder: RunFolder) -> Evidence:
                     unit="%",
                     references={CLEAN: _of(found, CLEAN, "frechet"), AMBIENT: _of(found, AMBIENT, "frechet")},
                 ),
-                f"Frechet distance of generated images over rounds of EM, in the {EMBEDDING}.",
+                f"Frechet distance of generated images over rounds of EM, in the {EMBEDDING}; of "
+                f"{config.curve_images} images, the lines beside it of {config.generated_images}.",
             ),
         ),
         seeds=_seeds(found),
@@ -205,7 +206,7 @@ def _closure(found: Sequence[Arms], quantity: str = "psnr") -> Values:
 
 def _curve(found: Sequence[Arms], quantity: str) -> Float[np.ndarray, "seed round"]:
     """Return a quantity over rounds, before the first one first."""
-    return np.array([[getattr(score, quantity) for score in (each.scores[FEW], *each.rounds)] for each in found])
+    return np.array([[getattr(score, quantity) for score in each.rounds] for each in found])
 
 
 def _in_errors(name: str, differences: Values, config: Config) -> Measurement:

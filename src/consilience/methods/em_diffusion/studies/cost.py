@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Protocol, runtime_checkable
 
 from jaxtyping import Float
 from matplotlib.figure import Figure as Canvas
 from torch import Tensor
 
 from consilience.ground import Evidence, Measurement, RunFolder, Streams, Table
+from consilience.methods.em_diffusion.config import Config
 from consilience.methods.em_diffusion.corruption import Inpainting
 from consilience.methods.em_diffusion.observation import Observations
 from consilience.methods.em_diffusion.prior import Denoiser
@@ -38,31 +38,6 @@ FAMILIES = {
 LONG = "DPS, ancestral"
 COLOURS = dict(zip(FAMILIES, ("#3b7dd8", "#2a9d8f", "#7a4fb5", "#d9722e", "#444444"), strict=True))
 GREY = "#888888"
-
-
-@runtime_checkable
-class Settings(Protocol):
-    """What the study reads of the configuration."""
-
-    @property
-    def prior_steps(self) -> int:
-        """Gradient steps of the prior of clean images."""
-        ...
-
-    @property
-    def cost_images(self) -> int:
-        """How many images settings are chosen on, and as many others that they are scored on."""
-        ...
-
-    @property
-    def cost_samples(self) -> int:
-        """How many samples of each image are averaged."""
-        ...
-
-    @property
-    def cost_steps(self) -> int:
-        """Evaluations of the long run of DPS, at least 100."""
-        ...
 
 
 class Counted:
@@ -117,7 +92,7 @@ class _Row:
     """PSNR of the others."""
 
 
-def cost(config: Settings, streams: Streams, folder: RunFolder) -> Evidence:
+def cost(config: Config, streams: Streams, folder: RunFolder) -> Evidence:
     """Measure the claim ``em.cost``.
 
     A prior of clean digits restores images of which 60 % of the pixels are missing. DPS with many steps and a tuned
@@ -126,7 +101,7 @@ def cost(config: Settings, streams: Streams, folder: RunFolder) -> Evidence:
 
     Parameters
     ----------
-    config : Settings
+    config : Config
         ``prior_steps``, ``cost_images``, ``cost_samples``, ``cost_steps``.
     streams : Streams
     folder : RunFolder
@@ -187,7 +162,7 @@ def _score(prior: Denoiser, sampling: Sampling, half: _Half, samples: int) -> Fl
     return psnr(mean, half.truth, value_range=VALUE_RANGE)
 
 
-def _difference(short: _Row, long: _Row, config: Settings) -> Measurement:
+def _difference(short: _Row, long: _Row, config: Config) -> Measurement:
     gained = short.scores - long.scores
     value, error = float(gained.mean()), float(gained.std()) / len(gained) ** 0.5
     return Measurement(
@@ -219,7 +194,7 @@ def _called(row: _Row) -> str:
     return f"{row.family}, {row.sampling.steps} levels{tuned}"
 
 
-def _table(rows: list[_Row], long: _Row, config: Settings) -> Table:
+def _table(rows: list[_Row], long: _Row, config: Config) -> Table:
     return Table(
         title="Evaluations of the network, and what they buy",
         columns=(

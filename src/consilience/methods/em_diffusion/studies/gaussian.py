@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
-from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -15,6 +14,7 @@ from sklearn.datasets import load_digits
 from torch import Tensor
 
 from consilience.ground import Evidence, Measurement, RunFolder, Streams, Table
+from consilience.methods.em_diffusion.config import Config
 from consilience.methods.em_diffusion.corruption import Blur, Corruption, Denoising, Inpainting
 from consilience.methods.em_diffusion.gaussian import GaussianPrior
 from consilience.methods.em_diffusion.krylov import conjugate_gradients
@@ -48,26 +48,6 @@ CORRUPTIONS: dict[str, Callable[[int, int], Corruption]] = {
 SAMPLERS = {"ancestral": sample_ancestral, "multistep": sample_multistep}
 
 
-@runtime_checkable
-class Settings(Protocol):
-    """What the study reads of the configuration."""
-
-    @property
-    def gaussian_images(self) -> int:
-        """How many images are restored for each corruption."""
-        ...
-
-    @property
-    def gaussian_samples(self) -> int:
-        """How many samples each image gets."""
-        ...
-
-    @property
-    def gaussian_steps(self) -> tuple[int, ...]:
-        """Numbers of evaluations of the denoiser a sample; the largest one is judged."""
-        ...
-
-
 @dataclass(frozen=True)
 class _Case:
     """Observations of known images with their exact posteriors."""
@@ -96,7 +76,7 @@ class _Row:
     """Standard error over images."""
 
 
-def gaussian(config: Settings, streams: Streams, folder: RunFolder) -> Evidence:
+def gaussian(config: Config, streams: Streams, folder: RunFolder) -> Evidence:
     """Measure the claim ``em.gaussian``.
 
     The prior is Gaussian with mean and covariance of the digits, so that posteriors are known exactly. Samples drawn by
@@ -106,7 +86,7 @@ def gaussian(config: Settings, streams: Streams, folder: RunFolder) -> Evidence:
 
     Parameters
     ----------
-    config : Settings
+    config : Config
         ``gaussian_images``, ``gaussian_samples``, ``gaussian_steps``.
     streams : Streams
     folder : RunFolder
@@ -181,7 +161,7 @@ def _cases(images: int, streams: Streams) -> Iterator[_Case]:
         yield _Case(name=name, prior=prior, truth=truth, given=given, mean=mean, covariance=covariance)
 
 
-def _measured(case: _Case, config: Settings, streams: Streams) -> Iterator[_Row]:
+def _measured(case: _Case, config: Config, streams: Streams) -> Iterator[_Row]:
     images, samples = config.gaussian_images, config.gaussian_samples
     many = case.given.take([image for image in range(images) for _ in range(samples)])
     names = [(image, sample) for image in range(images) for sample in range(samples)]

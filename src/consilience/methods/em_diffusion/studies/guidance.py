@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Protocol, get_args, runtime_checkable
+from typing import get_args
 
 import torch
 from jaxtyping import Float
@@ -12,6 +12,7 @@ from matplotlib.figure import Figure as Canvas
 from torch import Tensor
 
 from consilience.ground import Evidence, Measurement, RunFolder, Streams, Table
+from consilience.methods.em_diffusion.config import Config
 from consilience.methods.em_diffusion.corruption import Corruption, Denoising, Inpainting
 from consilience.methods.em_diffusion.guidance import Criterion, Strength, find_strength
 from consilience.methods.em_diffusion.observation import Observations
@@ -36,26 +37,6 @@ CORRUPTIONS: dict[str, Callable[[int, int], Corruption]] = {
 }
 
 
-@runtime_checkable
-class Settings(Protocol):
-    """What the study reads of the configuration."""
-
-    @property
-    def prior_steps(self) -> int:
-        """Gradient steps of the prior of clean images."""
-        ...
-
-    @property
-    def guidance_images(self) -> int:
-        """How many images strengths are found on, and as many others that they are scored on."""
-        ...
-
-    @property
-    def guidance_steps(self) -> int:
-        """Evaluations of the denoiser a sample."""
-        ...
-
-
 @dataclass(frozen=True)
 class _Case:
     """One corruption: what each criterion found on some images, and what the truth says on others."""
@@ -78,7 +59,7 @@ class _Case:
         return float(lost.mean()), float(lost.std()) / len(lost) ** 0.5
 
 
-def guidance(config: Settings, streams: Streams, folder: RunFolder) -> Evidence:
+def guidance(config: Config, streams: Streams, folder: RunFolder) -> Evidence:
     """Measure the claim ``em.guidance``.
 
     A prior of clean digits restores by DPS from masks and from noise. Each criterion chooses a strength on some
@@ -86,7 +67,7 @@ def guidance(config: Settings, streams: Streams, folder: RunFolder) -> Evidence:
 
     Parameters
     ----------
-    config : Settings
+    config : Config
         ``prior_steps``, ``guidance_images``, ``guidance_steps``.
     streams : Streams
     folder : RunFolder
@@ -108,7 +89,7 @@ def guidance(config: Settings, streams: Streams, folder: RunFolder) -> Evidence:
     )
 
 
-def _cases(clean: CleanPrior, config: Settings, streams: Streams, folder: RunFolder) -> Iterator[_Case]:
+def _cases(clean: CleanPrior, config: Config, streams: Streams, folder: RunFolder) -> Iterator[_Case]:
     tuned, truth = clean.tuning(config.guidance_images), clean.scoring(config.guidance_images)
     sampling = Sampling(posterior="dps", sampler="ancestral", corrections=0, steps=config.guidance_steps)
     for name, corruption in CORRUPTIONS.items():
@@ -149,7 +130,7 @@ def _cases(clean: CleanPrior, config: Settings, streams: Streams, folder: RunFol
         folder.record("guidance", corruption=name, chosen={how: each.chosen for how, each in found.items()})
 
 
-def _measurement(case: _Case, criterion: Criterion, config: Settings, *, bar: float | None) -> Measurement:
+def _measurement(case: _Case, criterion: Criterion, config: Config, *, bar: float | None) -> Measurement:
     gap, error = case.gap(criterion)
     return Measurement(
         name=f"{case.name}: PSNR lost to the oracle by {_spelt(criterion)}",

@@ -1,6 +1,5 @@
 """The study of consistency, at a size for tests: what falls, what stays, and how sure the slope is."""
 
-
 import numpy as np
 import pytest
 

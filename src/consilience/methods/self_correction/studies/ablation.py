@@ -32,6 +32,10 @@ __all__ = ["ablation"]
 
 SHOWN = (2, 3, 5, 12)
 FEWEST_SEEDS = 3
+MINIMUM, MEAN = "exact minimum of the ranking loss", "mean of answers"
+NAMED = {MINIMUM: "exact minimum ", MEAN: " mean answer"}
+NEAR_AXIS = 0.05
+"""Where a name in the middle would cross the axis."""
 
 _Results = dict[tuple[str, str], list[Result]]
 """By variant and objective, an entry a seed."""
@@ -55,7 +59,7 @@ def ablation(config: Config, streams: Streams, folder: RunFolder) -> Evidence:
     contexts = held_out(config, streams).double()
     references = {
         name: float(misalignment(way(contexts), contexts.target).mean())
-        for name, way in (("exact minimum of the ranking loss", CosineMinimiser()), ("mean of answers", MeanAnswer()))
+        for name, way in ((MINIMUM, CosineMinimiser()), (MEAN, MeanAnswer()))
     }
     return Evidence(
         measurements=_measurements(results, config),
@@ -186,18 +190,14 @@ def _drawn(results: _Results, references: dict[str, float]) -> Canvas:
             dots = _at(results[variant, objective], EXAMPLES)
             axes.plot(dots, np.full(len(dots), row), marker, color=colour, markersize=5, alpha=0.7, linestyle="none")
         middle = float(np.median(_at(results[FULL, objective], EXAMPLES)))
-        axes.annotate(objective, (middle, 0.55), color=colour, fontsize=8, ha="center")
-    for value in references.values():
-        axes.axvline(value, color=GREY, linewidth=1, linestyle="--")
-    axes.annotate(
-        "exact minimum | mean of answers",
-        (max(references.values()), min(rows.values()) - 0.75),
-        color=GREY,
-        fontsize=7,
-        ha="right",
-        va="center",
-    )
+        axes.annotate(
+            objective, (middle, 0.55), color=colour, fontsize=8, ha="center" if middle > NEAR_AXIS else "left"
+        )
+    lowest = min(rows.values()) - 0.5
+    for (name, value), side in zip(references.items(), ("right", "left"), strict=True):
+        axes.vlines(value, lowest, 0.4, color=GREY, linewidth=1, linestyle="--")
+        axes.annotate(NAMED[name], (value, lowest - 0.15), color=GREY, fontsize=7, ha=side, va="top")
     axes.set_yticks(list(rows.values()), list(rows))
-    axes.set(xlabel=f"1 - cos after {EXAMPLES} examples", xlim=(0, None), ylim=(min(rows.values()) - 1.1, 0.9))
+    axes.set(xlabel=f"1 - cos after {EXAMPLES} examples", xlim=(0, None), ylim=(lowest - 0.7, 1.0))
     plain(axes)
     return canvas

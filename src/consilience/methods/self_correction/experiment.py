@@ -57,8 +57,7 @@ CLAIMS: tuple[tuple[Statement, str], ...] = (
     (
         Statement(
             id="correct.ablation",
-            sentence="Softmax, heads, feed-forward layers and depth, at matched causality and width: whatever comes "
-            "out.",
+            sentence="Softmax, heads, feed-forward layers and depth are each needed, at matched causality and width.",
             source=f"{PAPER}, its published code; masks and widths matched here",
         ),
         "ablation:ablation",

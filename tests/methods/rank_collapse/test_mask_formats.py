@@ -40,6 +40,32 @@ def test_nobody_attends_to_padding_which_attends_to_itself() -> None:
     assert (allowed[0] == Window(2).array(6)).all()
 
 
+@pytest.mark.parametrize(
+    "make", [torch.from_numpy, lambda valid: torch.from_numpy(valid).long(), np.int64, np.ndarray.tolist]
+)
+def test_what_a_tokeniser_calls_an_attention_mask_will_do(make) -> None:
+    assert (padded(Causal(), make(VALID)) == padded(Causal(), VALID)).all()
+    assert torch.equal(for_hugging_face(Causal(), make(VALID)), for_hugging_face(Causal(), VALID))
+
+
+@pytest.mark.parametrize("valid", [VALID[0], VALID.astype(float), VALID + 1, VALID[None], "left"])
+def test_padding_is_zeros_and_ones(valid) -> None:
+    with pytest.raises(InvalidInput, match=r"`valid` must be of shape \(batch, token\)"):
+        for_hugging_face(Causal(), valid)
+
+
+def test_a_token_without_any_other_is_named_with_or_without_padding() -> None:
+    for tokens in (4, np.int64(4)):
+        with pytest.raises(InvalidInput, match="token 0 of sequence 0 attends to nothing"):
+            for_hugging_face(Causal() & ~Diagonal(), tokens)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, "bfloat16", torch.int32])
+def test_hugging_face_masks_are_of_floating_types_of_torch(dtype) -> None:
+    with pytest.raises(InvalidInput, match="floating type"):
+        for_hugging_face(Causal(), 2, dtype)
+
+
 def test_a_token_that_padding_leaves_alone_is_named() -> None:
     with pytest.raises(InvalidInput, match="token 2 of sequence 1 attends to nothing: add"):
         padded(Ring() & ~Diagonal(), VALID)
@@ -68,6 +94,20 @@ def text_model():
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return transformers.GPT2Model(config).eval()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("attention", ["eager", "sdpa"])
+def test_padding_reaches_nobody_in_any_precision(text_model, attention, dtype) -> None:
+    text_model.set_attn_implementation(attention)
+    model = text_model.to(dtype)
+    ids, valid = torch.tensor([[3, 1, 4, 1, 5, 9], [2, 6, 5, 3, 0, 0]]), torch.tensor([[1] * 6, [1, 1, 1, 1, 0, 0]])
+    with torch.no_grad():
+        plain = model(ids, attention_mask=valid).last_hidden_state
+        ours = model(ids, attention_mask=for_hugging_face(Causal(), valid, dtype)).last_hidden_state
+    assert torch.isfinite(ours).all()
+    torch.testing.assert_close(ours[valid.bool()], plain[valid.bool()])
+    text_model.to(torch.float32)
 
 
 @pytest.mark.parametrize("attention", ["eager", "sdpa"])

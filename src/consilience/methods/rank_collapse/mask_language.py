@@ -24,6 +24,9 @@ _MOST_DEPTH = 64
 """Brackets and complements within one another; far more than anyone means, far less than Python can recurse."""
 
 
+_MOST_DIGITS = 10
+
+
 @dataclass(frozen=True)
 class _Piece:
     kind: str
@@ -121,6 +124,8 @@ class _Reader:
         piece = self.next()
         if piece.kind != "number":
             raise self.wrong(piece, "a whole number")
+        if len(piece.text) > _MOST_DIGITS:
+            raise self.wrong(piece, f"a number of at most {_MOST_DIGITS} digits")
         return int(piece.text)
 
     def next(self) -> _Piece:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
@@ -75,7 +75,7 @@ class Edges:
         self._firsts = {stack_of(name): name for name in reversed(layers) if stack_of(name) in self._attention.values()}
         self._handles: list[RemovableHandle] = []
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> Edges:
         """Attach to the model."""
         for name, stack in self._attention.items():
             self.stacks.setdefault(stack, Stack())

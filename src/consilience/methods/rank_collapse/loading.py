@@ -18,6 +18,7 @@ try:
     import transformers
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+    from safetensors import SafetensorError
 except ImportError as missing:
     raise MissingDependency("models of others need transformers; install consilience[rank].") from missing
 
@@ -203,7 +204,7 @@ def _model(folder: Path, source: str, kind: torch.dtype) -> tuple[Any, tuple[str
             dtype=kind,
             output_loading_info=True,
         )
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
         first = (str(error).strip().splitlines() or ["it cannot be read"])[0]
         raise InvalidInput(f"{source} must hold a model that this transformers knows; {first}") from error
     missing = [name for name in found["missing_keys"] if "pooler" not in name]

@@ -96,6 +96,8 @@ class Sketch:
             raise InvalidInput(
                 f"a quantile takes a share in [0, 1] and one number at least; got {share}, {self.count}."
             )
+        if share in (0, 1):
+            return self.high if share else self.low
         seen = 0
         for value, number in self._ordered():
             seen += number

@@ -88,6 +88,14 @@ def test_fingerprints_tell_replies_and_order_of_calls_but_not_times_and_order_of
     assert of("other number", call(1), call(item="b")) != first
 
 
+@pytest.mark.parametrize("left", [0, 1, 20, len(HEADER_LINE) - 1])
+def test_a_first_line_that_was_cut_is_written_again(path: Path, left: int) -> None:
+    path.parent.mkdir()
+    path.write_text(HEADER_LINE[:left])
+    write(path, call())
+    assert path.read_text() == HEADER_LINE + call().line()
+
+
 @pytest.mark.parametrize("content", ["item,before\n1,0\n", "{}\n", "no end of line", '{"trace": "other"}\n'])
 def test_another_file_is_refused_and_left_alone(path: Path, content: str) -> None:
     path.parent.mkdir()

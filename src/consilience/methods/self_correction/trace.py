@@ -145,19 +145,21 @@ class Trace:
         except OSError as failure:
             self._failure = failure
 
-    def _read(self) -> int | None:
-        """Take in the file and return the length of its whole lines; None where there is no file."""
+    def _read(self) -> int:
+        """Take in the file and return the length of its whole lines; 0 where there is no file."""
         try:
             content = self.path.read_bytes()
         except FileNotFoundError:
             if self.read_only:
                 raise InvalidInput(f"expected a trace to replay at {self.path}; there is none") from None
-            return None
+            return 0
         except OSError as error:
             raise InvalidInput(f"a trace must be a readable file; {self.path}: {error.strerror}") from error
         whole = content.rfind(b"\n") + 1
         lines = content[:whole].split(b"\n")[:-1]
-        if content and (not lines or not is_header(lines[0])):
+        if HEADER_LINE.encode().startswith(content):  # killed before the first line was whole
+            return 0
+        if not lines or not is_header(lines[0]):
             raise InvalidInput(
                 f"{self.path} must be a trace of self-correction; it is something else: name another file"
             )
@@ -176,17 +178,16 @@ class Trace:
             self._calls[entry.item, entry.call] = entry
             self._made.append(entry)
 
-    def _open(self, whole: int | None) -> None:
+    def _open(self, whole: int) -> None:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self.path.open("ab")
         except OSError as error:
             raise InvalidInput(f"a trace must be writable; {self.path}: {error.strerror}") from error
+        self._file.truncate(whole)  # a line that a killed process left half-written goes
         if not whole:
             self._file.write(HEADER_LINE.encode())
             self._file.flush()
-        else:
-            self._file.truncate(whole)  # a line that a killed process left half-written
 
 
 def fingerprint(path: Path | str) -> str:

@@ -170,7 +170,8 @@ def _of_the_stacks(stacks: list[_Stack], config: Config) -> Iterator[Measurement
         name=f"Gaussian layers with LayerNorm: relative mu by layer {DEEP}",
         value=max(float(found[mask, "with LayerNorm"].course[DEEP]) for mask in JUDGED),
         at_most=COLLAPSED,
-        note=f"complete and causal masks, the larger; {config.gaussian_stacks} stacks of {HEADS} heads. LayerNorm is "
+        note=f"complete and causal masks, the larger; not followed below {FLOOR:g}; {config.gaussian_stacks} stacks of "
+        f"{HEADS} heads. LayerNorm is "
         "no cure: it lets special value matrices keep rank, and random ones lose it as without",
     )
     for kind in KINDS:

@@ -3,8 +3,7 @@ r"""Two tokens in the plane under a shear: the smallest system in which LayerNor
 The mask is causal, attention uniform, the value matrix :math:`(a, b) \mapsto (a, b + w a)` with w > 1, and LayerNorm
 projects onto the circle. The first token goes to (0, 1) or (0, -1). Given :math:`x_1 = (0, 1)` the second moves by
 :math:`x_2 \mapsto (a, 1 + b + w a) / \|\cdot\|`, unless it is (0, -1), which becomes zero; this has three fixed points.
-The construction is ours and
-shows the picture of arXiv:2405.18781, figure 1; the matrices behind that figure are not known to us.
+The construction is ours and shows the picture of arXiv:2405.18781, figure 1, whose matrices are not known to us.
 """
 
 from __future__ import annotations

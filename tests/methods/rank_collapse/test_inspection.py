@@ -9,9 +9,9 @@ import torch
 from consilience.ground import InvalidInput
 from consilience.methods.rank_collapse import measures
 from consilience.methods.rank_collapse.bounds import collapse_bound
+from consilience.methods.rank_collapse.formulas import MEASURES
 from consilience.methods.rank_collapse.inspection import inspect, to_json
 from consilience.methods.rank_collapse.loading import load, windows
-from consilience.methods.rank_collapse.profile import MEASURES
 
 WORDS = "one two three four five six seven eight nine ten eleven twelve " * 20
 

@@ -22,8 +22,8 @@ from transformers import (
 from consilience.ground import InvalidInput
 from consilience.methods.rank_collapse import measures
 from consilience.methods.rank_collapse.findings import ProbeReport
+from consilience.methods.rank_collapse.formulas import MEASURES
 from consilience.methods.rank_collapse.probe import RankProbe
-from consilience.methods.rank_collapse.profile import MEASURES
 from consilience.neural.weights import initialised
 
 IDS = torch.randint(1, 50, (3, 9), generator=torch.Generator().manual_seed(0))

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from consilience.ground import InvalidInput
-from consilience.methods.rank_collapse.profile import MEASURES, REASONS, Reading, joined, numerical_rank, profile
+from consilience.methods.rank_collapse.formulas import MEASURES
+from consilience.methods.rank_collapse.profile import REASONS, Reading, joined, profile
 
 EVERYTHING = {"pairs", "spectrum"}
 
@@ -44,17 +44,6 @@ def test_zero_tokens_have_a_distance_and_nothing_else() -> None:
     found = profile(torch.zeros(1, 3, 2), needs=EVERYTHING)
     there = {name for name, measure in MEASURES.items() if not measure(found).value.isnan().any()}
     assert there == {"mu", "largest_singular_value", "smallest_singular_value"}
-
-
-def test_a_measure_says_what_it_needs() -> None:
-    with pytest.raises(InvalidInput, match=r"needs a profile with its 'spectrum'; make it with needs=\{'spectrum'\}"):
-        MEASURES["effective_rank"](profile(tokens_of(1, 4, 3)))
-
-
-@pytest.mark.parametrize("tolerance", [1e-7, 0.0, 1.0])
-def test_a_tolerance_below_the_floor_counts_rounding(tolerance: float) -> None:
-    with pytest.raises(InvalidInput, match=r"at least 1.2e-06, ten machine epsilons of torch.float32, and below 1"):
-        numerical_rank(profile(tokens_of(1, 4, 3), needs={"spectrum"}), tolerance)
 
 
 def test_a_reading_below_its_floor_says_so() -> None:

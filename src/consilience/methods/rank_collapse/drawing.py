@@ -14,8 +14,8 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
 
 from consilience.methods.rank_collapse.findings import Row
+from consilience.methods.rank_collapse.formulas import MEASURES
 from consilience.methods.rank_collapse.inspection import Inspection
-from consilience.methods.rank_collapse.profile import MEASURES
 
 __all__ = ["WORDS", "depth_picture", "measured"]
 

@@ -16,10 +16,10 @@ from torch import Tensor
 from consilience.methods.rank_collapse.bounds import collapse_bound
 from consilience.methods.rank_collapse.edges import Edges, attention_modules
 from consilience.methods.rank_collapse.findings import ProbeReport
+from consilience.methods.rank_collapse.formulas import MEASURES
 from consilience.methods.rank_collapse.graph import connectivity
 from consilience.methods.rank_collapse.loading import USUAL_TOKENS, Loaded, windows
 from consilience.methods.rank_collapse.probe import RankProbe
-from consilience.methods.rank_collapse.profile import MEASURES
 from consilience.methods.rank_collapse.selection import Layers, stack_of
 
 __all__ = ["Bound", "Inspection", "inspect", "to_json"]

@@ -6,10 +6,8 @@ from torch import nn
 
 from consilience.ground import Evidence, RunFolder, Streams
 from consilience.methods.rank_collapse.config import Config
-from consilience.methods.rank_collapse.studies.overhead import WAYS, cached, overhead, peak_bytes
+from consilience.methods.rank_collapse.studies.overhead import WAYS, overhead
 from consilience.neural.transformer import Transformer
-
-KILOBYTES = 1024
 
 
 @pytest.fixture(scope="module")
@@ -36,25 +34,6 @@ def test_ratios_have_intervals(evidence: Evidence) -> None:
 def test_every_way_of_looking_is_in_the_table(evidence: Evidence) -> None:
     assert [row[0] for row in evidence.tables[0].rows] == list(WAYS)
     assert evidence.tables[0].timing
-
-
-def test_peaks_are_those_of_the_allocator() -> None:
-    def run() -> None:
-        first = torch.ones(256 * KILOBYTES)
-        del first
-        second, third = torch.ones(512 * KILOBYTES), torch.ones(256 * KILOBYTES)
-        del second, third
-
-    assert 3000 * KILOBYTES < peak_bytes(run) < 3200 * KILOBYTES
-
-
-def test_a_cache_keeps_every_block_and_lets_go_of_the_model() -> None:
-    model = Transformer(8, 2, 3).eval()
-    with cached(model) as cache:
-        last = model(torch.zeros(1, 4, 8))
-    assert list(cache) == ["0", "1", "2"]
-    assert cache["2"].shape == last.shape
-    assert not any(part._forward_hooks for part in model.modules())
 
 
 def test_what_looks_leaves_nothing_behind() -> None:

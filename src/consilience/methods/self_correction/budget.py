@@ -72,7 +72,8 @@ reply may have: set it to the limit on new tokens that your model runs with
     tokens: int | None = None
     """Tokens sent and received."""
     seconds: float | None = None
-    """For one question: time in its calls. For a whole batch: time on the clock since this session began."""
+    """For one question: time in its calls; a critic that waits for anything else is cut off with it. For a whole batch:
+    time on the clock since this session began."""
     money: float | None = None
     """In the currency of `price`."""
     price: Price | None = None

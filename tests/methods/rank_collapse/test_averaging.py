@@ -10,11 +10,11 @@ from consilience.methods.rank_collapse.averaging import (
     uniform_attention,
     white_mu,
 )
-from consilience.methods.rank_collapse.mask_language import parse
+from consilience.methods.rank_collapse.mask_language import parse_mask
 
 
 def mask(text: str, tokens: int = 32) -> np.ndarray:
-    return parse(text).array(tokens)
+    return parse_mask(text).array(tokens)
 
 
 def test_rows_are_uniform_over_what_is_allowed() -> None:

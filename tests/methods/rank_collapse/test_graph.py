@@ -5,16 +5,16 @@ import pytest
 
 from consilience.ground import InvalidInput
 from consilience.methods.rank_collapse.graph import connectivity
-from consilience.methods.rank_collapse.mask_language import parse
+from consilience.methods.rank_collapse.mask_language import parse_mask
 
 
 def found(text: str, tokens: int):
-    return connectivity(parse(text).array(tokens))
+    return connectivity(parse_mask(text).array(tokens))
 
 
 def test_direction_is_that_of_information() -> None:
     assert found("causal", 5).centres == (0,)
-    assert connectivity(parse("causal").array(5).T).centres == (4,)
+    assert connectivity(parse_mask("causal").array(5).T).centres == (4,)
     assert not found("causal", 5).strong
     assert found("causal", 5).quasi_strong
 

@@ -5,7 +5,7 @@ import pytest
 
 from consilience.ground import InvalidInput
 from consilience.methods.rank_collapse.mask_formats import additive, for_hugging_face, padded
-from consilience.methods.rank_collapse.mask_language import parse
+from consilience.methods.rank_collapse.mask_language import parse_mask
 from consilience.methods.rank_collapse.masks import Causal, Diagonal, Ring, Window
 
 torch = pytest.importorskip("torch", reason="the rank extra is not installed")
@@ -18,7 +18,7 @@ VALID = np.array([[True] * 6, [False, False, True, True, True, True], [True, Tru
 def test_flex_attention_makes_the_same_mask(text) -> None:
     from torch.nn.attention.flex_attention import create_block_mask, create_mask
 
-    mask = parse(text)
+    mask = parse_mask(text)
     dense = create_mask(mask.mask_mod(16), 1, 1, 16, 16, device="cpu")
     assert (dense[0, 0].numpy() == mask.array(16)).all()
     blocks = create_block_mask(mask.mask_mod(256), None, None, 256, 256, device="cpu", BLOCK_SIZE=64)

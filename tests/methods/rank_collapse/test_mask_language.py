@@ -3,7 +3,7 @@
 import pytest
 
 from consilience.ground import InvalidInput, UnknownName
-from consilience.methods.rank_collapse.mask_language import parse
+from consilience.methods.rank_collapse.mask_language import parse_mask
 from consilience.methods.rank_collapse.masks import Block, Causal, Complete, Dilated, Global, Ring, Window
 
 
@@ -25,7 +25,7 @@ from consilience.methods.rank_collapse.masks import Block, Causal, Complete, Dil
     ],
 )
 def test_it_reads(text, mask) -> None:
-    assert parse(text) == mask
+    assert parse_mask(text) == mask
 
 
 @pytest.mark.parametrize(
@@ -54,11 +54,11 @@ def test_it_reads(text, mask) -> None:
 )
 def test_it_says_what_it_cannot_read(text, message) -> None:
     with pytest.raises(InvalidInput, match=message):
-        parse(text)
+        parse_mask(text)
 
 
 def test_a_slip_is_answered_by_the_nearest_kind() -> None:
     with pytest.raises(UnknownName, match="did you mean 'window'"):
-        parse("causal & windw(4)")
+        parse_mask("causal & windw(4)")
     with pytest.raises(UnknownName, match="unknown mask 'zebra'"):
-        parse("zebra")
+        parse_mask("zebra")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from consilience.methods.rank_collapse.mask_facts import facts
-from consilience.methods.rank_collapse.mask_language import parse
+from consilience.methods.rank_collapse.mask_language import parse_mask
 from consilience.methods.rank_collapse.mask_verb import run
 
 Told = pytest.CaptureFixture[str]
@@ -14,7 +14,7 @@ Told = pytest.CaptureFixture[str]
 
 def test_words_and_file_say_the_same(tmp_path: Path, capsys: Told) -> None:
     assert run("causal & window(2)", tokens=12, out=tmp_path, threshold=1e-2, as_json=False) == 0
-    found = facts(parse("causal & window(2)"), 12, threshold=1e-2)
+    found = facts(parse_mask("causal & window(2)"), 12, threshold=1e-2)
     kept = json.loads((tmp_path / "mask.json").read_text())
     told = capsys.readouterr()
     assert kept["layers"] == found.layers

@@ -12,8 +12,8 @@ The names load when they are first used; masks, graphs and dynamics need no torc
 
 Examples
 --------
->>> from consilience.methods.rank_collapse import facts, parse
->>> facts(parse("causal & window(2)"), 9).connectivity.radius
+>>> from consilience.methods.rank_collapse import facts, parse_mask
+>>> facts(parse_mask("causal & window(2)"), 9).connectivity.radius
 4
 """
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from consilience.methods.rank_collapse.dynamics import Dynamics
     from consilience.methods.rank_collapse.mask import Mask
     from consilience.methods.rank_collapse.mask_facts import facts
-    from consilience.methods.rank_collapse.mask_language import parse
+    from consilience.methods.rank_collapse.mask_language import parse_mask
     from consilience.methods.rank_collapse.masks import Causal, Global, Window
     from consilience.methods.rank_collapse.measures import mean_cosine, mu, numerical_rank, relative_mu
     from consilience.methods.rank_collapse.probe import RankProbe
@@ -45,7 +45,7 @@ _HOMES = {
     "mean_cosine": "measures",
     "mu": "measures",
     "numerical_rank": "measures",
-    "parse": "mask_language",
+    "parse_mask": "mask_language",
     "relative_mu": "measures",
 }
 
@@ -63,7 +63,7 @@ __all__ = [
     "mean_cosine",
     "mu",
     "numerical_rank",
-    "parse",
+    "parse_mask",
     "relative_mu",
 ]
 

@@ -35,7 +35,7 @@ def require_count(name: str, value: object, least: int) -> None:
 class Mask(ABC):
     """Which tokens a token may attend to, for sequences of any length.
 
-    Masks combine by ``&``, ``|`` and ``~``, and ``str`` writes them in the language that `parse` reads.
+    Masks combine by ``&``, ``|`` and ``~``, and ``str`` writes them in the language that `parse_mask` reads.
 
     Examples
     --------

@@ -16,7 +16,7 @@ from consilience.ground.errors import InvalidInput, UnknownName
 from consilience.methods.rank_collapse.mask import Mask
 from consilience.methods.rank_collapse.masks import KINDS
 
-__all__ = ["parse"]
+__all__ = ["parse_mask"]
 
 _TOKEN = re.compile(r"\s*(?:(?P<word>[A-Za-z_]\w*)|(?P<number>\d+)|(?P<sign>[()&|~,]))")
 
@@ -35,7 +35,7 @@ class _Piece:
     """Where it begins in the text."""
 
 
-def parse(text: str) -> Mask:
+def parse_mask(text: str) -> Mask:
     """Read a mask from text.
 
     Parameters
@@ -58,9 +58,9 @@ def parse(text: str) -> Mask:
 
     Examples
     --------
-    >>> parse("window(8) | global(1)").array(64).sum(axis=1)[:3]
+    >>> parse_mask("window(8) | global(1)").array(64).sum(axis=1)[:3]
     array([64, 10, 11])
-    >>> parse("casual")
+    >>> parse_mask("casual")
     Traceback (most recent call last):
     ...
     consilience.ground.errors.UnknownName: unknown mask 'casual'; did you mean 'causal'? (one of: ...)

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from consilience.ground.errors import InvalidInput
 from consilience.ground.folder import write_whole
 from consilience.methods.rank_collapse.mask_facts import MaskFacts, facts
-from consilience.methods.rank_collapse.mask_language import parse
+from consilience.methods.rank_collapse.mask_language import parse_mask
 from consilience.methods.rank_collapse.pictures import pictured
 from consilience.methods.rank_collapse.portrait import draw_mask, in_words
 
@@ -26,7 +26,7 @@ def run(text: str, *, tokens: int, out: Path | None, threshold: float, as_json: 
         raise InvalidInput(f"--out must name a folder; {out} is a file.")
     if not 1 <= tokens <= MOST_TOKENS:
         raise InvalidInput(f"--tokens must be from 1 to {MOST_TOKENS}; got {tokens}.")
-    chosen = parse(text)
+    chosen = parse_mask(text)
     found = facts(chosen, tokens, threshold=threshold)
     record = TypeAdapter(MaskFacts).dump_json(found, indent=2).decode() + "\n"
     if out is not None:

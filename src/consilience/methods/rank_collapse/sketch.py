@@ -18,7 +18,7 @@ from consilience.ground.errors import InvalidInput
 
 __all__ = ["ACCURACY", "Sketch"]
 
-ACCURACY = 0.005
+ACCURACY = 0.0005
 """Largest relative error of a quantile."""
 
 _LOG_CELL = math.log((1 + ACCURACY) / (1 - ACCURACY))

@@ -31,7 +31,7 @@ class Config:
     """Name of the recipe that the settings started from."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Root of all randomness."""
-    claims: tuple[ClaimId, ...] = ("rank.graphs", "rank.numerics")
+    claims: tuple[ClaimId, ...] = ("rank.graphs", "rank.bounds", "rank.equilibria", "rank.layernorm", "rank.numerics")
     """Claims to measure; the others are reported as not measured by this recipe."""
 
     graphs_tokens: Annotated[int, Field(ge=24)] = 32

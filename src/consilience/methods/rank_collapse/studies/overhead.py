@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,7 @@ from consilience.methods.rank_collapse.config import Config
 from consilience.methods.rank_collapse.probe import LINEAR, RankProbe
 from consilience.methods.rank_collapse.studies.watching import Nothing, cached, empty_hooks, peak_bytes
 from consilience.neural.masks import causal
+from consilience.neural.sharing import one_thread
 from consilience.neural.transformer import Transformer
 from consilience.neural.weights import initialised
 
@@ -77,7 +78,7 @@ def overhead(config: Config, streams: Streams, folder: RunFolder) -> Evidence:
     """
     model, tokens = _subject(config, streams)
     allowed = causal(config.overhead_tokens)
-    with _one_thread(), torch.inference_mode():
+    with one_thread(), torch.inference_mode():
         ratios = _ratios(model, lambda: model(tokens, allowed), config, streams.generator("order"))
         memory = _memory(model, tokens, allowed)
     folder.record("overhead", rounds=config.overhead_rounds)
@@ -95,16 +96,6 @@ def _subject(config: Config, streams: Streams) -> tuple[nn.Module, Float[Tensor,
     )
     shape = (SEQUENCES, config.overhead_tokens, config.overhead_width)
     return model.eval(), torch.from_numpy(streams.generator("tokens").standard_normal(shape)).float()
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _ratios(

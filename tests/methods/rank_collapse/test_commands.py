@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from consilience.cli import main
-from consilience.ground import ConsilienceError
+from consilience.ground import ConsilienceError, late
 from consilience.methods.rank_collapse import commands, drawing
 
 Told = pytest.CaptureFixture[str]
@@ -125,8 +125,7 @@ def test_flags_are_read_without_torch() -> None:
 
 
 def test_what_is_missing_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "consilience.methods.rank_collapse.inspecting", None)
-    monkeypatch.setattr(commands, "import_module", _without_torch)
+    monkeypatch.setattr(late, "import_module", _without_torch)
     with pytest.raises(ConsilienceError, match=r"models are read with torch; install consilience\[rank\]"):
         commands.inspect("gpt2", text=Path("a"), out=Path("b"))
 

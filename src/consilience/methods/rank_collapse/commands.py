@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
-from consilience.ground.errors import MissingDependency
+from consilience.ground.late import late_module
 
 
 def inspect(
@@ -53,7 +53,7 @@ def inspect(
     quiet
         Report no progress.
     """
-    status: int = _heavy("inspecting").run(
+    status: int = _inspecting().run(
         model,
         text=text,
         out=out,
@@ -96,15 +96,9 @@ VERBS: Mapping[str, Callable[..., int]] = {"inspect": inspect, "mask": mask}
 """What ``consilience rank-collapse`` can do."""
 
 
-def _heavy(name: Literal["inspecting"]) -> Any:
-    """Import what does the work, and with it torch and transformers: the flags are read without them."""
-    try:
-        return import_module(f"consilience.methods.rank_collapse.{name}")
-    except MissingDependency:
-        raise
-    except ImportError as error:
-        if (error.name or "").startswith("consilience"):
-            raise
-        raise MissingDependency(
-            f"models are read with {error.name or 'torch and transformers'}; install consilience[rank]."
-        ) from error
+def _inspecting() -> Any:
+    return late_module(
+        "consilience.methods.rank_collapse.inspecting",
+        "models are read with {missing}; install consilience[rank].",
+        usually="torch and transformers",
+    )

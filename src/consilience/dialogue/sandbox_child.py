@@ -1,0 +1,582 @@
+"""The inner side of the sandbox: builds the walls, then does one job after the other and leaves nothing alive.
+
+It runs in a bare interpreter that `consilience.dialogue.sandbox_box` starts: one thread, no data of the caller, the
+standard library only. With namespaces it is the first process within (whose end is the end of all others); without, it
+adopts and ends whatever a job leaves. It never reads a job: the job's own process does, so that no job can find another's
+text in its memory.
+"""
+
+from __future__ import annotations
+
+import marshal
+import os
+import resource
+import select
+import stat
+import struct
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any, NoReturn
+
+from consilience.dialogue import sandbox_calls, sandbox_walls
+
+__all__ = ["REPORT", "main", "receive", "send"]
+
+REPORT = struct.Struct("<BidddI")
+"""How a job ended (0 by itself, 1 time, 2 memory, 3 size of its folder, 4 not started), return code, wall seconds,
+CPU seconds, peak memory in MB, length of the reason; the reason and the files follow."""
+
+_BY_ITSELF, _TIME, _MEMORY, _TREE, _NOT_STARTED = range(5)
+_KILL, _STOP = 9, 19
+_SIGPIPE, _SIGXFSZ = 13, 25
+_LOOK_EVERY_S = 0.02
+_PAGE_MB = resource.getpagesize() / 2**20
+_COUNTS_BY_NAMESPACE = (5, 14)  # the kernel from which on processes are counted per user namespace
+_PIPE_BYTES = 60_000
+
+
+def send(control: int, message: bytes) -> None:
+    """Send a message whole."""
+    data = memoryview(struct.pack("<Q", len(message)) + message)
+    while data:
+        data = data[os.write(control, data) :]
+
+
+def receive(control: int) -> bytes:
+    """Receive a message whole; EOFError where the other side has gone."""
+    (length,) = struct.unpack("<Q", _receive_bytes(control, 8))
+    return _receive_bytes(control, length)
+
+
+def _receive_bytes(control: int, count: int) -> bytes:
+    parts = []
+    while count:
+        part = os.read(control, min(count, 1 << 20))
+        if not part:
+            raise EOFError("the other side has gone")
+        parts.append(part)
+        count -= len(part)
+    return b"".join(parts)
+
+
+def main(control: int) -> None:
+    """Build the walls that the first message asks for, and do jobs until the caller goes."""
+    os.set_inheritable(control, False)  # noqa: FBT003  positional only
+    plan = marshal.loads(receive(control))  # noqa: S302  from the caller, before any job
+    try:
+        room = _Room(control, plan)
+    except OSError as error:
+        send(control, marshal.dumps({"failure": str(error)}))
+        return
+    try:
+        room.serve()
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        room.end_all()
+
+
+class _Room:
+    """Walls that stand, and the jobs within."""
+
+    def __init__(self, control: int, plan: dict[str, Any]) -> None:
+        self._control = control
+        self._limits: dict[str, float] = plan["limits"]
+        self._collect: bool = plan["collect"]
+        self._root = os.geteuid() == 0
+        self._inside = plan["level"] != "none"
+        self._user = sandbox_walls.spare_user() if self._root else None
+        self._paths = sandbox_walls.library_paths(plan["readable"])
+        self._more_processes = 0
+        if self._inside:
+            self._move_in(user=plan["level"] == "user")
+        else:
+            sandbox_walls.prctl(sandbox_walls.SUBREAPER, 1)
+            self._keep_root_if_needed()
+        sandbox_walls.prctl(sandbox_walls.DUMPABLE, 0)
+        self._settle(landlock=plan["landlock"], calls=plan["calls"])
+        for name in plan["preload"]:
+            __import__(name)
+        send(control, marshal.dumps({"walls": self._walls}))
+
+    # --- building ---
+
+    def _move_in(self, *, user: bool) -> None:
+        within = self._user if self._user is not None else 1000
+        release = tuple(int(part) for part in os.uname().release.split("-")[0].split(".")[:2])
+        if user and release >= _COUNTS_BY_NAMESPACE:
+            # This process and the one below, where they are of the job's user.
+            self._more_processes = 0 if self._root else 2
+        else:
+            self._more_processes = sandbox_walls.count_threads(os.geteuid() if self._user is None else self._user)
+        sandbox_walls.enter_namespaces(user=user, inner=(within,))
+        first = os.fork()
+        if first:
+            os.closerange(0, 3)
+            os.close(self._control)
+            os.waitpid(first, 0)
+            os._exit(0)
+        sandbox_walls.prctl(sandbox_walls.DIE_WITH_PARENT, _KILL)
+
+    def _keep_root_if_needed(self) -> None:
+        """Stay root, without its powers, where nobody else can reach the interpreter."""
+        if self._user is None:
+            return
+        probe = os.fork()
+        if probe == 0:
+            reached = False
+            try:
+                sandbox_walls.own_no_privileges(self._user)
+                reached = os.access(sys.executable, os.X_OK) and os.access(os.__file__, os.R_OK)
+            finally:
+                os._exit(0 if reached else 1)
+        if os.waitpid(probe, 0)[1] != 0:
+            self._user = None
+
+    def _settle(self, *, landlock: bool, calls: bool) -> None:
+        owner = self._user if self._user is not None else (1000 if self._inside else os.geteuid())
+        self._view: sandbox_walls.View | None = None
+        if self._inside:
+            try:
+                self._view = sandbox_walls.View(
+                    self._paths, tree_mb=self._limits["tree_mb"], files=int(self._limits["files"]), owner=owner
+                )
+            except OSError:
+                # Half a view is none to work in; where not even its first mount was allowed, there are other walls.
+                if os.path.isdir(sandbox_walls.OLD_ROOT):  # noqa: PTH112
+                    raise
+        self._home = sandbox_walls.HOME if self._view else self._ask_for_folder(owner)
+        outside = not self._inside and os.path.isdir("/proc/self")  # noqa: PTH112
+        self._sees_processes = self._view.processes if self._view else outside
+        self._rules: sandbox_walls.Ruleset | None = None
+        if landlock and not (self._inside and self._view) and sandbox_walls.landlock_version():
+            self._rules = sandbox_walls.Ruleset(self._paths, self._home)
+        scoped = self._inside or (self._rules is not None and self._rules.signals)
+        counted = not (self._root and self._user is None)
+        if not counted and not (calls and sandbox_calls.known_machine()):
+            raise OSError("root cannot be given up here, and without namespaces nothing would count its processes")
+        self._program: bytes | None = None
+        if calls and sandbox_calls.known_machine():
+            self._program = sandbox_calls.filter_program(
+                sockets=self._inside, signals=scoped, metadata=self._view is not None, processes=counted
+            )
+        self._walls = self._name_walls(scoped=scoped, counted=counted)
+
+    def _ask_for_folder(self, owner: int) -> str:
+        send(self._control, marshal.dumps({"folder": True}))
+        folder: str = marshal.loads(receive(self._control))  # noqa: S302  from the caller, before any job
+        os.chown(folder, owner, owner if self._user is not None else -1)
+        return folder
+
+    def _name_walls(self, *, scoped: bool, counted: bool) -> dict[str, str]:
+        walls = {"limits": "kernel limits on each process", "time": "ended from outside"}
+        if self._inside or self._program:
+            walls["network"] = "namespace" if self._inside else "filter of system calls"
+        if self._view or self._rules:
+            walls["files"] = "own root" if self._view else "landlock"
+        if scoped or self._program:
+            walls["signals"] = (
+                "namespace" if self._inside else "landlock" if self._rules and scoped else "filter of system calls"
+            )
+        if self._inside:
+            walls["processes"] = "namespace"
+        if self._user is not None or not self._root:
+            walls["privileges"] = "another user" if self._user is not None else "no new privileges"
+        if self._program:
+            walls["calls"] = "filter of system calls"
+        if self._inside or self._user is not None or not counted:
+            walls["orphans"] = "namespace" if self._inside else "own user" if counted else "one process only"
+        elif self._sees_processes:
+            walls["orphans"] = "adopted and ended"
+        if self._sees_processes or not counted:
+            walls["memory"] = "watched over all processes" if counted else "kernel limit on the one process"
+        walls["tree"] = "file system of that size" if self._view else "watched"
+        return walls
+
+    # --- jobs ---
+
+    def serve(self) -> None:
+        """Do jobs until the caller goes."""
+        poll = select.poll()
+        poll.register(self._control, select.POLLIN | select.POLLRDHUP)
+        first = True
+        while True:
+            if any(event & (select.POLLHUP | select.POLLRDHUP | select.POLLERR) for _, event in poll.poll()):
+                return
+            if not first:
+                self._clear()
+            first = False
+            send(self._control, self._do())
+
+    def _clear(self) -> None:
+        if self._view:
+            self._view.fresh()
+            return
+        os.chmod(self._home, 0o700)  # noqa: PTH101
+        from shutil import rmtree  # noqa: PLC0415  not needed under an own view, and slow to load
+
+        for name in os.listdir(self._home):  # noqa: PTH208
+            path = os.path.join(self._home, name)  # noqa: PTH118
+            if os.path.isdir(path) and not os.path.islink(path):  # noqa: PTH112, PTH114
+                rmtree(path)
+            else:
+                os.unlink(path)  # noqa: PTH108
+
+    def _do(self) -> bytes:
+        told, tell = os.pipe()
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        processes = self._allowed_processes()
+        began = time.monotonic()
+        job = os.fork()
+        if job == 0:
+            self._be_job(tell, processes)
+        os.close(tell)
+        verdict, peak = self._watch(job, began + self._limits["wall_s"])
+        code, peak_alone = self._end(job)
+        wall = time.monotonic() - began
+        self.end_all()
+        reason = os.read(told, 1000)
+        os.close(told)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        if reason:
+            verdict = _NOT_STARTED
+        report = REPORT.pack(verdict, code, wall, cpu, max(peak, peak_alone), len(reason)) + reason
+        return report + b"".join(self._changed())
+
+    def _allowed_processes(self) -> int:
+        if not self._inside and not (self._root and self._user is None):
+            self._more_processes = sandbox_walls.count_threads(os.geteuid() if self._user is None else self._user)
+        return int(self._limits["processes"]) + self._more_processes
+
+    def _watch(self, job: int, deadline: float) -> tuple[int, float]:
+        """Wait until the job ends or is over a limit, and say which, with the most memory seen in MB."""
+        ended = os.pidfd_open(job)
+        poll = select.poll()
+        poll.register(ended, select.POLLIN)
+        poll.register(self._control, select.POLLRDHUP)
+        peak = 0.0
+        looks = 0
+        try:
+            while True:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    return _TIME, peak
+                for which, _ in poll.poll(1000 * min(left, _LOOK_EVERY_S) + 1):
+                    if which == ended:
+                        return _BY_ITSELF, peak
+                    raise EOFError("the caller has gone")
+                looks += 1
+                peak = max(peak, self._memory_mb())
+                if peak > self._limits["memory_mb"]:
+                    return _MEMORY, peak
+                if not self._view and looks % 5 == 0 and self._over_tree():
+                    return _TREE, peak
+        finally:
+            os.close(ended)
+
+    def _end(self, job: int) -> tuple[int, float]:
+        """End the job and return how it did, and the memory of its largest process in MB."""
+        # Not reaped yet, so that the number cannot be another's.
+        os.kill(job, _KILL)
+        _, status, usage = os.wait4(job, 0)
+        return os.waitstatus_to_exitcode(status), usage.ru_maxrss / 1024
+
+    def end_all(self) -> None:
+        """Leave no process of a job alive, wherever it hid."""
+        if self._inside:
+            _signal(-1, _KILL)
+        elif self._user is not None:
+            self._end_user(self._user)
+        else:
+            _end_descendants()
+        while True:
+            try:
+                os.waitpid(-1, 0)
+            except ChildProcessError:
+                return
+
+    @staticmethod
+    def _end_user(user: int) -> None:
+        killer = os.fork()
+        if killer == 0:
+            try:
+                sandbox_walls.own_no_privileges(user)
+                _signal(-1, _KILL)
+            finally:
+                os._exit(0)
+        os.waitpid(killer, 0)
+
+    def _memory_mb(self) -> float:
+        if not self._sees_processes:
+            return 0.0
+        processes = [pid for pid in _numbers("/proc") if pid != 1] if self._inside and self._view else _descendants()
+        resident = sum(_resident_mb(pid) for pid in processes)
+        # Pages that several share count once; that is dear to ask, so only where it matters.
+        if resident > self._limits["memory_mb"] and len(processes) > 1:
+            return sum(_proportional_mb(pid) for pid in processes)
+        return resident
+
+    def _over_tree(self) -> bool:
+        size = count = 0
+        for path in _walk(self._home):
+            try:
+                size += os.lstat(path).st_blocks * 512
+            except OSError:
+                continue
+            count += 1
+        return size > self._limits["tree_mb"] * 2**20 or count > self._limits["files"]
+
+    def _changed(self) -> Iterator[bytes]:
+        """Yield names and contents of all regular files, as long as they are within the size of a folder."""
+        left = int(self._limits["tree_mb"] * 2**20) if self._collect else 0
+        for path in _walk(self._home) if self._collect else ():
+            content = _read_regular(path, left)
+            if content is None:
+                continue
+            left -= len(content)
+            name = os.fsencode(os.path.relpath(path, self._home))
+            yield struct.pack("<IQ", len(name), len(content))
+            yield name
+            yield content
+
+    # --- within the job's own process ---
+
+    def _be_job(self, tell: int, processes: int) -> NoReturn:
+        code = 127
+        try:
+            os.setsid()
+            os.chdir(self._home)
+            sandbox_walls.own_no_privileges(self._user)
+            if not self._inside:
+                sandbox_walls.prctl(sandbox_walls.DIE_WITH_PARENT, _KILL)
+            job = marshal.loads(receive(self._control))  # noqa: S302  from the caller
+            os.close(self._control)
+            _write_files(job["files"])
+            _give_input(job["stdin"])
+            self._enclose(processes)
+            environment = self._environment(job["env"])
+            if job["command"] is None:
+                os.close(tell)
+                code = _run_snippet(job["code"], self._home, environment)
+            else:
+                _run_command(job["command"], environment)
+        except OSError as error:
+            os.write(tell, str(error).encode("utf-8", "replace")[:1000])
+        finally:
+            os._exit(code)
+
+    def _environment(self, more: dict[str, str]) -> dict[str, str]:
+        interpreter = os.path.dirname(sys.executable)  # noqa: PTH120
+        path = dict.fromkeys([interpreter, "/usr/local/bin", "/usr/bin", "/bin"])
+        environment = {"PATH": ":".join(path), "HOME": self._home, "LANG": "C.UTF-8"}
+        if not self._view or not self._view.temporary:
+            environment["TMPDIR"] = self._home
+        return environment | more
+
+    def _enclose(self, processes: int) -> None:
+        megabyte = 2**20
+        limits = self._limits
+        sandbox_walls.limit(
+            {
+                "AS": int(limits["memory_mb"] * megabyte),
+                "CPU": max(1, -int(-limits["cpu_s"] // 1)),
+                "FSIZE": int(limits["file_mb"] * megabyte),
+                "NPROC": processes,
+                "NOFILE": 256,
+                "CORE": 0,
+                "MEMLOCK": 65536,
+                "MSGQUEUE": 0,
+            }
+        )
+        if self._rules:
+            self._rules.enforce()
+        if self._program:
+            sandbox_walls.filter_calls(self._program)
+
+
+def _write_files(files: dict[str, bytes]) -> None:
+    for name, content in files.items():
+        folder = os.path.dirname(name)  # noqa: PTH120
+        if folder:
+            os.makedirs(folder, exist_ok=True)  # noqa: PTH103
+        with open(name, "xb") as file:  # noqa: PTH123
+            file.write(content)
+
+
+def _give_input(content: bytes) -> None:
+    """Let standard input be the content: through a pipe where it holds it, else from a file without a name."""
+    if len(content) <= _PIPE_BYTES:
+        source, target = os.pipe()
+        os.write(target, content)
+        os.close(target)
+    else:
+        source = os.open(".standard-input", os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        os.unlink(".standard-input")  # noqa: PTH108
+        rest = memoryview(content)
+        while rest:
+            rest = rest[os.write(source, rest) :]
+        os.lseek(source, 0, os.SEEK_SET)
+    os.dup2(source, 0)
+    os.close(source)
+    for stream in (1, 2):
+        # A job before this one may have changed what the pipes do, for both ends of them are old.
+        os.set_blocking(stream, True)  # noqa: FBT003  positional only
+
+
+def _run_command(command: list[str], environment: dict[str, str]) -> NoReturn:
+    from signal import SIG_DFL, signal  # noqa: PLC0415  slow to load, and only here
+
+    for number in (_SIGPIPE, _SIGXFSZ):
+        signal(number, SIG_DFL)
+    if command[0] in ("python", "python3"):
+        os.execve(sys.executable, [sys.executable, *command[1:]], environment)  # noqa: S606  no shell is the point
+    os.execvpe(command[0], command, environment)  # noqa: S606
+
+
+def _run_snippet(code: str, home: str, environment: dict[str, str]) -> int:
+    """Run code as the main module of this process, as an interpreter would."""
+    os.closerange(3, 64)
+    sandbox_walls.prctl(sandbox_walls.DUMPABLE, 1)
+    os.environ.clear()
+    os.environ.update(environment)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "consilience"]:
+        del sys.modules[name]
+    module = type(sys)("__main__")
+    vars(module)["__builtins__"] = __builtins__
+    sys.modules["__main__"] = module
+    sys.argv = ["snippet.py"]
+    sys.path.insert(0, home)
+    returned = 0
+    try:
+        exec(compile(code, "snippet.py", "exec"), vars(module))  # noqa: S102  this is what the walls are for
+    except SystemExit as exit_:
+        returned = _exit_code(exit_.code)
+    except BaseException as error:  # noqa: BLE001  whatever a program raises is the program's
+        returned = 1
+        trace = error.__traceback__.tb_next if error.__traceback__ else None
+        sys.excepthook(type(error), error, trace)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError, AttributeError):
+            returned = returned or 120
+    return returned
+
+
+def _exit_code(code: object) -> int:
+    if code is None:
+        return 0
+    if isinstance(code, int):
+        return code & 0xFF
+    sys.stderr.write(f"{code}\n")
+    return 1
+
+
+def _signal(pid: int, number: int) -> None:
+    try:
+        os.kill(pid, number)
+    except (ProcessLookupError, PermissionError):
+        return
+
+
+def _numbers(folder: str) -> list[int]:
+    return [int(name) for name in os.listdir(folder) if name.isdigit()]  # noqa: PTH208
+
+
+def _descendants() -> list[int]:
+    """Return all processes that this one started or adopted, as far as can be seen."""
+    children: dict[int, list[int]] = {}
+    try:
+        numbers = _numbers("/proc")
+    except OSError:
+        return []
+    for pid in numbers:
+        try:
+            with open(f"/proc/{pid}/stat", "rb") as line:  # noqa: PTH123
+                parent = int(line.read().rpartition(b")")[2].split()[1])
+        except (OSError, IndexError, ValueError):
+            continue
+        children.setdefault(parent, []).append(pid)
+    found, waiting = [], [os.getpid()]
+    while waiting:
+        below = children.get(waiting.pop(), [])
+        found += below
+        waiting += below
+    return found
+
+
+def _end_descendants() -> None:
+    """Stop all before ending any: who is stopped starts no successor, and still counts against the limit."""
+    seen: list[int] | None = None
+    while True:
+        found = _descendants()
+        if not found:
+            return
+        for pid in found:
+            _signal(pid, _STOP if found != seen else _KILL)
+        if found == seen:
+            _reap(found)
+        seen = found
+
+
+def _reap(ended: Iterable[int]) -> None:
+    deadline = time.monotonic() + 0.5
+    left = set(ended)
+    while left and time.monotonic() < deadline:
+        try:
+            pid, _ = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        left.discard(pid)
+        if pid == 0:
+            time.sleep(0.001)
+
+
+def _resident_mb(pid: int) -> float:
+    try:
+        with open(f"/proc/{pid}/statm", "rb") as line:  # noqa: PTH123
+            return int(line.read().split()[1]) * _PAGE_MB
+    except (OSError, IndexError):
+        return 0.0
+
+
+def _proportional_mb(pid: int) -> float:
+    try:
+        with open(f"/proc/{pid}/smaps_rollup", "rb") as lines:  # noqa: PTH123
+            for line in lines:
+                if line.startswith(b"Pss:"):
+                    return int(line.split()[1]) / 1024
+    except OSError:
+        return _resident_mb(pid)
+    return 0.0
+
+
+def _walk(folder: str) -> Iterator[str]:
+    """Yield whatever is not a folder beneath a folder, without following links, in order."""
+    waiting = [folder]
+    while waiting:
+        try:
+            entries = sorted(os.scandir(waiting.pop()), key=lambda entry: entry.name)
+        except OSError:
+            continue
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                waiting.append(entry.path)
+            else:
+                yield entry.path
+
+
+def _read_regular(path: str, most: int) -> bytes | None:
+    """Return what is in a file, or None where it is none, or larger than that."""
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        about = os.fstat(file)
+        if not stat.S_ISREG(about.st_mode) or about.st_size > most:
+            return None
+        with open(file, "rb", closefd=False) as content:  # noqa: PTH123
+            return content.read()
+    finally:
+        os.close(file)

@@ -137,7 +137,7 @@ def draw(nodes: Sequence[str], edges: Sequence[Pair], weight: Mapping[str, float
     across = _across(layers, *_neighbours(nodes, edges))
     breadth = max(across.values(), default=0.0) - min(across.values(), default=0.0)
     down = breadth > 2.5 * (len(layers) - 1)  # a page is wider than high
-    step = _step(len(layers), _TALL if down else _WIDE, 80.0 if down else 26.0, 120.0 if down else 190.0)
+    step = _step(len(layers), _TALL if down else _WIDE, 80.0 if down else 26.0, 150.0 if down else 190.0)
     gap = _step(breadth + 1, _WIDE if down else _TALL, 24.0, 96.0 if down else 72.0)
     largest = min(19.0, 0.4 * min(gap, step))
     depth = {node: level for level, layer in enumerate(layers) for node in layer}

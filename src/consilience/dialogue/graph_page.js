@@ -155,10 +155,19 @@
     }
     if (graph && !opening) graph.classList.add("picked");
     for (const spot of spots) spot.setAttribute("tabindex", Number(spot.dataset.e) === number ? "0" : "-1");
+    reveal(number);
     if (!moved) {
       history.replaceState(null, "", `#e${number}`);
       if (pane.getBoundingClientRect().top > innerHeight - 120) pane.scrollIntoView({ behavior: "smooth", block: "start" });
     }
+  }
+
+  function reveal(number) {
+    const frame = document.getElementById("frame"), spot = spots.find((one) => Number(one.dataset.e) === number);
+    if (!frame || !spot) return;
+    const [inner, outer] = [spot.getBoundingClientRect(), frame.getBoundingClientRect()];
+    if (inner.left < outer.left || inner.right > outer.right) frame.scrollLeft += inner.left - outer.left - outer.width / 2;
+    if (inner.top < outer.top || inner.bottom > outer.bottom) frame.scrollTop += inner.top - outer.top - outer.height / 2;
   }
 
   function focus(number) {

@@ -53,7 +53,11 @@ MOST_BARS = 900
 MOST_DIFFED = 60_000
 """Characters of an artifact that is compared with its parent's."""
 
+MOST_COMPARED = 64
+"""Artifacts that one is compared with."""
+
 _DOTTED = 320
+_ROUND_MINUTES = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1440, 2880)
 _ARROWED = 200
 _COLUMNS = 48
 _BINS = 240
@@ -188,7 +192,7 @@ def page(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(seconds=_seconds, usd=_usd, count="{:,}".format)
+    environment.filters.update(seconds=_seconds, usd=_usd, count="{:,}".format, times=_times)
     source = environment.loader
     assert source is not None  # noqa: S101  it was given above
     script = source.get_source(environment, "graph_page.js")[0]
@@ -303,8 +307,9 @@ class _Run:
         """The graph, or None where it is too large to be looked at."""
         if len(self.nodes) > MOST_DRAWN or len(self.edges) > MOST_EDGES:
             return None
-        most = max(map(self.tokens, self.nodes), default=0) or 1
-        return draw(self.names, self.pairs, {node.id: self.tokens(node) / most for node in self.nodes})
+        weight = {node.id: self.tokens(node) + sum(map(self.tokens, self.incoming[node.id])) for node in self.nodes}
+        most = max(weight.values(), default=0) or 1
+        return draw(self.names, self.pairs, {name: tokens / most for name, tokens in weight.items()})
 
     @cached_property
     def marked(self) -> list[GraphEdge]:
@@ -363,7 +368,9 @@ class _Run:
         spans = sorted(
             (element.started_s, element.finished_s, place)
             for place, element in enumerate(self.elements)
-            if element.started_s is not None and element.finished_s is not None
+            if element.started_s is not None
+            and element.finished_s is not None
+            and element.finished_s > element.started_s
         )
         if not spans:
             return None
@@ -455,24 +462,20 @@ def _turn(turn: Turn, texts: _Texts) -> dict[str, Any]:
 
 
 def _changes(run: _Run, element: GraphNode | GraphEdge, texts: _Texts) -> list[dict[str, Any]]:
-    """Compare an artifact with those that it came from: of every edge that leads in, or of the node behind it."""
+    """Compare an artifact with what it came from: what met here, if several did, and what the parents made."""
     if element.artifact is None:
         return []
     if isinstance(element, GraphEdge):
         origins = [(element.source, run.by_id[element.source].artifact)]
     else:
-        origins = [
-            (edge.source if edge.artifact is None else edge.id, edge.artifact or run.by_id[edge.source].artifact)
-            for edge in run.incoming[element.id]
-            if edge.state != "skipped" or edge.artifact is not None
-        ]
-    changes = []
-    for name, origin in origins[:64]:
-        if origin is None:
-            continue
-        change: dict[str, Any] = {"of": name, "text": texts.number(origin), "hunks": _hunks(origin, element.artifact)}
-        changes.append(change)
-    return changes
+        incoming = run.incoming[element.id]
+        met = [(edge.label, edge.artifact) for edge in incoming if len(incoming) > 1]
+        origins = [*met, *((edge.source, run.by_id[edge.source].artifact) for edge in incoming)]
+    return [
+        {"of": name, "text": texts.number(origin), "hunks": _hunks(origin, element.artifact)}
+        for name, origin in origins[:MOST_COMPARED]
+        if origin is not None
+    ]
 
 
 def _hunks(before: str, after: str) -> list[list[list[Any]]] | None:
@@ -531,15 +534,9 @@ def _area(spans: Sequence[tuple[float, float, int]], start: float, length: float
 
 def _ticks(length: float) -> list[tuple[float, str]]:
     """Return round times within a length, as (percent, words)."""
-    unit = next(
-        (
-            base * 10.0**power
-            for power in range(-4, 7)
-            for base in (1, 2, 5)
-            if length / (base * 10.0**power) <= 6  # noqa: PLR2004  ticks that fit a phone
-        ),
-        length,
-    )
+    units = [base * 10.0**power for power in range(-4, 2) for base in (1, 2, 5)]
+    units = [unit for unit in units if unit < 60] + [60.0 * minutes for minutes in _ROUND_MINUTES]  # noqa: PLR2004
+    unit = next((unit for unit in units if length / unit <= 6), length)  # noqa: PLR2004  ticks that fit a phone
     return [(round(100 * unit * step / length, 2), _seconds(unit * step)) for step in range(int(length / unit) + 1)]
 
 
@@ -555,6 +552,10 @@ def _seconds(value: float | None) -> str:
     if value < 7200:  # noqa: PLR2004
         return f"{value / 60:.3g} min"
     return f"{value / 3600:.3g} h"
+
+
+def _times(value: float) -> str:
+    return f"{value:,.0f}×" if value >= 100 else f"{value:.3g}×"  # noqa: PLR2004
 
 
 def _usd(value: float | None) -> str:

@@ -1,0 +1,142 @@
+"""Rows of many tasks go to the disk together: one transaction for all that came up in one turn of the event loop.
+
+Where a commit takes microseconds the loop makes it itself, at the end of the turn: to wake a thread would cost more
+than the work, and it would wait for the interpreter's lock between any two rows. Where a commit waits for a disk, a
+server or somebody else's lock, a thread makes it, and what comes up meanwhile goes together next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from typing import TYPE_CHECKING
+
+from consilience.dialogue.history import JournalLocked, JournalUnavailable
+from consilience.dialogue.rows import Row
+
+if TYPE_CHECKING:
+    from consilience.dialogue.store import Store
+
+__all__ = ["GroupCommit"]
+
+MOST_ROWS = 256
+"""Rows of one transaction: the loop is held for a few milliseconds at most."""
+
+_Waiting = tuple[Row, asyncio.Future[bool]]
+
+
+class GroupCommit:
+    """The way of rows to a store.
+
+    A row that was handed over is written even if whoever waited for it was cancelled. Rows that could not be written
+    because the disk was full or the server gone are written with the next ones, or at the end.
+
+    Parameters
+    ----------
+    store
+        Where they go.
+    run
+        Which run they belong to.
+    written
+        Called with each row that was committed.
+    """
+
+    def __init__(self, store: Store, run: str, written: Callable[[Row], None]) -> None:
+        self._store = store
+        self._run = run
+        self._written = written
+        self._waiting: list[_Waiting] = []
+        self._held: list[Row] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._executor: ThreadPoolExecutor | None = None
+        self._folding: Future[None] | None = None
+
+    async def add(self, row: Row) -> bool:
+        """Write a row, and return when it is committed: whether it stands, or another was there first."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[bool] = loop.create_future()
+        self._waiting.append((row, future))
+        if self._loop is not loop:
+            self._loop = loop
+            loop.call_soon(self._commit, loop)
+        return await future
+
+    def close(self) -> None:
+        """Write what is left and end the thread; `JournalUnavailable` when that cannot be."""
+        if self._executor is not None:
+            self._executor.shutdown(wait=True)
+            self._executor = None
+        waiting, self._waiting = self._waiting, []
+        rows = [*self._held, *(row for row, _ in waiting)]
+        self._held = []
+        if rows:
+            self._landed(waiting, self._store.write(self._run, rows))
+
+    def _commit(self, loop: asyncio.AbstractEventLoop) -> None:
+        batch, self._waiting = self._waiting[:MOST_ROWS], self._waiting[MOST_ROWS:]
+        rows = [*self._held, *(row for row, _ in batch)]
+        self._held = []
+        if not rows:  # closed in between
+            self._loop = None
+        elif not self._store.inline or not self._at_once(loop, batch, rows):
+            written = loop.run_in_executor(self._thread(), self._store.write, self._run, rows)
+            written.add_done_callback(partial(self._returned, loop, batch, rows))
+
+    def _at_once(self, loop: asyncio.AbstractEventLoop, batch: list[_Waiting], rows: list[Row]) -> bool:
+        """Commit within the loop, unless somebody else holds the lock."""
+        try:
+            stands = self._store.write(self._run, rows, 0.0)
+        except JournalLocked:
+            return False
+        except Exception as error:  # noqa: BLE001  whoever waits is told, whatever it is
+            self._failed(batch, rows, error)
+        else:
+            self._landed(batch, stands)
+            self._fold()
+        self._go_on(loop)
+        return True
+
+    def _returned(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        batch: list[_Waiting],
+        rows: list[Row],
+        written: asyncio.Future[list[bool]],
+    ) -> None:
+        if error := written.exception():
+            self._failed(batch, rows, error)
+        else:
+            self._landed(batch, written.result())
+        self._go_on(loop)
+
+    def _go_on(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._waiting:
+            loop.call_soon(self._commit, loop)
+        else:
+            self._loop = None
+
+    def _landed(self, batch: list[_Waiting], stands: Sequence[bool]) -> None:
+        for (row, future), stood in zip(batch, stands[len(stands) - len(batch) :], strict=True):
+            self._written(row)
+            if not future.done() and not future.get_loop().is_closed():
+                future.set_result(stood)
+
+    def _failed(self, batch: list[_Waiting], rows: list[Row], error: BaseException) -> None:
+        if isinstance(error, JournalUnavailable):
+            self._held = rows + self._held
+        for _, future in batch:
+            if not future.done():
+                future.set_exception(error)
+
+    def _fold(self) -> None:
+        if self._store.checkpoint_overdue:
+            self._store.checkpoint()
+        elif self._store.checkpoint_due and (self._folding is None or self._folding.done()):
+            self._folding = self._thread().submit(self._store.checkpoint)
+
+    def _thread(self) -> ThreadPoolExecutor:
+        if self._executor is None:
+            self._executor = ThreadPoolExecutor(1, thread_name_prefix="journal")
+        return self._executor

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field, fields
 from functools import cache
 from pathlib import Path, PurePosixPath
 from types import TracebackType
-from typing import Literal, Self
+from typing import Literal
 
 from consilience.dialogue.sandbox_box import Box, Job, Plan, Raw, SandboxFailed
 from consilience.ground.errors import InvalidInput, UnknownName
@@ -135,7 +135,7 @@ def run(
     require: Collection[str] = (),
     without: Collection[str] = (),
 ) -> Outcome:
-    """Run a program that nobody has to trust, and say what came of it.
+    r"""Run a program that nobody has to trust, and say what came of it.
 
     Parameters
     ----------
@@ -213,7 +213,7 @@ def _standing(without: frozenset[str]) -> Mapping[str, str]:
 
 
 class Snippets:
-    """A pool of sandboxes that stay, for thousands of short Python programs: each gets a process and a folder of its own.
+    r"""A pool of sandboxes that stay, for thousands of short Python programs: each gets a process and a folder of its own.
 
     A snippet starts in a process copied from an interpreter that is already there, which is several times faster than
     starting one. It sees no other's memory, files or processes: what the last one left is ended and dropped before the
@@ -302,10 +302,12 @@ class Snippets:
         for box in idle:
             box.close()
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Snippets":
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def _job(
@@ -371,7 +373,11 @@ def _prepared(
     readable: Sequence[str | Path],
     without: Collection[str],
 ) -> tuple[Job, Plan]:
-    if isinstance(command, str) or not command or not all(isinstance(word, str) and "\0" not in word for word in command):
+    if (
+        isinstance(command, str)
+        or not command
+        or not all(isinstance(word, str) and "\0" not in word for word in command)
+    ):
         raise InvalidInput(f"expected a command as a sequence of words, such as ['python', 'main.py']; got {command!r}")
     plan = Plan(limits=asdict(limits), readable=_paths(readable), without=_known_means(without))
     job = Job(files=_checked(files, plan.limits), command=tuple(command), stdin=stdin, env=_variables(env))

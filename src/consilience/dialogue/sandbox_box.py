@@ -151,8 +151,10 @@ class Box:
                 self.walls = self._hear_of_walls()
             except SandboxFailed as failure:
                 failures.append(f"{level}: {failure}")
-                self._socket.close()
                 self._stop()
+            except BaseException:
+                self._stop()
+                raise
             else:
                 return
         raise SandboxFailed(f"no sandbox could be built here ({'; '.join(failures)}); run where namespaces are allowed")
@@ -163,7 +165,18 @@ class Box:
         interpreter = os.path.realpath(getattr(sys, "_base_executable", sys.executable) or sys.executable)
         try:
             self._process = subprocess.Popen(  # noqa: S603  fixed words, no shell
-                [interpreter, "-I", "-S", "-X", "utf8", "-c", _LOADER, str(theirs.fileno()), str(here.parent), str(here)],
+                [
+                    interpreter,
+                    "-I",
+                    "-S",
+                    "-X",
+                    "utf8",
+                    "-c",
+                    _LOADER,
+                    str(theirs.fileno()),
+                    str(here.parent),
+                    str(here),
+                ],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -192,11 +205,9 @@ class Box:
             send(ours.fileno(), marshal.dumps(told))
 
     def _hear_of_walls(self) -> dict[str, str]:
-        self._socket.settimeout(_START_S)
         while True:
             said = self._hear()
             if "walls" in said:
-                self._socket.settimeout(None)
                 walls: dict[str, str] = said["walls"]
                 return walls
             if "failure" in said:
@@ -205,10 +216,10 @@ class Box:
             send(self._socket.fileno(), marshal.dumps(os.path.realpath(self._folder)))
 
     def _hear(self) -> dict[str, Any]:
-        readable, _, _ = select.select([self._socket], [], [], _START_S)
-        if not readable:
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN)
+        if not poll.poll(1000 * _START_S):
             raise SandboxFailed(f"nothing was heard for {_START_S:g} s")
-        os.set_blocking(self._socket.fileno(), True)  # noqa: FBT003  positional only
         try:
             said: dict[str, Any] = marshal.loads(receive(self._socket.fileno()))  # noqa: S302  before any job
         except (EOFError, OSError):
@@ -239,13 +250,11 @@ class Box:
             if self._closed:
                 return
             self._closed = True
-            self._socket.close()
         self._stop()
-        if self._folder is not None:
-            _remove(self._folder)
 
     def _stop(self) -> None:
         process = self._process
+        self._socket.close()
         try:
             # Asked first, by a closed socket: without namespaces the inner side alone finds those who left their group.
             process.wait(_GOODBYE_S)
@@ -256,6 +265,9 @@ class Box:
         for stream in (process.stdout, process.stderr):
             if stream is not None:
                 stream.close()
+        if self._folder is not None:
+            _remove(self._folder)
+            self._folder = None
 
 
 class _Watch:
@@ -391,4 +403,3 @@ def _remove(folder: str) -> None:
 
     with contextlib.suppress(FileNotFoundError):
         shutil.rmtree(folder, onerror=allow)
-

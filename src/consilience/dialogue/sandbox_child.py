@@ -8,6 +8,7 @@ text in its memory.
 
 from __future__ import annotations
 
+import gc
 import marshal
 import os
 import resource
@@ -93,9 +94,13 @@ class _Room:
             sandbox_walls.prctl(sandbox_walls.SUBREAPER, 1)
             self._keep_root_if_needed()
         sandbox_walls.prctl(sandbox_walls.DUMPABLE, 0)
+        sandbox_walls.gain_no_privileges()
         self._settle(landlock=plan["landlock"], calls=plan["calls"])
         for name in plan["preload"]:
             __import__(name)
+        # What is there already is no garbage: a job that collects would copy all of its pages.
+        gc.collect()
+        gc.freeze()
         send(control, marshal.dumps({"walls": self._walls}))
 
     # --- building ---
@@ -454,7 +459,7 @@ def _run_snippet(code: str, home: str, environment: dict[str, str]) -> int:
     except BaseException as error:  # noqa: BLE001  whatever a program raises is the program's
         returned = 1
         trace = error.__traceback__.tb_next if error.__traceback__ else None
-        sys.excepthook(type(error), error, trace)
+        sys.excepthook(type(error), error.with_traceback(trace), trace)
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()

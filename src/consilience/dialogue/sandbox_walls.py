@@ -28,6 +28,7 @@ __all__ = [
     "count_threads",
     "enter_namespaces",
     "filter_calls",
+    "gain_no_privileges",
     "landlock_version",
     "library_paths",
     "limit",
@@ -350,13 +351,17 @@ class Ruleset:
 # --- privileges, calls and limits ----------------------------------------------------------------------------------
 
 
-def own_no_privileges(user: int | None = None) -> None:
-    """Become another user for good, if one is named, and give up all capabilities and the means to get any again."""
+def gain_no_privileges() -> None:
+    """Let no program that is started from here on have capabilities; those of this process stay."""
     for capability in range(64):
         try:
             prctl(_BOUNDING_DROP, capability)
         except OSError:
             break
+
+
+def own_no_privileges(user: int | None = None) -> None:
+    """Become another user for good, if one is named, and give up all capabilities and the means to get any again."""
     if user is not None:
         os.setgroups([])
         os.setresgid(user, user, user)

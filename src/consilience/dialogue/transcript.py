@@ -42,7 +42,7 @@ from pathlib import Path
 
 from consilience.ground.errors import InvalidInput
 
-__all__ = ["INCIDENTAL", "Event", "Fact", "Transcript", "canonical", "canonical_digest", "read_events"]
+__all__ = ["INCIDENTAL", "Event", "Fact", "OpenCalls", "Transcript", "canonical", "canonical_digest", "read_events"]
 
 Fact = str | int | float | bool | None
 """What an event may carry: something small."""
@@ -268,6 +268,42 @@ class _Appending:
 
     def close(self) -> None:
         self._file.close()
+
+
+class OpenCalls:
+    """Tells listeners to which call an event belongs: the ``asked`` that it came after, straight or by way of retries.
+
+    Examples
+    --------
+    >>> calls, transcript = OpenCalls(), Transcript()
+    >>> asked = transcript.add("asked", "0")
+    >>> again = transcript.add("retried", "0", after=(asked,))
+    >>> failed = transcript.add("failed", "0", after=(again,))
+    >>> gone = transcript.add("failed", "0", after=(failed,))
+    >>> [calls.of(event) for event in transcript.events()]
+    ['0', '0', '0', None]
+    """
+
+    def __init__(self) -> None:
+        self._calls: dict[str, str] = {}
+        self._members: dict[str, list[str]] = {}
+
+    def of(self, event: Event) -> str | None:
+        """Return the id of the ``asked`` that `event` is, follows or ends; None where it belongs to no call."""
+        if event.kind == "asked":
+            self._calls[event.id] = event.id
+            self._members[event.id] = [event.id]
+            return event.id
+        call = next((self._calls[name] for name in event.after if name in self._calls), None)
+        if call is None:
+            return None
+        if event.kind in ("replied", "replayed", "failed"):
+            for name in self._members.pop(call):
+                del self._calls[name]
+        elif event.kind in INCIDENTAL:
+            self._calls[event.id] = call
+            self._members[call].append(event.id)
+        return call
 
 
 def read_events(path: Path | str) -> list[Event]:

@@ -1,7 +1,8 @@
-"""HTTP as the server reads it: any cutting of the bytes is one reading, answers keep their order, garbage ends alone."""
+"""HTTP as the server reads it: however the bytes are cut, answers keep their order, and garbage ends alone."""
 
 import asyncio
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -60,7 +61,7 @@ def test_however_the_bytes_are_cut_the_requests_are_the_same(cuts: list[int]) ->
     connection, wire = connected(lambda request, exchange: (seen.append(request), exchange.respond(b"."))[1])
     data = b"\r\n".join([POST % 1, POST % 2, GET, POST % 3])
     places = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
-    for begin, end in zip(places, places[1:], strict=False):
+    for begin, end in pairwise(places):
         connection.data_received(data[begin:end])
     assert [(request.method, request.path, request.body) for request in seen] == [
         ("POST", "/path", b"hello"),
@@ -136,7 +137,8 @@ def test_who_is_gone_is_told_to_nobody_but_its_calls() -> None:
     exchanges: list[Exchange] = []
 
     def wait(request: Request, exchange: Exchange) -> None:
-        exchange.on_gone = lambda number=len(exchanges): gone.append(number)
+        number = len(exchanges)
+        exchange.on_gone = lambda: gone.append(number)
         exchanges.append(exchange)
 
     connection, wire = connected(wait)

@@ -5,6 +5,7 @@ import contextlib
 import json
 import signal
 from collections.abc import Awaitable, Callable, Sequence
+from itertools import chain
 from typing import Any
 
 import aiohttp
@@ -229,7 +230,7 @@ def test_faults_arrive_as_they_would_from_afar() -> None:
     assert (status, told) == (200, b"")
     status, _, told = asyncio.run(one(Faults(half_json=1.0)))
     assert (status, told[:1]) == (200, b"{")
-    with pytest.raises(ValueError, match="Unterminated|Expecting"):
+    with pytest.raises(ValueError, match=r"Unterminated|Expecting"):
         json.loads(told)
     for faults in (Faults(disconnect=1.0), Faults(stall=1.0, stall_s=0.02)):
         with pytest.raises(aiohttp.ClientError):
@@ -248,7 +249,7 @@ def test_what_the_server_lets_through_never_exceeds_the_rate() -> None:
                 await asyncio.sleep(0.02 * (number % 4))
             return statuses
 
-        return sum(await asyncio.gather(*[press(number) for number in range(16)]), [])
+        return list(chain.from_iterable(await asyncio.gather(*[press(number) for number in range(16)])))
 
     statuses = with_server(model, visit)
     through = sorted(visit.arrived_s for visit in model.attendance.visits if visit.outcome == "replied")

@@ -30,6 +30,13 @@ REHEARSAL_NOTICE = "rehearsal: a stated stand-in, not a language model"
 _PREFIX = "rehearsal:"
 _CHARACTERS_PER_TOKEN = 4
 _WORD = re.compile(r"\S+\s*")
+_FAILURES: dict[str, tuple[type[ModelError], str]] = {
+    "server_error": (BadReply, "failed with status 500"),
+    "stall": (TimedOut, "said nothing for too long"),
+    "half_json": (BadReply, "sent half a reply"),
+    "empty": (BadReply, "sent an empty body"),
+    "disconnect": (Unreachable, "cut the connection within its reply"),
+}
 
 
 def tokens_of(characters: int) -> int:
@@ -224,7 +231,7 @@ class Rehearsal:
             await asyncio.sleep(delay_s)
             return
         who, place = object(), asyncio.get_running_loop().create_future()
-        self.slots.enter(who, lambda: place.done() or place.set_result(None))
+        self.slots.enter(who, lambda: _give(place))
         try:
             await place
             await asyncio.sleep(delay_s)
@@ -232,21 +239,12 @@ class Rehearsal:
             self.slots.leave(who)
 
     def _failure(self, turn: Turn) -> ModelError:
-        match turn.fault:
-            case "rate_limited":
-                if turn.retry_after_s is None:
-                    return Rejected(f"{self.name} lets less through than the question and its reply; ask for less")
-                return Refused(turn.retry_after_s)
-            case "stall":
-                return TimedOut(f"{self.name} said nothing for {self.faults.stall_s:g} s; ask again")
-            case "half_json":
-                return BadReply(f"{self.name} sent half a reply; ask again")
-            case "empty":
-                return BadReply(f"{self.name} sent an empty body; ask again")
-            case "disconnect":
-                return Unreachable(f"{self.name} cut the connection within its reply; ask again")
-            case _:
-                return BadReply(f"{self.name} failed with status 500; ask again")
+        if turn.fault == "rate_limited":
+            if turn.retry_after_s is None:
+                return Rejected(f"{self.name} lets less through than the question and its reply; ask for less")
+            return Refused(turn.retry_after_s)
+        kind, what = _FAILURES[turn.fault or "server_error"]
+        return kind(f"{self.name} {what}; ask again")
 
 
 def rehearse(name: str, players: Mapping[str, Player] | None = None, *, seed: int = 0) -> Rehearsal:
@@ -276,6 +274,11 @@ def rehearse(name: str, players: Mapping[str, Player] | None = None, *, seed: in
     if bare not in known:
         raise UnknownName("rehearsal", bare, known)
     return Rehearsal(known[bare], name=bare, seed=seed)
+
+
+def _give(place: asyncio.Future[None]) -> None:
+    if not place.done():  # who was cancelled a moment ago still stands in line, and leaves when it gets to run
+        place.set_result(None)
 
 
 def _generator(purpose: str, seed: int, key: bytes) -> np.random.Generator:

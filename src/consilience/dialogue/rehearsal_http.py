@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import cast
 
 __all__ = ["Connection", "Exchange", "Request", "answer"]
 
@@ -112,7 +113,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
-        self._transport: asyncio.Transport = transport  # type: ignore[assignment]  asyncio types it by its base
+        self._transport = cast("asyncio.Transport", transport)
         self._connections.add(self)
 
     def connection_lost(self, error: Exception | None) -> None:  # noqa: ARG002  asyncio's signature
@@ -186,16 +187,17 @@ class Connection(asyncio.Protocol):
         self._breathe()
 
     def _next(self) -> Request | None:
-        if self._head is None and not self._take_head():
+        if self._head is None:
+            self._head = self._take_head()
+        request = self._head
+        if request is None or len(self._buffer) < self._needed:
             return None
-        if self._head is None or len(self._buffer) < self._needed:
-            return None
-        request, self._head = self._head, None
+        self._head = None
         request.body = bytes(self._buffer[: self._needed])
         del self._buffer[: self._needed]
         return request
 
-    def _take_head(self) -> bool:
+    def _take_head(self) -> Request | None:
         while self._buffer.startswith(b"\r\n"):  # RFC 9112 asks servers to overlook empty lines before a request
             del self._buffer[:2]
         end = self._buffer.find(b"\r\n\r\n", max(0, self._scanned - 3))
@@ -203,13 +205,13 @@ class Connection(asyncio.Protocol):
         if (len(self._buffer) if end < 0 else end) > _MOST_HEAD_BYTES:
             raise _Malformed(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
         if end < 0:
-            return False
-        self._head = _read_head(self._buffer[:end].decode("latin-1"))
-        self._needed = _length(self._head.headers)
+            return None
+        head = _read_head(self._buffer[:end].decode("latin-1"))
+        self._needed = _length(head.headers)
         del self._buffer[: end + 4]
-        if "expect" in self._head.headers and not self._pending:
+        if "expect" in head.headers and not self._pending:
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        return True
+        return head
 
 
 def _read_head(text: str) -> Request:

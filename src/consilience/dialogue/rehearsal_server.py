@@ -24,7 +24,7 @@ from dataclasses import fields
 from functools import partial
 from importlib import import_module
 from types import TracebackType
-from typing import Any
+from typing import IO, Any, cast
 
 from consilience.dialogue import rehearsal_wire as wire
 from consilience.dialogue.attendance import Attendance, Visit
@@ -268,7 +268,7 @@ class ServerProcess:
         self._process = subprocess.Popen(  # noqa: S603  our own module
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._told, text=True
         )
-        self.base_url = self._process.stdout.readline().strip()  # type: ignore[union-attr]  piped
+        self.base_url = cast("IO[str]", self._process.stdout).readline().strip()
         if not self.base_url:
             told = self._end()
             raise InvalidInput(f"expected flags that a rehearsal server takes; got {self._flags}: {told.strip()}")

@@ -176,7 +176,8 @@ class Connection(asyncio.Protocol):
                 last = request.headers.get("connection", "").lower() == "close"
                 exchange = Exchange(self, last=last)
                 self._pending.append(exchange)
-                self._ending = self._ending or last
+                if last:
+                    self._ending = True
                 self._handle(request, exchange)
         except _Malformed as problem:
             exchange = Exchange(self, last=True)

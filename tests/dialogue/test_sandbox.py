@@ -552,8 +552,8 @@ def test_nothing_is_left_behind(without, tmp_path, monkeypatch):
     def state():
         return (
             Path("/proc/self/mountinfo").read_text(),
-            sorted(os.listdir("/proc/self/fd")),
-            sorted(os.listdir("/proc/self/task")),
+            len(list(Path("/proc/self/fd").iterdir())),
+            len(list(Path("/proc/self/task").iterdir())),
             list(tmp_path.iterdir()),
             Path(f"/proc/self/task/{os.getpid()}/children").read_text(),
         )
@@ -711,15 +711,15 @@ def test_a_required_wall_that_cannot_stand_refuses():
         snippets.run("pass")
 
 
-def test_root_that_cannot_be_given_up_is_no_sandbox(monkeypatch):
+def test_root_that_cannot_be_given_up_is_no_sandbox():
     bare = ("namespaces", "landlock", "calls")
-    try:
-        standing = walls(without=bare)
-    except SandboxFailed as failure:
-        assert "namespaces" in str(failure)
-    else:
-        assert "privileges" in standing
-        assert not {"network", "files", "signals", "calls"} & standing.keys()
+    if not forks(("namespaces",)):
+        with pytest.raises(SandboxFailed, match="root cannot be given up"):
+            walls(without=bare)
+        return
+    standing = walls(without=bare)
+    assert "privileges" in standing
+    assert not {"network", "files", "signals", "calls"} & standing.keys()
 
 
 @pytest.mark.parametrize("name", ["/etc/passwd", "../x", "a/../../x", "", ".", "a\0b", "a/"])
@@ -751,7 +751,7 @@ def test_other_bad_input_is_named():
         run({}, ["python"], env={"A=B": "x"})
     with pytest.raises(InvalidInput, match="exist"):
         run({}, ["python"], readable=["/no/such/path"])
-    with pytest.raises(InvalidInput, match="at most 1 files"):
+    with pytest.raises(InvalidInput, match="1 files and 64 MB at most"):
         run({"a": "", "b": ""}, ["python"], limits=SandboxLimits(files=1))
     with pytest.raises(InvalidInput, match="1 worker"):
         Snippets(0)
@@ -832,7 +832,7 @@ def test_snippets_go_on_after_every_attack(snippets):
             "while True: print('x' * 1000)",
             "import os; os._exit(1)",
             "import os, signal; os.kill(os.getppid(), signal.SIGKILL)",
-            "import os\nfor n in range(3, 300):\n    try:\n        os.write(n, b'forged')\n    except OSError:\n        pass",
+            "import os\nfor n in range(3, 300):\n try: os.write(n, b'forged')\n except OSError: pass",
             "import os; os.set_blocking(1, False); os.close(0); os.close(1); os.close(2)",
             "import threading, time; threading.Thread(target=time.sleep, args=(9,)).start()",
         )

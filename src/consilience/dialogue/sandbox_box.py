@@ -1,4 +1,4 @@
-"""The outer side of the sandbox: a box is one set of walls, started, given jobs, watched from outside and taken down."""
+"""The outer side of the sandbox: a box is one set of walls, started, given jobs, watched and taken down."""
 
 from __future__ import annotations
 
@@ -289,6 +289,7 @@ class _Watch:
         self._request = memoryview(job.packed())
         self._request = memoryview(struct.pack("<Q", len(self._request)) + self._request)
         self._heard = bytearray()
+        self._poll = select.poll()
 
     def result(self) -> Raw:
         began = time.monotonic()
@@ -303,29 +304,28 @@ class _Watch:
 
     def _watch(self, deadline: float) -> int | None:
         """Return None when the report is whole, else why there will be none."""
-        poll = select.poll()
         for stream in self._streams:
-            os.set_blocking(stream, False)  # noqa: FBT003  positional only
-            poll.register(stream, select.POLLIN)
-        os.set_blocking(self._control, False)  # noqa: FBT003  positional only
-        poll.register(self._control, select.POLLIN | select.POLLOUT)
-        while True:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                return 1
-            for which, event in poll.poll(1000 * left + 1):
-                if which != self._control:
-                    if not self._read(which):
-                        poll.unregister(which)
-                    if self._seen > _FLOOD * self._most:
-                        return 5
-                    continue
-                if event & select.POLLOUT and not self._send():
-                    poll.modify(self._control, select.POLLIN)
-                if event & (select.POLLIN | select.POLLHUP | select.POLLERR):
-                    state = self._receive()
+            os.set_blocking(stream, False)
+            self._poll.register(stream, select.POLLIN)
+        os.set_blocking(self._control, False)
+        self._poll.register(self._control, select.POLLIN | select.POLLOUT)
+        while (left := deadline - time.monotonic()) > 0:
+            for which, event in self._poll.poll(1000 * left + 1):
+                if which == self._control:
+                    state = self._talk(event)
                     if state != "more":
                         return None if state == "whole" else 6
+                elif not self._read(which):
+                    self._poll.unregister(which)
+                if self._seen > _FLOOD * self._most:
+                    return 5
+        return 1
+
+    def _talk(self, event: int) -> Literal["more", "whole", "gone"]:
+        """Send and receive what can be now."""
+        if event & select.POLLOUT and not self._send():
+            self._poll.modify(self._control, select.POLLIN)
+        return self._receive() if event & ~select.POLLOUT else "more"
 
     def _send(self) -> bool:
         """Send some of the job, and say whether there is more."""

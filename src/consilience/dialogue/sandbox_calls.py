@@ -1,9 +1,9 @@
 """A filter of system calls: what a program in the sandbox may not ask of the kernel, as a Berkeley packet filter.
 
-Part of the inner side of the sandbox: it runs in a bare interpreter and stands on the standard library only. The filter
-says no to what reaches beyond the walls (other namespaces, mounts, keys, debugging, kernel modules), to what hides memory
-from the limits (anonymous files, System V segments), and to sockets of odd families. Where a namespace is missing it also
-takes its place: no sockets at all, no signals, no change of modes and owners.
+Part of the inner side of the sandbox: it runs in a bare interpreter and stands on the standard library only. The
+filter says no to what reaches beyond the walls (other namespaces, mounts, keys, debugging, kernel modules), to what
+hides memory from the limits (anonymous files, System V segments), and to sockets of odd families. Where a namespace is
+missing it also takes its place: no sockets at all, no signals, no change of modes and owners.
 """
 
 from __future__ import annotations

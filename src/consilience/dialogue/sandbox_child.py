@@ -2,9 +2,12 @@
 
 It runs in a bare interpreter that `consilience.dialogue.sandbox_box` starts: one thread, no data of the caller, the
 standard library only. With namespaces it is the first process within (whose end is the end of all others); without, it
-adopts and ends whatever a job leaves. It never reads a job: the job's own process does, so that no job can find another's
-text in its memory.
+adopts and ends whatever a job leaves. It never reads a job: the job's own process does, so that no job can find
+another's text in its memory.
 """
+
+# pathlib takes as long to load as a bare interpreter to start.
+# ruff: noqa: PTH101, PTH108, PTH112, PTH114, PTH118, PTH120, PTH208
 
 from __future__ import annotations
 
@@ -13,14 +16,13 @@ import marshal
 import os
 import resource
 import select
-import stat
 import struct
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, NoReturn
 
-from consilience.dialogue import sandbox_calls, sandbox_walls
+from consilience.dialogue import sandbox_calls, sandbox_job, sandbox_look, sandbox_walls
 
 __all__ = ["REPORT", "main", "receive", "send"]
 
@@ -29,12 +31,9 @@ REPORT = struct.Struct("<BidddI")
 CPU seconds, peak memory in MB, length of the reason; the reason and the files follow."""
 
 _BY_ITSELF, _TIME, _MEMORY, _TREE, _NOT_STARTED = range(5)
-_KILL, _STOP = 9, 19
-_SIGPIPE, _SIGXFSZ = 13, 25
+_KILL = 9
 _LOOK_EVERY_S = 0.02
-_PAGE_MB = resource.getpagesize() / 2**20
 _COUNTS_BY_NAMESPACE = (5, 14)  # the kernel from which on processes are counted per user namespace
-_PIPE_BYTES = 60_000
 
 
 def send(control: int, message: bytes) -> None:
@@ -147,10 +146,10 @@ class _Room:
                 )
             except OSError:
                 # Half a view is none to work in; where not even its first mount was allowed, there are other walls.
-                if os.path.isdir(sandbox_walls.OLD_ROOT):  # noqa: PTH112
+                if os.path.isdir(sandbox_walls.OLD_ROOT):
                     raise
         self._home = sandbox_walls.HOME if self._view else self._ask_for_folder(owner)
-        outside = not self._inside and os.path.isdir("/proc/self")  # noqa: PTH112
+        outside = not self._inside and os.path.isdir("/proc/self")
         self._sees_processes = self._view.processes if self._view else outside
         self._rules: sandbox_walls.Ruleset | None = None
         if landlock and not (self._inside and self._view) and sandbox_walls.landlock_version():
@@ -173,29 +172,27 @@ class _Room:
         return folder
 
     def _name_walls(self, *, scoped: bool, counted: bool) -> dict[str, str]:
-        walls = {"limits": "kernel limits on each process", "time": "ended from outside"}
-        if self._inside or self._program:
-            walls["network"] = "namespace" if self._inside else "filter of system calls"
-        if self._view or self._rules:
-            walls["files"] = "own root" if self._view else "landlock"
-        if scoped or self._program:
-            walls["signals"] = (
-                "namespace" if self._inside else "landlock" if self._rules and scoped else "filter of system calls"
-            )
-        if self._inside:
-            walls["processes"] = "namespace"
-        if self._user is not None or not self._root:
-            walls["privileges"] = "another user" if self._user is not None else "no new privileges"
-        if self._program:
-            walls["calls"] = "filter of system calls"
-        if self._inside or self._user is not None or not counted:
-            walls["orphans"] = "namespace" if self._inside else "own user" if counted else "one process only"
-        elif self._sees_processes:
-            walls["orphans"] = "adopted and ended"
-        if self._sees_processes or not counted:
-            walls["memory"] = "watched over all processes" if counted else "kernel limit on the one process"
-        walls["tree"] = "file system of that size" if self._view else "watched"
-        return walls
+        """Say what stands, and by which means: the first of those that there are."""
+        filtered = "filter of system calls" if self._program else ""
+        namespace = "namespace" if self._inside else ""
+        landlock = "landlock" if self._rules else ""
+        another = "another user" if self._user is not None else ""
+        alone = "" if counted else "one process only"
+        watched = "watched over all processes" if self._sees_processes else ""
+        means = {
+            "limits": "kernel limits on each process",
+            "time": "ended from outside",
+            "network": namespace or filtered,
+            "files": "own root" if self._view else landlock,
+            "processes": namespace,
+            "signals": namespace or (landlock if scoped else filtered),
+            "privileges": another or ("" if self._root else "no new privileges"),
+            "calls": filtered,
+            "orphans": namespace or another or alone or ("adopted and ended" if self._sees_processes else ""),
+            "memory": ("kernel limit on one process only" if alone else "") or watched,
+            "tree": "file system of that size" if self._view else "watched",
+        }
+        return {wall: by for wall, by in means.items() if by}
 
     # --- jobs ---
 
@@ -216,15 +213,15 @@ class _Room:
         if self._view:
             self._view.fresh()
             return
-        os.chmod(self._home, 0o700)  # noqa: PTH101
+        os.chmod(self._home, 0o700)
         from shutil import rmtree  # noqa: PLC0415  not needed under an own view, and slow to load
 
-        for name in os.listdir(self._home):  # noqa: PTH208
-            path = os.path.join(self._home, name)  # noqa: PTH118
-            if os.path.isdir(path) and not os.path.islink(path):  # noqa: PTH112, PTH114
+        for name in os.listdir(self._home):
+            path = os.path.join(self._home, name)
+            if os.path.isdir(path) and not os.path.islink(path):
                 rmtree(path)
             else:
-                os.unlink(path)  # noqa: PTH108
+                os.unlink(path)
 
     def _do(self) -> bytes:
         told, tell = os.pipe()
@@ -274,7 +271,13 @@ class _Room:
                 peak = max(peak, self._memory_mb())
                 if peak > self._limits["memory_mb"]:
                     return _MEMORY, peak
-                if not self._view and looks % 5 == 0 and self._over_tree():
+                if (
+                    not self._view
+                    and looks % 5 == 0
+                    and sandbox_look.over_tree(
+                        self._home, megabytes=self._limits["tree_mb"], files=self._limits["files"]
+                    )
+                ):
                     return _TREE, peak
         finally:
             os.close(ended)
@@ -289,11 +292,11 @@ class _Room:
     def end_all(self) -> None:
         """Leave no process of a job alive, wherever it hid."""
         if self._inside:
-            _signal(-1, _KILL)
+            sandbox_look.send_signal(-1, _KILL)
         elif self._user is not None:
             self._end_user(self._user)
         else:
-            _end_descendants()
+            sandbox_look.end_descendants()
         while True:
             try:
                 os.waitpid(-1, 0)
@@ -306,7 +309,7 @@ class _Room:
         if killer == 0:
             try:
                 sandbox_walls.own_no_privileges(user)
-                _signal(-1, _KILL)
+                sandbox_look.send_signal(-1, _KILL)
             finally:
                 os._exit(0)
         os.waitpid(killer, 0)
@@ -314,32 +317,24 @@ class _Room:
     def _memory_mb(self) -> float:
         if not self._sees_processes:
             return 0.0
-        processes = [pid for pid in _numbers("/proc") if pid != 1] if self._inside and self._view else _descendants()
-        resident = sum(_resident_mb(pid) for pid in processes)
+        # Under namespaces all that can be seen is the job's, but for this process, the first.
+        inside = self._inside
+        processes = [pid for pid in sandbox_look.processes() if pid != 1] if inside else sandbox_look.descendants()
+        resident = sum(sandbox_look.resident_mb(pid) for pid in processes)
         # Pages that several share count once; that is dear to ask, so only where it matters.
         if resident > self._limits["memory_mb"] and len(processes) > 1:
-            return sum(_proportional_mb(pid) for pid in processes)
+            return sum(sandbox_look.proportional_mb(pid) for pid in processes)
         return resident
-
-    def _over_tree(self) -> bool:
-        size = count = 0
-        for path in _walk(self._home):
-            try:
-                size += os.lstat(path).st_blocks * 512
-            except OSError:
-                continue
-            count += 1
-        return size > self._limits["tree_mb"] * 2**20 or count > self._limits["files"]
 
     def _changed(self) -> Iterator[bytes]:
         """Yield names and contents of all regular files, as long as they are within the size of a folder."""
         left = int(self._limits["tree_mb"] * 2**20) if self._collect else 0
-        for path in _walk(self._home) if self._collect else ():
-            content = _read_regular(path, left)
+        for entry in sandbox_look.walk(self._home) if self._collect else ():
+            content = sandbox_look.read_regular(entry.path, left)
             if content is None:
                 continue
             left -= len(content)
-            name = os.fsencode(os.path.relpath(path, self._home))
+            name = os.fsencode(os.path.relpath(entry.path, self._home))
             yield struct.pack("<IQ", len(name), len(content))
             yield name
             yield content
@@ -356,22 +351,22 @@ class _Room:
                 sandbox_walls.prctl(sandbox_walls.DIE_WITH_PARENT, _KILL)
             job = marshal.loads(receive(self._control))  # noqa: S302  from the caller
             os.close(self._control)
-            _write_files(job["files"])
-            _give_input(job["stdin"])
+            sandbox_job.write_files(job["files"])
+            sandbox_job.give_input(job["stdin"])
             self._enclose(processes)
             environment = self._environment(job["env"])
             if job["command"] is None:
                 os.close(tell)
-                code = _run_snippet(job["code"], self._home, environment)
+                code = sandbox_job.run_snippet(job["code"], self._home, environment)
             else:
-                _run_command(job["command"], environment)
-        except OSError as error:
+                sandbox_job.run_command(job["command"], environment)
+        except Exception as error:  # noqa: BLE001  whatever it is, the job was not started
             os.write(tell, str(error).encode("utf-8", "replace")[:1000])
         finally:
             os._exit(code)
 
     def _environment(self, more: dict[str, str]) -> dict[str, str]:
-        interpreter = os.path.dirname(sys.executable)  # noqa: PTH120
+        interpreter = os.path.dirname(sys.executable)
         path = dict.fromkeys([interpreter, "/usr/local/bin", "/usr/bin", "/bin"])
         environment = {"PATH": ":".join(path), "HOME": self._home, "LANG": "C.UTF-8"}
         if not self._view or not self._view.temporary:
@@ -397,191 +392,3 @@ class _Room:
             self._rules.enforce()
         if self._program:
             sandbox_walls.filter_calls(self._program)
-
-
-def _write_files(files: dict[str, bytes]) -> None:
-    for name, content in files.items():
-        folder = os.path.dirname(name)  # noqa: PTH120
-        if folder:
-            os.makedirs(folder, exist_ok=True)  # noqa: PTH103
-        with open(name, "xb") as file:  # noqa: PTH123
-            file.write(content)
-
-
-def _give_input(content: bytes) -> None:
-    """Let standard input be the content: through a pipe where it holds it, else from a file without a name."""
-    if len(content) <= _PIPE_BYTES:
-        source, target = os.pipe()
-        os.write(target, content)
-        os.close(target)
-    else:
-        source = os.open(".standard-input", os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        os.unlink(".standard-input")  # noqa: PTH108
-        rest = memoryview(content)
-        while rest:
-            rest = rest[os.write(source, rest) :]
-        os.lseek(source, 0, os.SEEK_SET)
-    os.dup2(source, 0)
-    os.close(source)
-    for stream in (1, 2):
-        # A job before this one may have changed what the pipes do, for both ends of them are old.
-        os.set_blocking(stream, True)  # noqa: FBT003  positional only
-
-
-def _run_command(command: list[str], environment: dict[str, str]) -> NoReturn:
-    from signal import SIG_DFL, signal  # noqa: PLC0415  slow to load, and only here
-
-    for number in (_SIGPIPE, _SIGXFSZ):
-        signal(number, SIG_DFL)
-    if command[0] in ("python", "python3"):
-        os.execve(sys.executable, [sys.executable, *command[1:]], environment)  # noqa: S606  no shell is the point
-    os.execvpe(command[0], command, environment)  # noqa: S606
-
-
-def _run_snippet(code: str, home: str, environment: dict[str, str]) -> int:
-    """Run code as the main module of this process, as an interpreter would."""
-    os.closerange(3, 64)
-    sandbox_walls.prctl(sandbox_walls.DUMPABLE, 1)
-    os.environ.clear()
-    os.environ.update(environment)
-    for name in [name for name in sys.modules if name.partition(".")[0] == "consilience"]:
-        del sys.modules[name]
-    module = type(sys)("__main__")
-    vars(module)["__builtins__"] = __builtins__
-    sys.modules["__main__"] = module
-    sys.argv = ["snippet.py"]
-    sys.path.insert(0, home)
-    returned = 0
-    try:
-        exec(compile(code, "snippet.py", "exec"), vars(module))  # noqa: S102  this is what the walls are for
-    except SystemExit as exit_:
-        returned = _exit_code(exit_.code)
-    except BaseException as error:  # noqa: BLE001  whatever a program raises is the program's
-        returned = 1
-        trace = error.__traceback__.tb_next if error.__traceback__ else None
-        sys.excepthook(type(error), error.with_traceback(trace), trace)
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except (OSError, ValueError, AttributeError):
-            returned = returned or 120
-    return returned
-
-
-def _exit_code(code: object) -> int:
-    if code is None:
-        return 0
-    if isinstance(code, int):
-        return code & 0xFF
-    sys.stderr.write(f"{code}\n")
-    return 1
-
-
-def _signal(pid: int, number: int) -> None:
-    try:
-        os.kill(pid, number)
-    except (ProcessLookupError, PermissionError):
-        return
-
-
-def _numbers(folder: str) -> list[int]:
-    return [int(name) for name in os.listdir(folder) if name.isdigit()]  # noqa: PTH208
-
-
-def _descendants() -> list[int]:
-    """Return all processes that this one started or adopted, as far as can be seen."""
-    children: dict[int, list[int]] = {}
-    try:
-        numbers = _numbers("/proc")
-    except OSError:
-        return []
-    for pid in numbers:
-        try:
-            with open(f"/proc/{pid}/stat", "rb") as line:  # noqa: PTH123
-                parent = int(line.read().rpartition(b")")[2].split()[1])
-        except (OSError, IndexError, ValueError):
-            continue
-        children.setdefault(parent, []).append(pid)
-    found, waiting = [], [os.getpid()]
-    while waiting:
-        below = children.get(waiting.pop(), [])
-        found += below
-        waiting += below
-    return found
-
-
-def _end_descendants() -> None:
-    """Stop all before ending any: who is stopped starts no successor, and still counts against the limit."""
-    seen: list[int] | None = None
-    while True:
-        found = _descendants()
-        if not found:
-            return
-        for pid in found:
-            _signal(pid, _STOP if found != seen else _KILL)
-        if found == seen:
-            _reap(found)
-        seen = found
-
-
-def _reap(ended: Iterable[int]) -> None:
-    deadline = time.monotonic() + 0.5
-    left = set(ended)
-    while left and time.monotonic() < deadline:
-        try:
-            pid, _ = os.waitpid(-1, os.WNOHANG)
-        except ChildProcessError:
-            return
-        left.discard(pid)
-        if pid == 0:
-            time.sleep(0.001)
-
-
-def _resident_mb(pid: int) -> float:
-    try:
-        with open(f"/proc/{pid}/statm", "rb") as line:  # noqa: PTH123
-            return int(line.read().split()[1]) * _PAGE_MB
-    except (OSError, IndexError):
-        return 0.0
-
-
-def _proportional_mb(pid: int) -> float:
-    try:
-        with open(f"/proc/{pid}/smaps_rollup", "rb") as lines:  # noqa: PTH123
-            for line in lines:
-                if line.startswith(b"Pss:"):
-                    return int(line.split()[1]) / 1024
-    except OSError:
-        return _resident_mb(pid)
-    return 0.0
-
-
-def _walk(folder: str) -> Iterator[str]:
-    """Yield whatever is not a folder beneath a folder, without following links, in order."""
-    waiting = [folder]
-    while waiting:
-        try:
-            entries = sorted(os.scandir(waiting.pop()), key=lambda entry: entry.name)
-        except OSError:
-            continue
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                waiting.append(entry.path)
-            else:
-                yield entry.path
-
-
-def _read_regular(path: str, most: int) -> bytes | None:
-    """Return what is in a file, or None where it is none, or larger than that."""
-    try:
-        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return None
-    try:
-        about = os.fstat(file)
-        if not stat.S_ISREG(about.st_mode) or about.st_size > most:
-            return None
-        with open(file, "rb", closefd=False) as content:  # noqa: PTH123
-            return content.read()
-    finally:
-        os.close(file)

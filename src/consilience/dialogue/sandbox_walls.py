@@ -1,9 +1,12 @@
 """The walls of the sandbox, as the Linux kernel builds them: namespaces, an own view of files, Landlock, no privileges.
 
-Part of the inner side of the sandbox: it runs in a bare interpreter that has one thread and nobody else's data, and stands
-on the standard library only. Every function either builds its wall or raises OSError; what to do without is decided by
-`consilience.dialogue.sandbox_child`.
+Part of the inner side of the sandbox: it runs in a bare interpreter that has one thread and nobody else's data, and
+stands on the standard library only. Every function either builds its wall or raises OSError; what to do without is
+decided by `consilience.dialogue.sandbox_child`.
 """
+
+# pathlib takes as long to load as a bare interpreter to start.
+# ruff: noqa: PTH102, PTH103, PTH106, PTH112, PTH114, PTH115, PTH116, PTH120, PTH123, PTH208, PTH211
 
 from __future__ import annotations
 
@@ -161,7 +164,7 @@ def _write(path: str, text: str) -> None:
 def spare_user() -> int:
     """Return a user id that is nobody's, for a caller who is root."""
     chosen = _SPARE_USERS[os.getpid() % len(_SPARE_USERS)]
-    with open("/proc/self/uid_map", encoding="ascii") as lines:  # noqa: PTH123  pathlib costs more than this file
+    with open("/proc/self/uid_map", encoding="ascii") as lines:
         mapped = [(int(first), int(count)) for first, _, count in (line.split() for line in lines)]
     return chosen if any(first <= chosen < first + count for first, count in mapped) else _NOBODY
 
@@ -171,7 +174,7 @@ def spare_user() -> int:
 
 def library_paths(readable: Iterable[str] = ()) -> list[str]:
     """Return what a program may read: the interpreter, the system's libraries and programs, and what was asked for."""
-    own = {sys.base_prefix, sys.base_exec_prefix, os.path.dirname(os.path.realpath(sys.executable))}  # noqa: PTH120
+    own = {sys.base_prefix, sys.base_exec_prefix, os.path.dirname(os.path.realpath(sys.executable))}
     wanted = [*_SYSTEM_PATHS, *own, *readable]
     return sorted({path for path in wanted if path not in ("", "/") and os.path.lexists(path)}, key=len)
 
@@ -202,10 +205,10 @@ class View:
 
     def _build(self, paths: list[str]) -> None:
         _mount(None, "/", None, _RECURSIVE | _PRIVATE)
-        base = "/tmp" if os.path.isdir("/tmp") else "/dev"  # noqa: S108, PTH112  a place to mount on, in this view only
+        base = "/tmp" if os.path.isdir("/tmp") else "/dev"  # noqa: S108  a place to mount on, in this view only
         # The root holds folders and mount points only.
         _mount("tmpfs", base, "tmpfs", _NO_SUID | _NO_DEVICES, b"size=1m,nr_inodes=1000,mode=755")
-        os.mkdir(f"{base}{OLD_ROOT}")  # noqa: PTH102
+        os.mkdir(f"{base}{OLD_ROOT}")
         _system_call(sandbox_calls.number("pivot_root"), base.encode(), f"{base}{OLD_ROOT}".encode())
         os.chdir("/")
         for path in paths:
@@ -213,11 +216,11 @@ class View:
         for path in _DEVICES:
             _show(path, mode=_NO_SUID | _NO_EXEC, read_only=False)
         for path in ("/proc", "/tmp", "/dev/shm", "/box", HOME):  # noqa: S108  of the new root
-            os.makedirs(path, 0o755, exist_ok=True)  # noqa: PTH103
+            os.makedirs(path, 0o755, exist_ok=True)
         os.symlink("/proc/self/fd", "/dev/fd")
         self.processes = _show_processes()
         _call("umount2", OLD_ROOT.encode(), _DETACH)
-        os.rmdir(OLD_ROOT)  # noqa: PTH106
+        os.rmdir(OLD_ROOT)
         _mount(None, "/", None, _REMOUNT | _BIND | _READ_ONLY | _NO_SUID | _NO_DEVICES)
 
     def fresh(self, *, first: bool = False) -> None:
@@ -228,7 +231,7 @@ class View:
                 _call("umount2", place.encode(), _DETACH)
         _mount("tmpfs", "/box", "tmpfs", _NO_SUID | _NO_DEVICES, self._options)
         for name, place in shown.items():
-            os.mkdir(f"/box/{name}", 0o700)  # noqa: PTH102
+            os.mkdir(f"/box/{name}", 0o700)
             os.chown(f"/box/{name}", self._owner, self._owner)
             _mount(f"/box/{name}", place, None, _BIND)
         _call("umount2", b"/box", _DETACH)
@@ -250,12 +253,12 @@ def _show(path: str, *, mode: int = _NO_SUID | _NO_DEVICES, read_only: bool = Tr
     old = f"{OLD_ROOT}{path}"
     if os.path.lexists(path) or not os.path.lexists(old):
         return
-    os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)  # noqa: PTH103, PTH120
-    if os.path.islink(old):  # noqa: PTH114
-        os.symlink(os.readlink(old), path)  # noqa: PTH115
+    os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
+    if os.path.islink(old):
+        os.symlink(os.readlink(old), path)
         return
-    if os.path.isdir(old):  # noqa: PTH112
-        os.mkdir(path, 0o755)  # noqa: PTH102
+    if os.path.isdir(old):
+        os.mkdir(path, 0o755)
     else:
         os.close(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o644))
     _mount(old, path, None, _BIND | _RECURSIVE)
@@ -338,7 +341,7 @@ class Ruleset:
         except OSError:
             return
         try:
-            rights = rights if os.path.isdir(path) else rights & _FILE_RIGHTS  # noqa: PTH112
+            rights = rights if os.path.isdir(path) else rights & _FILE_RIGHTS
             _system_call(_ADD, self._rules, 1, struct.pack("=Qi", rights, place), 0)
         finally:
             os.close(place)
@@ -391,13 +394,13 @@ def limit(limits: Mapping[str, int]) -> None:
 
 
 def count_threads(user: int) -> int:
-    """Return how many threads a user runs, as far as can be seen: that many the kernel counts before a program starts."""
+    """Return how many threads a user runs: so many the kernel counts before a program starts."""
     counted = 0
-    for name in os.listdir("/proc"):  # noqa: PTH208
+    for name in os.listdir("/proc"):
         if name.isdigit():
             try:
-                if os.stat(f"/proc/{name}").st_uid == user:  # noqa: PTH116
-                    counted += len(os.listdir(f"/proc/{name}/task"))  # noqa: PTH208
+                if os.stat(f"/proc/{name}").st_uid == user:
+                    counted += len(os.listdir(f"/proc/{name}/task"))
             except OSError:
                 continue
     return counted

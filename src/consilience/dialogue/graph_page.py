@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -185,18 +185,8 @@ def page(
     (True, False)
     """
     run = _Run(tuple(nodes), tuple(edges), dict(turns or {}))
-    environment = Environment(
-        loader=PackageLoader("consilience.dialogue", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(seconds=_seconds, usd=_usd, count="{:,}".format, times=_times)
-    source = environment.loader
-    assert source is not None  # noqa: S101  it was given above
-    script = source.get_source(environment, "graph_page.js")[0]
-    style = source.get_source(environment, "graph_page.css")[0]
+    environment = _environment()
+    script, style = _own(environment, "graph_page.js"), _own(environment, "graph_page.css")
     policy = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     texts = _Texts()
     data = {"elements": [_behind(run, element, texts) for element in run.shown], "texts": texts.kept}
@@ -207,11 +197,30 @@ def page(
         run=run,
         states=STATES,
         texts=texts,
-        script=Markup(script),  # noqa: S704  the page's own files
-        style=Markup(style),  # noqa: S704
+        script=script,
+        style=style,
         policy=policy,
         data=_island(data),
     )
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("consilience.dialogue", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(seconds=_seconds, usd=_usd, count="{:,}".format, times=_times)
+    return environment
+
+
+def _own(environment: Environment, name: str) -> Markup:
+    loader = environment.loader
+    assert loader is not None  # noqa: S101  for the type checker; the environment is our own
+    return Markup(loader.get_source(environment, name)[0])  # noqa: S704  a file of the house, not of a run
 
 
 class _Run:
@@ -268,8 +277,10 @@ class _Run:
             length = 0.0
         else:
             length, nodes, pairs = longest_path(self.names, self.pairs, cost, edge_cost)
-        ways = [f"{source}->{target}" for source, target in pairs]
-        return length, [name for step in zip(nodes, [*ways, ""], strict=True) for name in step if name]
+        path = nodes[:1]
+        for source, target in pairs:
+            path += (f"{source}->{target}", target)
+        return length, path
 
     @cached_property
     def on_path(self) -> frozenset[str]:

@@ -56,6 +56,7 @@ MOST_DIFFED = 60_000
 MOST_COMPARED = 64
 """Artifacts that one is compared with."""
 
+_CONTEXT = 3
 _DOTTED = 320
 _ROUND_MINUTES = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1440, 2880)
 _ARROWED = 200
@@ -495,8 +496,21 @@ def _hunks(before: str, after: str) -> list[list[list[Any]]] | None:
         return []
     if len(before) + len(after) > 2 * MOST_DIFFED:
         return None
-    matcher = SequenceMatcher(None, before.split("\n"), after.split("\n"), autojunk=False)
-    return [[list(operation) for operation in group] for group in matcher.get_grouped_opcodes(3)]
+    old, new = before.split("\n"), after.split("\n")
+    # What begins and ends alike is left out but for the context: most changes are small, and matching is quadratic.
+    head = max(0, _alike(old, new) - _CONTEXT)
+    tail = max(0, min(_alike(old[::-1], new[::-1]), len(old) - head, len(new) - head) - _CONTEXT)
+    matcher = SequenceMatcher(None, old[head : len(old) - tail], new[head : len(new) - tail], autojunk=False)
+    return [
+        [[kind, *(place + head for place in places)] for kind, *places in group]
+        for group in matcher.get_grouped_opcodes(_CONTEXT)
+    ]
+
+
+def _alike(one: list[str], other: list[str]) -> int:
+    """How many lines two texts begin with in common."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((place for place, (mine, yours) in pairs if mine != yours), min(len(one), len(other)))
 
 
 def _island(data: object) -> Markup:

@@ -1,0 +1,68 @@
+"""From the name of a model to whoever answers: a rehearsal, an address, or a provider that pydantic-ai knows."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from consilience.dialogue.endpoint import COMPATIBLE, Endpoint
+from consilience.dialogue.models import ChatModel
+from consilience.dialogue.players import Player
+from consilience.dialogue.rehearsal import rehearse
+from consilience.dialogue.through_pydantic_ai import ThroughPydanticAI
+from consilience.ground.errors import InvalidInput
+
+__all__ = ["KEY_VARIABLE", "connect"]
+
+KEY_VARIABLE = "OPENAI_API_KEY"
+"""Environment variable with the key for an address; optional there."""
+
+_REHEARSAL = "rehearsal:"
+
+
+def connect(
+    name: str,
+    *,
+    base_url: str | None = None,
+    players: Mapping[str, Player] | None = None,
+    timeout_s: float = 120.0,
+) -> ChatModel:
+    """Return the model of a name; nothing is sent yet.
+
+    Keys come from the environment only, under the names that each provider gives them.
+
+    Parameters
+    ----------
+    name
+        ``"rehearsal:NAME"`` for a stand-in, ``"openai:gpt-4o"`` or any other provider of pydantic-ai with a model of
+        its; with `base_url` the server's own name for the model.
+    base_url
+        Address of a server that speaks the chat-completions protocol.
+    players
+        Rehearsals of a room, by name.
+    timeout_s
+        For one reply.
+
+    Raises
+    ------
+    UnknownName
+        When there is no such provider or rehearsal.
+    InvalidInput
+        When the name is none, or the key of a provider is missing; its variable is named.
+    MissingDependency
+        When a library that it takes is absent.
+
+    Examples
+    --------
+    >>> connect("rehearsal:echo").name
+    'rehearsal:echo'
+    >>> connect("llama3", base_url="http://localhost:11434/v1").name
+    'compatible:llama3'
+    """
+    if base_url is not None:
+        return Endpoint(base_url, name, key=os.environ.get(KEY_VARIABLE) or None, timeout_s=timeout_s)
+    if name.startswith(_REHEARSAL):
+        return rehearse(name, players)
+    if name.startswith(COMPATIBLE):
+        raise InvalidInput(f"{name!r} is asked at an address; give `base_url`, such as 'http://localhost:8000/v1'")
+    return ThroughPydanticAI(name, timeout_s=timeout_s)

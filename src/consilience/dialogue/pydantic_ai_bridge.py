@@ -1,0 +1,319 @@
+"""Between the house's words and those of pydantic-ai; the one module that imports it, and is itself loaded late."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import time
+from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+from pydantic import TypeAdapter
+from pydantic_ai.direct import model_request
+from pydantic_ai.exceptions import ModelAPIError, ModelHTTPError, UnexpectedModelBehavior, UserError
+from pydantic_ai.messages import (
+    ModelMessage,
+    ModelMessagesTypeAdapter,
+    ModelRequest,
+    ModelRequestPart,
+    ModelResponse,
+    SystemPromptPart,
+    TextPart,
+    UserPromptPart,
+)
+from pydantic_ai.models import (
+    CompletedStreamedResponse,
+    Model,
+    ModelRequestParameters,
+    StreamedResponse,
+    infer_model,
+    known_model_names,
+)
+from pydantic_ai.models.wrapper import WrapperModel
+from pydantic_ai.output import OutputObjectDefinition
+from pydantic_ai.providers import infer_provider_class
+from pydantic_ai.settings import ModelSettings
+
+from consilience.dialogue.chat_protocol import failure
+from consilience.dialogue.estimate import prompt_tokens
+from consilience.dialogue.messages import Finish, Message, Question, Reply, Settings, Usage
+from consilience.dialogue.models import BadReply, Rejected, TimedOut, Unreachable
+from consilience.dialogue.session import Session
+from consilience.ground.errors import InvalidInput, MissingDependency, UnknownName
+
+__all__ = ["SessionModel", "close", "find_model", "turn"]
+
+_FINISHES: dict[str, Finish] = {
+    "content_filter": "refused",
+    "length": "length",
+    "stop": "stop",
+    "tool_call": "tools",
+}
+_VARIABLE = re.compile(r"`([A-Z][A-Z0-9_]{3,})`")
+_PASSING_FACTS = frozenset({"timestamp", "run_id", "conversation_id", "provider_response_id"})
+"""What messages carry and no model is shown: it would make the same request another one on every run."""
+
+_parameters = TypeAdapter(ModelRequestParameters)
+
+
+def find_model(name: str) -> Model:
+    """Return the model of a name.
+
+    Raises
+    ------
+    InvalidInput
+        When its key is missing; the variable is named.
+    UnknownName
+        When there is no such provider.
+    MissingDependency
+        When the provider's own library is absent.
+    """
+    provider = name.partition(":")[0]
+    try:
+        infer_provider_class(provider)
+    except ValueError:
+        known = {known.partition(":")[0] for known in known_model_names() if ":" in known}
+        raise UnknownName("provider", provider, known | {"ollama", "openrouter"}) from None
+    except ImportError as error:
+        raise _missing(provider, error) from error
+    try:
+        model = infer_model(name)
+    except ImportError as error:
+        raise _missing(provider, error) from error
+    except UserError as error:
+        raise _misset(provider, error) from error
+    except ValueError as error:
+        raise InvalidInput(f"{name!r} is no model that can be asked: {error}") from error
+    _stop_retries(model)
+    return model
+
+
+async def turn(model: Model, name: str, question: Question, timeout_s: float) -> Reply:
+    """Ask a model once, in plain text."""
+    settings = _settings(question.settings, timeout_s)
+    begun = time.perf_counter()
+    with _translated(name):
+        response = await model_request(
+            model,
+            list(_messages(question.messages)),
+            model_settings=settings,
+            model_request_parameters=_wanted(question.settings),
+            instrument=False,
+        )
+    text = "".join(part.content for part in response.parts if isinstance(part, TextPart))
+    return _reply(response, text, question, name, time.perf_counter() - begun)
+
+
+async def close(model: Model) -> None:
+    """Close the HTTP client of a model, where it has one."""
+    client = getattr(model, "client", None)
+    ending = getattr(client, "close", None)
+    if ending is not None and asyncio.iscoroutinefunction(ending):
+        await ending()
+
+
+class SessionModel(WrapperModel):
+    """A model each of whose requests goes through a session."""
+
+    def __init__(self, session: Session, element: str, name: str, wrapped: Model) -> None:
+        super().__init__(wrapped)
+        self._session = session
+        self._element = element
+        self._name = name
+        self._seen: dict[bytes, int] = {}
+
+    async def request(
+        self,
+        messages: list[ModelMessage],
+        model_settings: ModelSettings | None,
+        model_request_parameters: ModelRequestParameters,
+    ) -> ModelResponse:
+        """Ask through the session."""
+        question = self._question(messages, model_settings, model_request_parameters)
+        asked = _OneRequest(self._name, self.wrapped, messages, model_settings, model_request_parameters)
+        reply = await self._session.with_model(asked).ask(question, caused_by=self._session.last_event(self._element))
+        (response,) = ModelMessagesTypeAdapter.validate_json(reply.text)
+        if not isinstance(response, ModelResponse):
+            raise BadReply(f"the journal has no response under this question of {self._element!r}; fork the run there")
+        return response
+
+    @asynccontextmanager
+    async def request_stream(
+        self,
+        messages: list[ModelMessage],
+        model_settings: ModelSettings | None,
+        model_request_parameters: ModelRequestParameters,
+        run_context: Any = None,  # noqa: ARG002  the signature of pydantic-ai
+    ) -> AsyncGenerator[StreamedResponse]:
+        """Ask through the session, and show the reply as a stream that is over."""
+        response = await self.request(messages, model_settings, model_request_parameters)
+        yield CompletedStreamedResponse(response, model_request_parameters=model_request_parameters, replay_events=True)
+
+    async def batch_create(self, requests: Sequence[Any]) -> Any:  # noqa: ARG002  the signature of pydantic-ai
+        """Refuse: a batch would go past journal and budget."""
+        raise InvalidInput("a model that goes through a session takes no batches; ask question by question")
+
+    def _question(
+        self, messages: Iterable[ModelMessage], settings: ModelSettings | None, parameters: ModelRequestParameters
+    ) -> Question:
+        """Return the request as a question, with the number of its like that came before as its occurrence."""
+        wanted = settings or ModelSettings()
+        said = [
+            Message("assistant" if isinstance(message, ModelResponse) else "user", (_lasting(message),))
+            for message in messages
+        ]
+        rest = json.dumps(
+            {
+                "parameters": _parameters.dump_python(parameters, mode="json", fallback=_named),
+                "settings": {key: repr(value) for key, value in sorted(wanted.items()) if key not in _OWN},
+            },
+            sort_keys=True,
+        )
+        question = Question(
+            self._element,
+            (Message("system", (rest,)), *said),
+            Settings(
+                temperature=wanted.get("temperature"), max_tokens=wanted.get("max_tokens"), seed=wanted.get("seed")
+            ),
+        )
+        key = question.key(self._name)
+        occurrence = self._seen.get(key, 0)
+        self._seen[key] = occurrence + 1
+        return Question(question.element, question.messages, question.settings, occurrence)
+
+
+_OWN = frozenset({"temperature", "max_tokens", "seed", "timeout"})
+
+
+class _OneRequest:
+    """A `ChatModel` that sends one request of an agent; its reply's text is the whole response as JSON."""
+
+    def __init__(
+        self,
+        name: str,
+        model: Model,
+        messages: list[ModelMessage],
+        settings: ModelSettings | None,
+        parameters: ModelRequestParameters,
+    ) -> None:
+        self.name = name
+        self._model = model
+        self._request = (messages, settings, parameters)
+
+    async def reply(self, question: Question) -> Reply:
+        begun = time.perf_counter()
+        with _translated(self.name):
+            response = await self._model.request(*self._request)
+        text = ModelMessagesTypeAdapter.dump_json([response]).decode()
+        return _reply(response, text, question, self.name, time.perf_counter() - begun)
+
+    async def close(self) -> None:
+        """The model is its owner's to close."""
+
+
+@contextmanager
+def _translated(name: str) -> Iterator[None]:
+    """Turn the errors of pydantic-ai into those of the house."""
+    try:
+        yield
+    except ModelHTTPError as error:
+        body = json.dumps(error.body, default=str).encode() if error.body is not None else b""
+        headers = getattr(error, "headers", None) or _headers(error)
+        raise failure(error.status_code, headers, body, where=name) from error
+    except ModelAPIError as error:
+        if "timeout" in f"{type(error).__name__} {type(error.__cause__).__name__}".lower():
+            raise TimedOut(f"{name} gave no reply in time; ask again, or raise `timeout_s`") from error
+        raise Unreachable(f"{name} cannot be reached ({error}); check the network and the address") from error
+    except TimeoutError as error:
+        raise TimedOut(f"{name} gave no reply in time; ask again, or raise `timeout_s`") from error
+    except UnexpectedModelBehavior as error:
+        raise BadReply(f"{name} answered with what is no reply ({error}); ask again") from error
+    except UserError as error:
+        raise Rejected(f"{name} does not take the question ({error})") from error
+
+
+def _headers(error: ModelHTTPError) -> dict[str, str]:
+    response = getattr(error.__cause__, "response", None)
+    return dict(getattr(response, "headers", None) or {})
+
+
+def _missing(provider: str, error: ImportError) -> MissingDependency:
+    found = re.search(r"pydantic-ai-slim\[[\w-]+\]", str(error))
+    what = found.group() if found else (error.name or "its library")
+    return MissingDependency(f"the provider {provider!r} needs {what}; install {what}")
+
+
+def _misset(provider: str, error: UserError) -> InvalidInput:
+    variables = _VARIABLE.findall(str(error))
+    if not variables:
+        return InvalidInput(f"the provider {provider!r} cannot be used: {error}")
+    return InvalidInput(f"the provider {provider!r} needs {' or '.join(variables)} in the environment; set it")
+
+
+def _stop_retries(model: Model) -> None:
+    client: Any = getattr(model, "client", None)
+    if hasattr(client, "max_retries"):
+        client.max_retries = 0
+
+
+def _messages(messages: Iterable[Message]) -> Iterator[ModelMessage]:
+    parts: list[ModelRequestPart] = []
+    for message in messages:
+        if message.role == "assistant":
+            if parts:
+                yield ModelRequest(parts=parts)
+                parts = []
+            yield ModelResponse(parts=[TextPart(content=message.text)])
+        else:
+            part = SystemPromptPart if message.role == "system" else UserPromptPart
+            parts.append(part(content=message.text))
+    if parts:
+        yield ModelRequest(parts=parts)
+
+
+def _settings(settings: Settings, timeout_s: float) -> ModelSettings:
+    made = ModelSettings(timeout=timeout_s)
+    if settings.temperature is not None:
+        made["temperature"] = settings.temperature
+    if settings.max_tokens is not None:
+        made["max_tokens"] = settings.max_tokens
+    if settings.seed is not None:
+        made["seed"] = settings.seed
+    return made
+
+
+def _wanted(settings: Settings) -> ModelRequestParameters:
+    if settings.json_schema is None:
+        return ModelRequestParameters()
+    schema = OutputObjectDefinition(name="reply", json_schema=json.loads(settings.json_schema))
+    return ModelRequestParameters(output_mode="native", output_object=schema, allow_text_output=True)
+
+
+def _reply(response: ModelResponse, text: str, question: Question, name: str, latency_s: float) -> Reply:
+    usage = Usage(response.usage.input_tokens, response.usage.output_tokens)
+    if not (usage.input_tokens or usage.output_tokens):
+        usage = Usage(prompt_tokens(question.messages), prompt_tokens((Message("assistant", (text,)),)))
+    return Reply(
+        text=text,
+        model=response.model_name or name,
+        usage=usage,
+        finish=_FINISHES.get(response.finish_reason or "stop", "other"),
+        latency_s=latency_s,
+        priced=False,
+    )
+
+
+def _lasting(message: ModelMessage) -> str:
+    """Return a message as JSON, without what is different on every run."""
+    (record,) = ModelMessagesTypeAdapter.dump_python([message], mode="json")
+    for facts in (record, *record.get("parts", ())):
+        for name in _PASSING_FACTS & facts.keys():
+            del facts[name]
+    return json.dumps(record, sort_keys=True, ensure_ascii=False)
+
+
+def _named(value: Any) -> str:
+    """Return a name for what is no data, such as a function: its own, and not its address."""
+    return str(getattr(value, "__qualname__", type(value).__qualname__))

@@ -4,8 +4,10 @@ import os
 import socket
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from textwrap import dedent
+from uuid import uuid4
 
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
@@ -14,6 +16,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
 import jaxtyping
+import postgres_cluster
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -53,6 +56,25 @@ def closed_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket.socket, "connect", guarded_connect)
     monkeypatch.setattr(socket.socket, "connect_ex", guarded_connect_ex)
     monkeypatch.setattr(socket, "getaddrinfo", guarded_getaddrinfo)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> "Iterator[postgres_cluster.Cluster]":
+    """Run a PostgreSQL server of the tests' own."""
+    with ExitStack() as stack:
+        try:
+            server = stack.enter_context(postgres_cluster.cluster())
+        except postgres_cluster.Absent as reason:
+            pytest.skip(str(reason))
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres: "postgres_cluster.Cluster") -> str:
+    """Return the address of an empty database."""
+    name = f"test_{uuid4().hex}"
+    postgres.execute(f"CREATE DATABASE {name}")
+    return postgres.url(name)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -52,6 +53,7 @@ class GroupCommit:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._executor: ThreadPoolExecutor | None = None
         self._folding: Future[None] | None = None
+        self._flying: tuple[Future[list[bool]], list[Row]] | None = None
 
     async def add(self, row: Row) -> bool:
         """Write a row, and return when it is committed: whether it stands, or another was there first."""
@@ -68,6 +70,9 @@ class GroupCommit:
         if self._executor is not None:
             self._executor.shutdown(wait=True)
             self._executor = None
+        if self._flying is not None and self._flying[0].exception() is not None:
+            self._held = self._flying[1] + self._held
+        self._flying = None
         waiting, self._waiting = self._waiting, []
         rows = [*self._held, *(row for row, _ in waiting)]
         self._held = []
@@ -81,8 +86,9 @@ class GroupCommit:
         if not rows:  # closed in between
             self._loop = None
         elif not self._store.inline or not self._at_once(loop, batch, rows):
-            written = loop.run_in_executor(self._thread(), self._store.write, self._run, rows)
-            written.add_done_callback(partial(self._returned, loop, batch, rows))
+            written = self._thread().submit(self._store.write, self._run, rows)
+            self._flying = written, rows
+            asyncio.wrap_future(written, loop=loop).add_done_callback(partial(self._returned, loop, batch))
 
     def _at_once(self, loop: asyncio.AbstractEventLoop, batch: list[_Waiting], rows: list[Row]) -> bool:
         """Commit within the loop, unless somebody else holds the lock."""
@@ -92,6 +98,9 @@ class GroupCommit:
             return False
         except Exception as error:  # noqa: BLE001  whoever waits is told, whatever it is
             self._failed(batch, rows, error)
+        except BaseException:  # ctrl-C: the rows are written at the end
+            self._held = rows + self._held
+            raise
         else:
             self._landed(batch, stands)
             self._fold()
@@ -99,14 +108,11 @@ class GroupCommit:
         return True
 
     def _returned(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        batch: list[_Waiting],
-        rows: list[Row],
-        written: asyncio.Future[list[bool]],
+        self, loop: asyncio.AbstractEventLoop, batch: list[_Waiting], written: asyncio.Future[list[bool]]
     ) -> None:
+        flying, self._flying = self._flying, None
         if error := written.exception():
-            self._failed(batch, rows, error)
+            self._failed(batch, [] if flying is None else flying[1], error)  # none: `close` took them over
         else:
             self._landed(batch, written.result())
         self._go_on(loop)
@@ -132,7 +138,8 @@ class GroupCommit:
 
     def _fold(self) -> None:
         if self._store.checkpoint_overdue:
-            self._store.checkpoint()
+            with suppress(JournalUnavailable):  # the next row meets it as well, and tells
+                self._store.checkpoint()
         elif self._store.checkpoint_due and (self._folding is None or self._folding.done()):
             self._folding = self._thread().submit(self._store.checkpoint)
 

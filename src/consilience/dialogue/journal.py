@@ -13,7 +13,7 @@ from hashlib import blake2b
 from math import isfinite
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from consilience.dialogue.comparing import compared
 from consilience.dialogue.group_commit import GroupCommit
@@ -89,7 +89,7 @@ class Journal:
         self._closed: str | None = "may only be read" if replay_only else None
 
     @classmethod
-    def open(cls, where: Path | str, run: str, *, replay_only: bool = False) -> Self:
+    def open(cls, where: Path | str, run: str, *, replay_only: bool = False) -> Journal:
         """Open a run of a journal; both are made when they are not there.
 
         Parameters
@@ -293,7 +293,7 @@ class Journal:
                 self._readers.shutdown(wait=True)
             self._store.close()
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> Journal:
         """Return itself."""
         return self
 
@@ -303,7 +303,7 @@ class Journal:
         """Close it."""
         self.close()
 
-    async def __aenter__(self) -> Self:
+    async def __aenter__(self) -> Journal:
         """Return itself."""
         return self
 

@@ -54,7 +54,7 @@ class PostgresStore(Store):
     def __init__(self, url: str, *, replay_only: bool = False) -> None:
         try:
             address = make_url(url).set(drivername="postgresql+psycopg")
-        except ArgumentError as error:
+        except (ArgumentError, ValueError) as error:
             raise InvalidInput("a journal's address reads postgresql+psycopg://user@host/database.") from error
         words: Any = registry.load("postgresql.psycopg")(paramstyle="format")
         super().__init__(address.render_as_string(hide_password=True), words)

@@ -35,6 +35,9 @@ PAGES_A_LOG = 2000
 PAGES_A_COMMIT = 6
 """About how many pages a commit touches beside the texts."""
 
+READERS_S = 5.0
+"""How long to wait for readers before a log is emptied."""
+
 OPENING_S = 10.0
 """How long to wait for somebody who is just making the same journal."""
 
@@ -123,8 +126,8 @@ class SqliteStore(Store):
             except sqlite3.OperationalError as error:
                 holder.close()
                 raise JournalLocked(
-                    f"run {run!r} of {self.place} is being written by another process: "
-                    "wait for it, or open the run with `replay_only=True`."
+                    f"run {run!r} of {self.place} is being written elsewhere: "
+                    "wait for it to end, or open the run with `replay_only=True`."
                 ) from error
             if before in (None, _identity(path)) and path.exists():
                 self._claims[run] = holder, path
@@ -198,7 +201,7 @@ class SqliteStore(Store):
                 self._forget_rows(cursor, cursor.fetchone()[0])
             with self._writing, self._explained():
                 _patiently(lambda: self._writer.execute("VACUUM"), 30.0)
-                if self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+                if not self._emptied():
                     raise JournalLocked(
                         f"run {run!r} is deleted, but somebody still reads {self.place} and its log holds old bytes: "
                         "they go when the last reader has closed it."
@@ -206,6 +209,14 @@ class SqliteStore(Store):
         finally:
             if not ours:
                 self._release(run)
+
+    def _emptied(self) -> bool:
+        """Fold the log and cut it off, and say whether nobody held it back for long."""
+        self._writer.execute(f"PRAGMA busy_timeout={round(READERS_S * 1000)}")
+        try:
+            return not self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        finally:
+            self._writer.execute("PRAGMA busy_timeout=0")
 
     def _select(self, statement: str, values: Sequence[Any]) -> list[Any]:
         with self._reading:

@@ -55,7 +55,6 @@ VERSION = "1"
 """Form of the tables; another one is not read."""
 
 _tables = MetaData()
-_PLAIN: dict[str, Any] = {"implicit_returning": False}  # many rows go in at once; nobody asks for their numbers
 _Whole = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by itself only in a column named INTEGER
 
 
@@ -67,7 +66,7 @@ def _whole(name: str) -> Column[int]:
     return Column(name, _Whole, nullable=False)
 
 
-meta = Table("meta", _tables, Column("name", Text, primary_key=True), Column("value", Text, nullable=False), **_PLAIN)
+meta = Table("meta", _tables, Column("name", Text, primary_key=True), Column("value", Text, nullable=False))
 runs = Table(
     "runs",
     _tables,
@@ -75,7 +74,6 @@ runs = Table(
     Column("name", Text, nullable=False, unique=True),
     _whole("began_ms"),
     Column("forked_from", Text),
-    **_PLAIN,
 )
 blobs = Table(
     "blobs",
@@ -83,7 +81,6 @@ blobs = Table(
     _number(),
     Column("digest", LargeBinary, nullable=False, unique=True),
     Column("text", LargeBinary, nullable=False),
-    **_PLAIN,
 )
 calls = Table(
     "calls",
@@ -106,7 +103,6 @@ calls = Table(
     _whole("latency_us"),
     _whole("ended_ms"),
     UniqueConstraint("run", "key"),
-    **_PLAIN,
 )
 artifacts = Table(
     "artifacts",
@@ -120,7 +116,6 @@ artifacts = Table(
     Column("note", Text, nullable=False),
     _whole("ended_ms"),
     Index("artifacts_of_element", "run", "element"),
-    **_PLAIN,
 )
 
 CALL_COLUMNS = tuple(column.name for column in calls.columns if column.name != "id")
@@ -150,7 +145,7 @@ class Statements:
         return str(statement.compile(dialect=self._dialect))
 
     def _inserted(self, table: Table, *columns: str) -> Any:
-        return self._insert(table).values({name: bindparam(name) for name in columns})
+        return self._insert(table).inline().values({name: bindparam(name) for name in columns})
 
     @cached_property
     def create(self) -> tuple[str, ...]:
@@ -289,7 +284,7 @@ class Statements:
     @cached_property
     def keep_artifact(self) -> str:
         """Values: those of `ARTIFACT_COLUMNS`."""
-        return self._said(insert(artifacts).values({name: bindparam(name) for name in ARTIFACT_COLUMNS}))
+        return self._said(self._inserted(artifacts, *ARTIFACT_COLUMNS))
 
     @cached_property
     def last_artifact(self) -> str:

@@ -1,0 +1,357 @@
+"""What was acknowledged is there, a key is kept once, equal histories are equal: in a file and in a database alike."""
+
+import asyncio
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from consilience.dialogue.journal import Journal
+from consilience.dialogue.messages import Message, Question, Reply, Settings, Usage
+from consilience.ground.errors import InvalidInput, UnknownName
+
+MODEL = "rehearsal:solver"
+
+
+def question(element="7", text="mend", occurrence=0, **settings):
+    messages = (Message("system", ("A profile. ",)), Message("user", ("Task: ", text)))
+    return Question(element, messages, Settings(**settings), occurrence)
+
+
+def reply(text="done", **facts):
+    return Reply(text=text, model=MODEL, usage=Usage(12, 34, 0.5), latency_s=0.25, **facts)
+
+
+def put_all(journal, pairs):
+    async def put():
+        return await asyncio.gather(*(journal.put(asked, said, model=MODEL) for asked, said in pairs))
+
+    return asyncio.run(put())
+
+
+def get(journal, asked, model=MODEL):
+    return asyncio.run(journal.get(asked, model))
+
+
+def put_artifacts(journal, *made):
+    async def put():
+        for one in made:
+            await journal.put_artifact(*one)
+
+    asyncio.run(put())
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def where(request, tmp_path):
+    return tmp_path / "journal.sqlite" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
+
+
+# What was acknowledged is there.
+
+
+def test_a_reply_comes_back_as_it_was_and_says_that_it_is_replayed(where):
+    said = reply("é \ud800 \0 end", finish="length", priced=False)
+    with Journal.open(where, "run") as journal:
+        assert get(journal, question()) is None
+        put_all(journal, [(question(), said)])
+        assert get(journal, question()).replayed
+    with Journal.open(where, "run", replay_only=True) as journal:
+        found = get(journal, question())
+        assert found == Reply(
+            text=said.text,
+            model=MODEL,
+            usage=said.usage,
+            finish="length",
+            latency_s=0.25,
+            priced=False,
+            replayed=True,
+        )
+        assert get(journal, question(), "another") is None
+        assert get(journal, question(occurrence=1)) is None
+
+
+def test_a_question_is_rebuilt_with_its_parts_and_settings(where):
+    asked = [
+        question("7->9", "x" * 5000, occurrence=3, temperature=0.5, max_tokens=7, seed=1, json_schema='{"a": 1}'),
+        Question("empty", (Message("user", ()), Message("assistant", ("", "")))),
+        Question("none", ()),
+    ]
+    with Journal.open(where, "run") as journal:
+        put_all(journal, [(one, reply(str(n))) for n, one in enumerate(asked)])
+        calls = list(journal.calls())
+    assert [call.question for call in calls] == asked
+    assert [call.key for call in calls] == [one.key(MODEL) for one in asked]
+    assert {call.model for call in calls} == {MODEL}
+    assert all(call.started_at == pytest.approx(call.ended_at - 0.25) for call in calls)
+
+
+def test_a_put_that_nobody_waits_for_any_more_is_written(where):
+    async def cancelled(journal):
+        task = asyncio.ensure_future(journal.put(question(), reply()))
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    with Journal.open(where, "run") as journal:
+        asyncio.run(cancelled(journal))
+    with Journal.open(where, "run", replay_only=True) as journal:
+        assert get(journal, question()).text == "done"
+
+
+def test_more_rows_than_one_transaction_takes_are_all_there(where):
+    pairs = [(question(str(n)), reply(f"text {n}" * 50)) for n in range(700)]
+    with Journal.open(where, "run") as journal:
+        put_all(journal, pairs)
+        put_all(journal, pairs)  # in another event loop, and for the second time
+        assert len(list(journal.calls())) == 700
+        assert [get(journal, asked).text for asked, _ in pairs[::50]] == [said.text for _, said in pairs[::50]]
+
+
+def test_texts_are_found_again_when_their_numbers_are_no_longer_remembered(where, monkeypatch):
+    monkeypatch.setattr("consilience.dialogue.store.MOST_TEXTS", 8)
+    pairs = [(question(str(n), f"part {n % 5}"), reply(f"reply {n % 3}")) for n in range(40)]
+    with Journal.open(where, "run") as journal:
+        for pair in pairs:
+            put_all(journal, [pair])
+        assert [(call.question, call.reply.text) for call in journal.calls()] == [(a, r.text) for a, r in pairs]
+
+
+# A key is kept once.
+
+
+def test_the_first_reply_stands_and_whoever_comes_second_is_given_it(where):
+    with Journal.open(where, "run") as journal:
+        first, second = put_all(journal, [(question(), reply("first")), (question(), reply("second"))])
+        third = put_all(journal, [(question(), reply("third"))])[0]
+        assert [first.text, second.text, third.text] == ["first"] * 3
+        assert [call.reply.text for call in journal.calls()] == ["first"]
+        assert journal.runs()[0].calls == 1
+
+
+def test_runs_of_one_journal_do_not_see_each_other(where):
+    with Journal.open(where, "a") as a, Journal.open(where, "b") as b:
+        put_all(a, [(question(), reply("of a"))])
+        assert get(b, question()) is None
+        put_all(b, [(question(), reply("of b"))])
+        put_artifacts(a, ("7", "made by a"))
+        assert [get(run, question()).text for run in (a, b)] == ["of a", "of b"]
+        assert b.artifact("7") is None
+        assert a.artifact("7", run="a") == a.artifact("7")
+        assert [call.reply.text for call in a.calls(run="b")] == ["of b"]
+
+
+# Equal histories give equal content.
+
+
+@given(st.permutations(range(6)), st.integers(1, 6))
+def test_order_and_company_do_not_change_the_content(tmp_path_factory, order, together):
+    pairs = [(question(str(n % 4), f"part {n}"), reply(f"reply {n % 3}")) for n in range(6)]
+
+    def content(places):
+        with Journal.open(tmp_path_factory.mktemp("journal") / "j", "run") as journal:
+            for start in range(0, 6, together):
+                put_all(journal, [pairs[place] for place in places[start : start + together]])
+            for place in places:
+                put_artifacts(journal, (str(place), f"work {place}", ("x", "y"), "text"))
+            return journal.fingerprint()
+
+    assert content(order) == content(range(6))
+
+
+@pytest.mark.parametrize("change", ["reply", "element", "artifact", "parents", "kind"])
+def test_another_history_has_another_fingerprint(tmp_path, change):
+    def content(name, changed):
+        with Journal.open(tmp_path / name, "run") as journal:
+            element = "8" if changed == "element" else "7"
+            put_all(journal, [(question(element), reply("other" if changed == "reply" else "done"))])
+            put_artifacts(
+                journal,
+                (
+                    "7",
+                    "other" if changed == "artifact" else "work",
+                    ("3",) if changed == "parents" else ("2",),
+                    "code" if changed == "kind" else "text",
+                ),
+            )
+            return journal.fingerprint()
+
+    assert content("a", None) == content("b", None) != content("c", change)
+
+
+# Artifacts.
+
+
+def test_the_last_artifact_of_an_element_stands_and_the_same_again_adds_nothing(where):
+    with Journal.open(where, "run") as journal:
+        put_artifacts(journal, ("7", "one", ("3->7", "4->7"), "text", "a note"), ("9", "nine"))
+        put_artifacts(journal, ("7", "one", ("3->7", "4->7"), "text", "a note"))
+        assert journal.runs()[0].artifacts == 2
+        found = journal.artifact("7")
+        assert (found.text, found.parents, found.kind, found.note) == ("one", ("3->7", "4->7"), "text", "a note")
+        put_artifacts(journal, ("7", "two"), ("7", "one"), ("7", "three"))
+        assert journal.artifact("7").text == "three"
+        assert [(made.element, made.text) for made in journal.artifacts()] == [("7", "three"), ("9", "nine")]
+        assert journal.artifact("8") is None
+
+
+def test_an_artifact_that_was_said_before_costs_no_second_text(tmp_path):
+    text = random.Random(0).randbytes(100_000).hex()
+    with Journal.open(tmp_path / "j", "run") as journal:
+        put_all(journal, [(question(), reply(text))])
+        put_artifacts(journal, ("7", text), ("8", text))
+    assert (tmp_path / "j").stat().st_size < 1.2 * len(text)
+
+
+# Fork, diff.
+
+
+def test_a_fork_holds_everything_but_what_is_asked_again(where):
+    with Journal.open(where, "run") as journal:
+        put_all(journal, [(question(name), reply(f"of {name}")) for name in ("1", "2", "1->2")])
+        put_artifacts(journal, *[(name, f"made by {name}") for name in ("1", "2", "1->2")])
+        assert journal.fork("again", lambda element: element == "2") == 2
+        assert journal.fork("whole") == 3
+        assert journal.fingerprint(run="whole") == journal.fingerprint()
+        assert not journal.diff("run", "whole")
+    with Journal.open(where, "again") as journal:
+        assert get(journal, question("1")).text == "of 1"
+        assert get(journal, question("2")) is None
+        assert journal.artifact("2") is None
+        put_all(journal, [(question("2"), reply("anew"))])
+        assert [facts.forked_from for facts in journal.runs()] == [None, "run", "run"]
+        assert get(journal, question("2")).text == "anew"
+        assert [call.reply.text for call in journal.calls(run="run")] == ["of 1", "of 2", "of 1->2"]
+
+
+def test_a_difference_names_what_differs_and_nothing_else(where):
+    with Journal.open(where, "a") as a, Journal.open(where, "b") as b:
+        same = [(question("same"), reply("same"))]
+        put_all(a, [(question("r"), reply("left")), (question("q", "x"), reply()), (question("only a"), reply())])
+        put_all(a, same)
+        put_all(
+            b, [*same, (question("only b"), reply()), (question("q", "y"), reply()), (question("r"), reply("right"))]
+        )
+        put_artifacts(a, ("same", "work"), ("r", "left work"))
+        put_artifacts(b, ("r", "right work"), ("same", "other"), ("same", "work"))
+        found = a.diff("a", "b")
+        assert (found.only_in_a, found.only_in_b, found.asked) == (("only a",), ("only b",), ("q",))
+        assert [(one.element, one.a, one.b) for one in found.replies] == [("r", "left", "right")]
+        assert [(one.element, one.a, one.b) for one in found.artifacts] == [("r", "left work", "right work")]
+        assert found
+        assert not a.diff("a", "a")
+
+
+# Forget.
+
+
+def test_what_others_use_outlives_a_forgotten_run(where):
+    with Journal.open(where, "a") as a, Journal.open(where, "b") as b:
+        put_all(a, [(question("7"), reply("shared")), (question("8"), reply("of a alone"))])
+        put_artifacts(a, ("7", "work of both"), ("8", "work of a"))
+        put_all(b, [(question("7"), reply("shared"))])
+        put_artifacts(b, ("7", "work of both"))
+        before = list(b.calls())
+        a.forget("a")
+        assert list(b.calls()) == before
+        assert b.artifact("7").text == "work of both"
+        assert [facts.name for facts in b.runs()] == ["b"]
+        put_all(b, [(question("8"), reply("of a alone"))])  # as if it had never been said
+        assert get(b, question("8")).text == "of a alone"
+        with pytest.raises(InvalidInput, match=r"run 'a' of .* it was forgotten"):
+            put_all(a, [(question("9"), reply())])
+        with pytest.raises(UnknownName, match="unknown run 'a'"):
+            b.forget("a")
+    with Journal.open(where, "a") as again:
+        assert get(again, question("7")) is None
+        assert not list(again.calls())
+
+
+def test_numbers_of_forgotten_texts_are_not_trusted(where):
+    """A reply that came second is remembered by its writer, unused, and forgotten; others get its number."""
+    with Journal.open(where, "b") as b:
+        with Journal.open(where, "a") as a:
+            put_all(a, [(question(), reply("of a"))])
+            put_all(b, [(question("1"), reply("of b")), (question("1"), reply("second"))])
+            a.forget("a")
+        with Journal.open(where, "c") as c:
+            put_all(c, [(question("5", "numbers may be used again"), reply("of c"))])
+        put_all(b, [(question("2"), reply("second"))])
+        assert [(call.question.element, call.reply.text) for call in b.calls()] == [("1", "of b"), ("2", "second")]
+
+
+# What cannot be.
+
+
+@pytest.mark.parametrize("name", ["", "two\nlines", "\0", "\ud800"])
+def test_names_are_printable(where, name):
+    with pytest.raises(InvalidInput, match="a run's name must be printable"):
+        Journal.open(where, name)
+    with Journal.open(where, "run") as journal:
+        with pytest.raises(InvalidInput, match="an element must be printable"):
+            put_all(journal, [(question(name), reply())])
+        with pytest.raises(InvalidInput, match="an element must be printable"):
+            put_artifacts(journal, (name, "work"))
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        (question(occurrence=-1), reply()),
+        (question(), Reply(text="", model=MODEL, usage=Usage(10**40, 0))),
+        (question(), Reply(text="", model=MODEL, usage=Usage(0, -1))),
+        (question(), Reply(text="", model=MODEL, usage=Usage(0, 0, float("nan")))),
+        (question(), Reply(text="", model=MODEL, latency_s=float("inf"))),
+    ],
+)
+def test_figures_that_no_database_holds_are_refused_before_they_harm_others(where, bad):
+    async def put(journal):
+        good = journal.put(question("good"), reply())
+        return await asyncio.gather(good, journal.put(*bad), return_exceptions=True)
+
+    with Journal.open(where, "run") as journal:
+        good, refused = asyncio.run(put(journal))
+        assert good.text == "done"
+        assert isinstance(refused, InvalidInput)
+        assert len(list(journal.calls())) == 1
+
+
+def test_a_run_to_replay_must_be_there_and_is_not_written(where):
+    with Journal.open(where, "first") as journal:
+        put_all(journal, [(question(), reply())])
+    with pytest.raises(UnknownName, match="unknown run 'frist'; did you mean 'first'"):
+        Journal.open(where, "frist", replay_only=True)
+    with Journal.open(where, "first", replay_only=True) as journal:
+        for attempt in (
+            lambda: put_all(journal, [(question("8"), reply())]),
+            lambda: put_artifacts(journal, ("8", "work")),
+            lambda: journal.fork("second"),
+            lambda: journal.forget("first"),
+        ):
+            with pytest.raises(InvalidInput, match="may only be read"):
+                attempt()
+
+
+def test_a_fork_needs_a_run_to_start_from_and_a_name_of_its_own(where):
+    with Journal.open(where, "run") as journal:
+        with pytest.raises(UnknownName, match="unknown run 'run'"):
+            journal.fork("again")
+        put_all(journal, [(question(), reply())])
+        with pytest.raises(InvalidInput, match=r"run 'run' is already in"):
+            journal.fork("run")
+        with pytest.raises(UnknownName, match="unknown run 'nun'; did you mean 'run'"):
+            journal.diff("run", "nun")
+
+
+def test_a_closed_journal_says_so(where):
+    journal = Journal.open(where, "run")
+    journal.close()
+    journal.close()
+    with pytest.raises(InvalidInput, match="it is closed"):
+        put_all(journal, [(question(), reply())])
+
+
+@pytest.mark.parametrize("address", ["mysql://here/journal", "http://here"])
+def test_other_databases_are_named(address):
+    with pytest.raises(InvalidInput, match=r"a file or a database at postgresql\+psycopg://"):
+        Journal.open(address, "run")

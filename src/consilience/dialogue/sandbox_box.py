@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from consilience.dialogue.sandbox_child import REPORT, receive, send
+from consilience.dialogue.sandbox_child import LAST, REPORT, receive, send
 from consilience.ground.errors import ConsilienceError, InvalidInput
 
 __all__ = ["Box", "Job", "Plan", "Raw", "SandboxFailed"]
@@ -369,6 +369,8 @@ class _Watch:
     def _reported(self) -> Raw:
         report = memoryview(self._heard)[8:]
         verdict, code, wall, cpu, peak, length = REPORT.unpack_from(report)
+        if verdict & LAST:
+            self._box.broken = True
         at = REPORT.size + length
         reason = bytes(report[REPORT.size : at]).decode("utf-8", "replace")
         files = {}
@@ -379,7 +381,7 @@ class _Watch:
             at += name_length
             files[name] = bytes(report[at : at + size])
             at += size
-        told = {"verdict": verdict, "returncode": code, "wall_s": wall, "cpu_s": cpu, "peak_mb": peak}
+        told = {"verdict": verdict & ~LAST, "returncode": code, "wall_s": wall, "cpu_s": cpu, "peak_mb": peak}
         return self._with_output(told | {"reason": reason, "files": files})
 
     def _with_output(self, told: dict[str, Any]) -> Raw:

@@ -7,7 +7,7 @@ another's text in its memory.
 """
 
 # pathlib takes as long to load as a bare interpreter to start.
-# ruff: noqa: PTH101, PTH108, PTH112, PTH114, PTH118, PTH120, PTH208
+# ruff: noqa: PTH101, PTH106, PTH112, PTH120
 
 from __future__ import annotations
 
@@ -24,11 +24,14 @@ from typing import Any, NoReturn
 
 from consilience.dialogue import sandbox_calls, sandbox_job, sandbox_look, sandbox_walls
 
-__all__ = ["REPORT", "main", "receive", "send"]
+__all__ = ["LAST", "REPORT", "main", "receive", "send"]
 
 REPORT = struct.Struct("<BidddI")
 """How a job ended (0 by itself, 1 time, 2 memory, 3 size of its folder, 4 not started), return code, wall seconds,
 CPU seconds, peak memory in MB, length of the reason; the reason and the files follow."""
+
+LAST = 0x80
+"""Beside how a job ended: no other can be done here, for what it left could not be removed."""
 
 _BY_ITSELF, _TIME, _MEMORY, _TREE, _NOT_STARTED = range(5)
 _KILL = 9
@@ -73,6 +76,7 @@ def main(control: int) -> None:
         room.serve()
     except (EOFError, BrokenPipeError, ConnectionResetError):
         room.end_all()
+    room.leave()
 
 
 class _Room:
@@ -200,28 +204,32 @@ class _Room:
         """Do jobs until the caller goes."""
         poll = select.poll()
         poll.register(self._control, select.POLLIN | select.POLLRDHUP)
-        first = True
         while True:
             if any(event & (select.POLLHUP | select.POLLRDHUP | select.POLLERR) for _, event in poll.poll()):
                 return
-            if not first:
+            report = self._do()
+            try:
                 self._clear()
-            first = False
-            send(self._control, self._do())
+            except OSError:
+                send(self._control, bytes([report[0] | LAST]) + report[1:])
+                return
+            send(self._control, report)
 
     def _clear(self) -> None:
         if self._view:
             self._view.fresh()
             return
         os.chmod(self._home, 0o700)
-        from shutil import rmtree  # noqa: PLC0415  not needed under an own view, and slow to load
+        sandbox_look.empty(self._home)
 
-        for name in os.listdir(self._home):
-            path = os.path.join(self._home, name)
-            if os.path.isdir(path) and not os.path.islink(path):
-                rmtree(path)
-            else:
-                os.unlink(path)
+    def leave(self) -> None:
+        """Leave no folder either, should the caller have been killed."""
+        if not self._view:
+            try:
+                self._clear()
+                os.rmdir(self._home)
+            except OSError:
+                return
 
     def _do(self) -> bytes:
         told, tell = os.pipe()

@@ -4,7 +4,7 @@ It stands on the standard library only.
 """
 
 # pathlib takes as long to load as a bare interpreter to start.
-# ruff: noqa: PTH123, PTH208
+# ruff: noqa: PTH101, PTH106, PTH108, PTH123, PTH208
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator
 
 __all__ = [
     "descendants",
+    "empty",
     "end_descendants",
     "over_tree",
     "processes",
@@ -126,6 +127,21 @@ def walk(folder: str) -> Iterator[os.DirEntry[str]]:
             yield entry
             if entry.is_dir(follow_symlinks=False):
                 waiting.append(entry.path)
+
+
+def empty(folder: str) -> None:
+    """Remove all that is in a folder, also where its owner took away the rights to it."""
+    found = []
+    for entry in walk(folder):
+        found.append(entry)
+        if entry.is_dir(follow_symlinks=False):
+            # Before the walk comes to it.
+            os.chmod(entry.path, 0o700)
+    for entry in reversed(found):
+        if entry.is_dir(follow_symlinks=False):
+            os.rmdir(entry.path)
+        else:
+            os.unlink(entry.path)
 
 
 def over_tree(folder: str, *, megabytes: float, files: float) -> bool:

@@ -14,14 +14,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from consilience.dialogue.endpoint import Endpoint
 from consilience.dialogue.faults import Faults, Latency, RateLimit
 from consilience.dialogue.messages import Message, Question, Settings
+from consilience.dialogue.models import BadReply, ChatModel, ModelError, Refused, Unreachable
 from consilience.dialogue.players import constant, echo, talker
 from consilience.dialogue.rehearsal import REHEARSAL_NOTICE, Rehearsal
 from consilience.dialogue.rehearsal_server import RehearsalServer, ServerProcess, main
 from consilience.ground import InvalidInput
 
 Client = aiohttp.ClientSession
+FAULTS = Faults(rate_limited=0.1, server_error=0.1, half_json=0.1, empty=0.1, disconnect=0.1, malformed_text=0.2)
 
 
 def body(text: str = "Hello", model: str = "echo", **more: object) -> dict[str, object]:
@@ -90,6 +93,34 @@ def test_a_served_reply_is_the_one_in_process() -> None:
         assert reply["model"] == ours.model
         assert reply["usage"]["prompt_tokens"] == ours.usage.input_tokens
         assert reply["usage"]["completion_tokens"] == ours.usage.output_tokens
+
+
+def test_the_houses_own_client_gets_what_it_would_get_in_process() -> None:
+    def model() -> Rehearsal:
+        return Rehearsal(talker, name="talker", noise=0.1, faults=FAULTS)
+
+    questions = [
+        Question(f"{n} % über", (Message("system", ("Be ", "brief.")), Message("user", ("Say it.",))), occurrence=n % 2)
+        for n in range(60)
+    ]
+
+    async def outcome(asked: ChatModel, question: Question) -> tuple[object, ...]:
+        try:
+            reply = await asked.reply(question)
+        except ModelError as error:
+            return (type(error),)
+        return reply.text, reply.usage.input_tokens, reply.usage.output_tokens, reply.finish
+
+    async def both() -> None:
+        async with RehearsalServer(model()) as server:
+            far = Endpoint(server.base_url, "rehearsal:talker")
+            served = await asyncio.gather(*[outcome(far, question) for question in questions])
+            await far.close()
+        near = model()
+        assert served == [await outcome(near, question) for question in questions]
+        assert {Refused, BadReply, Unreachable} < {first for first, *_ in served}
+
+    asyncio.run(asyncio.wait_for(both(), 30))
 
 
 def test_same_replies_in_any_order_and_at_any_concurrency() -> None:

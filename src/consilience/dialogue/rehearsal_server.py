@@ -3,8 +3,8 @@
 It listens on this machine only. ``python -m consilience.dialogue.rehearsal_server --player echo`` runs one in a
 process of its own and says its address on the first line; `ServerProcess` does that for programs.
 
-Two headers carry what the protocol has no place for, and are optional: ``X-Rehearsal-Element`` and
-``X-Rehearsal-Occurrence``. With them a served reply is the one that the same rehearsal gives in process.
+Two headers carry what the protocol has no place for, and are optional: ``X-Rehearsal-Element``, percent-encoded
+where needed, and ``X-Rehearsal-Occurrence``. With them a served reply is the one that the rehearsal gives in process.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from functools import partial
 from importlib import import_module
 from types import TracebackType
 from typing import IO, Any, cast
+from urllib.parse import unquote
 
 from consilience.dialogue import rehearsal_wire as wire
 from consilience.dialogue.attendance import Attendance, Visit
@@ -327,7 +328,7 @@ def _asker(headers: dict[str, str]) -> tuple[str, int]:
     digits = headers.get("x-rehearsal-occurrence", "0")
     if not (digits.isascii() and digits.isdigit() and len(digits) < 10):  # noqa: PLR2004  more than anybody asks
         raise wire.Unfit(400, f"X-Rehearsal-Occurrence must be a number from 0; got {digits!r:.60}")
-    return headers.get("x-rehearsal-element", "")[:_MOST_ELEMENT_CHARACTERS], int(digits)
+    return unquote(headers.get("x-rehearsal-element", ""))[:_MOST_ELEMENT_CHARACTERS], int(digits)
 
 
 def _model(flags: argparse.Namespace) -> Rehearsal:

@@ -8,14 +8,13 @@ import shutil
 import subprocess
 import time
 from html.parser import HTMLParser
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consilience.dialogue import graph_page
+from consilience.dialogue import graph_details
 from consilience.dialogue.graph_page import GraphEdge, GraphNode, Turn, page, write
 from consilience.dialogue.messages import Message, Reply, Usage
 from consilience.ground.errors import InvalidInput, UnknownName
@@ -157,7 +156,7 @@ def test_artifacts_are_compared_with_the_parents_and_with_what_met() -> None:
 def test_a_text_travels_once(monkeypatch: pytest.MonkeyPatch) -> None:
     texts = Parsed(page(title="t", **diamond())).data["texts"]
     assert len(set(texts)) == len(texts)
-    monkeypatch.setattr(graph_page, "MOST_TEXT", 20)
+    monkeypatch.setattr(graph_details, "MOST_TEXT", 20)
     html = page(title="t", **diamond())
     assert sum(map(len, Parsed(html).data["texts"])) <= 20
     assert "texts are left out" in html
@@ -193,15 +192,6 @@ def test_every_element_is_in_the_table_and_can_be_reached_by_keyboard() -> None:
     assert sorted(a["data-e"] for a in spots) == rows
     assert all(a["role"] == "button" and a["aria-label"] for a in spots)
     assert "0 → 1, critic: failed" in [a["aria-label"] for a in spots]
-
-
-def test_bars_of_the_timeline_share_a_row_only_one_after_the_other() -> None:
-    spans = [(0.0, 3.0), (0.0, 1.0), (1.0, 2.0), (1.5, 4.0), (3.0, 5.0)]
-    rows, lanes = graph_page._packed(spans)
-    assert rows == 3
-    for lane in range(rows):
-        own = [span for span, at in zip(spans, lanes, strict=True) if at == lane]
-        assert all(one[1] <= other[0] for one, other in pairwise(own))
 
 
 def test_thousands_of_nodes_are_summed_up_in_good_time() -> None:
@@ -246,11 +236,3 @@ def test_what_is_no_run_is_named() -> None:
         page(title="t", nodes=[node], edges=[GraphEdge(source="0", target="0")])
     with pytest.raises(UnknownName, match="unknown element '1'"):
         page(title="t", nodes=[node], turns={"1": []})
-
-
-@pytest.mark.parametrize(
-    ("value", "words"),
-    [(None, "–"), (0.0, "0 s"), (0.0123, "12.3 ms"), (59.96, "60 s"), (300.0, "5 min"), (36000.0, "10 h")],
-)
-def test_seconds_are_put_in_words(value: float | None, words: str) -> None:
-    assert graph_page._seconds(value) == words

@@ -1,0 +1,159 @@
+"""Repository: a small program of several files, with one that starts it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from consilience.ground.errors import InvalidInput
+from consilience.methods.agent_networks.artifact import Artifact, Score
+from consilience.methods.agent_networks.stubs import functions, parsed, stubs
+
+if TYPE_CHECKING:
+    from consilience.dialogue.sandbox import SandboxLimits, Snippets
+
+__all__ = ["Repository", "files_of", "rendered"]
+
+_BLOCK = re.compile(
+    r"^(?P<before>[^\n]*)\n(?:[ \t]*\n)?(?P<fence>`{3,})(?P<info>[^\n`]*)\n(?P<code>.*?)^(?P=fence)[ \t]*$",
+    re.MULTILINE | re.DOTALL,
+)
+_PATH = re.compile(r"[\w.+-]+(?:/[\w.+-]+)*\.\w+")
+_FENCE = re.compile(r"^`{3,}", re.MULTILINE)
+
+
+def files_of(reply: str) -> dict[str, str]:
+    r"""Return the files of a reply by path: fenced blocks, named in the line before or beside the fence.
+
+    A path that leaves the folder is no name. Of two files of one name, the later counts.
+
+    Examples
+    --------
+    >>> files_of("main.py\n```python\nprint(1)\n```\n")
+    {'main.py': 'print(1)\n'}
+    """
+    found: dict[str, str] = {}
+    for match in _BLOCK.finditer("\n" + reply):
+        path = _path(match["info"]) or _path(match["before"])
+        if path:
+            found.pop(path, None)
+            found[path] = match["code"]
+    return found
+
+
+def rendered(files: dict[str, str]) -> str:
+    """Return files in the form that `files_of` reads.
+
+    Examples
+    --------
+    >>> print(rendered({"main.py": "print(1)"}))
+    main.py
+    ```python
+    print(1)
+    ```
+    """
+    return "\n\n".join(_rendered(path, text) for path, text in files.items())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Repository:
+    r"""Files of a program.
+
+    Grades: 1 where there are files, 2 where the one that starts it is among them and every Python file parses, 3 where
+    no function is a stub.
+
+    Parameters
+    ----------
+    main
+        The file that starts the program.
+    stdin
+        What the program reads while it is scored.
+    limits
+        What it may use while it is scored.
+
+    Examples
+    --------
+    >>> Repository().read("main.py\n```python\nprint('hello')\n```").grade
+    3
+    """
+
+    main: str = "main.py"
+    stdin: str = ""
+    limits: SandboxLimits | None = None
+    name: str = "repository"
+
+    def __post_init__(self) -> None:
+        if _path(self.main) != self.main or not self.main.endswith(".py"):
+            raise InvalidInput(
+                f"`main` must be the relative path of a Python file, such as 'main.py'; got {self.main!r}"
+            )
+
+    @property
+    def form(self) -> str:
+        """Every file whole, its path in the line before."""
+        return (
+            "Write every file of the program, whole, those that did not change too. For each file: its path on a line, "
+            "and below it the content, fenced by ```. No placeholders, no explanation, only Python's standard library. "
+            f"The program starts with `{self.main}`."
+        )
+
+    @property
+    def duty(self) -> str:
+        """Missing imports and features, placeholders, bugs."""
+        return (
+            "Check that every import resolves, that every function does what its name says, that no placeholder is "
+            "left, that the program does all the task asks, and that nothing that worked gets lost."
+        )
+
+    def read(self, reply: str) -> Artifact:
+        """Read the files of a reply."""
+        files = files_of(reply)
+        if not files:
+            return Artifact(reply.strip(), 0, "no file was found: a path on a line, and below it a block fenced by ```")
+        text = rendered(files)
+        if self.main not in files:
+            return Artifact(text, 1, f"the file `{self.main}` is missing")
+        trees = {path: parsed(code) for path, code in files.items() if path.endswith(".py")}
+        broken = [f"{path}, {tree}" for path, tree in trees.items() if isinstance(tree, str)]
+        if broken:
+            return Artifact(text, 1, f"not Python: {'; '.join(broken)}")
+        empty = [f"{path}: {name}" for path, tree in trees.items() if not isinstance(tree, str) for name in stubs(tree)]
+        return Artifact(text, 2, f"placeholders are left in {'; '.join(empty)}") if empty else Artifact(text, 3)
+
+    async def score(self, artifact: Artifact, snippets: Snippets | None = None) -> Score:  # noqa: ARG002  own folder
+        """Return the mean of three shares: files that parse, functions that are no stubs, and whether the program runs.
+
+        A program runs when it ends by itself with 0, or is still running without complaint when its time is over.
+        """
+        from consilience.dialogue import sandbox  # noqa: PLC0415  only a scorer needs the sandbox
+
+        files = files_of(artifact.text)
+        trees = [parsed(code) for path, code in files.items() if path.endswith(".py")]
+        whole = [tree for tree in trees if not isinstance(tree, str)]
+        if not whole or self.main not in files:
+            return Score(0.0, {"parses": 0.0, "complete": 0.0, "runs": 0.0})
+        count = sum(len(functions(tree)) for tree in whole)
+        complete = 1 - sum(len(stubs(tree)) for tree in whole) / count if count else 1.0
+        outcome = await sandbox.run_async(
+            files, ["python", self.main], limits=self.limits, stdin=self.stdin.encode("utf-8", "surrogatepass")
+        )
+        runs = float(outcome.ok or (outcome.status == "timeout" and b"Traceback" not in outcome.stderr))
+        facts = {"parses": len(whole) / len(trees), "complete": complete, "runs": runs}
+        return Score(sum(facts.values()) / len(facts), facts)
+
+
+def _path(line: str) -> str | None:
+    """Return the last path of a line, if it stays within the folder."""
+    found = _PATH.findall(line)
+    if not found or line[: line.rfind(found[-1])].endswith(("/", "~", "\\")):
+        return None
+    path = PurePosixPath(found[-1])
+    return None if ".." in path.parts else str(path)
+
+
+def _rendered(path: str, text: str) -> str:
+    fence = "`" * (1 + max([2, *(len(match) for match in _FENCE.findall(text))]))
+    language = "python" if path.endswith(".py") else ""
+    return f"{path}\n{fence}{language}\n{text}{'' if not text or text.endswith(chr(10)) else chr(10)}{fence}"

@@ -197,7 +197,7 @@ def test_thousands_of_nodes_are_summed_up() -> None:
     count = 4_000
     nodes = [GraphNode(id="0")] + [
         GraphNode(
-            id=str(leaf), state="failed" if leaf == 9_999 else "done", started_s=0.0, finished_s=1.0 + leaf / count
+            id=str(leaf), state="failed" if leaf == count - 1 else "done", started_s=0.0, finished_s=1.0 + leaf / count
         )
         for leaf in range(1, count)
     ]

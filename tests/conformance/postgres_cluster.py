@@ -43,6 +43,15 @@ def _as_somebody() -> dict[str, object]:
     raise Absent("PostgreSQL refuses to be run by root, and there is neither a user postgres nor nobody")
 
 
+def _place() -> str:
+    """Return a folder for temporary files that every user can pass through."""
+    for place in (tempfile.gettempdir(), "/var/tmp", "/dev/shm"):
+        passed = [Path(place), *Path(place).resolve().parents]
+        if all(folder.is_dir() and folder.stat().st_mode & 0o001 for folder in passed):
+            return place
+    raise Absent("PostgreSQL refuses to be run by root, and no temporary folder lets another user through")
+
+
 class Cluster:
     """A server that can be stopped and started; its data outlives a stop."""
 
@@ -105,7 +114,7 @@ class Cluster:
 def cluster() -> Iterator[Cluster]:
     """Run a server for the length of a ``with``; `Absent` where there is none."""
     binaries, somebody = programs(), _as_somebody()
-    folder = Path(tempfile.mkdtemp(prefix="pg"))
+    folder = Path(tempfile.mkdtemp(prefix="pg", dir=_place() if somebody else None))
     try:
         if somebody:
             os.chown(folder, somebody["user"], somebody["group"])

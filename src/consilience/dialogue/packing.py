@@ -35,11 +35,17 @@ def pack(messages: Sequence[Message], numbers: Mapping[str, int]) -> bytes:
     >>> pack([Message("user", ("a", "b"))], {"a": 1, "b": 300}).hex()
     '0901ac02'
     """
-    packed = bytearray()
+    said: list[int] = []
     for message in messages:
-        _append(packed, len(message.parts) << _ROLE_BITS | _CODES[message.role])
-        for part in message.parts:
-            _append(packed, numbers[part])
+        said.append(len(message.parts) << _ROLE_BITS | _CODES[message.role])
+        said += [numbers[part] for part in message.parts]
+    packed = bytearray()
+    for number in said:
+        rest = number
+        while rest >= _MORE:
+            packed.append(rest & (_MORE - 1) | _MORE)
+            rest >>= 7
+        packed.append(rest)
     return bytes(packed)
 
 
@@ -68,13 +74,6 @@ def packed_texts(packed: bytes) -> list[int]:
     """
     numbers = _numbers(packed)
     return [next(numbers) for head in numbers for _ in range(head >> _ROLE_BITS)]
-
-
-def _append(packed: bytearray, number: int) -> None:
-    while number >= _MORE:
-        packed.append(number & (_MORE - 1) | _MORE)
-        number >>= 7
-    packed.append(number)
 
 
 def _numbers(packed: bytes) -> Iterator[int]:

@@ -102,10 +102,11 @@ def test_endless_loop(without):
 
 
 def test_endless_loop_over_its_processor_time(without):
-    outcome, took = attack("while True: pass", without, cpu_s=1, wall_s=4)
+    outcome, took = attack("while True: pass", without, cpu_s=1, wall_s=30)
     assert outcome.status == "timeout"
-    assert "processor" in outcome.reason
-    assert took < 1 + LATE_S + 1
+    assert "1 s of processor" in outcome.reason
+    # By the clock it may be longer, where others compute as well.
+    assert took < 30
     assert outcome.cpu_s > 0.7
 
 
@@ -556,6 +557,7 @@ def test_nothing_is_left_behind(without, tmp_path, monkeypatch):
             len(list(Path("/proc/self/fd").iterdir())),
             len(list(Path("/proc/self/task").iterdir())),
             list(tmp_path.iterdir()),
+            tmp_path.stat().st_mode,
             Path(f"/proc/self/task/{os.getpid()}/children").read_text(),
         )
 
@@ -564,6 +566,29 @@ def test_nothing_is_left_behind(without, tmp_path, monkeypatch):
         run({}, ["python", "-S", "-c", code], without=without, limits=SandboxLimits(wall_s=0.3))
     run({}, ["nosuchprogram"], without=without)
     assert state() == before
+
+
+def test_a_folder_that_was_exchanged_for_a_link_is_not_followed(tmp_path, monkeypatch):
+    """Without the wall of files a program may put a link in the place of its folder: who cleans up must not follow."""
+    without = ("namespaces", "landlock")
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    kept.chmod(0o755)
+    (kept / "f").write_text("x")
+    spot = tmp_path / "spot"
+    spot.mkdir()
+    spot.chmod(0o777)
+    tmp_path.chmod(0o755)
+    monkeypatch.setattr("tempfile.tempdir", str(spot))
+    code = f"import os; home = os.getcwd(); os.rename(home, home + 'x'); os.symlink({str(kept)!r}, home); print(1)"
+    if "network" not in walls(without=without):
+        pytest.skip("without a filter of system calls root has no sandbox here; runs on x86_64 and aarch64")
+    before = spot.stat().st_mode, tmp_path.stat().st_mode
+    outcome = run({}, ["python", "-c", code], without=without)
+    assert outcome.stdout == b"1\n", outcome.stderr
+    assert outcome.files == {}
+    assert (kept.stat().st_mode & 0o777, (kept / "f").read_text()) == (0o755, "x")
+    assert (spot.stat().st_mode, tmp_path.stat().st_mode) == before
 
 
 def test_a_caller_that_is_killed_takes_all_with_it(without, tmp_path):

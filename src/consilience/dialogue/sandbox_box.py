@@ -6,7 +6,6 @@ import contextlib
 import marshal
 import os
 import select
-import shutil
 import signal
 import socket
 import struct
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from consilience.dialogue.sandbox_child import LAST, REPORT, receive, send
+from consilience.dialogue.sandbox_look import empty, identity
 from consilience.ground.errors import ConsilienceError, InvalidInput
 
 __all__ = ["Box", "Job", "Plan", "Raw", "SandboxFailed"]
@@ -141,6 +141,7 @@ class Box:
             raise InvalidInput(f"expected Linux, whose kernel builds the walls of the sandbox; got {sys.platform!r}")
         self._plan = plan
         self._folder: str | None = None
+        self._identity = (0, 0)
         self._lock = threading.Lock()
         self._closed = False
         self.broken = False
@@ -212,8 +213,10 @@ class Box:
                 return walls
             if "failure" in said:
                 raise SandboxFailed(said["failure"])
-            self._folder = self._folder or tempfile.mkdtemp(prefix="sandbox-")
-            send(self._socket.fileno(), marshal.dumps(os.path.realpath(self._folder)))
+            if self._folder is None:
+                self._folder = os.path.realpath(tempfile.mkdtemp(prefix="sandbox-"))
+                self._identity = identity(self._folder)
+            send(self._socket.fileno(), marshal.dumps(self._folder))
 
     def _hear(self) -> dict[str, Any]:
         poll = select.poll()
@@ -266,7 +269,7 @@ class Box:
             if stream is not None:
                 stream.close()
         if self._folder is not None:
-            _remove(self._folder)
+            _remove(self._folder, self._identity)
             self._folder = None
 
 
@@ -390,18 +393,10 @@ class _Watch:
         return Raw(stdout=bytes(out[: self._most]), stderr=bytes(error[: self._most]), truncated=truncated, **told)
 
 
-def _remove(folder: str) -> None:
-    """Remove a folder whose owner may have taken away all rights to it."""
-
-    def allow(*told: Any) -> None:
-        path = Path(told[1])
-        with contextlib.suppress(OSError):
-            path.parent.chmod(0o700)
-            if path.is_dir() and not path.is_symlink():
-                path.chmod(0o700)
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink()
-
-    with contextlib.suppress(FileNotFoundError):
-        shutil.rmtree(folder, onerror=allow)
+def _remove(folder: str, known: tuple[int, int]) -> None:
+    """Remove a folder, if the inner side has not, and if it is still the one that was made."""
+    with contextlib.suppress(OSError):
+        if identity(folder) == known:
+            Path(folder).chmod(0o700)
+            empty(folder)
+            Path(folder).rmdir()

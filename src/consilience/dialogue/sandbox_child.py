@@ -172,6 +172,7 @@ class _Room:
     def _ask_for_folder(self, owner: int) -> str:
         send(self._control, marshal.dumps({"folder": True}))
         folder: str = marshal.loads(receive(self._control))  # noqa: S302  from the caller, before any job
+        self._identity = sandbox_look.identity(folder)
         os.chown(folder, owner, owner if self._user is not None else -1)
         return folder
 
@@ -219,8 +220,17 @@ class _Room:
         if self._view:
             self._view.fresh()
             return
+        # A job that sees other folders may have put a link in the place of its own.
+        if not self._is_home():
+            raise OSError("the folder is another one")
         os.chmod(self._home, 0o700)
         sandbox_look.empty(self._home)
+
+    def _is_home(self) -> bool:
+        try:
+            return sandbox_look.identity(self._home) == self._identity
+        except OSError:
+            return False
 
     def leave(self) -> None:
         """Leave no folder either, should the caller have been killed."""
@@ -336,8 +346,10 @@ class _Room:
 
     def _changed(self) -> Iterator[bytes]:
         """Yield names and contents of all regular files, as long as they are within the size of a folder."""
-        left = int(self._limits["tree_mb"] * 2**20) if self._collect else 0
-        for entry in sandbox_look.walk(self._home) if self._collect else ():
+        left = int(self._limits["tree_mb"] * 2**20)
+        if not self._collect or not (self._view or self._is_home()):
+            return
+        for entry in sandbox_look.walk(self._home):
             content = sandbox_look.read_regular(entry.path, left)
             if content is None:
                 continue

@@ -18,6 +18,7 @@ __all__ = [
     "descendants",
     "empty",
     "end_descendants",
+    "identity",
     "over_tree",
     "processes",
     "proportional_mb",
@@ -127,6 +128,14 @@ def walk(folder: str) -> Iterator[os.DirEntry[str]]:
             yield entry
             if entry.is_dir(follow_symlinks=False):
                 waiting.append(entry.path)
+
+
+def identity(folder: str) -> tuple[int, int]:
+    """Return what a folder is, whatever its path may have been made to lead to; OSError where it leads to no folder."""
+    about = os.lstat(folder)
+    if not stat.S_ISDIR(about.st_mode):
+        raise NotADirectoryError(f"{folder} is no folder any more")
+    return about.st_dev, about.st_ino
 
 
 def empty(folder: str) -> None:

@@ -30,21 +30,22 @@ _SHOWN_OF_A_CYCLE = 12
 
 
 class Cycle(InvalidInput):
-    """The edges run in a circle; `path` has its nodes, the first one again at the end."""
+    """The edges run in a circle; `path` has its nodes, the first one again at the end, and `where` the file, if any."""
 
-    def __init__(self, path: Sequence[str]) -> None:
+    def __init__(self, path: Sequence[str], where: str = "") -> None:
         self.path = tuple(path)
+        self.where = where
         steps = list(self.path)
         if len(steps) > _SHOWN_OF_A_CYCLE:
             steps[_SHOWN_OF_A_CYCLE - 3 : -2] = [f"... ({len(steps) - _SHOWN_OF_A_CYCLE + 1} more) ..."]
         super().__init__(
-            f"the edges of a network must not run in a circle; got the cycle {' -> '.join(steps)}: take one of its "
-            "edges away or turn it round."
+            f"{where}the edges of a network must not run in a circle; got the cycle {' -> '.join(steps)}: take one of "
+            "its edges away or turn it round."
         )
 
-    def __reduce__(self) -> tuple[type[Cycle], tuple[tuple[str, ...]]]:
-        """Pickle by the path, so that the error crosses a process boundary whole."""
-        return type(self), (self.path,)
+    def __reduce__(self) -> tuple[type[Cycle], tuple[tuple[str, ...], str]]:
+        """Pickle by the arguments, so that the error crosses a process boundary whole."""
+        return type(self), (self.path, self.where)
 
 
 @dataclass(frozen=True, repr=False)

@@ -1,8 +1,8 @@
 """A plan of a run: what it will take, counted on the network before anybody is asked anything.
 
 A source drafts with one call. An edge takes up to R rounds of a critic's and an actor's call; a critic who has nothing
-to add at once makes it a single call. What k in-edges bring is merged in groups, and so is what several sinks leave. All
-bounds are for a run in which nothing fails and nothing has to be asked again.
+to add at once makes it a single call. What k in-edges bring is merged in groups, and so is what several sinks leave.
+All bounds are for a run in which nothing fails and nothing has to be asked again.
 
 Source: "Scaling Large Language Model-based Multi-Agent Collaboration", arXiv:2406.07155, sections 3.2 and 3.3.
 """

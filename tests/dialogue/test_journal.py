@@ -4,7 +4,7 @@ import asyncio
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consilience.dialogue.journal import Journal
@@ -144,6 +144,7 @@ def test_runs_of_one_journal_do_not_see_each_other(where):
 # Equal histories give equal content.
 
 
+@settings(max_examples=25)
 @given(st.permutations(range(6)), st.integers(1, 6))
 def test_order_and_company_do_not_change_the_content(tmp_path_factory, order, together):
     pairs = [(question(str(n % 4), f"part {n}"), reply(f"reply {n % 3}")) for n in range(6)]

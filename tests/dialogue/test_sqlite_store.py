@@ -169,6 +169,21 @@ for run in ("run", "other"):
     assert [file.name for file in tmp_path.iterdir()] == ["journal.sqlite"]
 
 
+def test_processes_that_make_the_same_journal_at_once_all_find_it(tmp_path):
+    script = """
+import asyncio, sys
+from consilience.dialogue.journal import Journal
+from consilience.dialogue.messages import Question, Reply
+with Journal.open(sys.argv[1], sys.argv[2]) as journal:
+    asyncio.run(journal.put(Question("7", ()), Reply(text="done", model="m")))
+"""
+    makers = [python(script, tmp_path / "j", f"run {n}") for n in range(4)]
+    assert [maker.communicate()[0] for maker in makers] == [b""] * 4
+    assert [maker.returncode for maker in makers] == [0] * 4
+    with Journal.open(tmp_path / "j", "run 0", replay_only=True) as journal:
+        assert sorted((facts.name, facts.calls) for facts in journal.runs()) == [(f"run {n}", 1) for n in range(4)]
+
+
 def test_a_run_may_be_read_while_it_is_written(tmp_path):
     with Journal.open(tmp_path / "j", "run") as journal:
         put(journal, (question(), reply()))

@@ -78,13 +78,7 @@ class SqliteStore(Store):
         self._writer = self._connect(_address(self._path, "rwc"))
         if not self._check(self._writer):
             self._begin_journal()
-        for setting in (
-            "synchronous=NORMAL",
-            "cache_size=-16000",
-            "secure_delete=ON",
-            "wal_autocheckpoint=0",
-            "busy_timeout=0",
-        ):
+        for setting in ("synchronous=NORMAL", "secure_delete=ON", "wal_autocheckpoint=0", "busy_timeout=0"):
             self._writer.execute(f"PRAGMA {setting}")
         self._reader = self._connect(_address(self._path, "rw"))
 

@@ -26,6 +26,7 @@ BURST_S = 0.02
 
 _MINUTE_S = 60.0
 _SLOWER = 0.8
+_A_LITTLE_SLOWER = 0.95
 _SLOWEST = 0.01
 _FASTER_A_SECOND = 0.02
 _CALMEST_S = 1.0
@@ -214,7 +215,8 @@ class Throttle:
             self._requests = _Meter(max(self._answered / since_s, 1.0), self._clock)
             self._pace.learn(now)
         elif sent_at >= self._pace.slowed_at:
-            self._pace.slow_down(now)
+            # Who says when to come again counts precisely, and may have been met by chance at the edge of a window.
+            self._pace.slow_down(now, _SLOWER if retry_after_s is None else _A_LITTLE_SLOWER)
         self._pace.pause(now + (_CALMEST_S if retry_after_s is None else retry_after_s))
 
     def _refill(self, now: float) -> None:
@@ -281,9 +283,9 @@ class _Pace:
         self._growth, self._most = 1.0, math.inf
         self.slowed_at = now
 
-    def slow_down(self, now: float) -> None:
+    def slow_down(self, now: float, by: float) -> None:
         """Go slower, but never stop."""
-        self.factor = max(self.factor * _SLOWER, _SLOWEST)
+        self.factor = max(self.factor * by, _SLOWEST)
         self._growth = _FASTER_A_SECOND
         self.slowed_at = now
 

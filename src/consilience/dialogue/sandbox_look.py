@@ -4,7 +4,7 @@ It stands on the standard library only.
 """
 
 # pathlib takes as long to load as a bare interpreter to start.
-# ruff: noqa: PTH101, PTH106, PTH108, PTH123, PTH208
+# ruff: noqa: PTH101, PTH104, PTH106, PTH108, PTH123, PTH208
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ __all__ = [
 ]
 
 _KILL, _STOP = 9, 19
+_DEEPEST = 3800
 _PAGE_MB = resource.getpagesize() / 2**20
 
 
@@ -139,22 +140,27 @@ def identity(folder: str) -> tuple[int, int]:
 
 
 def empty(folder: str) -> None:
-    """Remove all that is in a folder, also where its owner took away the rights to it."""
-    found = []
-    for entry in walk(folder):
-        found.append(entry)
-        if entry.is_dir(follow_symlinks=False):
-            # Before the walk comes to it.
+    """Remove all that is in a folder, whatever its rights; what is too deep for a path is brought up."""
+    fresh = 0
+    while entries := list(os.scandir(folder)):
+        for entry in entries:
+            if not entry.is_dir(follow_symlinks=False):
+                os.unlink(entry.path)
+                continue
             os.chmod(entry.path, 0o700)
-    for entry in reversed(found):
-        if entry.is_dir(follow_symlinks=False):
+            for inner in list(os.scandir(entry.path)):
+                if not inner.is_dir(follow_symlinks=False):
+                    os.unlink(inner.path)
+                    continue
+                os.chmod(inner.path, 0o700)
+                while os.path.lexists(f"{folder}/{fresh}"):
+                    fresh += 1
+                os.rename(inner.path, f"{folder}/{fresh}")
             os.rmdir(entry.path)
-        else:
-            os.unlink(entry.path)
 
 
 def over_tree(folder: str, *, megabytes: float, files: float) -> bool:
-    """Whether there is more beneath a folder than there may be."""
+    """Whether there is more beneath a folder than there may be, or deeper than can be seen."""
     size = count = 0
     for entry in walk(folder):
         count += 1
@@ -162,7 +168,7 @@ def over_tree(folder: str, *, megabytes: float, files: float) -> bool:
             size += entry.stat(follow_symlinks=False).st_blocks * 512
         except OSError:
             continue
-        if size > megabytes * 2**20 or count > files:
+        if size > megabytes * 2**20 or count > files or len(os.fsencode(entry.path)) > _DEEPEST:
             return True
     return False
 

@@ -111,6 +111,27 @@ METHODS: tuple[Method, ...] = (
         year=2024,
         arxiv="2405.18634",
     ),
+    Method(
+        name="agent_networks",
+        question="Does a network of agents solve what one answer does not, and what does it cost in calls and time?",
+        paper="Scaling Large Language Model-based Multi-Agent Collaboration",
+        authors=(
+            "Chen Qian",
+            "Zihao Xie",
+            "Yifei Wang",
+            "Wei Liu",
+            "Kunlun Zhu",
+            "Hanchen Xia",
+            "Yufan Dang",
+            "Zhuoyun Du",
+            "Weize Chen",
+            "Cheng Yang",
+            "Zhiyuan Liu",
+            "Maosong Sun",
+        ),
+        year=2024,
+        arxiv="2406.07155",
+    ),
 )
 
 

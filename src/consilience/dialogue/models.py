@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 from consilience.dialogue.messages import Question, Reply
 from consilience.ground.errors import ConsilienceError
@@ -90,6 +90,7 @@ class Rejected(ModelError):
     passing = False
 
 
+@runtime_checkable
 class ChatModel(Protocol):
     """Whoever answers questions."""
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from copy import copy
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol, Self, runtime_checkable
 
 from consilience.dialogue.budget import Budget, BudgetExhausted, Hold, Purse
 from consilience.dialogue.estimate import bound
@@ -34,6 +34,7 @@ class NotInJournal(ConsilienceError, LookupError):
     """A session that must not send anything was asked what the journal does not hold."""
 
 
+@runtime_checkable
 class Replies(Protocol):
     """What a session needs of a journal."""
 
@@ -46,6 +47,7 @@ class Replies(Protocol):
         """Keep a reply, and return the one that stands when it is safe."""
 
 
+@runtime_checkable
 class Events(Protocol):
     """What a session needs of a transcript."""
 

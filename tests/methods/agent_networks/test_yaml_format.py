@@ -114,6 +114,7 @@ def test_ends_are_taken_in_either_order() -> None:
     assert from_yaml("edges:\n- {to: b, from: a}\n").network.edge_names == ("a->b",)
 
 
-def test_what_is_nested_without_end_is_refused() -> None:
-    with pytest.raises(InvalidInput):
-        from_yaml("[" * 20_000)
+@pytest.mark.parametrize("opening", ["[", "- ", "{a: "])
+def test_what_is_nested_without_end_is_refused_and_the_process_lives(opening: str) -> None:
+    with pytest.raises(InvalidInput, match="line 2: lists and mappings must be nested 20 deep at most"):
+        from_yaml("\n" + opening * 500_000)

@@ -14,7 +14,7 @@ notes::
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise, product
 from typing import Any
 
@@ -27,6 +27,7 @@ __all__ = ["edges_in", "from_yaml", "to_yaml"]
 MOST_EDGES = 2_000_000
 """More edges than this in one text are a slip of the finger."""
 
+_DEEPEST = 20
 _ENDS = ("from", "to")
 _RANGE = re.compile(r"([0-9]{1,9})-([0-9]{1,9})")
 
@@ -131,20 +132,31 @@ def _yaml() -> Any:
 def _composed(text: str) -> Any:
     """Return the text as nodes, which know their lines."""
     yaml = _yaml()
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        top = yaml.compose(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        _require_shallow(yaml.parse(text, Loader=loader))
+        top = yaml.compose(text, Loader=loader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 1}: " if mark is not None else ""
         told = getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be read"
         raise InvalidInput(f"{where}this is not YAML; {told}.") from error
-    except RecursionError as error:
-        raise InvalidInput(
-            "a network must be a list or a mapping of lists; got one that is nested too deep."
-        ) from error
     if top is None:
         raise InvalidInput("a network must have at least one agent; got an empty text.")
     return top
+
+
+def _require_shallow(events: Iterable[Any]) -> None:
+    """Refuse what is nested deep: composing it recurses, in C, where too deep is the end of the process."""
+    depth = 0
+    for event in events:
+        kind = type(event).__name__
+        if kind.startswith(("Sequence", "Mapping")):
+            depth += 1 if kind.endswith("StartEvent") else -1
+        if depth > _DEEPEST:
+            raise InvalidInput(
+                f"line {event.start_mark.line + 1}: lists and mappings must be nested {_DEEPEST} deep at most."
+            )
 
 
 def _is(node: Any, kind: str) -> bool:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol, runtime_checkable
 
-if TYPE_CHECKING:
-    from consilience.dialogue.sandbox import Snippets
+from consilience.dialogue.sandbox import Snippets
 
 __all__ = ["Artifact", "Kind", "Score", "Scorer"]
 
@@ -42,6 +41,7 @@ class Artifact:
         return blake2b(self.text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
+@runtime_checkable
 class Kind(Protocol):
     """A kind of task: what an answer looks like, and how a reply is read as one."""
 
@@ -77,6 +77,7 @@ class Score:
     facts: Mapping[str, float] = field(default_factory=dict)
 
 
+@runtime_checkable
 class Scorer(Protocol):
     """A kind that can tell how good an artifact is."""
 

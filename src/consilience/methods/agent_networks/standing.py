@@ -83,11 +83,11 @@ class Standing:
             element.after = self.tell("approved", element.name, element.after, digest=artifact.digest, edited=edited)
         return self.stand(element, artifact)
 
-    def stand(self, element: Element, artifact: Artifact, kind: str = "committed") -> Piece:
+    def stand(self, element: Element, artifact: Artifact) -> Piece:
         """Let an artifact stand."""
         element.facts.state = "done"
         element.facts.digest = artifact.digest
-        return Piece(artifact, self.tell(kind, element.name, element.after, digest=element.facts.digest))
+        return Piece(artifact, self.tell("committed", element.name, element.after, digest=element.facts.digest))
 
     def instead(self, element: Element, error: ConsilienceError, given: Piece | None) -> Piece | None:
         """Return what stands in for the work of an element that failed; None where that is nothing.
@@ -107,8 +107,7 @@ class Standing:
             Where the policy is to stop.
         """
         if self.forgive(element, error, element.name) == "skip" or given is None:
-            self.skip(element, str(error))
-            return None
+            return self.skip(element, str(error))
         return self.fall_back(element, str(error), given)
 
     def forgive(self, element: Element, error: ConsilienceError, of: str) -> Policy:
@@ -117,19 +116,21 @@ class Standing:
         if isinstance(error, Denied):  # it would be so for each element
             raise error
         if policy == "fail":
+            self.tell("failed", element.name, element.after, error=type(error).__name__, reason=str(error))
             raise error if isinstance(error, ElementFailed) else ElementFailed(element.name, str(error)) from error
         return policy
 
-    def skip(self, element: Element, reason: str) -> None:
-        """Take down that an element gives nothing."""
+    def skip(self, element: Element, reason: str) -> Piece | None:
+        """Take down that an element gives nothing, and return that."""
         element.facts.state = "skipped"
         self.tell("skipped", element.name, element.after, reason=reason)
+        return None
 
-    def fall_back(self, element: Element, reason: str, given: Piece, kind: str = "committed") -> Piece:
+    def fall_back(self, element: Element, reason: str, given: Piece) -> Piece:
         """Let what an element was given pass in place of its work."""
         element.facts.state = "fallback"
         element.facts.digest = digest = given.artifact.digest
-        return given._replace(after=self.tell(kind, element.name, element.after, digest=digest, instead=reason))
+        return given._replace(after=self.tell("committed", element.name, element.after, digest=digest, instead=reason))
 
     async def keep(self, name: str, artifact: Artifact, parents: Sequence[str]) -> None:
         """Keep an artifact where there is a journal, and return when it is safe."""

@@ -17,7 +17,6 @@ the end ``+``     is what came of the last nodes, where there are several; its m
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from itertools import chain
 from math import inf
 
@@ -30,7 +29,7 @@ from consilience.methods.agent_networks.artifact import Artifact, Kind
 from consilience.methods.agent_networks.crew import Crew
 from consilience.methods.agent_networks.failure import END, ElementFailed, Failure
 from consilience.methods.agent_networks.graph import Network
-from consilience.methods.agent_networks.merging import Gathering, Group
+from consilience.methods.agent_networks.merging import Gathering, Group, merge_calls
 from consilience.methods.agent_networks.plan import priorities
 from consilience.methods.agent_networks.profiles import Profiles, standard_profiles
 from consilience.methods.agent_networks.prompts import Prompts
@@ -169,8 +168,11 @@ class _Flow:
         self._group = group
         self._end = len(network)
         self._names = (*network.nodes, "")
-        self._incoming = [*map(network.incoming, range(self._end)), network.sinks]
-        self._place = _places(self._incoming[:-1], len(network.edges))
+        # A last node leads to the end as if by an edge, of a number above those of all edges.
+        self._tails = (*(tail for tail, _ in network.edges), *network.sinks)
+        self._exits = {sink: len(network.edges) + place for place, sink in enumerate(network.sinks)}
+        self._incoming = [*map(network.incoming, range(self._end)), tuple(self._exits.values())]
+        self._places = _places(self._incoming, len(self._tails))
         self._temperatures = _temperatures(network, temperature)
         remaining = priorities(network, rounds=rounds, group=group)
         self._edge_priorities = remaining.edges
@@ -178,14 +180,14 @@ class _Flow:
         self._gatherings: dict[int, Gathering[Piece]] = {}
         self._given: list[Piece | None] = [None] * (self._end + 1)
         self._takers = [len(network.outgoing(node)) for node in range(self._end)]
-        self._used = bytearray(len(network.edges))
-        self._used_ends = bytearray(len(network.sinks))
+        self._used = bytearray(len(self._tails))
         self._ends: dict[str, Artifact] = {}
         self._facts: dict[str, ElementFacts] = {}
 
     async def run(self) -> Result:
         network, tell = self._network, self._standing.tell
-        begun = tell("run.begins", "", (), elements=network.agents)
+        merges = sum(merge_calls(len(edges), self._group) for edges in self._incoming if edges)
+        begun = tell("run.begins", "", (), elements=network.agents + merges + (len(network.sinks) > 1))
         for node in network.sources:
             self._crew.push(self._priorities[node], self._draft, node, begun)
         try:
@@ -225,9 +227,8 @@ class _Flow:
         given = self._take(tail)
         after = given.after if given else ()
         element = self._element(network.edge_names[edge], head, self._edge_priorities[edge], after)
-        piece = None
         if given is None:
-            self._standing.skip(element, f"{network.nodes[tail]} gave nothing")
+            piece = self._standing.skip(element, f"{network.nodes[tail]} gave nothing")
         else:
             try:
                 artifact = await self._turns.exchange(element, network.nodes[head], given.artifact)
@@ -236,8 +237,7 @@ class _Flow:
                     return
             except (ModelError, ElementFailed) as error:
                 piece = self._standing.instead(element, error, given)
-        self._used[edge] = piece is not None
-        await self._deliver(head, 0, self._place[edge], piece)
+        await self._arrive(head, edge, piece)
 
     async def _merge(self, node: int, group: Group[Piece]) -> None:
         pieces = [piece for _, piece in group.members]
@@ -256,12 +256,17 @@ class _Flow:
             reason = str(error)
         if artifact is None:
             self._drop(node, group, best)
-            piece = self._standing.fall_back(element, reason, pieces[best], "merged")
+            piece = self._standing.fall_back(element, reason, pieces[best])
         else:
-            piece = self._standing.stand(element, artifact, "merged")
+            piece = self._standing.stand(element, artifact)
         await self._deliver(node, group.level + 1, group.index, piece)
 
     # --- what they bring forth -------------------------------------------------------------------------------------
+
+    async def _arrive(self, node: int, edge: int, piece: Piece | None) -> None:
+        """Take in what comes along an edge."""
+        self._used[edge] = piece is not None
+        await self._deliver(node, 0, self._places[edge], piece)
 
     async def _deliver(self, node: int, level: int, index: int, piece: Piece | None) -> None:
         """Put a piece where it belongs, and go on with what it completes."""
@@ -281,14 +286,14 @@ class _Flow:
         element = self._element(self._names[node], node, self._priorities[node], piece.after if piece else ())
         needed = self._standing.failure.needed(element.name, incoming)
         if came < needed:
-            reason = f"{came} of its {incoming} in-edges gave something, and it needs {needed}"
-            piece = self._standing.instead(element, ElementFailed(element.name, reason), piece)
+            error = ElementFailed(element.name, f"{came} of its {incoming} in-edges gave something; it needs {needed}")
+            if self._standing.forgive(element, error, element.name) == "skip" or piece is None:
+                piece = self._standing.skip(element, error.reason)
         await self._commit(node, element, piece)
 
     async def _commit(self, node: int, element: Element, piece: Piece | None) -> None:
         """Let the work of a node stand, and whatever builds on it begin."""
-        network = self._network
-        if piece is not None and element.facts.state != "fallback":
+        if piece is not None:
             try:
                 piece = await self._standing.submit(element, piece.artifact)
                 if piece is None:
@@ -296,23 +301,15 @@ class _Flow:
             except ElementFailed as error:
                 piece = self._standing.instead(element, error, None)
         if piece is not None:
-            parents = [network.edges[edge][0] for edge in self._incoming[node] if self._used[edge]]
-            await self._standing.keep(element.name, piece.artifact, [self._names[parent] for parent in parents])
-        outgoing = network.outgoing(node)
-        if outgoing:
-            self._given[node] = piece
-            for edge in outgoing:
-                self._crew.push(self._edge_priorities[edge], self._refine, edge)
+            await self._standing.keep(element.name, piece.artifact, self._parents(node))
+        if node in self._exits:
+            if piece is not None:
+                self._ends[element.name] = piece.artifact
+            await self._arrive(self._end, self._exits[node], piece)
         else:
-            await self._arrive(node, piece)
-
-    async def _arrive(self, sink: int, piece: Piece | None) -> None:
-        """Take in the work of one of the last nodes."""
-        place = bisect_left(self._network.sinks, sink)
-        if piece is not None:
-            self._used_ends[place] = True
-            self._ends[self._names[sink]] = piece.artifact
-        await self._deliver(self._end, 0, place, piece)
+            self._given[node] = piece
+            for edge in self._network.outgoing(node):
+                self._crew.push(self._edge_priorities[edge], self._refine, edge)
 
     async def _conclude(self, piece: Piece | None) -> None:
         """Let the final artifact stand."""
@@ -321,8 +318,7 @@ class _Flow:
         if len(self._network.sinks) > 1:
             element = self._element(END, self._end, 0.0, piece.after)
             piece = self._standing.stand(element, piece.artifact)
-            ends = [self._names[sink] for sink, used in zip(self._network.sinks, self._used_ends, strict=True) if used]
-            await self._standing.keep(END, piece.artifact, ends)
+            await self._standing.keep(END, piece.artifact, self._parents(self._end))
         self._given[self._end] = piece
 
     # --- what they look up -----------------------------------------------------------------------------------------
@@ -343,31 +339,30 @@ class _Flow:
         """Note that of all members of a group, only one went on."""
         span = self._group**group.level
         for at, (place, _) in enumerate(group.members):
-            for leaf in range(place * span, min((place + 1) * span, len(self._incoming[node]))):
-                if at != kept and node == self._end:
-                    self._used_ends[leaf] = False
-                elif at != kept:
-                    self._used[self._incoming[node][leaf]] = False
+            if at != kept:
+                for edge in self._incoming[node][place * span : (place + 1) * span]:
+                    self._used[edge] = False
+
+    def _parents(self, node: int) -> list[str]:
+        """Return the nodes whose work is in what came into a node."""
+        return [self._names[self._tails[edge]] for edge in self._incoming[node] if self._used[edge]]
 
     def _ancestry(self) -> tuple[str, ...]:
         """Return the nodes whose work went into the final artifact, found backwards along the edges that were used."""
-        edges = self._network.edges
         found = bytearray(self._end)
-        waiting = [sink for sink, used in zip(self._network.sinks, self._used_ends, strict=True) if used]
-        for node in waiting:
-            found[node] = True
+        waiting = [self._end]
         while waiting:
             for edge in self._incoming[waiting.pop()]:
-                parent = edges[edge][0]
+                parent = self._tails[edge]
                 if self._used[edge] and not found[parent]:
                     found[parent] = True
                     waiting.append(parent)
         return tuple(name for name, is_found in zip(self._network.nodes, found, strict=True) if is_found)
 
 
-def _places(incoming: list[tuple[int, ...]], n_edges: int) -> list[int]:
+def _places(incoming: list[tuple[int, ...]], count: int) -> list[int]:
     """Return the place of each edge among those that lead to the same node."""
-    places = [0] * n_edges
+    places = [0] * count
     for edges in incoming:
         for place, edge in enumerate(edges):
             places[edge] = place
@@ -377,10 +372,8 @@ def _places(incoming: list[tuple[int, ...]], n_edges: int) -> list[int]:
 def _temperatures(network: Network, ends: tuple[float, float]) -> list[float]:
     """Return the temperature of each node, and of the end."""
     first, last = ends
-    by_depth = [
-        round(first + (last - first) * depth / max(network.height, 1), 2) for depth in range(network.height + 1)
-    ]
-    return [*(by_depth[depth] for depth in network.depth), by_depth[-1]]
+    height = max(network.height, 1)
+    return [round(first + (last - first) * depth / height, 2) for depth in (*network.depth, network.height)]
 
 
 def _check(task: str, rounds: int, temperature: tuple[float, float], reasks: int, width: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 from zlib import crc32
 
 from consilience.dialogue.messages import Message, Question, Reply, Settings
@@ -18,6 +18,7 @@ SEEDS = 16
 """Seeds of questions are drawn from so many: enough to tell equal prompts apart, few for a journal to keep."""
 
 
+@runtime_checkable
 class Asks(Protocol):
     """What a run needs of a session."""
 
@@ -150,9 +151,11 @@ class Turns:
         occurrence = facts.calls
         facts.calls = occurrence + 1
         question = Question(name, messages, self._setting(element, occurrence), occurrence)
-        reply = await self._session.ask(question, priority=element.priority, caused_by=element.after)
-        if self._transcript is not None:
-            element.after = self._session.last_event(name) or element.after
+        try:
+            reply = await self._session.ask(question, priority=element.priority, caused_by=element.after)
+        finally:
+            if self._transcript is not None:
+                element.after = self._session.last_event(name) or element.after
         facts.count(messages, reply)
         return reply
 

@@ -6,13 +6,10 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 from string import ascii_uppercase
-from typing import TYPE_CHECKING
 
+from consilience.dialogue.sandbox import Snippets
 from consilience.ground.errors import InvalidInput
 from consilience.methods.agent_networks.artifact import Artifact, Score
-
-if TYPE_CHECKING:
-    from consilience.dialogue.sandbox import Snippets
 
 __all__ = ["Choice"]
 

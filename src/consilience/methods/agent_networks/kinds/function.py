@@ -7,14 +7,12 @@ import json
 import re
 import secrets
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from consilience.dialogue import sandbox
+from consilience.dialogue.sandbox import Snippets
 from consilience.ground.errors import InvalidInput
 from consilience.methods.agent_networks.artifact import Artifact, Score
 from consilience.methods.agent_networks.stubs import functions, parsed, stubs
-
-if TYPE_CHECKING:
-    from consilience.dialogue.sandbox import Snippets
 
 __all__ = ["Function"]
 
@@ -139,8 +137,6 @@ def _tests(source: str) -> list[tuple[bool, str]]:
 
 
 async def _run(source: str, tests: list[tuple[bool, str]], snippets: Snippets | None) -> tuple[bool, list[bool]]:
-    from consilience.dialogue import sandbox  # noqa: PLC0415  only a scorer needs the sandbox
-
     # Told by standard input after the answer was loaded: a program that prints what a harness would is not believed.
     mark = secrets.token_hex(8)
     files = {"answer.py": source, "tests.json": json.dumps(tests)}

@@ -5,14 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
 
+from consilience.dialogue import sandbox
+from consilience.dialogue.sandbox import SandboxLimits, Snippets
 from consilience.ground.errors import InvalidInput
 from consilience.methods.agent_networks.artifact import Artifact, Score
 from consilience.methods.agent_networks.stubs import functions, parsed, stubs
-
-if TYPE_CHECKING:
-    from consilience.dialogue.sandbox import SandboxLimits, Snippets
 
 __all__ = ["Repository", "files_of", "rendered"]
 
@@ -127,8 +125,6 @@ class Repository:
 
         A program runs when it ends by itself with 0, or is still running without complaint when its time is over.
         """
-        from consilience.dialogue import sandbox  # noqa: PLC0415  only a scorer needs the sandbox
-
         files = files_of(artifact.text)
         trees = [parsed(code) for path, code in files.items() if path.endswith(".py")]
         whole = [tree for tree in trees if not isinstance(tree, str)]

@@ -27,7 +27,7 @@ from consilience.ground.errors import InvalidInput
 from consilience.methods.agent_networks.prompts import AGGREGATOR, CRITIC, FINISHED
 from consilience.methods.agent_networks.workshop import MUTANTS, bodies, expressions, module
 
-__all__ = ["PLAYERS", "Solver"]
+__all__ = ["PLAYERS", "Solver", "attention"]
 
 _TASK = re.compile(r"workshop (\d+) with all of its (\d+) features")
 _WORK = re.compile(r"^<work>\n(.*?)\n</work>$", re.MULTILINE | re.DOTALL)
@@ -102,8 +102,8 @@ class Solver:
         return np.array([found.get(at) == right for at, (right, *_) in enumerate(expressions(number, features))])
 
     def _criticise(self, right: Bool[np.ndarray, " feature"], system: str, chance: np.random.Generator) -> str:
-        attention = _attention(crc32(system.encode("utf-8", "surrogatepass")), len(right), self.tail, self.spread)
-        looked_at = int(np.searchsorted(attention, chance.random()))
+        upto = attention(crc32(system.encode("utf-8", "surrogatepass")), len(right), self.tail, self.spread)
+        looked_at = int(np.searchsorted(upto, chance.random()))
         if chance.random() < (self.false_alarm if right[looked_at] else self.sees):
             return f"feature_{looked_at:02d} is wrong: write it anew."
         return FINISHED
@@ -132,7 +132,7 @@ class Solver:
 
 
 @lru_cache(maxsize=1024)
-def _attention(critic: int, features: int, tail: float, spread: float) -> Float[np.ndarray, " feature"]:
+def attention(critic: int, features: int, tail: float, spread: float) -> Float[np.ndarray, " feature"]:
     """Return up to which number each aspect is looked at; the share of an aspect is its frequency times a taste."""
     taste = np.random.default_rng(critic).lognormal(0.0, spread, features)
     share = taste / np.arange(1, features + 1) ** tail

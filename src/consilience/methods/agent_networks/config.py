@@ -47,11 +47,29 @@ class Config:
     # macnet.scale
 
     # macnet.http
+    http_in_flight: Count = 1000
+    """Calls in flight at once; 64 are measured beside them."""
+    http_calls: Count = 2000
+    """Calls of the lean clients over which processor time is averaged; a tenth of them for slow clients."""
+    http_rounds: Count = 1
+    """Rounds in which every client has its turn; medians are reported."""
 
     # macnet.durable
+    durable_nodes: Annotated[int, Field(ge=3)] = 12
+    """Nodes of the mesh that is killed; one of 64 has 2,080 agents."""
+    durable_kills: Count = 3
+    """Random points at which a run is killed, each in a run of its own."""
+    durable_permutations: Annotated[int, Field(ge=2)] = 10
+    """Ways to deal out latencies."""
 
     # macnet.limits
+    limits_s: Annotated[float, Field(gt=0)] = 4.0
+    """Seconds over which calls that are let through are counted, after as long a warm-up, but 5 at most."""
+    limits_budgets: Count = 30
+    """Random budgets that are spent to the end, for each kind of cap."""
 
     # macnet.sandbox
+    sandbox_rounds: Count = 1
+    """How often each attack is tried."""
 
     # macnet.law

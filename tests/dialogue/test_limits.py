@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from fast_loop import loop_time, run_fast
 
 from consilience.dialogue.faults import Latency, RateLimit
 from consilience.dialogue.limits import Limits, Throttle
@@ -11,7 +12,6 @@ from consilience.dialogue.players import talker
 from consilience.dialogue.rehearsal import Rehearsal
 from consilience.dialogue.session import Session
 from consilience.ground.errors import InvalidInput
-from fast_loop import loop_time, run_fast
 
 CALLS = 4000
 
@@ -19,7 +19,7 @@ CALLS = 4000
 async def ask_all(limit: RateLimit, limits: Limits, calls: int = CALLS) -> tuple[Session, float, float]:
     """Ask at once; return the session, requests and tokens a minute after the first tenth."""
     model = Rehearsal(talker, latency=Latency.lognormal(0.5, 0.8), limit=limit)
-    session = Session(model, limits=Throttle(limits, clock=loop_time))
+    session = Session(model, limits=limits)
     texts = [f"{number} " + "x" * (200 + 37 * number % 400) for number in range(calls)]
     replies = await asyncio.gather(
         *(session.ask(Question(str(number), (Message("user", (text,)),))) for number, text in enumerate(texts))
@@ -65,7 +65,7 @@ def test_without_limits_there_is_nothing_to_enter():
 def test_no_more_are_under_way_than_allowed_and_all_get_through():
     async def play() -> tuple[int, int]:
         model = Rehearsal(talker, latency=Latency.const(0.1))
-        session = Session(model, limits=Throttle(Limits(concurrency=3), clock=loop_time))
+        session = Session(model, limits=Limits(concurrency=3))
         questions = [Question(str(number), (Message("user", ("Hello",)),)) for number in range(20)]
         await asyncio.gather(*(session.ask(question) for question in questions))
         return model.attendance.peak, session.throttle.busy
@@ -75,7 +75,7 @@ def test_no_more_are_under_way_than_allowed_and_all_get_through():
 
 def test_higher_priority_goes_first_and_equals_in_order():
     async def play() -> list[str]:
-        throttle, order = Throttle(Limits(concurrency=1), clock=loop_time), []
+        throttle, order = Throttle(Limits(concurrency=1)), []
 
         async def go(name: str, priority: float) -> None:
             turn = await throttle.enter(priority=priority)
@@ -92,7 +92,7 @@ def test_higher_priority_goes_first_and_equals_in_order():
 
 def test_whoever_is_cancelled_leaves_nothing():
     async def play() -> tuple[int, int, bool]:
-        throttle = Throttle(Limits(concurrency=1, requests_per_minute=60), clock=loop_time)
+        throttle = Throttle(Limits(concurrency=1, requests_per_minute=60))
         turn = await throttle.enter()
         waiting = [asyncio.ensure_future(throttle.enter()) for _ in range(5)]
         await asyncio.sleep(2)
@@ -109,7 +109,7 @@ def test_whoever_is_cancelled_leaves_nothing():
 
 def test_a_refusal_keeps_all_back_and_the_pace_comes_back():
     async def play() -> tuple[float, float, float]:
-        throttle = Throttle(Limits(requests_per_minute=600), clock=loop_time)
+        throttle = Throttle(Limits(requests_per_minute=600))
         full = throttle.requests_per_minute
         throttle.refused(5.0, loop_time())
         await throttle.enter()

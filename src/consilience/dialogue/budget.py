@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import heapq
 import math
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
 from typing import Literal
 
+from consilience.dialogue.clock import now
 from consilience.dialogue.messages import Usage
 from consilience.ground.errors import ConsilienceError, InvalidInput
 
@@ -136,7 +136,7 @@ class Purse:
         self,
         budget: Budget = Budget(),
         *,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = now,
         _above: tuple[_Account, ...] = (),
     ) -> None:
         self.budget = budget
@@ -187,9 +187,9 @@ class Purse:
             When none are left.
         """
         if self._own.began is None:
-            now = self._clock()
+            moment = self._clock()
             for account in self._accounts:
-                account.began = now if account.began is None else account.began
+                account.began = moment if account.began is None else account.began
         if not self._capped:
             return None
         left = self._time_left()
@@ -268,10 +268,10 @@ class Purse:
 
     def _time_left(self) -> tuple[float, float] | None:
         """Return the seconds left until the first end of time, and how many there were; None without an end."""
-        now = self._clock()
+        moment = self._clock()
         return min(
             (
-                (account.began + account.budget.wall_s - now, account.budget.wall_s)
+                (account.began + account.budget.wall_s - moment, account.budget.wall_s)
                 for account in self._accounts
                 if account.began is not None and account.budget.wall_s is not None
             ),

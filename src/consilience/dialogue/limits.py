@@ -10,11 +10,10 @@ from __future__ import annotations
 import asyncio
 import heapq
 import math
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, fields
 from itertools import count
 
+from consilience.dialogue.clock import now
 from consilience.ground.errors import InvalidInput
 
 __all__ = ["BURST_S", "USED_SHARE", "Limits", "Throttle", "Turn"]
@@ -80,8 +79,6 @@ class Throttle:
     ----------
     limits
         What the provider lets through.
-    clock
-        Seconds that do not go back; that of the event loop.
 
     Examples
     --------
@@ -101,15 +98,12 @@ class Throttle:
     def __init__(
         self,
         limits: Limits = Limits(),
-        *,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.limits = limits
         """What was stated."""
-        self._clock = clock
         self._most = math.inf if limits.concurrency is None else limits.concurrency
-        self._requests = _meter(limits.requests_per_minute, clock)
-        self._tokens = _meter(limits.tokens_per_minute, clock)
+        self._requests = _meter(limits.requests_per_minute)
+        self._tokens = _meter(limits.tokens_per_minute)
         self._busy = 0
         self._queue: list[tuple[float, int, float, asyncio.Future[Turn]]] = []
         self._number = count()
@@ -195,7 +189,7 @@ class Throttle:
     def answered(self) -> None:
         """Take note that a call was answered."""
         if self._answering_since is None:
-            self._answering_since = self._clock()
+            self._answering_since = now()
         self._answered += 1
 
     def refused(self, retry_after_s: float | None, sent_at: float) -> None:
@@ -206,24 +200,24 @@ class Throttle:
         retry_after_s
             How long it asks to wait; a second if it does not say.
         sent_at
-            On the clock; calls that were under way when the pace was lowered do not lower it again.
+            On the event loop's clock; calls that were under way when the pace was lowered do not lower it again.
         """
-        now = self._clock()
-        self._refill(now)
+        moment = now()
+        self._refill(moment)
         if self._requests is None and self._tokens is None:
-            since_s = _CALMEST_S if self._answering_since is None else max(now - self._answering_since, _CALMEST_S)
-            self._requests = _Meter(max(self._answered / since_s, 1.0), self._clock)
-            self._pace.learn(now)
+            since_s = _CALMEST_S if self._answering_since is None else max(moment - self._answering_since, _CALMEST_S)
+            self._requests = _Meter(max(self._answered / since_s, 1.0))
+            self._pace.learn(moment)
         elif sent_at >= self._pace.slowed_at:
             # Who says when to come again counts precisely, and may have been met by chance at the edge of a window.
-            self._pace.slow_down(now, _SLOWER if retry_after_s is None else _A_LITTLE_SLOWER)
-        self._pace.pause(now + (_CALMEST_S if retry_after_s is None else retry_after_s))
+            self._pace.slow_down(moment, _SLOWER if retry_after_s is None else _A_LITTLE_SLOWER)
+        self._pace.pause(moment + (_CALMEST_S if retry_after_s is None else retry_after_s))
 
-    def _refill(self, now: float) -> None:
+    def _refill(self, moment: float) -> None:
         for meter in (self._requests, self._tokens):
             if meter is not None:
-                meter.refill(now, self._pace.factor)
-        self._pace.recover(now)
+                meter.refill(moment, self._pace.factor)
+        self._pace.recover(moment)
 
     def _expected(self, tokens: float) -> float:
         return tokens * self._actual / self._estimated
@@ -231,9 +225,9 @@ class Throttle:
     def _wait_s(self, tokens: float) -> float:
         if self.free:
             return 0.0
-        now = self._clock()
-        self._refill(now)
-        wait_s = self._pace.paused_until - now
+        moment = now()
+        self._refill(moment)
+        wait_s = self._pace.paused_until - moment
         if self._requests is not None:
             wait_s = max(wait_s, self._requests.wait_s(1.0, self._pace.factor))
         if self._tokens is not None:
@@ -278,44 +272,45 @@ class _Pace:
         self._growth = _FASTER_A_SECOND
         self._most = 1.0
 
-    def learn(self, now: float) -> None:
+    def learn(self, moment: float) -> None:
         """Take the rate for a guess that doubles every second until it is refused again."""
         self._growth, self._most = 1.0, math.inf
-        self.slowed_at = now
+        self.slowed_at = moment
 
-    def slow_down(self, now: float, by: float) -> None:
+    def slow_down(self, moment: float, by: float) -> None:
         """Go slower, but never stop."""
         self.factor = max(self.factor * by, _SLOWEST)
         self._growth = _FASTER_A_SECOND
-        self.slowed_at = now
+        self.slowed_at = moment
 
     def pause(self, until: float) -> None:
         """Stand still until then."""
         self.paused_until = max(self.paused_until, until)
 
-    def recover(self, now: float) -> None:
+    def recover(self, moment: float) -> None:
         """Go faster for the time that was calm."""
-        calm_s = now - max(self.slowed_at, self.paused_until, self._recovered_at)
+        calm_s = moment - max(self.slowed_at, self.paused_until, self._recovered_at)
         if calm_s > 0 and self.factor < self._most:
             self.factor = min(self._most, self.factor * (1.0 + self._growth * calm_s))
-        self._recovered_at = now
+        self._recovered_at = moment
 
 
 class _Meter:
     """A bucket that fills at a rate a second; a call may take it below zero, and the next one waits for that."""
 
-    def __init__(self, rate: float, clock: Callable[[], float]) -> None:
+    def __init__(self, rate: float) -> None:
         self.rate = rate
         self.level = 1.0
-        self._at = clock()
+        self._at: float | None = None
 
     @property
     def burst(self) -> float:
         return 1.0 + self.rate * BURST_S
 
-    def refill(self, now: float, pace: float) -> None:
-        self.level = min(self.burst, self.level + self.rate * pace * max(0.0, now - self._at))
-        self._at = max(now, self._at)
+    def refill(self, moment: float, pace: float) -> None:
+        since_s = 0.0 if self._at is None else max(0.0, moment - self._at)
+        self.level = min(self.burst, self.level + self.rate * pace * since_s)
+        self._at = moment
 
     def wait_s(self, amount: float, pace: float) -> float:
         lacking = min(amount, 1.0) - self.level
@@ -326,5 +321,5 @@ class _Meter:
         self.level = min(self.burst, self.level + amount)
 
 
-def _meter(per_minute: float | None, clock: Callable[[], float]) -> _Meter | None:
-    return None if per_minute is None else _Meter(per_minute * USED_SHARE / _MINUTE_S, clock)
+def _meter(per_minute: float | None) -> _Meter | None:
+    return None if per_minute is None else _Meter(per_minute * USED_SHARE / _MINUTE_S)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import math
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
 
+from consilience.dialogue.clock import now
 from consilience.dialogue.models import ModelError
 from consilience.ground.errors import InvalidInput
 
@@ -88,13 +87,10 @@ class Breaker:
     ----------
     retry
         After how many failures, and how long the pause is.
-    clock
-        Seconds that do not go back; that of the event loop.
     """
 
-    def __init__(self, retry: Retry, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, retry: Retry) -> None:
         self._retry = retry
-        self._clock = clock
         self._failures = 0
         self._reason = ""
         self._since = ""
@@ -126,7 +122,7 @@ class Breaker:
             if self._probing:
                 await self._outcome()
                 continue
-            pause_s = self._until - self._clock()
+            pause_s = self._until - now()
             if pause_s <= 0:
                 self._probing = True
                 return True
@@ -147,10 +143,10 @@ class Breaker:
         if self._failures == 1:
             self._since = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
         if probe:
-            self._until, self._probing = self._clock() + self._retry.breaker_pause_s, False
+            self._until, self._probing = now() + self._retry.breaker_pause_s, False
             self._tell(self.error())
         elif self._until is None and self._failures >= self._retry.breaker_failures:
-            self._until = self._clock() + self._retry.breaker_pause_s
+            self._until = now() + self._retry.breaker_pause_s
 
     def abandoned(self) -> None:
         """Take note that the one that tries was given up: another one will."""

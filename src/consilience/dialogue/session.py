@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import time
 from collections.abc import Callable, Iterable
 from copy import copy
 from dataclasses import dataclass, replace
@@ -17,6 +16,7 @@ from types import TracebackType
 from typing import Protocol, Self, runtime_checkable
 
 from consilience.dialogue.budget import Budget, BudgetExhausted, Hold, Purse
+from consilience.dialogue.clock import now
 from consilience.dialogue.estimate import bound
 from consilience.dialogue.limits import Limits, Throttle
 from consilience.dialogue.messages import Question, Reply, Usage
@@ -303,14 +303,14 @@ class Session:
             raise
 
     async def _try(self, call: _Call) -> Reply:
-        attempt = 0
+        attempt, answered = 0, self.tally.answered
         while True:
-            answered = self.tally.answered
             try:
                 return await self._pay(call)
             except ModelError as error:
                 # A refusal while others get through is no failure: the queue moves, only not as fast as hoped.
                 attempt += not (isinstance(error, Refused) and self.tally.answered > answered)
+                answered = self.tally.answered
                 pause_s = self._pause_s(error, attempt)
                 if pause_s is None:
                     raise
@@ -375,7 +375,7 @@ class Session:
     async def _past_breaker(self, call: _Call) -> Reply:
         breaker = self._breaker
         probe = False if breaker.closed else await breaker.admit()
-        sent_at = time.monotonic()
+        sent_at = now()
         call.sent = True
         self.tally.sent += 1
         try:

@@ -157,7 +157,7 @@ def find_json(text: str) -> Iterator[Any]:
 
 
 @lru_cache(maxsize=256)
-def _adapter(schema: Any) -> TypeAdapter[Any]:
+def _adapter(schema: Any) -> Any:
     return TypeAdapter(schema)
 
 

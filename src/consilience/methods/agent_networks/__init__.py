@@ -9,14 +9,13 @@ and gives what it would have given, whatever came first.
 
 Source: "Scaling Large Language Model-based Multi-Agent Collaboration", arXiv:2406.07155.
 
-The names load when they are first used.
+The names load when they are first used. Shapes of networks are in the module `topology`, dry runs in `plan`.
 
 Examples
 --------
->>> from consilience.methods.agent_networks import plan, topology
->>> network = topology("mesh", 16)
->>> network.agents, plan(network, rounds=1).calls.most
-(136, 346)
+>>> from consilience.methods.agent_networks import Network
+>>> Network.of([("draft", "test"), ("draft", "style"), ("test", "ship"), ("style", "ship")]).agents
+8
 """
 
 from typing import TYPE_CHECKING
@@ -34,9 +33,8 @@ if TYPE_CHECKING:
     from consilience.methods.agent_networks.kinds.function import Function
     from consilience.methods.agent_networks.kinds.repository import Repository
     from consilience.methods.agent_networks.kinds.text import Text
-    from consilience.methods.agent_networks.plan import plan
     from consilience.methods.agent_networks.profiles import Profiles
-    from consilience.methods.agent_networks.topology import topology
+    from consilience.methods.agent_networks.result import Result
     from consilience.methods.agent_networks.traversal import traverse
 
 _HOMES = {
@@ -48,11 +46,10 @@ _HOMES = {
     "Network": "graph",
     "Profiles": "profiles",
     "Repository": "kinds.repository",
+    "Result": "result",
     "Text": "kinds.text",
     "approvals_at": "approval",
-    "plan": "plan",
     "read": "formats",
-    "topology": "topology",
     "traverse": "traversal",
     "write": "formats",
 }
@@ -66,11 +63,10 @@ __all__ = [
     "Network",
     "Profiles",
     "Repository",
+    "Result",
     "Text",
     "approvals_at",
-    "plan",
     "read",
-    "topology",
     "traverse",
     "write",
 ]

@@ -132,6 +132,11 @@ class Standing:
         element.facts.digest = digest = given.artifact.digest
         return given._replace(after=self.tell("committed", element.name, element.after, digest=digest, instead=reason))
 
+    @property
+    def keeps(self) -> bool:
+        """Whether there is a journal that can be written."""
+        return self._journal is not None
+
     async def keep(self, name: str, artifact: Artifact, parents: Sequence[str]) -> None:
         """Keep an artifact where there is a journal, and return when it is safe."""
         if self._journal is not None:

@@ -301,7 +301,7 @@ class _Flow:
             except ElementFailed as error:
                 piece = self._standing.instead(element, error, None)
         if piece is not None:
-            await self._standing.keep(element.name, piece.artifact, self._parents(node))
+            self._keep(element.name, node, piece.artifact)
         if node in self._exits:
             if piece is not None:
                 self._ends[element.name] = piece.artifact
@@ -318,8 +318,13 @@ class _Flow:
         if len(self._network.sinks) > 1:
             element = self._element(END, self._end, 0.0, piece.after)
             piece = self._standing.stand(element, piece.artifact)
-            await self._standing.keep(END, piece.artifact, self._parents(self._end))
+            self._keep(END, self._end, piece.artifact)
         self._given[self._end] = piece
+
+    def _keep(self, name: str, node: int, artifact: Artifact) -> None:
+        """Have an artifact kept, while others go on: what it was made of is in the journal already."""
+        if self._standing.keeps:
+            self._crew.push(inf, self._standing.keep, name, artifact, self._parents(node))
 
     # --- what they look up -----------------------------------------------------------------------------------------
 

@@ -39,7 +39,7 @@ from pydantic_ai.settings import ModelSettings
 from consilience.dialogue.chat_protocol import failure
 from consilience.dialogue.estimate import prompt_tokens
 from consilience.dialogue.messages import Finish, Message, Question, Reply, Settings, Usage
-from consilience.dialogue.models import BadReply, Rejected, TimedOut, Unreachable
+from consilience.dialogue.models import BadReply, ModelError, Rejected, TimedOut, Unreachable
 from consilience.dialogue.session import Session
 from consilience.ground.errors import InvalidInput, MissingDependency, UnknownName
 
@@ -223,15 +223,28 @@ def _translated(name: str) -> Iterator[None]:
         headers = getattr(error, "headers", None) or _headers(error)
         raise failure(error.status_code, headers, body, where=name) from error
     except ModelAPIError as error:
-        if "timeout" in f"{type(error).__name__} {type(error.__cause__).__name__}".lower():
-            raise TimedOut(f"{name} gave no reply in time; ask again, or raise `timeout_s`") from error
-        raise Unreachable(f"{name} cannot be reached ({error}); check the network and the address") from error
+        raise _unanswered(name, error) from error
     except TimeoutError as error:
         raise TimedOut(f"{name} gave no reply in time; ask again, or raise `timeout_s`") from error
     except UnexpectedModelBehavior as error:
         raise BadReply(f"{name} answered with what is no reply ({error}); ask again") from error
     except UserError as error:
         raise Rejected(f"{name} does not take the question ({error})") from error
+
+
+def _unanswered(name: str, error: ModelAPIError) -> ModelError:
+    kinds = [type(error).__name__]
+    cause = error.__cause__
+    while cause is not None:
+        kinds.append(type(cause).__name__)
+        cause = cause.__cause__
+    if any("Timeout" in kind for kind in kinds):
+        return TimedOut(f"{name} gave no reply in time; ask again, or raise `timeout_s`")
+    if isinstance(error.__cause__, ValueError):
+        return BadReply(f"{name} answered with what is no reply ({error}); ask again")
+    return Unreachable(
+        f"{name} cannot be reached ({error}); check the network and the address", charged="ConnectError" not in kinds
+    )
 
 
 def _headers(error: ModelHTTPError) -> dict[str, str]:

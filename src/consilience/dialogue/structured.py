@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
+from types import GenericAlias, UnionType
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -49,7 +50,7 @@ class Unparsable(ConsilienceError, ValueError):
 async def ask_as(
     session: Session,
     question: Question,
-    schema: type[T],
+    schema: type[T] | GenericAlias | UnionType,
     *,
     reasks: int = 2,
     priority: float = 0.0,
@@ -99,7 +100,7 @@ async def ask_as(
     raise AssertionError("unreachable: the last round returns or raises")
 
 
-def parse_as(text: str, schema: type[T]) -> T:
+def parse_as(text: str, schema: type[T] | GenericAlias | UnionType) -> T:
     """Return the first JSON in a text that is of a type.
 
     Raises

@@ -1,0 +1,61 @@
+"""A name leads to whoever answers, or to a sentence that says what is missing."""
+
+import pytest
+
+from consilience.dialogue.connecting import connect
+from consilience.dialogue.endpoint import Endpoint
+from consilience.dialogue.models import ChatModel
+from consilience.dialogue.players import constant
+from consilience.dialogue.rehearsal import Rehearsal
+from consilience.dialogue.through_pydantic_ai import ThroughPydanticAI
+from consilience.ground.errors import InvalidInput, MissingDependency, UnknownName
+
+
+@pytest.fixture(autouse=True)
+def no_keys(monkeypatch):
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "DEEPSEEK_API_KEY", "ANTHROPIC_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_every_kind_of_name(monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-none")
+    found = {
+        "rehearsal:mine": connect("rehearsal:mine", players={"mine": constant("x")}),
+        "compatible:llama": connect("llama", base_url="http://localhost/v1"),
+        "compatible:mine": connect("compatible:mine", base_url="http://localhost/v1"),
+        "openai:gpt-4o": connect("openai:gpt-4o"),
+    }
+    assert {name: model.name for name, model in found.items()} == {name: name for name in found}
+    assert [type(model) for model in found.values()] == [Rehearsal, Endpoint, Endpoint, ThroughPydanticAI]
+    assert all(isinstance(model, ChatModel) for model in found.values())
+
+
+def test_an_unknown_provider_or_rehearsal_has_near_ones():
+    with pytest.raises(UnknownName, match="unknown provider 'opanai'; did you mean 'openai'"):
+        connect("opanai:gpt-4o")
+    with pytest.raises(UnknownName, match="did you mean 'echo'"):
+        connect("rehearsal:ecko")
+
+
+@pytest.mark.parametrize(
+    ("name", "variable"), [("openai:gpt-4o", "OPENAI_API_KEY"), ("deepseek:x", "DEEPSEEK_API_KEY")]
+)
+def test_a_missing_key_is_named_by_its_variable(name, variable):
+    with pytest.raises(InvalidInput, match=variable):
+        connect(name)
+
+
+def test_a_missing_library_of_a_provider_is_named():
+    with pytest.raises(MissingDependency, match=r"'groq' needs pydantic-ai-slim\[groq\]"):
+        connect("groq:llama")
+
+
+@pytest.mark.parametrize("name", ["gpt-4o", "", ":x", "openai:", "compatible:mine"])
+def test_what_is_no_name_is_refused(name):
+    with pytest.raises(InvalidInput):
+        connect(name)
+
+
+def test_a_time_that_is_none_is_refused():
+    with pytest.raises(InvalidInput, match="timeout_s"):
+        connect("openai:gpt-4o", timeout_s=0.0)

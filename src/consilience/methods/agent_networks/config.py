@@ -73,3 +73,13 @@ class Config:
     """How often each attack is tried."""
 
     # macnet.law
+    law_doublings: Annotated[int, Field(ge=6, le=10)] = 6
+    """Networks have 1, 2, 4 and so on actors, up to 2 to this power."""
+    law_batches: Annotated[int, Field(ge=2)] = 4
+    """Draws of networks, profiles and chance, over which the spread is taken."""
+    law_tasks: Count = 8
+    """Workshops that are solved under each of these."""
+    law_resamples: Annotated[int, Field(ge=20)] = 50
+    """Times that batches and tasks are drawn anew for intervals."""
+    law_runs: Count = 1
+    """Tasks for each small network that are run from prompt to artifact, and executed, beside the simulation."""

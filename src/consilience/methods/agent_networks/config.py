@@ -39,12 +39,30 @@ class Config:
     """Processes that independent simulations are shared among, one thread each."""
 
     # macnet.dataflow
+    dataflow_networks: Count = 60
+    """Random networks that are run."""
+    dataflow_nodes: Annotated[int, Field(ge=2)] = 100
+    """Nodes of the largest of them."""
 
     # macnet.makespan
+    makespan_mean_s: Annotated[float, Field(gt=0)] = 0.1
+    """Mean of the lognormal latency, in seconds."""
+    makespan_rounds: Count = 1
+    """Deals of latencies; every network runs under each, and medians are reported."""
+    peers_python: str = ""
+    """A Python that has LangGraph and AutoGen, to run them beside this engine; empty where there is none."""
+    peers_rounds: Count = 5
+    """Rounds in which every system has its turn; medians are reported."""
 
     # macnet.overhead
+    overhead_rounds: Count = 1
+    """Rounds in which every network has its turn bare and with journal and events; medians are reported."""
 
     # macnet.scale
+    scale_rounds: Count = 1
+    """Times that each size is run, in a process of its own; medians are reported."""
+    scale_prompts: tuple[Literal["chain", "star", "tree", "mesh", "layer", "random"], ...] = ("star", "tree")
+    """Networks of 16 and of 1,024 nodes whose longest prompts are compared; a mesh of 1,024 takes half a minute."""
 
     # macnet.http
     http_in_flight: Count = 1000

@@ -355,6 +355,33 @@ def test_work_that_parses_worse_never_stands():
     assert [event.facts["reason"] for event in dropped] == ["not good enough"] * 2
 
 
+@given(sizes(25), st.integers(0, 2**32), st.integers(0, 1))
+@settings(max_examples=60)
+def test_no_grade_ever_falls_along_an_edge_or_in_a_merge(size, seed, reasks):
+    network, chance, grades = network_of(size), np.random.default_rng(seed), {}
+
+    def say(question):
+        if role(question) == "critic":
+            return "more"
+        grade = 2 if question.element in network.positions else int(chance.integers(0, 4))
+        return f"{grade} {question.element} {question.occurrence}"
+
+    class Watching(Graded):
+        def read(self, reply):
+            artifact = super().read(reply)
+            grades[artifact.digest] = artifact.grade
+            return artifact
+
+    result = go(network, Trace(say), kind=Watching(), rounds=2, reasks=reasks)
+    grade = {name: grades[facts.digest] for name, facts in result.elements.items()}
+    for name, (tail, _) in zip(network.edge_names, network.edges, strict=True):
+        assert grade[name] >= grade[network.nodes[tail]]
+    for node, name in enumerate(network.nodes):
+        incoming = network.incoming(node)
+        assert grade[name] >= max((grade[network.edge_names[edge]] for edge in incoming), default=2)
+    assert result.artifact.grade >= max(grade[network.nodes[sink]] for sink in network.sinks)
+
+
 def test_a_reply_that_cannot_be_used_is_asked_for_again_with_the_reason():
     replies = iter(["nothing", "2 draft"])
     session = Trace(lambda question: next(replies))
@@ -449,6 +476,13 @@ def test_a_merge_that_fails_follows_the_policy_of_its_node():
         go(DIAMOND, failing("3+0.0"))
     result = go(DIAMOND, failing("3+0.0"), failure=Failure(each={"3": "skip"}))
     assert result.ancestry == ("0", "1", "3")
+
+
+def test_the_merges_at_the_end_have_a_policy_of_their_own():
+    with pytest.raises(ElementFailed, match=r"\+0.0 failed"):
+        go(star(3), failing("+0.0"))
+    result = go(star(3), failing("+0.0"), failure=Failure(each={"+": "fallback"}))
+    assert result.ancestry == ("0", "1")
 
 
 def test_a_wrong_key_stops_the_run_whatever_the_policy():

@@ -78,9 +78,8 @@ def profiles_at(path: Path) -> Profiles:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InvalidInput(f"{path} must be TOML in UTF-8; {error}") from error
     if set(found) != {"actors", "critics"} or not all(isinstance(texts, list) for texts in found.values()):
-        raise InvalidInput(
-            f"{path} must hold two lists, `actors` and `critics`; got {', '.join(sorted(found)) or 'none'}"
-        )
+        got = ", ".join(sorted(found)) or "nothing"
+        raise InvalidInput(f"{path} must hold two lists of texts, `actors` and `critics`; got {got}")
     return Profiles(tuple(found["actors"]), tuple(found["critics"]))
 
 

@@ -54,18 +54,16 @@ def stubs(tree: ast.Module) -> tuple[str, ...]:
     >>> stubs(ast.parse("def f():\n    ...\ndef g():\n    return 1\n"))
     ('f',)
     """
-    excused = {
-        f"{node.name}."
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ClassDef) and any(ast.unparse(base).startswith("Protocol") for base in node.bases)
+    protocols = {
+        node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and any(map(_is_protocol, node.bases))
     }
     return tuple(
         sorted(
             name
             for name, node in functions(tree).items()
             if all(map(_idle, node.body))
-            and not any(name.startswith(prefix) for prefix in excused)
-            and not any(_excuses(decorator) for decorator in node.decorator_list)
+            and protocols.isdisjoint(name.split(".")[:-1])
+            and not any(_last(decorator) in ("abstractmethod", "overload") for decorator in node.decorator_list)
         )
     )
 
@@ -80,5 +78,9 @@ def _idle(statement: ast.stmt) -> bool:
             return False
 
 
-def _excuses(decorator: ast.expr) -> bool:
-    return ast.unparse(decorator).rpartition(".")[2] in ("abstractmethod", "overload")
+def _is_protocol(base: ast.expr) -> bool:
+    return _last(base.value if isinstance(base, ast.Subscript) else base) == "Protocol"
+
+
+def _last(expression: ast.expr) -> str:
+    return ast.unparse(expression).rpartition(".")[2]

@@ -252,7 +252,7 @@ class _Flow:
         try:
             artifact = await self._turns.merge(element, self._names[node], [piece.artifact for piece in pieces])
         except ModelError as error:
-            self._standing.forgive(element, error, self._names[node])
+            self._standing.forgive(element, error, self._names[node] or END)
             reason = str(error)
         if artifact is None:
             self._drop(node, group, best)

@@ -152,7 +152,8 @@ def expressions(number: int, features: int) -> tuple[tuple[str, ...], ...]:
 
 
 def _values(number: int, features: int) -> list[list[int]]:
-    return [[x * factor % modulus + offset for x in _PROBES] for factor, modulus, offset in _numbers(number, features)]
+    numbers = _numbers(number, features).tolist()
+    return [[x * factor % modulus + offset for x in _PROBES] for factor, modulus, offset in numbers]
 
 
 def _numbers(number: int, features: int) -> np.ndarray:

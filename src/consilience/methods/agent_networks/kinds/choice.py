@@ -40,7 +40,7 @@ class Choice:
     def __post_init__(self) -> None:
         if not FEWEST <= self.options <= len(ascii_uppercase):
             raise InvalidInput(f"`options` must be from 2 to 26; got {self.options!r}")
-        if self.answer is not None and self.answer not in self._letters:
+        if self.answer is not None and self.answer not in [*self._letters]:
             raise InvalidInput(f"`answer` must be one of the letters {self._range}; got {self.answer!r}")
 
     @property

@@ -1,0 +1,52 @@
+from consilience.dialogue.messages import Message
+from consilience.methods.agent_networks.artifact import Artifact
+from consilience.methods.agent_networks.kinds import Text
+from consilience.methods.agent_networks.profiles import Profiles
+from consilience.methods.agent_networks.prompts import ACTOR, AGGREGATOR, CRITIC, FINISHED, Prompts, finished
+
+PROMPTS = Prompts("Say hello.", Text(), Profiles(("You write.",), ("You read.",)), 0)
+
+
+def test_each_role_is_told_who_it_is_and_what_to_do():
+    for messages, who, role in [
+        (PROMPTS.draft("7"), "You write.", ACTOR),
+        (PROMPTS.critique("3->7", Artifact("Hi")), "You read.", CRITIC),
+        (PROMPTS.refine("7", Artifact("Hi"), "louder"), "You write.", ACTOR),
+        (PROMPTS.merge("7", [Artifact("Hi"), Artifact("Ho")]), "You write.", AGGREGATOR),
+    ]:
+        system, user = messages
+        assert system.text.startswith(who)
+        assert role in system.text
+        assert "<task>\nSay hello.\n</task>" in user.text
+
+
+def test_what_is_shown_is_the_work_and_the_comment():
+    assert "<work>" not in PROMPTS.draft("7")[1].text
+    assert (
+        "<work>\nHi\n</work>\n\n<comment>\nlouder\n</comment>" in PROMPTS.refine("7", Artifact("Hi"), "louder")[1].text
+    )
+    merge = PROMPTS.merge("7", [Artifact("Hi"), Artifact("Ho")])[1].text
+    assert merge.index("<work>\nHi\n</work>") < merge.index("<work>\nHo\n</work>")
+
+
+def test_work_and_comment_are_parts_of_their_own_so_that_they_are_kept_once():
+    assert {"Hi", "louder"} <= set(PROMPTS.refine("7", Artifact("Hi"), "louder")[1].parts)
+    first, second = (PROMPTS.critique(edge, Artifact(text)) for edge, text in (("1->2", "Hi"), ("2->3", "Ho")))
+    assert first[0] is second[0]
+    assert set(first[1].parts) - set(second[1].parts) == {"Hi"}
+
+
+def test_asking_again_shows_the_last_reply_and_what_is_wrong_with_it():
+    asked = PROMPTS.draft("7")
+    again = PROMPTS.again(asked, "Hm", "the answer is empty")
+    assert again[:2] == asked
+    assert again[2] == Message("assistant", ("Hm",))
+    assert "the answer is empty" in again[3].text
+    assert len(PROMPTS.again(asked, "Hm", "x")) == len(again)
+
+
+def test_a_critic_is_finished_who_says_so_first():
+    assert finished(FINISHED)
+    assert finished(f"\n**{FINISHED}**")
+    assert not finished(f"Do not say {FINISHED} yet.")
+    assert not finished("")

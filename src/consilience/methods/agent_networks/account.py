@@ -1,0 +1,280 @@
+"""The account of a run: what became of each element, when, what was said there and what it cost.
+
+Made from what a run leaves behind, its journal and its transcript, while it goes on or afterwards.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+from consilience.dialogue.graph_run import GraphEdge, GraphNode, Run, State, Turn
+from consilience.dialogue.history import Call
+from consilience.dialogue.journal import Journal
+from consilience.dialogue.rehearsal import REHEARSAL_NOTICE
+from consilience.dialogue.transcript import Event, OpenCalls
+from consilience.methods.agent_networks.artifact import Artifact, Kind
+from consilience.methods.agent_networks.failure import END
+from consilience.methods.agent_networks.graph import Network
+from consilience.methods.agent_networks.prompts import AGGREGATOR, CRITIC
+
+__all__ = ["Account", "Bill", "notice_for"]
+
+_MERGE = re.compile(r"(.*)\+\d+\.\d+", re.DOTALL)
+_STATES: dict[str, State] = {"committed": "done", "skipped": "skipped", "failed": "failed"}
+_STANDING = ("done", "skipped", "failed")
+
+
+def notice_for(models: Iterable[str]) -> str:
+    """Return what has to be said where one of these models is a stand-in, else nothing.
+
+    Examples
+    --------
+    >>> notice_for(["openai:gpt-4o"]), notice_for(["rehearsal:solver"])
+    ('', 'rehearsal: a stated stand-in, not a language model')
+    """
+    return REHEARSAL_NOTICE if any(model.startswith("rehearsal:") for model in models) else ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bill:
+    """What an element cost."""
+
+    calls: int
+    """Replies it got."""
+    input_tokens: int
+    """Tokens of its questions."""
+    output_tokens: int
+    """Tokens of its replies."""
+    usd: float | None
+    """Money; None where a price is not known."""
+    seconds: float
+    """Time of its calls, one after the other."""
+
+
+@dataclass(slots=True)
+class _Course:
+    """How an element fared."""
+
+    state: State = "waiting"
+    note: str = ""
+    started_s: float | None = None
+    finished_s: float | None = None
+
+
+class Account:
+    """What became of a run so far.
+
+    Parameters
+    ----------
+    network
+        The agents.
+    kind
+        How replies are read.
+    journal
+        What was said.
+    events
+        What happened, of all sittings.
+    pending
+        Elements that wait for somebody's word.
+    over
+        Whether nobody works on the run any more: what had begun then waits.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        kind: Kind,
+        journal: Journal,
+        events: Iterable[Event],
+        *,
+        pending: Iterable[str] = (),
+        over: bool = True,
+    ) -> None:
+        self._network = network
+        self._kind = kind
+        self._names = {*network.nodes, *network.edge_names, END}
+        self._asks = set(pending)
+        self._calls: dict[str, list[Call]] = {}
+        for call in journal.calls():
+            self._calls.setdefault(self.owner(call.question.element), []).append(call)
+        self._made = {artifact.element: artifact for artifact in journal.artifacts()}
+        self._courses = self._follow(events)
+        if over:
+            for course in self._courses.values():
+                if course.state == "running":
+                    course.state = "waiting"
+
+    def owner(self, element: str) -> str:
+        """Return the node or edge that an element belongs to: a merge belongs to its node."""
+        if element in self._names:
+            return element
+        merge = _MERGE.fullmatch(element)
+        return element if merge is None else merge[1] or END
+
+    @cached_property
+    def run(self) -> Run:
+        """The run as its page sees it."""
+        return Run(tuple(self.nodes), tuple(self.edges), dict(self.turns))
+
+    @cached_property
+    def nodes(self) -> list[GraphNode]:
+        """The nodes, and the end where there are several last ones."""
+        network = self._network
+        nodes = [self._node(name, "actor") for name in network.nodes]
+        if len(network.sinks) > 1:
+            nodes.append(self._node(END, "aggregator", "the end"))
+        return nodes
+
+    @cached_property
+    def edges(self) -> list[GraphEdge]:
+        """The edges, and those to the end."""
+        network = self._network
+        edges = [self._edge(tail, head) for tail, head in network.edges]
+        if len(network.sinks) > 1:
+            over = self._courses.get(END, _Course()).state
+            ends = [network.nodes[sink] for sink in network.sinks]
+            edges += [GraphEdge(source=end, target=END, kind="hand over", state=over) for end in ends]
+        return edges
+
+    @cached_property
+    def turns(self) -> dict[str, list[Turn]]:
+        """What was said at each element, in the order of its questions."""
+        return {
+            element: [
+                Turn(
+                    speaker=_speaker(call),
+                    messages=call.question.messages,
+                    reply=call.reply,
+                    note=_note(call, element),
+                )
+                for call in sorted(calls, key=lambda call: (call.question.element, call.question.occurrence))
+            ]
+            for element, calls in self._calls.items()
+            if element in self._names
+        }
+
+    @cached_property
+    def bills(self) -> dict[str, Bill]:
+        """What each element cost that said anything."""
+        return {element: _bill(calls) for element, calls in self._calls.items()}
+
+    @property
+    def bill(self) -> Bill:
+        """What all of them cost together, in every sitting."""
+        return _bill([call for calls in self._calls.values() for call in calls])
+
+    @property
+    def notice(self) -> str:
+        """What has to be said of who answered."""
+        return notice_for(
+            {name for calls in self._calls.values() for call in calls for name in (call.model, call.reply.model)}
+        )
+
+    @property
+    def states(self) -> dict[str, State]:
+        """How each element stands."""
+        return {element.id: element.state for element in self.run.elements}
+
+    @property
+    def critical_path(self) -> tuple[float, list[str]]:
+        """The slowest way through the network by what its calls took: seconds, and nodes and edges in order."""
+        return self.run.critical
+
+    def digests(self) -> dict[str, str]:
+        """Return the digest of what each node made, and of the end."""
+        return {name: artifact.digest.hex() for name, artifact in self._made.items() if name in self._names}
+
+    def _follow(self, events: Iterable[Event]) -> dict[str, _Course]:
+        """Read the events; the clock of each sitting begins at 0, so they are laid end to end."""
+        courses = {name: _Course() for name in self._names}
+        base = latest = 0.0
+        open_calls = OpenCalls()
+        for event in events:
+            if event.kind == "run.begins":
+                base = latest
+            latest = base + event.at
+            call = open_calls.of(event)  # the failure of a call is not yet that of its element
+            course = courses.get(self.owner(event.element))
+            if course is None:
+                continue
+            if event.kind == "asked" and course.state not in _STANDING:
+                course.state = "running"
+                course.started_s = latest if course.started_s is None else course.started_s
+            elif event.element in courses and event.kind in _STATES and call is None:
+                course.state = _STATES[event.kind]
+                course.note = str(event.facts.get("instead") or event.facts.get("reason") or "")
+                course.finished_s = latest if course.finished_s is None else course.finished_s
+            elif event.kind == "approved" and event.facts.get("edited"):
+                course.note = "edited by hand"
+        for name in self._asks & courses.keys():
+            courses[name].state = "asks"
+            courses[name].finished_s = None
+        return courses
+
+    def _node(self, name: str, kind: str, label: str = "") -> GraphNode:
+        course, made = self._courses[name], self._made.get(name)
+        return GraphNode(
+            id=name,
+            label=label,
+            kind=kind,
+            state=course.state,
+            artifact=None if made is None else made.text,
+            note=course.note,
+            started_s=course.started_s,
+            finished_s=course.finished_s,
+        )
+
+    def _edge(self, tail: int, head: int) -> GraphEdge:
+        source, target = self._network.nodes[tail], self._network.nodes[head]
+        name = f"{source}->{target}"
+        course = self._courses[name]
+        return GraphEdge(
+            source=source,
+            target=target,
+            kind="critic",
+            state=course.state,
+            artifact=self._passed(name, source),
+            note=course.note,
+            started_s=course.started_s,
+            finished_s=course.finished_s,
+        )
+
+    def _passed(self, edge: str, source: str) -> str | None:
+        """Return what passed along an edge where it is not what its parent made."""
+        decided = self._made.get(f"{edge}+approval")
+        if decided is not None and decided.kind == "edited":
+            return decided.text
+        made = self._made.get(source)
+        given = None if made is None else self._kind.read(made.text)
+        passed: Artifact | None = None
+        for call in sorted(self._calls.get(edge, ()), key=lambda call: call.question.occurrence):
+            if _speaker(call) == "actor":
+                read = self._kind.read(call.reply.text)
+                floor = (passed or given or read).grade
+                passed = read if read.grade >= floor else passed
+        return None if passed is None else passed.text
+
+
+def _speaker(call: Call) -> str:
+    told = call.question.messages[0].text if call.question.messages else ""
+    return "critic" if CRITIC in told else "aggregator" if AGGREGATOR in told else "actor"
+
+
+def _note(call: Call, element: str) -> str:
+    again = any(message.role == "assistant" for message in call.question.messages)
+    merge = f"merge {call.question.element}" if call.question.element != element else ""
+    return "; ".join(filter(None, (merge, "asked again, as the reply before could not be used" if again else "")))
+
+
+def _bill(calls: Iterable[Call]) -> Bill:
+    replies = [call.reply for call in calls]
+    return Bill(
+        calls=len(replies),
+        input_tokens=sum(reply.usage.input_tokens for reply in replies),
+        output_tokens=sum(reply.usage.output_tokens for reply in replies),
+        usd=sum(reply.usage.usd for reply in replies) if all(reply.priced for reply in replies) else None,
+        seconds=sum(reply.latency_s for reply in replies),
+    )

@@ -1,0 +1,88 @@
+"""The room's own verbs: plan a network of agents, run it, look at a run, and replay it without asking anybody.
+
+``consilience agent-networks run | plan | show | replay``
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic.dataclasses import dataclass
+
+from consilience.ground import STRICT
+from consilience.ground.late import late_module
+from consilience.methods.agent_networks.flags import Assumptions, Replaying, Showing, Sitting, with_flags
+from consilience.methods.agent_networks.order import Means, Order
+
+
+@with_flags(Order, Means, Sitting, positional="task")
+def run(order: Order, means: Means, sitting: Sitting) -> int:
+    """Have a network of agents work on a task; without --model a stand-in rehearses it, and that is said.
+
+    The same command again goes on where it stopped: what was answered is not asked again.
+    """
+    decisions = _late("desk").decided(sitting.accept, sitting.reject, sitting.edit)
+    status: int = _late("running").run(
+        order,
+        means,
+        resume=sitting.resume,
+        out=sitting.out,
+        decisions=decisions,
+        quiet=sitting.quiet,
+        as_json=sitting.json,
+    )
+    return status
+
+
+@with_flags(Order, Means, Sitting, Assumptions, positional="task")
+def plan(order: Order, means: Means, sitting: Sitting, assumptions: Assumptions) -> int:
+    """Say what a run will take, before anything is asked: calls, tokens, money, time and the longest prompt.
+
+    It takes the flags of run, and assumptions about how long texts are and how fast a model is.
+    """
+    status: int = _late("planning").run(order, means, assumptions, resume=sitting.resume, as_json=sitting.json)
+    return status
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class _Run:
+    """A run to look at."""
+
+    folder: Path
+    """Folder of the run."""
+
+
+@with_flags(_Run, Showing, positional="folder")
+def show(run: _Run, showing: Showing) -> int:
+    """Show how a run stands: what it spent, element by element, its critical path, and what was said.
+
+    Nothing is written but the page, which is made anew.
+    """
+    status: int = _late("showing").run(
+        run.folder, element=showing.element, journal=showing.journal, as_json=showing.json
+    )
+    return status
+
+
+@with_flags(_Run, Replaying, positional="folder")
+def replay(run: _Run, replaying: Replaying) -> int:
+    """Do a run again from its journal, without asking anybody, and say whether the same comes out.
+
+    Nothing is written.
+    """
+    status: int = _late("replaying").run(run.folder, journal=replaying.journal, as_json=replaying.json)
+    return status
+
+
+VERBS: Mapping[str, Callable[..., int]] = {"run": run, "plan": plan, "show": show, "replay": replay}
+"""What ``consilience agent-networks`` can do."""
+
+
+def _late(module: str) -> Any:
+    return late_module(
+        f"consilience.methods.agent_networks.{module}",
+        "networks of agents are run with {missing}; install consilience[agents].",
+        usually="aiohttp and pydantic-ai",
+    )

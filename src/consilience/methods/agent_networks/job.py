@@ -1,0 +1,236 @@
+"""The job: a run with all that it takes, new, the same again, or one that goes on; nothing is written yet."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from consilience.dialogue.connecting import connect
+from consilience.dialogue.journal import Journal
+from consilience.dialogue.models import ChatModel
+from consilience.ground.errors import InvalidInput, UnknownName
+from consilience.methods.agent_networks.approval import Decision, approvals_at
+from consilience.methods.agent_networks.artifact import Kind
+from consilience.methods.agent_networks.blueprint import Blueprint
+from consilience.methods.agent_networks.desk import Desk
+from consilience.methods.agent_networks.folder import NetworkFolder, Record
+from consilience.methods.agent_networks.order import Means, Order, read_text
+from consilience.methods.agent_networks.profiles import standard_profiles
+from consilience.methods.agent_networks.stand_ins import PLAYERS
+from consilience.methods.agent_networks.yaml_format import to_yaml
+
+__all__ = ["Job", "found", "prepared", "whole"]
+
+_RUNS = Path("runs") / "agent_networks"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A run that is about to begin, or to go on."""
+
+    folder: NetworkFolder
+    """Where it lies."""
+    record: Record
+    """What was asked for."""
+    blueprint: Blueprint
+    """The network."""
+    kind: Kind
+    """What an answer looks like."""
+    desk: Desk = field(default_factory=Desk)
+    """Where artifacts wait for somebody's word."""
+
+    @property
+    def order(self) -> Order:
+        """What the run is to do."""
+        return self.record.order
+
+    @property
+    def title(self) -> str:
+        """The network in a few words."""
+        shape = self.order.graph.stem if self.order.graph is not None else self.order.topology
+        return f"{shape} of {len(self.blueprint.network):,}"
+
+    @property
+    def resume(self) -> str:
+        """The command that goes on with it."""
+        return f"consilience agent-networks run --resume {shlex.quote(str(self.folder.path))}"
+
+    @property
+    def asking(self) -> tuple[str, ...]:
+        """Elements whose artifacts wait for somebody's word."""
+        return tuple(dict.fromkeys((*self.order.approve, *self.blueprint.approvals)))
+
+    @property
+    def model_name(self) -> str:
+        """Who answers, and where."""
+        name, address = self.order.model_name, self.order.base_url
+        return name if address is None else f"{name} at {address}"
+
+    def model(self) -> ChatModel:
+        """Return who answers; nothing is sent yet.
+
+        Raises
+        ------
+        InvalidInput
+            When there is no such model, or its key is missing.
+        """
+        order = self.order
+        return connect(
+            order.model_name, base_url=order.base_url, players=PLAYERS, timeout_s=self.record.means.timeout_s
+        )
+
+    def journal(self, *, replay_only: bool = False) -> Journal:
+        """Open the journal."""
+        return Journal.open(self.folder.journal(self.record.means), self.record.run, replay_only=replay_only)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What a traversal takes beside the network, the task and who is asked."""
+        order = self.order
+        return {
+            "kind": self.kind,
+            "rounds": order.rounds,
+            "group": order.group,
+            "profiles": replace(standard_profiles(), roles=self.blueprint.roles),
+            "max_tokens": order.max_tokens,
+            "failure": self.blueprint.failure(order.failure, order.quorum),
+            "approvals": approvals_at(self.asking, self.desk.decide) if self.asking else None,
+            "seed": order.seed,
+        }
+
+
+def whole(order: Order) -> Order:
+    """Return an order with the texts of the files that it names.
+
+    Raises
+    ------
+    InvalidInput
+        When a file cannot be read, or there is no task.
+    """
+    order = replace(
+        order,
+        task=read_text("the task", order.task),
+        tests=read_text("--tests", order.tests),
+        hidden_tests=read_text("--hidden-tests", order.hidden_tests),
+    )
+    if not order.task.strip():
+        raise InvalidInput('the task must say what is to be done; got an empty one: give it as "TASK" or @FILE')
+    if order.base_url is not None and not order.model:
+        raise InvalidInput("--base-url must come with --model, the server's own name for the model; got none")
+    return order
+
+
+def prepared(
+    order: Order,
+    means: Means,
+    *,
+    resume: Path | None = None,
+    out: Path | None = None,
+    decisions: Mapping[str, Decision] | None = None,
+) -> Job:
+    """Return a run that is new or the same again, or with `resume` one that goes on.
+
+    Parameters
+    ----------
+    order
+        What it is to do; of a run that goes on, what is given must be what it was.
+    means
+        What it may cost.
+    resume
+        Folder of a run that goes on.
+    out
+        Folder of a run that is new; named by what it does if None.
+    decisions
+        About artifacts that waited, by element.
+
+    Raises
+    ------
+    InvalidInput
+        When it cannot be had like that.
+    """
+    if resume is None:
+        job = _new(order, means, out)
+    elif out is None:
+        job = _resumed(order, means, resume)
+    else:
+        raise InvalidInput("--resume goes on in the folder of the run; leave --out out")
+    job = replace(job, desk=Desk(decisions or {}))
+    network = job.blueprint.network
+    known = {*network.nodes, *network.edge_names}
+    for element in (*job.asking, *job.desk.decisions):
+        if element not in known:
+            raise UnknownName("element", element, known)
+    for element in job.desk.decisions:
+        if element not in job.asking:
+            raise InvalidInput(f"what waits for your word is what --approve named; got a word about {element}")
+    return job
+
+
+def found(folder: Path, means: Means | None = None) -> Job:
+    """Return the run that lies in a folder.
+
+    Parameters
+    ----------
+    folder
+        Of a run.
+    means
+        Those that differ from the defaults stand for what was allowed before.
+
+    Raises
+    ------
+    InvalidInput
+        When there is none, or one of another version.
+    """
+    kept = NetworkFolder(folder)
+    record = kept.record()
+    if means is not None:
+        record = replace(record, means=_placed(replace(record.means, **_changed(means, Means()))))
+    return Job(folder=kept, record=record, blueprint=kept.blueprint(), kind=record.order.task_kind())
+
+
+def _new(order: Order, means: Means, out: Path | None) -> Job:
+    order = whole(order)
+    blueprint, kind = order.network(), order.task_kind()
+    drawn = to_yaml(blueprint)
+    mark = blake2b(f"{order.digest}\0{drawn}".encode("utf-8", "surrogatepass"), digest_size=4).hexdigest()
+    shape = order.graph.stem if order.graph is not None else order.topology
+    name = f"{shape}-{len(blueprint.network)}-{mark}"
+    folder = NetworkFolder(out or _RUNS / name)
+    if folder.begun and folder.record().run != name:
+        raise InvalidInput(
+            f"{folder.path} holds another run; go on with that by --resume {folder.path}, or name another folder "
+            "by --out"
+        )
+    record = Record(run=name, order=order, means=_placed(means))
+    return Job(folder=folder, record=record, blueprint=blueprint, kind=kind)
+
+
+def _resumed(order: Order, means: Means, resume: Path) -> Job:
+    job = found(resume, means)
+    if order != Order():
+        again = whole(replace(order, task=order.task or job.order.task))
+        for name, value in _changed(again, Order()).items():
+            was = getattr(job.order, name)
+            if value != was:
+                flag = "the task" if name == "task" else f"--{name.replace('_', '-')}"
+                raise InvalidInput(
+                    f"a run that is resumed keeps what it is to do; {flag} was {was!r} and now is {value!r}: leave it "
+                    "out, or start a run of its own"
+                )
+    return job
+
+
+def _changed(settings: Order | Means, default: Order | Means) -> dict[str, Any]:
+    values = {item.name: getattr(settings, item.name) for item in fields(settings)}
+    return {name: value for name, value in values.items() if value != getattr(default, name)}
+
+
+def _placed(means: Means) -> Means:
+    """Have a journal in a file found from any folder."""
+    if means.journal is None or "://" in means.journal:
+        return means
+    return replace(means, journal=str(Path(means.journal).absolute()))

@@ -1,0 +1,162 @@
+"""The outcome of a sitting, as a run folder keeps it: the artifact, what waits, numbers and a page; and a summary."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
+
+from consilience.dialogue import graph_page
+from consilience.dialogue.journal import Journal
+from consilience.dialogue.transcript import Event
+from consilience.ground.errors import ConsilienceError
+from consilience.methods.agent_networks.account import Account
+from consilience.methods.agent_networks.artifact import Artifact, Scorer
+from consilience.methods.agent_networks.job import Job
+from consilience.methods.agent_networks.result import Result
+
+__all__ = ["keep", "numbers", "summary", "write_page"]
+
+_LINE = 90
+"""Characters of a title at most."""
+
+
+def keep(
+    job: Job, journal: Journal, events: list[Event], result: Result | None, *, trouble: str = "", seconds: float = 0.0
+) -> dict[str, Any]:
+    """Write down what came of a sitting, and return the numbers.
+
+    Parameters
+    ----------
+    job
+        The run.
+    journal
+        What was said in it.
+    events
+        What happened in it.
+    result
+        What came of it; None where it was stopped.
+    trouble
+        What stopped it.
+    seconds
+        How long the sitting took.
+    """
+    waiting = {} if result is None else {name: job.desk.waiting[name] for name in result.pending}
+    account = Account(job.blueprint.network, job.kind, journal, events, pending=waiting)
+    facts = numbers(job, account, result, trouble=trouble, seconds=seconds)
+    facts["pending"] = {element: str(place) for element, place in job.folder.keep_pending(waiting).items()}
+    if result is not None and result.artifact is not None:
+        facts["artifact"] = str(job.folder.keep_artifact(result.artifact, job.order.kind))
+        facts["score"] = _score(job, result.artifact)
+    job.folder.keep_result(facts)
+    write_page(job, account, facts)
+    return facts
+
+
+def numbers(
+    job: Job, account: Account, result: Result | None, *, trouble: str = "", seconds: float = 0.0
+) -> dict[str, Any]:
+    """Return what can be said of a run in numbers and a few words, as JSON takes it."""
+    artifact = None if result is None else result.artifact
+    bill, (critical_s, critical) = account.bill, account.critical_path
+    return {
+        "run": job.record.run,
+        "outcome": "stopped" if result is None else result.outcome,
+        "trouble": trouble,
+        "notice": account.notice,
+        "model": job.model_name,
+        "network": job.title,
+        "nodes": len(job.blueprint.network),
+        "agents": job.blueprint.network.agents,
+        "states": dict(Counter(account.states.values())),
+        "digest": None if artifact is None else artifact.digest,
+        "artifact": None,
+        "fault": "" if artifact is None else artifact.fault,
+        "score": None,
+        "ancestry": [] if result is None else list(result.ancestry),
+        "pending": {},
+        "calls": bill.calls,
+        "replayed": 0 if result is None else result.spent.replayed,
+        "input_tokens": bill.input_tokens,
+        "output_tokens": bill.output_tokens,
+        "usd": bill.usd,
+        "seconds": round(seconds, 3),
+        "critical_path_s": round(critical_s, 3),
+        "critical_path": critical,
+        "page": str(job.folder.page),
+    }
+
+
+def write_page(job: Job, account: Account, facts: Mapping[str, Any]) -> None:
+    """Write the page of a run."""
+    task = job.order.task.strip().splitlines()[0]
+    shown = {
+        "outcome": f"{facts['outcome']}: {facts['trouble']}" if facts["trouble"] else facts["outcome"],
+        "network": f"{facts['network']}, {facts['agents']:,} agents",
+        "kind": job.order.kind,
+        "model": facts["model"],
+        "seed": str(job.order.seed),
+        "rounds": f"up to {job.order.rounds}",
+        "in the artifact": f"the work of {len(facts['ancestry']):,} of {facts['nodes']:,} nodes",
+        "hash": facts["digest"] or "none yet",
+    }
+    if facts["score"] is not None:
+        shown["score"] = f"{facts['score']['value']:.3g}"
+    graph_page.write(
+        job.folder.page,
+        title=task if len(task) <= _LINE else f"{task[: _LINE - 1]}…",
+        notice=account.notice,
+        nodes=account.nodes,
+        edges=account.edges,
+        turns=account.turns,
+        facts=shown,
+    )
+
+
+def summary(facts: Mapping[str, Any], *, resume: str = "") -> Iterator[str]:
+    """Say in a few lines how a run stands.
+
+    Parameters
+    ----------
+    facts
+        As `keep` returns them.
+    resume
+        The command that goes on with it.
+    """
+    states = ", ".join(f"{count:,} {state}" for state, count in facts["states"].items())
+    replayed = f", {facts['replayed']:,} of them from the journal" if facts["replayed"] else ""
+    tokens = f"{facts['input_tokens']:,} + {facts['output_tokens']:,} tokens"
+    yield f"{facts['run']}: {facts['outcome']}"
+    if facts["trouble"]:
+        yield f"  trouble        {facts['trouble']}"
+    yield f"  network        {facts['network']}, {facts['agents']:,} agents; {states}"
+    yield f"  model          {facts['model']}"
+    yield f"  spent          {facts['calls']:,} calls{replayed}; {tokens}; {_money(facts['usd'])}"
+    yield f"  time           {facts['seconds']:.1f} s; the critical path's calls took {facts['critical_path_s']:.1f} s"
+    if facts["digest"]:
+        yield f"  artifact       {facts['artifact']}, hash {facts['digest']}"
+        yield f"                 with the work of {len(facts['ancestry']):,} of {facts['nodes']:,} nodes"
+    if facts["fault"]:
+        yield f"  fault          {facts['fault']}"
+    if facts["score"] is not None:
+        yield f"  score          {', '.join(f'{name} {value:.3g}' for name, value in facts['score'].items())}"
+    for element, place in facts["pending"].items():
+        yield f"  waits for you  {element}: {place}"
+    if facts["pending"]:
+        yield f"  go on with     {resume} --accept ELEMENT, --reject ELEMENT=REASON or --edit ELEMENT=FILE"
+    yield f"  page           {facts['page']}"
+
+
+def _score(job: Job, artifact: Artifact) -> dict[str, Any] | None:
+    if not job.order.scored:
+        return None
+    try:
+        score = asyncio.run(cast("Scorer", job.kind).score(artifact))
+    except ConsilienceError as error:
+        return {"value": 0.0, "error": str(error)}
+    return {"value": score.value, **score.facts}
+
+
+def _money(usd: float | None) -> str:
+    return "price not known" if usd is None else f"${usd:.2f}" if usd >= 1 or not usd else f"${usd:.2g}"

@@ -1,0 +1,147 @@
+"""Running: a network at work on a task, in a folder that keeps all of it, so that it can stop anywhere and go on."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from consilience.dialogue.budget import Budget, BudgetExhausted, Purse
+from consilience.dialogue.journal import Journal
+from consilience.dialogue.limits import Limits
+from consilience.dialogue.live import Live
+from consilience.dialogue.messages import Usage
+from consilience.dialogue.models import ChatModel, Denied, ModelError
+from consilience.dialogue.retrying import Retry
+from consilience.dialogue.session import Session
+from consilience.dialogue.transcript import Transcript
+from consilience.methods.agent_networks.account import notice_for
+from consilience.methods.agent_networks.approval import Decision
+from consilience.methods.agent_networks.failure import ElementFailed
+from consilience.methods.agent_networks.job import Job, prepared
+from consilience.methods.agent_networks.order import Means, Order
+from consilience.methods.agent_networks.outcome import keep, summary
+from consilience.methods.agent_networks.plan import plan, priorities
+from consilience.methods.agent_networks.result import Result
+from consilience.methods.agent_networks.telling import say
+from consilience.methods.agent_networks.traversal import traverse
+
+__all__ = ["run"]
+
+_STOPPED, _MISTAKEN, _INTERRUPTED = 1, 2, 130
+
+
+def run(
+    order: Order,
+    means: Means,
+    *,
+    resume: Path | None = None,
+    out: Path | None = None,
+    decisions: Mapping[str, Decision] | None = None,
+    quiet: bool = False,
+    as_json: bool = False,
+) -> int:
+    """Have a network work on a task, and return the exit status.
+
+    Parameters
+    ----------
+    order, means, resume, out, decisions
+        As `prepared` takes them.
+    quiet
+        Report no progress.
+    as_json
+        Print numbers as JSON instead of words.
+
+    Returns
+    -------
+    int
+        0 when there is an artifact; 1 when the run was stopped or waits for somebody's word, and can go on; 2 when the
+        key or the name of the model is wrong; 130 after an interruption.
+    """
+    job = prepared(order, means, resume=resume, out=out, decisions=decisions)
+    model = job.model()
+    notice = notice_for([model.name])
+    if notice:
+        say(notice, aside=as_json)
+    begun = time.monotonic()
+    with job.journal() as journal:
+        job.folder.begin(job.record, job.blueprint)
+        result, trouble, status = _sitting(job, model, journal, quiet=quiet)
+        events = Transcript(job.folder.transcript).events()
+        facts = keep(job, journal, events, result, trouble=trouble, seconds=time.monotonic() - begun)
+    if trouble:
+        say(f"consilience: {trouble}", aside=True)
+    if status == _STOPPED and result is None:
+        say(f"consilience: {facts['calls']:,} answers are kept; go on with: {job.resume}", aside=True)
+    if as_json:
+        say(json.dumps(facts, indent=2))
+    elif status != _INTERRUPTED:
+        say("\n".join(summary(facts, resume=job.resume)))
+    if notice or facts["notice"]:
+        say(notice or facts["notice"], aside=as_json)
+    return status
+
+
+def _sitting(job: Job, model: ChatModel, journal: Journal, *, quiet: bool) -> tuple[Result | None, str, int]:
+    """Work until the end, or until something stands in the way; say what that is, and which exit status it gives."""
+    try:
+        with Transcript(job.folder.transcript) as transcript, _live(job, quiet=quiet) as live:
+            live.follow(transcript)
+            result = asyncio.run(_traverse(job, model, journal, transcript))
+    except KeyboardInterrupt:
+        if quiet:  # then the display said nothing
+            say(f"consilience: interrupted; go on with: {job.resume}", aside=True)
+        return None, "interrupted", _INTERRUPTED
+    except Denied as error:
+        return None, str(error), _MISTAKEN
+    except (ModelError, ElementFailed, BudgetExhausted) as error:
+        return None, str(error), _STOPPED
+    return result, "", 0 if result.outcome == "done" else _STOPPED
+
+
+def _live(job: Job, *, quiet: bool) -> Live:
+    network, order = job.blueprint.network, job.order
+    ahead = priorities(network, rounds=order.rounds, group=order.group)
+    remaining = dict(zip((*network.nodes, *network.edge_names), (*ahead.nodes, *ahead.edges), strict=True))
+    merges = plan(network, rounds=order.rounds, group=order.group).merges
+    elements = network.agents + merges + (len(network.sinks) > 1)
+    return Live(job.title, elements, remaining=remaining, resume=job.resume, quiet=quiet)
+
+
+async def _traverse(job: Job, model: ChatModel, journal: Journal, transcript: Transcript) -> Result:
+    means = job.record.means
+    limits = Limits(
+        requests_per_minute=means.requests_per_minute,
+        tokens_per_minute=means.tokens_per_minute,
+        concurrency=means.concurrency,
+    )
+    session = Session(
+        model,
+        journal=journal,
+        budget=_purse(means, journal),
+        limits=limits,
+        retry=Retry(attempts=means.attempts),
+        transcript=transcript,
+    )
+    async with session:
+        return await traverse(
+            job.blueprint.network, job.order.task, session, journal=journal, transcript=transcript, **job.settings
+        )
+
+
+def _purse(means: Means, journal: Journal) -> Purse:
+    """Return the budget, with what earlier sittings spent taken from it."""
+    budget = Budget(
+        calls=means.budget_calls, tokens=means.budget_tokens, usd=means.budget_usd, wall_s=means.budget_wall_s
+    )
+    purse = Purse(budget)
+    before = next((facts for facts in journal.runs() if facts.name == journal.run), None)
+    if before is not None and before.calls and purse.capped:
+        with suppress(BudgetExhausted):  # the first question that would have to be sent says so
+            purse.reserve(0).settle(Usage(before.input_tokens, before.output_tokens, before.usd))
+            for _ in range(before.calls - 1):
+                purse.reserve(0).settle(Usage())
+    return purse

@@ -1,0 +1,27 @@
+"""Telling: lines on standard output, and beside them those that are not what was asked for."""
+
+from __future__ import annotations
+
+import sys
+
+__all__ = ["say"]
+
+
+def say(line: str, *, aside: bool = False) -> None:
+    """Write a line at once.
+
+    Parameters
+    ----------
+    line
+        Without its end.
+    aside
+        Whether it goes to standard error: progress, trouble, and notices where the output is JSON.
+
+    Examples
+    --------
+    >>> say("done")
+    done
+    """
+    stream = sys.stderr if aside else sys.stdout
+    stream.write(f"{line}\n")
+    stream.flush()

@@ -1,0 +1,274 @@
+"""The Ray engine: a run shared among processes on one machine or many, over one journal in a PostgreSQL database.
+
+Each part of the network is worked on by a Ray actor: it has a session of its own, and asks, reads, refines and merges
+as a run in one process does. Only artifacts pass between them. Artifact, journal and events are those of a run in one
+process. A worker that is killed is begun again in its place, and the journal answers what it had asked.
+
+Workers get the environment that Ray gives them: keys are read there and are sent nowhere.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import signal
+import tempfile
+import threading
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from functools import cache
+from typing import Any
+
+from consilience.dialogue.transcript import Transcript
+from consilience.ground.errors import InvalidInput
+from consilience.ground.late import late_module
+from consilience.methods.agent_networks.approval import Approvals, Decision
+from consilience.methods.agent_networks.artifact import Kind
+from consilience.methods.agent_networks.failure import Failure
+from consilience.methods.agent_networks.graph import Network
+from consilience.methods.agent_networks.hub import Hub, WorkerLost
+from consilience.methods.agent_networks.parts import News, Opening, Part, SharedRun, Stood, divide
+from consilience.methods.agent_networks.profiles import Profiles
+from consilience.methods.agent_networks.result import Result
+from consilience.methods.agent_networks.traversal import _check
+
+__all__ = ["Opening", "WorkerLost", "traverse_on_ray"]
+
+_ABSENT = "the engine 'ray' needs {missing}; install consilience[ray]"
+_OBJECTS_BYTES = 80 * 2**20
+"""The least that Ray takes for its store of objects, where what passes between parts would be if it were large."""
+_LONGEST_PLACE = 24
+"""Characters of a folder for temporary files: Ray's sockets lie deep in it, and their paths have 107 at most."""
+
+
+async def traverse_on_ray(
+    network: Network,
+    task: str,
+    opening: Opening,
+    *,
+    kind: Kind,
+    rounds: int = 3,
+    group: int = 2,
+    profiles: Profiles | None = None,
+    temperature: tuple[float, float] = (1.0, 0.0),
+    max_tokens: int | None = None,
+    failure: Failure = Failure(),  # noqa: B008  frozen
+    approvals: Approvals | None = None,
+    transcript: Transcript | None = None,
+    seed: int = 0,
+    reasks: int = 2,
+    width: int = 1000,
+    parts: int | None = None,
+    address: str | None = None,
+    restarts: int = 3,
+) -> Result:
+    """Let the agents of a network work on a task in several processes; see `traverse` for what is not told here.
+
+    A cluster that runs already is used: one that this program is connected to, or the one at `address`. Else one is
+    started for the length of the run: on this machine only, reached from it only, closed to others by a token, without
+    dashboard and without reports to anybody, and all of it is gone afterwards.
+
+    Parameters
+    ----------
+    network, task
+        Who works, and on what.
+    opening
+        How each process opens its session. Budget and limits are shared out by the calls that the parts may take.
+    approvals
+        Who looks at artifacts, asked in this process.
+    transcript
+        Where the events of all parts are taken down.
+    width
+        Elements at work at once, in each part.
+    parts
+        How many processes; one for each processor if None, and never more than there are nodes, or calls that
+        `Limits.concurrency` lets through at once.
+    address
+        Of a Ray cluster, such as ``"auto"`` or ``"10.0.0.1:6379"``; the house must be installed on its machines.
+    restarts
+        How often each part is begun again when its worker is lost.
+
+    Returns
+    -------
+    Result
+        The same as that of a run in one process.
+
+    Raises
+    ------
+    MissingDependency
+        Without Ray.
+    InvalidInput
+        As `traverse` does; and for a journal that is no database, or a number of parts below 1.
+    WorkerLost
+        When a part was lost more often than that, or once where there is a budget, of which the lost one may have
+        spent some. What was answered is in the journal.
+    ConsilienceError
+        Whatever a run in one process raises.
+    """
+    _check(task, rounds, temperature, reasks, width)
+    failure.check(network)
+    _require_database(opening.journal)
+    if parts is not None and parts < 1:
+        raise InvalidInput(f"`parts` must be at least 1; got {parts!r}")
+    with _cluster(address, parts) as (ray, processors):
+        wanted = min(parts or processors, opening.limits.concurrency or len(network))
+        job = SharedRun(
+            network=network,
+            task=task,
+            opening=opening,
+            kind=kind,
+            parts=divide(network, wanted, rounds=rounds, group=group),
+            rounds=rounds,
+            group=group,
+            profiles=profiles,
+            temperature=temperature,
+            max_tokens=max_tokens,
+            failure=failure,
+            seed=seed,
+            reasks=reasks,
+            width=width,
+            has_approvals=approvals is not None,
+            tells=transcript is not None,
+        )
+        shared = ray.put(job)
+        hub = Hub(
+            job,
+            lambda number: _Actor(ray, shared, number),
+            approvals=approvals,
+            transcript=transcript,
+            restarts=restarts,
+        )
+        return await hub.run()
+
+
+class _Actor:
+    """A part in a process of its own."""
+
+    def __init__(self, ray: Any, job: Any, number: int) -> None:
+        self._ray = ray
+        self._number = number
+        # A part waits for others most of the time: were a processor set aside for each, some might never begin.
+        actor = ray.remote(Part).options(num_cpus=0, max_restarts=0, scheduling_strategy="SPREAD")
+        self._actor = actor.remote(job, number)
+
+    async def run(self, given: Sequence[Stood]) -> AsyncIterator[list[News]]:
+        lost = self._ray.exceptions
+        try:
+            async for news in self._actor.run.options(num_returns="streaming").remote(list(given)):
+                yield await news
+        except (lost.RayActorError, lost.ObjectLostError) as error:
+            raise WorkerLost(f"the process that worked on part {self._number} of the network was lost") from error
+
+    async def take(self, stood: Stood) -> None:
+        self._actor.take.remote(stood)  # if the worker is lost, the next one is given it
+
+    async def decide(self, number: int, decision: Decision) -> None:
+        self._actor.decide.remote(number, decision)
+
+    async def stop(self) -> None:
+        self._actor.stop.remote()
+
+    def end(self) -> None:
+        with suppress(self._ray.exceptions.RayError):
+            self._ray.kill(self._actor)
+
+
+@contextmanager
+def _cluster(address: str | None, parts: int | None) -> Iterator[tuple[Any, int]]:
+    """Give Ray, connected to a cluster, and how many processors that has."""
+    settings = {"RAY_USAGE_STATS_ENABLED": "0"}
+    if address is None:
+        # By the first name Ray is told to listen to this machine only, which it otherwise does on two systems.
+        settings |= {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": _token()}
+    with ExitStack() as stack:
+        stack.enter_context(_environment(settings))
+        stack.enter_context(_handlers_kept())
+        ray = late_module("ray", _ABSENT, usually="ray")
+        if not ray.is_initialized():
+            folder = None if address else stack.enter_context(_folder())
+            stack.callback(ray.shutdown)
+            if folder is None:
+                _join(ray, address)
+            else:
+                _begin(ray, folder, parts or _processors())
+        yield ray, max(1, int(ray.cluster_resources().get("CPU", 1)))
+
+
+def _begin(ray: Any, folder: str, processors: int) -> None:
+    """Start a cluster of this machine."""
+    ray.init(
+        address="local",
+        num_cpus=processors,
+        object_store_memory=_OBJECTS_BYTES,
+        include_dashboard=False,
+        log_to_driver=False,
+        configure_logging=False,
+        _node_ip_address="127.0.0.1",
+        _temp_dir=folder,
+    )
+
+
+def _join(ray: Any, address: str | None) -> None:
+    try:
+        ray.init(address=address, log_to_driver=False, configure_logging=False)
+    except ConnectionError as error:
+        raise InvalidInput(f"a Ray cluster must run at {address}; start one, or leave the address out") from error
+
+
+@contextmanager
+def _folder() -> Iterator[str]:
+    """Give a folder for what Ray writes, short enough for its sockets, and take it away afterwards."""
+    place = tempfile.gettempdir()
+    folder = tempfile.mkdtemp(prefix="ray", dir=place if len(place) <= _LONGEST_PLACE else "/tmp")  # noqa: S108
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def _environment(settings: dict[str, str]) -> Iterator[None]:
+    """Have variables set for Ray and what it starts, and as they were afterwards."""
+    before = {name: os.environ.get(name) for name in settings}
+    os.environ.update(settings)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+@contextmanager
+def _handlers_kept() -> Iterator[None]:
+    """Undo what Ray does to the handling of signals."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {which: signal.getsignal(which) for which in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for which, handler in before.items():
+            signal.signal(which, handler)
+
+
+@cache
+def _token() -> str:
+    """Return what lets a program into the clusters that this process starts: Ray reads it once a process."""
+    return os.environ.get("RAY_AUTH_TOKEN") or secrets.token_hex(32)
+
+
+def _require_database(journal: str) -> None:
+    if not journal.startswith(("postgresql://", "postgresql+psycopg://")):
+        raise InvalidInput(
+            "a run on Ray must have a journal that several processes can write; give --journal "
+            "postgresql+psycopg://user@host/database"
+        )

@@ -33,9 +33,10 @@ def write(
     edges: Sequence[GraphEdge] = (),
     turns: Mapping[str, Sequence[Turn]] | None = None,
     facts: Mapping[str, str] | None = None,
+    critical: tuple[float, Sequence[str]] | None = None,
 ) -> Path:
     """Write the page of a run to `path` and return it; see `page`."""
-    content = page(title=title, notice=notice, nodes=nodes, edges=edges, turns=turns, facts=facts)
+    content = page(title=title, notice=notice, nodes=nodes, edges=edges, turns=turns, facts=facts, critical=critical)
     return write_whole(path, content.encode("utf-8", "replace"))
 
 
@@ -47,6 +48,7 @@ def page(
     edges: Sequence[GraphEdge] = (),
     turns: Mapping[str, Sequence[Turn]] | None = None,
     facts: Mapping[str, str] | None = None,
+    critical: tuple[float, Sequence[str]] | None = None,
 ) -> str:
     """Render the page of a run.
 
@@ -62,13 +64,16 @@ def page(
         What was said, by the id of a node or an edge.
     facts
         About the run as a whole, such as the model; shown beneath the title.
+    critical
+        The critical path, where the caller knows more of it than that calls of an element follow one another: its
+        seconds, and its nodes and edges in order.
 
     Raises
     ------
     InvalidInput
         When an id is there twice, an edge leads nowhere, or edges run in a circle.
     UnknownName
-        When turns belong to no element.
+        When turns belong to no element, or the critical path leads through one that is not there.
 
     Examples
     --------
@@ -77,7 +82,7 @@ def page(
     >>> html.startswith("<!doctype html>"), "http://" in html
     (True, False)
     """
-    run = Run(tuple(nodes), tuple(edges), dict(turns or {}))
+    run = Run(tuple(nodes), tuple(edges), dict(turns or {}), critical)
     environment = _environment()
     script, style = _own(environment, "graph_page.js"), _own(environment, "graph_page.css")
     policy = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

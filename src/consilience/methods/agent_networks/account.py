@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from consilience.dialogue.graph_run import GraphEdge, GraphNode, Run, State, Turn
@@ -77,6 +77,8 @@ class Account:
         What was said.
     events
         What happened, of all sittings.
+    group
+        How many pieces were merged at once.
     pending
         Elements that wait for somebody's word.
     over
@@ -90,6 +92,7 @@ class Account:
         journal: Journal,
         events: Iterable[Event],
         *,
+        group: int = 2,
         pending: Iterable[str] = (),
         over: bool = True,
     ) -> None:
@@ -97,9 +100,13 @@ class Account:
         self._kind = kind
         self._names = {*network.nodes, *network.edge_names, END}
         self._asks = set(pending)
+        self._group = group
         self._calls: dict[str, list[Call]] = {}
+        self._took: dict[str, float] = {}
         for call in journal.calls():
-            self._calls.setdefault(self.owner(call.question.element), []).append(call)
+            element = call.question.element
+            self._calls.setdefault(self.owner(element), []).append(call)
+            self._took[element] = self._took.get(element, 0.0) + call.reply.latency_s
         self._made = {artifact.element: artifact for artifact in journal.artifacts()}
         self._courses = self._follow(events)
         if over:
@@ -117,7 +124,7 @@ class Account:
     @cached_property
     def run(self) -> Run:
         """The run as its page sees it."""
-        return Run(tuple(self.nodes), tuple(self.edges), dict(self.turns))
+        return Run(tuple(self.nodes), tuple(self.edges), dict(self.turns), self.critical_path)
 
     @cached_property
     def nodes(self) -> list[GraphNode]:
@@ -147,7 +154,7 @@ class Account:
                 Turn(
                     speaker=_speaker(call),
                     messages=call.question.messages,
-                    reply=call.reply,
+                    reply=replace(call.reply, replayed=False),
                     note=_note(call, element),
                 )
                 for call in sorted(calls, key=lambda call: (call.question.element, call.question.occurrence))
@@ -178,10 +185,41 @@ class Account:
         """How each element stands."""
         return {element.id: element.state for element in self.run.elements}
 
-    @property
+    @cached_property
     def critical_path(self) -> tuple[float, list[str]]:
-        """The slowest way through the network by what its calls took: seconds, and nodes and edges in order."""
-        return self.run.critical
+        """What everything at the end waited for, by what calls took: seconds, and nodes and edges in order.
+
+        Merges of a node run side by side as far as they can, so they count as deep as they are and not one by one.
+        """
+        network, took = self._network, self._took
+        done, waited_for = [0.0] * len(network), [-1] * len(network)
+        for node in network.order:
+            name, incoming = network.nodes[node], network.incoming(node)
+            came = [(done[network.edges[edge][0]] + took.get(network.edge_names[edge], 0.0), edge) for edge in incoming]
+            done[node], waited_for[node] = self._gathered(name, came) if came else (took.get(name, 0.0), -1)
+        ends = [(done[node], node) for node in network.sinks]
+        if any(network.nodes[node] not in self._made for node in network.sinks):  # then it got as far as it got
+            ends = [max(zip(done, range(len(network)), strict=True))]
+        seconds, node = self._gathered("", ends)
+        path = [END, f"{network.nodes[node]}->{END}"] if len(ends) > 1 else []
+        path.append(network.nodes[node])
+        while waited_for[node] >= 0:
+            edge = waited_for[node]
+            node = network.edges[edge][0]
+            path += [network.edge_names[edge], network.nodes[node]]
+        return seconds, path[::-1]
+
+    def _gathered(self, node: str, came: list[tuple[float, int]]) -> tuple[float, int]:
+        """Return when the last merge of some pieces was done, and whose coming decided that."""
+        level = 0
+        while len(came) > 1:
+            groups = [came[start : start + self._group] for start in range(0, len(came), self._group)]
+            came = [
+                (when + self._took.get(f"{node}+{level}.{index}", 0.0), who)
+                for index, (when, who) in enumerate(map(max, groups))
+            ]
+            level += 1
+        return came[0]
 
     def digests(self) -> dict[str, str]:
         """Return the digest of what each node made, and of the end."""
@@ -216,6 +254,12 @@ class Account:
 
     def _node(self, name: str, kind: str, label: str = "") -> GraphNode:
         course, made = self._courses[name], self._made.get(name)
+        started_s = course.started_s
+        at = self._network.positions.get(name)
+        if at is not None and started_s is not None and course.finished_s is not None:
+            # Merges begin with the first pieces; what is shown is the time after the last piece came.
+            came = [self._courses[self._network.edge_names[edge]].finished_s for edge in self._network.incoming(at)]
+            started_s = min(max([started_s, *(when for when in came if when is not None)]), course.finished_s)
         return GraphNode(
             id=name,
             label=label,
@@ -223,7 +267,7 @@ class Account:
             state=course.state,
             artifact=None if made is None else made.text,
             note=course.note,
-            started_s=course.started_s,
+            started_s=started_s,
             finished_s=course.finished_s,
         )
 

@@ -50,29 +50,29 @@ def plan(order: Order, means: Means, sitting: Sitting, assumptions: Assumptions)
 class _Run:
     """A run to look at."""
 
-    folder: Path
+    run: Path
     """Folder of the run."""
 
 
-@with_flags(_Run, Showing, positional="folder")
-def show(run: _Run, showing: Showing) -> int:
+@with_flags(_Run, Showing, positional="run")
+def show(which: _Run, showing: Showing) -> int:
     """Show how a run stands: what it spent, element by element, its critical path, and what was said.
 
     Nothing is written but the page, which is made anew.
     """
     status: int = _late("showing").run(
-        run.folder, element=showing.element, journal=showing.journal, as_json=showing.json
+        which.run, element=showing.element, journal=showing.journal, as_json=showing.json
     )
     return status
 
 
-@with_flags(_Run, Replaying, positional="folder")
-def replay(run: _Run, replaying: Replaying) -> int:
+@with_flags(_Run, Replaying, positional="run")
+def replay(which: _Run, replaying: Replaying) -> int:
     """Do a run again from its journal, without asking anybody, and say whether the same comes out.
 
     Nothing is written.
     """
-    status: int = _late("replaying").run(run.folder, journal=replaying.journal, as_json=replaying.json)
+    status: int = _late("replaying").run(which.run, journal=replaying.journal, as_json=replaying.json)
     return status
 
 

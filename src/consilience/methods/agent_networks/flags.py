@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, get_type_hints
+from typing import Annotated, Any, TypeVar, get_args, get_type_hints
 
 import tyro
 from pydantic import ValidationError
@@ -19,6 +19,7 @@ __all__ = ["Assumptions", "Replaying", "Showing", "Sitting", "Verb", "with_flags
 
 Verb = Callable[..., int]
 _LISTED = tuple[str, ...]
+_METAVARS: Mapping[type, str] = {int: "N", float: "X", str: "TEXT", Path: "PATH"}
 _Group = TypeVar("_Group")
 
 
@@ -115,8 +116,21 @@ def with_flags(*groups: type, positional: str) -> Callable[[Callable[..., int]],
 
 def _parameter(name: str, kind: Any, default: Any, positional: str) -> inspect.Parameter:
     place = inspect.Parameter.POSITIONAL_ONLY if name == positional else inspect.Parameter.KEYWORD_ONLY
-    annotation = Annotated[kind, tyro.conf.UseAppendAction] if kind == _LISTED else kind
-    return inspect.Parameter(name, place, default=default, annotation=annotation)
+    if name == positional:
+        kind = Annotated[kind, tyro.conf.arg(metavar=name.upper())]
+    elif kind == _LISTED:
+        kind = Annotated[kind, tyro.conf.UseAppendAction, tyro.conf.arg(metavar="ELEMENT")]
+    elif default is None:
+        kind = Annotated[kind, tyro.conf.arg(metavar=_METAVARS[_bare(kind)])]
+    default = inspect.Parameter.empty if default is MISSING else default
+    return inspect.Parameter(name, place, default=default, annotation=kind)
+
+
+def _bare(kind: Any) -> type:
+    """Return the type of which a value may also be left out, without what is said about it."""
+    while not isinstance(kind, type):
+        kind = next(part for part in get_args(kind) if part is not type(None))
+    return kind
 
 
 def _description(group: type, name: str) -> str:
@@ -131,4 +145,4 @@ def _filled(group: type[_Group], flags: Mapping[str, Any]) -> _Group:
     except ValidationError as error:
         first = error.errors()[0]
         flag = f"--{str(first['loc'][0]).replace('_', '-')}"
-        raise InvalidInput(f"{flag}: {first['msg'][0].lower()}{first['msg'][1:]}; got {first['input']!r}") from error
+        raise InvalidInput(f"{flag} {first['msg'].replace('Input should', 'must')}; got {first['input']!r}") from error

@@ -43,7 +43,7 @@ def keep(
         How long the sitting took.
     """
     waiting = {} if result is None else {name: job.desk.waiting[name] for name in result.pending}
-    account = Account(job.blueprint.network, job.kind, journal, events, pending=waiting)
+    account = Account(job.blueprint.network, job.kind, journal, events, group=job.order.group, pending=waiting)
     facts = numbers(job, account, result, trouble=trouble, seconds=seconds)
     facts["pending"] = {element: str(place) for element, place in job.folder.keep_pending(waiting).items()}
     if result is not None and result.artifact is not None:
@@ -111,6 +111,7 @@ def write_page(job: Job, account: Account, facts: Mapping[str, Any]) -> None:
         edges=account.edges,
         turns=account.turns,
         facts=shown,
+        critical=account.critical_path,
     )
 
 

@@ -43,7 +43,7 @@ def run(folder: Path, *, journal: str | None = None, as_json: bool = False) -> i
     before = job.folder.result()
     lost = {event.element for event in events if event.kind == "failed" and event.element}
     with job.journal(replay_only=True) as kept:
-        account = Account(job.blueprint.network, job.kind, kept, events)
+        account = Account(job.blueprint.network, job.kind, kept, events, group=job.order.group)
         try:
             result = asyncio.run(_traverse(job, kept, lost))
         except ConsilienceError as error:

@@ -31,6 +31,9 @@ from consilience.methods.agent_networks.traversal import traverse
 
 __all__ = ["run"]
 
+THE_RUN = "the run"
+"""Who failed where no element did."""
+
 _STOPPED, _MISTAKEN, _INTERRUPTED = 1, 2, 130
 
 
@@ -72,13 +75,11 @@ def run(
         result, trouble, status = _sitting(job, model, journal, quiet=quiet)
         events = Transcript(job.folder.transcript).events()
         facts = keep(job, journal, events, result, trouble=trouble, seconds=time.monotonic() - begun)
-    if trouble:
-        say(f"consilience: {trouble}", aside=True)
-    if status == _STOPPED and result is None:
-        say(f"consilience: {facts['calls']:,} answers are kept; go on with: {job.resume}", aside=True)
+    if result is None and status != _INTERRUPTED:
+        say(f"consilience: {trouble}; {facts['calls']:,} answers are kept, go on with: {job.resume}", aside=True)
     if as_json:
         say(json.dumps(facts, indent=2))
-    elif status != _INTERRUPTED:
+    elif result is not None:
         say("\n".join(summary(facts, resume=job.resume)))
     if notice or facts["notice"]:
         say(notice or facts["notice"], aside=as_json)
@@ -95,10 +96,11 @@ def _sitting(job: Job, model: ChatModel, journal: Journal, *, quiet: bool) -> tu
         if quiet:  # then the display said nothing
             say(f"consilience: interrupted; go on with: {job.resume}", aside=True)
         return None, "interrupted", _INTERRUPTED
-    except Denied as error:
-        return None, str(error), _MISTAKEN
-    except (ModelError, ElementFailed, BudgetExhausted) as error:
-        return None, str(error), _STOPPED
+    except ElementFailed as error:
+        who = error.element if error.element == THE_RUN else f"element {error.element}"
+        return None, f"{who} failed: {error.reason}", _STOPPED
+    except (ModelError, BudgetExhausted) as error:
+        return None, str(error), _MISTAKEN if isinstance(error, Denied) else _STOPPED
     return result, "", 0 if result.outcome == "done" else _STOPPED
 
 

@@ -45,6 +45,7 @@ def run(folder: Path, *, element: str | None = None, journal: str | None = None,
             job.kind,
             kept,
             _events(job.folder.transcript),
+            group=job.order.group,
             pending=facts.get("pending", ()),
             over=bool(facts),
         )

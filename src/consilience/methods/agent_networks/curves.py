@@ -89,12 +89,13 @@ class Fit:
 
 
 def _logistic(n: Points, alpha: Points, beta: Points) -> Points:
-    return 1 / (1 + np.exp(-beta * (np.log2(n) - alpha)))
+    rising: Points = 1 / (1 + np.exp(-beta * (np.log2(n) - alpha)))
+    return rising
 
 
 CURVES: tuple[Curve, ...] = (
     Curve("logistic", ("alpha", "beta"), ((-3.0, 12.0), (0.1, 6.0)), _logistic, 31),
-    Curve("log-linear", (), (), lambda n: np.log2(n), 1),
+    Curve("log-linear", (), (), np.log2, 1),
     Curve("saturating exponential", ("log2 tau",), ((-2.0, 12.0),), lambda n, t: 1 - np.exp(-n / 2.0**t), 201),
     Curve("power", ("beta",), ((-3.0, 3.0),), lambda n, b: n**b, 200),  # an even number, which leaves out 0
 )

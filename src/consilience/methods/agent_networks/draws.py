@@ -3,7 +3,8 @@
 A rehearsal seeds its players by the whole question. Here it is seeded by who asks in which task and for the how-manieth
 time, so that a simulation of many tasks side by side, without any prompt, draws what their runs would have drawn.
 
-Source: the mixing is that of "Fast splittable pseudorandom number generators", doi:10.1145/2660193.2660195 (SplitMix64).
+Source: the mixing is that of SplitMix64, "Fast splittable pseudorandom number generators", 2014,
+doi:10.1145/2660193.2660195.
 """
 
 from __future__ import annotations
@@ -35,12 +36,12 @@ def element_key(name: str) -> np.uint64:
 
 def turn_keys(
     tasks: UInt64[np.ndarray, " task"], element: UInt64[np.ndarray, "*any"] | np.uint64, turn: int
-) -> UInt64[np.ndarray, "..."]:
+) -> UInt64[np.ndarray, "*more"]:
     """Return the keys of a turn of an element in each task; several elements need a last axis of length 1."""
     return _mixed(_mixed(tasks ^ element) + np.uint64(turn))
 
 
-def uniform(keys: UInt64[np.ndarray, "*any"], first: int, count: int) -> Float[np.ndarray, "..."]:
+def uniform(keys: UInt64[np.ndarray, "*any"], first: int, count: int) -> Float[np.ndarray, "*more"]:
     """Return some of the numbers from 0 to below 1 that belong to keys, along a new last axis.
 
     Parameters
@@ -101,7 +102,7 @@ class Draws:
 
 def _mixed(words: UInt64[np.ndarray, "*any"]) -> UInt64[np.ndarray, "*any"]:
     one, two, three = _SHIFTS
-    mixed = words ^ (words >> one)
+    mixed: UInt64[np.ndarray, "*any"] = words ^ (words >> one)
     mixed *= _FIRST
     mixed ^= mixed >> two
     mixed *= _SECOND

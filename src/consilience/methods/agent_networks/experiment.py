@@ -79,7 +79,8 @@ CLAIMS: tuple[tuple[Statement, str], ...] = (
     (
         Statement(
             id="macnet.law",
-            sentence="Quality grows with the number of agents as a logistic curve, and small-world networks do better.",
+            sentence="By which curve quality grows with agents, what that costs, and whether small worlds do better is "
+            "measured on simulated solvers, as it comes out.",
             source=f"{PAPER}, sections 4 and 5, on simulated solvers over executed tasks: no language model is "
             "involved, so this is what such a law takes and not that language models follow it",
         ),

@@ -35,7 +35,7 @@ ASPECTS = 64
 _TASK = re.compile(r"workshop (\d+) ")
 _ONE = np.uint64(1)
 
-Word = UInt64[np.ndarray, "..."]
+Word = UInt64[np.ndarray, "*any"]
 """Which aspects are right: the bit of the most frequent one is the lowest."""
 
 
@@ -53,7 +53,8 @@ class Simulated:
     @property
     def quality(self) -> Float[np.ndarray, " task"]:
         """Share of the aspects that are right."""
-        return np.bitwise_count(self.right) / ASPECTS
+        share: Float[np.ndarray, " task"] = np.bitwise_count(self.right) / ASPECTS
+        return share
 
 
 def simulated_player(solver: Solver, seed: int) -> Player:
@@ -95,7 +96,7 @@ def simulate(
     >>> found.quality.shape, bool((found.turns == found.calls).all())
     ((3,), True)
     """
-    return _Simulation(network, solver, tasks, rounds, group, seed).run()
+    return _Simulation(network, solver, tasks, rounds=rounds, group=group, seed=seed).run()
 
 
 @dataclass
@@ -107,7 +108,7 @@ class _Piece:
 
 
 class _Simulation:
-    def __init__(self, network: Network, solver: Solver, tasks: range, rounds: int, group: int, seed: int) -> None:
+    def __init__(self, network: Network, solver: Solver, tasks: range, *, rounds: int, group: int, seed: int) -> None:
         self._network = network
         self._solver = solver
         self._rounds = rounds
@@ -248,5 +249,5 @@ def _selected(words: Word, nth: Word) -> Word:
 
 def _packed(bits: Bool[np.ndarray, "... aspect"]) -> Word:
     """Return rows of 64 bits as words."""
-    packed = np.packbits(bits, axis=-1, bitorder="little")
-    return packed.view("<u8").astype(np.uint64)[..., 0]
+    packed: Word = np.packbits(bits, axis=-1, bitorder="little").view("<u8").astype(np.uint64)[..., 0]
+    return packed

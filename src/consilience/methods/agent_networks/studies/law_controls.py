@@ -15,7 +15,8 @@ from consilience.methods.agent_networks.workshop import MUTANTS
 __all__ = ["CONTROLS", "Controls", "controls"]
 
 CONTROLS = ("majority of drafts", "best of drafts", "drafts merged")
-"""For each aspect a version that no other outnumbers, by lot if there are several; the draft that the hidden tests like best; a tree of merges."""
+"""For each aspect a version that no other outnumbers, by lot if there are several; the draft that most hidden tests
+pass, which takes knowing them; and a tree of merges."""
 
 _AT_ONCE = 64
 

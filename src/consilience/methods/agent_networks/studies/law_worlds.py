@@ -48,9 +48,7 @@ def narrow_small_world(agents: int, *, edges: int, rewiring: float, seed: int) -
     return Network(tuple(map(str, range(agents))), tuple(sorted(kept)))
 
 
-def _moved(
-    edge: Edge, kept: set[Edge], chance: np.random.Generator, leaving: np.ndarray, coming: np.ndarray
-) -> Edge:
+def _moved(edge: Edge, kept: set[Edge], chance: np.random.Generator, leaving: np.ndarray, coming: np.ndarray) -> Edge:
     """Return the edge with another upper or lower end, its own place where it has to stay."""
     stays, leaves = edge
     for end in chance.integers(len(leaving), size=_TRIES).tolist():

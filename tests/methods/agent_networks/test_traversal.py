@@ -478,6 +478,11 @@ def test_a_merge_that_fails_follows_the_policy_of_its_node():
     assert result.ancestry == ("0", "1", "3")
 
 
+def test_all_that_a_dropped_member_was_made_of_leaves_the_ancestry():
+    result = go(star(6).reverse(), failing("0+1.0"), failure=Failure(each={"0": "skip"}))
+    assert result.ancestry == ("0", "1", "2", "5")
+
+
 def test_the_merges_at_the_end_have_a_policy_of_their_own():
     with pytest.raises(ElementFailed, match=r"\+0.0 failed"):
         go(star(3), failing("+0.0"))

@@ -32,6 +32,7 @@ _NARROWINGS = 7
 _FEWEST = 3
 _TINY = 1e-12
 
+Grid = Float[np.ndarray, "..."]
 Points = Float[np.ndarray, " point"]
 
 
@@ -45,7 +46,7 @@ class Curve:
     """Of the other parameters."""
     spans: tuple[tuple[float, float], ...]
     """Where these are looked for."""
-    shape: Callable[..., Float[np.ndarray, "*any"]]
+    shape: Callable[..., Grid]
     """What gamma multiplies, from n and those parameters."""
     steps: int
     """Of the grid, along each of them."""
@@ -88,8 +89,8 @@ class Fit:
         return ", ".join(f"{name} {value:.3g}" for name, value in named.items())
 
 
-def _logistic(n: Points, alpha: Points, beta: Points) -> Points:
-    rising: Points = 1 / (1 + np.exp(-beta * (np.log2(n) - alpha)))
+def _logistic(n: Grid, alpha: Grid | float, beta: Grid | float) -> Grid:
+    rising: Grid = 1 / (1 + np.exp(-beta * (np.log2(n) - alpha)))
     return rising
 
 

@@ -10,7 +10,7 @@ doi:10.1145/2660193.2660195.
 from __future__ import annotations
 
 from hashlib import blake2b
-from typing import overload
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int, UInt64
@@ -59,8 +59,8 @@ def uniform(keys: UInt64[np.ndarray, "*any"], first: int, count: int) -> Float[n
     return mixed * _UNIT
 
 
-class Draws:
-    """The draws of one turn, in the manner of `numpy.random.Generator` as far as a solver needs it.
+class Draws(np.random.Generator):
+    """The draws of one turn: a generator whose `random` and `integers` are those that a simulation can do at once.
 
     Parameters
     ----------
@@ -82,22 +82,19 @@ class Draws:
     def __init__(self, seed: int, number: int, element: str, turn: int) -> None:
         self._key = turn_keys(task_keys(seed, range(number, number + 1)), element_key(element), turn)[0]
         self._used = 0
+        super().__init__(np.random.PCG64(int(self._key)))  # for whatever else is drawn
 
-    @overload
-    def random(self, size: None = None) -> float: ...
-
-    @overload
-    def random(self, size: int) -> Float[np.ndarray, " number"]: ...
-
-    def random(self, size: int | None = None) -> float | Float[np.ndarray, " number"]:
+    # Of the ways to call them, these two methods know those that solvers use.
+    def random(self, size: int | None = None) -> Any:  # type: ignore[override]
         """Return the next number from 0 to below 1, or the next few."""
         drawn = uniform(np.array(self._key), self._used, size or 1)
         self._used += len(drawn)
         return float(drawn[0]) if size is None else drawn
 
-    def integers(self, high: int, *, size: int) -> Int[np.ndarray, " number"]:
+    def integers(self, high: int, *, size: int) -> Int[np.ndarray, " number"]:  # type: ignore[override]
         """Return the next few whole numbers from 0 to below `high`."""
-        return (self.random(size) * high).astype(np.int64)
+        drawn: Int[np.ndarray, " number"] = (self.random(size) * high).astype(np.int64)
+        return drawn
 
 
 def _mixed(words: UInt64[np.ndarray, "*any"]) -> UInt64[np.ndarray, "*any"]:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
 from zlib import crc32
 
 import numpy as np
@@ -65,9 +64,7 @@ def simulated_player(solver: Solver, seed: int) -> Player:
         task = _TASK.search(question.messages[1].text)
         if task is None:
             raise InvalidInput("a simulated solver works on workshops only; give the task of a Workshop")
-        draws = Draws(seed, int(task[1]), question.element, question.occurrence)
-        # Draws has those methods of a generator that a solver calls, and no more.
-        return solver.play(question, cast("np.random.Generator", draws))
+        return solver.play(question, Draws(seed, int(task[1]), question.element, question.occurrence))
 
     return play
 
@@ -197,9 +194,9 @@ def drafts(solver: Solver, keys: Word) -> Word:
 
 def merged(solver: Solver, works: Sequence[Word], keys: Word) -> Word:
     """Return what is right once several works were made one."""
-    kept = solver.keeps - solver.crowding * (len(works) - 2)
-    together: Word = np.bitwise_or.reduce(works)
-    return together & _packed(uniform(keys, 0, ASPECTS) < kept)
+    kept = _packed(uniform(keys, 0, ASPECTS) < solver.keeps - solver.crowding * (len(works) - 2))
+    right: Word = np.bitwise_or.reduce(works) & kept
+    return right
 
 
 def _there(piece: _Piece | None) -> _Piece:
@@ -249,5 +246,5 @@ def _selected(words: Word, nth: Word) -> Word:
 
 def _packed(bits: Bool[np.ndarray, "... aspect"]) -> Word:
     """Return rows of 64 bits as words."""
-    packed: Word = np.packbits(bits, axis=-1, bitorder="little").view("<u8").astype(np.uint64)[..., 0]
-    return packed
+    packed = np.packbits(bits, axis=-1, bitorder="little").view("<u8")
+    return np.asarray(packed[..., 0], dtype=np.uint64)

@@ -324,7 +324,7 @@ def _worlds_table(small: Sequence[World], means: Means) -> Table:
         title="Small worlds of 48 actors and 138 edges",
         columns=("solver", "ends", "moved", "clustering", "distance", "calls", "turns", "quality", "low", "high"),
         rows=tuple(rows),
-        note="With any ends, moving edges makes more drafts and last nodes, which are merged; with one end it does not. "
+        note="With any ends, moving edges makes more drafts, and last nodes to be merged; with one end it does not. "
         "Edges are as many throughout; calls are not, as critics have more or less to say.",
     )
 

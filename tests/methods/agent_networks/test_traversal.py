@@ -575,6 +575,14 @@ def test_a_rejection_is_a_failure_of_its_element():
     assert result.ancestry == ("0", "2", "3")
 
 
+def test_what_waits_on_an_edge_holds_back_its_child_and_nothing_else():
+    result = go(Network.of([*DIAMOND.edges, (2, 4)]), approvals=deciding({"1->3": Pending()}))
+    assert (result.outcome, result.pending, result.artifact) == ("pending", ("1->3",), None)
+    assert set(result.ends) == {"4"}
+    assert result.elements["2->3"].state == "done"
+    assert "3" not in result.elements
+
+
 def test_a_pending_approval_ends_the_run_cleanly_and_a_resume_goes_on(tmp_path):
     path = tmp_path / "journal.sqlite"
 

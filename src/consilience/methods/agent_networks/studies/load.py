@@ -1,0 +1,187 @@
+"""A run under load, alone in its process: what it costs the processor and the memory when nothing has to be waited for.
+
+``python -m consilience.methods.agent_networks.studies.load SHAPE NODES ROUNDS WAY`` runs one, and says on its last line
+what came of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from consilience.dialogue.journal import Journal
+from consilience.dialogue.messages import Question, Reply, Usage
+from consilience.dialogue.rehearsal import tokens_of
+from consilience.dialogue.session import Session
+from consilience.dialogue.transcript import Transcript
+from consilience.methods.agent_networks.graph import Network
+from consilience.methods.agent_networks.kinds.text import Text
+from consilience.methods.agent_networks.result import Result
+from consilience.methods.agent_networks.topology import topology
+from consilience.methods.agent_networks.traversal import traverse
+
+__all__ = ["WAYS", "Always", "Weight", "main", "network_of", "weigh", "weigh_apart"]
+
+WAYS = ("bare", "session", "kept")
+"""The engine and a model; with a session between them; with the session's journal and events too."""
+
+SAID = 1000
+"""Characters of a reply."""
+
+_EDGES_A_NODE = 3
+_PATIENCE_S = 900.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weight:
+    """What a run weighed."""
+
+    agents: int
+    """Actors and critics."""
+    edges: int
+    """Of the network."""
+    calls: int
+    """Questions that were answered."""
+    built_cpu_s: float
+    """Processor time of building the network."""
+    cpu_s: float
+    """Processor time of the run, all threads; a journal is opened and closed within."""
+    grown_mb: float
+    """Memory that network and run took at their peak, above what the libraries hold."""
+    largest_prompt: int
+    """Characters of the longest question."""
+    tokens: int
+    """Of all questions, four characters each."""
+    complete: bool
+    """Whether the work of every node is in the final artifact."""
+
+    @property
+    def cpu_ms(self) -> float:
+        """Processor time of the run a call, in milliseconds."""
+        return 1e3 * self.cpu_s / self.calls
+
+
+class Always:
+    """A model that answers at once, in process, each question with a text of its own: nothing is kept only once."""
+
+    name = "rehearsal:always"
+
+    async def reply(self, question: Question) -> Reply:
+        """Answer without waiting."""
+        asked = sum([len(part) for message in question.messages for part in message.parts])
+        said = f"{question.element}/{question.occurrence} ".ljust(SAID, ".")
+        return Reply(text=said, model=self.name, usage=Usage(tokens_of(asked), tokens_of(SAID)))
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+    async def ask(self, question: Question, *, priority: float = 0.0, caused_by: tuple[str, ...] = ()) -> Reply:
+        """Answer as if there were a session."""
+        del priority, caused_by
+        return await self.reply(question)
+
+    def last_event(self, element: str) -> tuple[str, ...]:
+        """There are no events."""
+        del element
+        return ()
+
+
+def network_of(shape: str, nodes: int) -> Network:
+    """Return a network by its name; a ``"sparse"`` one is random with three edges a node.
+
+    Examples
+    --------
+    >>> len(network_of("sparse", 100).edges)
+    300
+    """
+    if shape == "sparse":
+        return topology("random", nodes, edges=_EDGES_A_NODE * nodes, seed=1)
+    if shape == "random":
+        return topology("random", nodes, density=0.1, seed=1)
+    return topology(shape, nodes)
+
+
+def weigh(shape: str, nodes: int, rounds: int, way: str) -> Weight:
+    """Run a network in this process, and weigh it."""
+    asyncio.run(_run(network_of("mesh", 4), 1, way))  # loads what there is to load
+    gc.collect()
+    held = _peak_mb()
+    begun_s = time.process_time()
+    network = network_of(shape, nodes)
+    built_s = time.process_time()
+    result = asyncio.run(_run(network, rounds, way))
+    ended_s = time.process_time()
+    spent = result.spent
+    return Weight(
+        agents=network.agents,
+        edges=len(network.edges),
+        calls=spent.calls,
+        built_cpu_s=built_s - begun_s,
+        cpu_s=ended_s - built_s,
+        grown_mb=_peak_mb() - held,
+        largest_prompt=result.largest_prompt,
+        tokens=spent.input_tokens,
+        complete=result.ancestry == network.nodes,
+    )
+
+
+def weigh_apart(shape: str, nodes: int, rounds: int = 3, way: str = "session") -> Weight:
+    """Run a network in a process of its own, and weigh it.
+
+    Parameters
+    ----------
+    shape
+        As `network_of` takes it.
+    nodes
+        How many.
+    rounds
+        Comments and refinements of each edge.
+    way
+        One of `WAYS`.
+    """
+    command = [sys.executable, "-m", __name__, shape, str(nodes), str(rounds), way]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE_S, check=False)  # noqa: S603  our own module
+    if done.returncode:
+        raise RuntimeError(f"the run ended with status {done.returncode}: {done.stderr[-2000:]}")
+    return Weight(**json.loads(done.stdout.splitlines()[-1]))
+
+
+async def _run(network: Network, rounds: int, way: str) -> Result:
+    model = Always()
+    if way == "bare":
+        return await traverse(network, "Say it.", model, kind=Text(), rounds=rounds)
+    with ExitStack() as stack:
+        journal = events = None
+        if way == "kept":
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            journal = stack.enter_context(Journal.open(folder / "journal.sqlite", "load"))
+            events = stack.enter_context(Transcript(folder / "transcript.jsonl"))
+        session = Session(model, journal=journal, transcript=events)
+        return await traverse(
+            network, "Say it.", session, kind=Text(), rounds=rounds, journal=journal, transcript=events
+        )
+
+
+def _peak_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Weigh one run, and return the exit status."""
+    shape, nodes, rounds, way = sys.argv[1:] if words is None else words
+    sys.stdout.write(f"{json.dumps(asdict(weigh(shape, int(nodes), int(rounds), way)))}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -158,6 +158,10 @@ def prepared(
         job = _resumed(order, means, resume)
     else:
         raise InvalidInput("--resume goes on in the folder of the run; leave --out out")
+    if job.record.means.engine == "ray" and "postgresql" not in (job.record.means.journal or "").partition("://")[0]:
+        raise InvalidInput(
+            "--engine ray needs a journal that several processes can write; give --journal postgresql+psycopg://user@host/db"
+        )
     job = replace(job, desk=Desk(decisions or {}))
     network = job.blueprint.network
     known = {*network.nodes, *network.edge_names}

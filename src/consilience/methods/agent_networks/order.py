@@ -192,6 +192,12 @@ class Means:
     """Seconds for one reply."""
     attempts: _Count = 6
     """Times that a question is sent before its element fails."""
+    engine: Literal["local", "ray"] = "local"
+    """Where the agents run: in this process, or shared among processes by Ray, over a journal in PostgreSQL."""
+    parts: _Count | None = None
+    """Of the engine ray: processes; one for each processor if left out."""
+    ray_address: str | None = None
+    """Of the engine ray: a cluster that runs already, such as auto or 10.0.0.1:6379; else one is started here."""
     journal: str | None = None
     """Where replies are kept: a file, or postgresql+psycopg://...; the run folder's own file if left out. A password
     is not written down: set PGPASSWORD."""

@@ -7,10 +7,11 @@ import json
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from consilience.dialogue.budget import Budget, BudgetExhausted, Purse
-from consilience.dialogue.journal import Journal
+from consilience.dialogue.journal import Journal, RunFacts
 from consilience.dialogue.limits import Limits
 from consilience.dialogue.live import Live
 from consilience.dialogue.messages import Usage
@@ -20,6 +21,7 @@ from consilience.dialogue.session import Session
 from consilience.dialogue.transcript import Transcript
 from consilience.methods.agent_networks.account import notice_for
 from consilience.methods.agent_networks.approval import Decision
+from consilience.methods.agent_networks.engine_ray import Opening, WorkerLost, traverse_on_ray
 from consilience.methods.agent_networks.failure import ElementFailed
 from consilience.methods.agent_networks.job import Job, prepared
 from consilience.methods.agent_networks.order import Means, Order
@@ -99,7 +101,9 @@ def _sitting(job: Job, model: ChatModel, journal: Journal, *, quiet: bool) -> tu
     except ElementFailed as error:
         who = error.element if error.element == THE_RUN else f"element {error.element}"
         return None, f"{who} failed: {error.reason}", _STOPPED
-    except (ModelError, BudgetExhausted) as error:
+    except BudgetExhausted as error:
+        return None, f"{str(error).partition('. ')[0]}; raise --budget-{error.cap.replace('_', '-')}", _STOPPED
+    except (ModelError, WorkerLost) as error:
         return None, str(error), _MISTAKEN if isinstance(error, Denied) else _STOPPED
     return result, "", 0 if result.outcome == "done" else _STOPPED
 
@@ -114,36 +118,73 @@ def _live(job: Job, *, quiet: bool) -> Live:
 
 
 async def _traverse(job: Job, model: ChatModel, journal: Journal, transcript: Transcript) -> Result:
-    means = job.record.means
+    means, order = job.record.means, job.order
+    network, task = job.blueprint.network, order.task
     limits = Limits(
         requests_per_minute=means.requests_per_minute,
         tokens_per_minute=means.tokens_per_minute,
         concurrency=means.concurrency,
     )
+    budget, spent = _budget(means), _spent(journal)
+    retry = Retry(attempts=means.attempts)
+    if means.engine == "ray":
+        opening = Opening(
+            model=order.model_name,
+            base_url=order.base_url,
+            journal=str(job.folder.journal(means)),
+            run=job.record.run,
+            timeout_s=means.timeout_s,
+            budget=_left(budget, spent),
+            limits=limits,
+            retry=retry,
+        )
+        return await traverse_on_ray(
+            network,
+            task,
+            opening,
+            transcript=transcript,
+            parts=means.parts,
+            address=means.ray_address,
+            **job.settings,
+        )
     session = Session(
         model,
         journal=journal,
-        budget=_purse(means, journal),
+        budget=_purse(budget, spent),
         limits=limits,
-        retry=Retry(attempts=means.attempts),
+        retry=retry,
         transcript=transcript,
     )
     async with session:
-        return await traverse(
-            job.blueprint.network, job.order.task, session, journal=journal, transcript=transcript, **job.settings
-        )
+        return await traverse(network, task, session, journal=journal, transcript=transcript, **job.settings)
 
 
-def _purse(means: Means, journal: Journal) -> Purse:
-    """Return the budget, with what earlier sittings spent taken from it."""
-    budget = Budget(
+def _budget(means: Means) -> Budget:
+    return Budget(
         calls=means.budget_calls, tokens=means.budget_tokens, usd=means.budget_usd, wall_s=means.budget_wall_s
     )
+
+
+def _spent(journal: Journal) -> RunFacts | None:
+    """Return what earlier sittings spent."""
+    return next((facts for facts in journal.runs() if facts.name == journal.run), None)
+
+
+def _purse(budget: Budget, spent: RunFacts | None) -> Purse:
+    """Return a purse from which is taken what was spent."""
     purse = Purse(budget)
-    before = next((facts for facts in journal.runs() if facts.name == journal.run), None)
-    if before is not None and before.calls and purse.capped:
+    if spent is not None and spent.calls and purse.capped:
         with suppress(BudgetExhausted):  # the first question that would have to be sent says so
-            purse.reserve(0).settle(Usage(before.input_tokens, before.output_tokens, before.usd))
-            for _ in range(before.calls - 1):
+            purse.reserve(0).settle(Usage(spent.input_tokens, spent.output_tokens, spent.usd))
+            for _ in range(spent.calls - 1):
                 purse.reserve(0).settle(Usage())
     return purse
+
+
+def _left(budget: Budget, spent: RunFacts | None) -> Budget:
+    """Return what is left of a budget, to be shared out."""
+    if spent is None:
+        return budget
+    gone = {"calls": spent.calls, "tokens": spent.input_tokens + spent.output_tokens, "usd": spent.usd}
+    caps = {name: getattr(budget, name) for name in gone}
+    return replace(budget, **{name: max(0, cap - gone[name]) for name, cap in caps.items() if cap is not None})

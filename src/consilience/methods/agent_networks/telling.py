@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 __all__ = ["say"]
@@ -23,5 +24,8 @@ def say(line: str, *, aside: bool = False) -> None:
     done
     """
     stream = sys.stderr if aside else sys.stdout
-    stream.write(f"{line}\n")
-    stream.flush()
+    try:
+        stream.write(f"{line}\n")
+        stream.flush()
+    except BrokenPipeError:  # the reader has seen enough, as `| head` has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

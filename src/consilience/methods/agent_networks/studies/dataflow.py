@@ -93,7 +93,7 @@ class Witness:
         self._given = [above[tail] for tail, _ in network.edges]
         self._made = [1 << len(network) + at | 1 << head for at, (_, head) in enumerate(network.edges)]
         self._places = {name: at for at, name in enumerate(network.nodes)}
-        self._delays = iter(())
+        self._delays: list[int] = []
 
     async def ask(self, question: Question, *, priority: float = 0.0, caused_by: tuple[str, ...] = ()) -> Reply:
         """Answer, some turns of the event loop later."""
@@ -123,11 +123,9 @@ class Witness:
         return f"{works[0] | self._made[edge]:x}"
 
     def _delay(self) -> int:
-        delay = next(self._delays, None)
-        if delay is None:
-            self._delays = iter(self.rng.integers(MOST_TURNS, size=1024).tolist())
-            delay = next(self._delays)
-        return int(delay)
+        if not self._delays:
+            self._delays = self.rng.integers(MOST_TURNS, size=1024).tolist()
+        return self._delays.pop()
 
 
 def dataflow(config: Config, streams: Streams, folder: RunFolder) -> Evidence:
@@ -216,8 +214,9 @@ def drawn_network(rng: np.random.Generator, most: int) -> Network:
         edges = layered(nodes, rng)
     else:
         budget = round(np.exp(rng.uniform(np.log(nodes - 1), np.log(nodes * (nodes - 1) / 2))))
-        settings = {"rewiring": float(rng.random())} if kind == "small-world" else {}
-        edges = list(topology(kind, nodes, edges=budget, seed=int(rng.integers(2**31)), **settings).edges)
+        rewiring = float(rng.random()) if kind == "small-world" else None
+        seed = int(rng.integers(2**31))
+        edges = list(topology(kind, nodes, edges=budget, rewiring=rewiring, seed=seed).edges)
     names = rng.permutation(nodes)
     return Network.of([(int(names[tail]), int(names[head])) for tail, head in edges], range(nodes))
 

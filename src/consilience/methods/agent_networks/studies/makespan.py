@@ -84,7 +84,7 @@ def makespan(config: Config, streams: Streams, folder: RunFolder) -> Evidence:
     return Evidence(
         measurements=(*_ours(courses, config), *_faster(beside, config)),
         tables=(_courses_table(courses), *((_beside_table(beside, networks),) if beside else ())),
-        figures=(folder.figure("makespan", _drawn(courses, beside), _caption(beside)),),
+        figures=(folder.figure("makespan", _drawn(courses, beside), _caption(bool(beside))),),
     )
 
 
@@ -108,7 +108,7 @@ def _of_log(network: Network, log: Attendance) -> Course:
 
 
 def faster(beside: Mapping[tuple[str, str], Sequence[Outcome]], engine: str) -> tuple[float, float, float]:
-    """Return how many times longer an engine takes than ours: over all networks together, the least and the most of one.
+    """Return how many times longer an engine takes than ours: for all networks together, the least, and the most.
 
     Each is a median over rounds of ratios within a round.
     """
@@ -198,8 +198,8 @@ def _courses_table(courses: dict[str, list[Course]]) -> Table:
             )
             for name, found in courses.items()
         ),
-        note="Medians; times are those that the model logged. With a barrier: what the same calls would take if nodes of "
-        "a depth waited for all of the depth before, over the critical path.",
+        note="Medians; times are those that the model logged. With a barrier: what the same calls would take if nodes "
+        "of a depth waited for all of the depth before, over the critical path.",
         timing=True,
     )
 
@@ -220,12 +220,12 @@ def _beside_table(beside: dict[tuple[str, str], list[Outcome]], networks: dict[s
             )
             for engine in ENGINES
         ),
-        note="Each run in a process of its own, in turns; medians. Bodies of nodes are the same, and merge as pieces come.",
+        note="Each run in a process of its own, in turns; medians. Bodies are the same, and merge as pieces come.",
         timing=True,
     )
 
 
-def _caption(beside: Mapping[object, object]) -> str:
+def _caption(beside: bool) -> str:  # noqa: FBT001  whether there are peers to speak of
     own = "Makespan over the realised critical path; the open dot is what a barrier after each depth would make of it."
     return f"{own} Peers ran the same calls in turns." if beside else own
 

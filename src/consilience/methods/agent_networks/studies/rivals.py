@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from hashlib import blake2b
 from importlib import import_module
 from importlib.metadata import version
@@ -133,6 +134,10 @@ class Bodies:
             return await self.model.say(str(node), 0)
         edges = [self.edge(tail, node, artifact) for tail, artifact in zip(self.parents[node], given, strict=True)]
         return await self.merged(str(node), edges)
+
+    async def along(self, tail: int, head: int, given: Sequence[str]) -> str:
+        """Comment and refine what the parent alone made."""
+        return await self.edge(tail, head, given[0])
 
     async def edge(self, tail: int, head: int, artifact: str) -> str:
         """Comment and refine."""
@@ -250,7 +255,7 @@ async def _langgraph(job: Job, model: Model, folder: Path | None) -> tuple[Run, 
     """Build a LangGraph whose steps are nodes; with a folder, with its checkpoints in SQLite."""
     bodies, steps = Bodies(job, model), _Steps()
     for node, parents in enumerate(bodies.parents):
-        steps.add(f"n{node}", [f"n{tail}" for tail in parents], lambda given, at=node: bodies.node(at, given))
+        steps.add(f"n{node}", [f"n{tail}" for tail in parents], partial(bodies.node, node))
     steps.add("end", [f"n{sink}" for sink in bodies.sinks], bodies.end)
     return await _state_graph(steps, folder)
 
@@ -260,8 +265,8 @@ async def _langgraph_edges(job: Job, model: Model, folder: Path | None) -> tuple
     bodies, steps = Bodies(job, model), _Steps()
     for node, parents in enumerate(bodies.parents):
         for tail in parents:
-            steps.add(f"e{tail}_{node}", [f"n{tail}"], lambda given, at=(tail, node): bodies.edge(*at, given[0]))
-        steps.add(f"n{node}", [f"e{tail}_{node}" for tail in parents], lambda given, at=node: bodies.made(at, given))
+            steps.add(f"e{tail}_{node}", [f"n{tail}"], partial(bodies.along, tail, node))
+        steps.add(f"n{node}", [f"e{tail}_{node}" for tail in parents], partial(bodies.made, node))
     steps.add("end", [f"n{sink}" for sink in bodies.sinks], bodies.end)
     return await _state_graph(steps, folder)
 
@@ -375,7 +380,7 @@ async def _autogen(job: Job, model: Model, folder: Path | None) -> tuple[Run, st
 
     builder, team = teams.DiGraphBuilder(), []
     for at in range(job.nodes):
-        team.append(Agent(f"n{at}", lambda at=at: node(at)))
+        team.append(Agent(f"n{at}", partial(node, at)))
         builder.add_node(team[at])
     end = Agent("end", lambda: bodies.end([made[sink] for sink in bodies.sinks]))
     builder.add_node(end)

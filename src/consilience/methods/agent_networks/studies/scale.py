@@ -44,7 +44,7 @@ def scale(config: Config, streams: Streams, folder: RunFolder) -> Evidence:
         for shape, nodes in SIZES.items():
             runs[shape].append(weigh_apart(shape, nodes, ROUNDS[shape]))
             folder.record("scale", shape=shape, cpu_s=runs[shape][-1].cpu_s)
-    prompts = {
+    prompts: dict[str, tuple[Weight, Weight]] = {
         shape: (weigh(shape, SMALL, 1, "bare"), weigh_apart(shape, LARGE, 1, "bare")) for shape in config.scale_prompts
     }
     meshes = [weigh("mesh", nodes, 1, "bare") for nodes in STEPS]

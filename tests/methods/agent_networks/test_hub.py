@@ -59,7 +59,9 @@ async def alone(path, network, *, approvals=None, failure=None, seed=0, players=
     """The run in one process."""
     transcript = Transcript()
     with Journal.open(path, "run") as journal:
-        async with Session(connect("rehearsal:solver", players=players), journal=journal, transcript=transcript) as session:
+        async with Session(
+            connect("rehearsal:solver", players=players), journal=journal, transcript=transcript
+        ) as session:
             result = await traverse(
                 network,
                 TASK,
@@ -176,7 +178,9 @@ def test_a_part_that_is_lost_time_and_again_is_given_up_and_a_resumed_run_goes_o
     shared = Shared(postgres_url, mesh(7), 2)
     with pytest.raises(WorkerLost, match=r"3 times in all\. .*resume"):
         asyncio.run(shared.go(deaths=(1, None, 1, 1), restarts=2))
-    assert [event.facts["outcome"] for event in shared.transcript.events() if event.kind == "run.ends"] == ["WorkerLost"]
+    assert [event.facts["outcome"] for event in shared.transcript.events() if event.kind == "run.ends"] == [
+        "WorkerLost"
+    ]
     result = asyncio.run(shared.go())
     assert result.artifact == expected.artifact
     assert result.spent.replayed > 0

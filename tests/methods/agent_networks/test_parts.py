@@ -5,7 +5,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consilience.dialogue.budget import Budget
-from consilience.dialogue.journal import Journal
 from consilience.dialogue.limits import Limits
 from consilience.dialogue.session import Session
 from consilience.ground.errors import UnknownName
@@ -29,7 +28,9 @@ def test_each_node_belongs_to_one_part_and_no_part_does_much_more_than_its_share
     network = random(nodes, seed=seed)
     owners = divide(network, parts, rounds=rounds)
     weights = [calls_of(network, node, rounds, 2) for node in range(len(network))]
-    loads = [sum(weight for weight, owner in zip(weights, owners, strict=True) if owner == part) for part in range(parts)]
+    loads = [
+        sum(weight for weight, owner in zip(weights, owners, strict=True) if owner == part) for part in range(parts)
+    ]
     assert len(owners) == len(network)
     assert set(owners) <= set(range(parts))
     most = min(parts, len(network))
@@ -67,9 +68,7 @@ def test_each_layer_is_shared_out():
 @settings(max_examples=40)
 @given(st.integers(0, 1000), st.lists(st.integers(1, 50), min_size=1, max_size=8))
 def test_shares_of_a_budget_are_no_more_than_the_budget(cap, weights):
-    opening = Opening(
-        model="rehearsal:echo", journal="", run="r", budget=Budget(calls=cap, tokens=7 * cap, wall_s=3.0)
-    )
+    opening = Opening(model="rehearsal:echo", journal="", run="r", budget=Budget(calls=cap, tokens=7 * cap, wall_s=3.0))
     shares = [opening.session(None, None, (weight, sum(weights))).purse.budget for weight in weights]
     assert sum(share.calls for share in shares) <= cap
     assert sum(share.tokens for share in shares) <= 7 * cap
@@ -93,9 +92,7 @@ def test_stand_ins_of_the_room_can_be_asked_and_unknown_ones_cannot():
         Opening(model="rehearsal:solvr", journal="", run="r").session(None, None)
 
 
-def test_a_run_crosses_a_process_boundary_whole(tmp_path):
-    with Journal.open(tmp_path / "journal.sqlite", "r") as journal:
-        assert journal.where  # what a part opens by itself, and what is therefore not carried about
+def test_a_run_crosses_a_process_boundary_whole():
     run = SharedRun(
         network=mesh(5),
         task="Say it.",

@@ -9,20 +9,12 @@ Workers get the environment that Ray gives them: keys are read there and are sen
 
 from __future__ import annotations
 
-import os
-import secrets
-import shutil
-import signal
-import tempfile
-import threading
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
-from functools import cache
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 from consilience.dialogue.transcript import Transcript
 from consilience.ground.errors import InvalidInput
-from consilience.ground.late import late_module
 from consilience.methods.agent_networks.approval import Approvals, Decision
 from consilience.methods.agent_networks.artifact import Kind
 from consilience.methods.agent_networks.failure import Failure
@@ -30,16 +22,11 @@ from consilience.methods.agent_networks.graph import Network
 from consilience.methods.agent_networks.hub import Hub, WorkerLost
 from consilience.methods.agent_networks.parts import News, Opening, Part, SharedRun, Stood, divide
 from consilience.methods.agent_networks.profiles import Profiles
+from consilience.methods.agent_networks.ray_cluster import cluster
 from consilience.methods.agent_networks.result import Result
 from consilience.methods.agent_networks.traversal import _check
 
 __all__ = ["Opening", "WorkerLost", "traverse_on_ray"]
-
-_ABSENT = "the engine 'ray' needs {missing}; install consilience[ray]"
-_OBJECTS_BYTES = 80 * 2**20
-"""The least that Ray takes for its store of objects, where what passes between parts would be if it were large."""
-_LONGEST_PLACE = 24
-"""Characters of a folder for temporary files: Ray's sockets lie deep in it, and their paths have 107 at most."""
 
 
 async def traverse_on_ray(
@@ -66,8 +53,8 @@ async def traverse_on_ray(
     """Let the agents of a network work on a task in several processes; see `traverse` for what is not told here.
 
     A cluster that runs already is used: one that this program is connected to, or the one at `address`. Else one is
-    started for the length of the run: on this machine only, reached from it only, closed to others by a token, without
-    dashboard and without reports to anybody, and all of it is gone afterwards.
+    started on this machine for the length of the run; see `consilience.methods.agent_networks.ray_cluster`,
+    whose `cluster` is to be opened around several runs at once, so that they share one.
 
     Parameters
     ----------
@@ -111,7 +98,7 @@ async def traverse_on_ray(
     _require_database(opening.journal)
     if parts is not None and parts < 1:
         raise InvalidInput(f"`parts` must be at least 1; got {parts!r}")
-    with _cluster(address, parts) as (ray, processors):
+    with cluster(address, parts) as (ray, processors):
         wanted = min(parts or processors, opening.limits.concurrency or len(network))
         job = SharedRun(
             network=network,
@@ -172,98 +159,6 @@ class _Actor:
     def end(self) -> None:
         with suppress(self._ray.exceptions.RayError):
             self._ray.kill(self._actor)
-
-
-@contextmanager
-def _cluster(address: str | None, parts: int | None) -> Iterator[tuple[Any, int]]:
-    """Give Ray, connected to a cluster, and how many processors that has."""
-    settings = {"RAY_USAGE_STATS_ENABLED": "0"}
-    if address is None:
-        # By the first name Ray is told to listen to this machine only, which it otherwise does on two systems.
-        settings |= {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": _token()}
-    with ExitStack() as stack:
-        stack.enter_context(_environment(settings))
-        stack.enter_context(_handlers_kept())
-        ray = late_module("ray", _ABSENT, usually="ray")
-        if not ray.is_initialized():
-            folder = None if address else stack.enter_context(_folder())
-            stack.callback(ray.shutdown)
-            if folder is None:
-                _join(ray, address)
-            else:
-                _begin(ray, folder, parts or _processors())
-        yield ray, max(1, int(ray.cluster_resources().get("CPU", 1)))
-
-
-def _begin(ray: Any, folder: str, processors: int) -> None:
-    """Start a cluster of this machine."""
-    ray.init(
-        address="local",
-        num_cpus=processors,
-        object_store_memory=_OBJECTS_BYTES,
-        include_dashboard=False,
-        log_to_driver=False,
-        configure_logging=False,
-        _node_ip_address="127.0.0.1",
-        _temp_dir=folder,
-    )
-
-
-def _join(ray: Any, address: str | None) -> None:
-    try:
-        ray.init(address=address, log_to_driver=False, configure_logging=False)
-    except ConnectionError as error:
-        raise InvalidInput(f"a Ray cluster must run at {address}; start one, or leave the address out") from error
-
-
-@contextmanager
-def _folder() -> Iterator[str]:
-    """Give a folder for what Ray writes, short enough for its sockets, and take it away afterwards."""
-    place = tempfile.gettempdir()
-    folder = tempfile.mkdtemp(prefix="ray", dir=place if len(place) <= _LONGEST_PLACE else "/tmp")  # noqa: S108
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-@contextmanager
-def _environment(settings: dict[str, str]) -> Iterator[None]:
-    """Have variables set for Ray and what it starts, and as they were afterwards."""
-    before = {name: os.environ.get(name) for name in settings}
-    os.environ.update(settings)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-
-
-@contextmanager
-def _handlers_kept() -> Iterator[None]:
-    """Undo what Ray does to the handling of signals."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {which: signal.getsignal(which) for which in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for which, handler in before.items():
-            signal.signal(which, handler)
-
-
-@cache
-def _token() -> str:
-    """Return what lets a program into the clusters that this process starts: Ray reads it once a process."""
-    return os.environ.get("RAY_AUTH_TOKEN") or secrets.token_hex(32)
 
 
 def _require_database(journal: str) -> None:

@@ -82,7 +82,9 @@ class Opening:
     retry: Retry = field(default_factory=Retry)
     """What to do when a call fails."""
 
-    def session(self, journal: Journal | None, transcript: Transcript | None, share: tuple[int, int] = (1, 1)) -> Session:
+    def session(
+        self, journal: Journal | None, transcript: Transcript | None, share: tuple[int, int] = (1, 1)
+    ) -> Session:
         """Open a session that may take a share, such as 1 of 4, of the budget and the limits."""
         model = connect(self.model, base_url=self.base_url, players=PLAYERS, timeout_s=self.timeout_s)
         return Session(

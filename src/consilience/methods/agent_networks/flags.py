@@ -106,7 +106,8 @@ def with_flags(*groups: type, positional: str) -> Callable[[Callable[..., int]],
                     told += [item.name, f"    {_description(group, item.name)}"]
         verb.__name__, verb.__qualname__, verb.__module__ = work.__name__, work.__qualname__, work.__module__
         verb.__doc__ = "\n".join(told)
-        verb.__annotations__ = {one.name: one.annotation for one in parameters.values()}
+        for function in (verb, inspect.unwrap(verb)):  # tyro unwraps what a checker of types has wrapped
+            function.__annotations__ = {one.name: one.annotation for one in parameters.values()}
         signature = inspect.Signature(sorted(parameters.values(), key=lambda one: one.kind))
         vars(verb)["__signature__"] = signature  # what whoever reads signatures looks at first
         return verb

@@ -18,7 +18,7 @@ from consilience.dialogue.messages import Usage
 from consilience.dialogue.models import ChatModel, Denied, ModelError
 from consilience.dialogue.retrying import Retry
 from consilience.dialogue.session import Session
-from consilience.dialogue.transcript import Transcript
+from consilience.dialogue.transcript import Transcript, read_events
 from consilience.methods.agent_networks.account import notice_for
 from consilience.methods.agent_networks.approval import Decision
 from consilience.methods.agent_networks.engine_ray import Opening, WorkerLost, traverse_on_ray
@@ -75,7 +75,7 @@ def run(
     with job.journal() as journal:
         job.folder.begin(job.record, job.blueprint)
         result, trouble, status = _sitting(job, model, journal, quiet=quiet)
-        events = Transcript(job.folder.transcript).events()
+        events = read_events(job.folder.transcript)
         facts = keep(job, journal, events, result, trouble=trouble, seconds=time.monotonic() - begun)
     if result is None and status != _INTERRUPTED:
         say(f"consilience: {trouble}; {facts['calls']:,} answers are kept, go on with: {job.resume}", aside=True)

@@ -135,6 +135,55 @@ def test_several_tasks_share_a_cluster_and_a_journal(postgres_url, ray):
     assert kept == {"this": first.spent.calls, "that": second.spent.calls}
 
 
+def test_a_cluster_that_runs_is_joined_and_goes_on_afterwards(postgres_url, ray):
+    program = """
+import asyncio, sys
+from consilience.methods.agent_networks.engine_ray import Opening, traverse_on_ray
+from consilience.methods.agent_networks.kinds import Text
+from consilience.methods.agent_networks.topology import mesh
+opening = Opening(model="rehearsal:solver", journal=sys.argv[1], run="run")
+print(asyncio.run(traverse_on_ray(mesh(4), "Say it.", opening, kind=Text(), address=sys.argv[2])).artifact.digest)
+"""
+    # The token of the cluster is in the environment for as long as it runs.
+    joined = subprocess.run(
+        [sys.executable, "-c", program, postgres_url, ray.get_runtime_context().gcs_address],
+        check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert (joined.returncode, joined.stderr) == (0, "")
+    opening = Opening(model="rehearsal:solver", journal=postgres_url, run="run")
+    result = asyncio.run(traverse_on_ray(mesh(4), TASK, opening, kind=Text()))
+    assert result.artifact.digest == joined.stdout.strip()
+    assert result.spent.replayed == result.spent.calls
+
+
+@pytest.mark.parametrize("address", ["auto", "127.0.0.1:1", "nonsense", "ray://127.0.0.1:1", "127.0.0.1:999999"])
+def test_a_cluster_that_does_not_run_is_told(address):
+    require_ray()
+    program = """
+import sys
+from consilience.ground.errors import InvalidInput
+from consilience.methods.agent_networks.ray_cluster import cluster
+try:
+    with cluster(sys.argv[1]):
+        pass
+except InvalidInput as error:
+    print(error)
+"""
+    said = subprocess.run(
+        [sys.executable, "-c", program, address],
+        check=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        timeout=100,
+    ).stdout
+    assert said.startswith(f"a Ray cluster must run at {address}, as 'auto' or HOST:PORT;")
+
+
 def test_what_a_worker_cannot_do_is_said_in_one_line(postgres_url, ray):
     misspelt = Opening(model="rehearsal:solvr", journal=postgres_url, run="run")
     with pytest.raises(UnknownName, match="solver"):

@@ -6,6 +6,7 @@ import os
 import secrets
 import shutil
 import signal
+import socket
 import sys
 import tempfile
 import threading
@@ -23,6 +24,8 @@ _OBJECTS_BYTES = 80 * 2**20
 """Ray's store of objects, at the least that it takes: what passes between parts is small."""
 _LONGEST_PLACE = 24
 """Characters of a folder for temporary files: Ray's sockets lie deep in it, and their paths have 107 at most."""
+
+_ANSWER_S = 5.0
 
 
 @contextmanager
@@ -89,10 +92,21 @@ def _start(ray: Any, folder: str, processors: int) -> None:
 
 
 def _join(ray: Any, address: str | None) -> None:
+    absent = InvalidInput(
+        f"a Ray cluster must run at {address}, as 'auto' or HOST:PORT; start one with `ray start`, or leave it out"
+    )
+    if address != "auto":
+        host, _, port = str(address).rpartition(":")
+        if not (host and port.isdecimal()) or "/" in host:
+            raise absent
+        try:  # Ray itself would try for minutes
+            socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWER_S).close()
+        except (OSError, OverflowError) as error:
+            raise absent from error
     try:
         ray.init(address=address, log_to_driver=False, configure_logging=False)
     except ConnectionError as error:
-        raise InvalidInput(f"a Ray cluster must run at {address}; start one, or leave the address out") from error
+        raise absent from error
 
 
 def _read_tokens_anew() -> None:

@@ -182,8 +182,8 @@ class Account:
 
     @property
     def states(self) -> dict[str, State]:
-        """How each element stands."""
-        return {element.id: element.state for element in self.run.elements}
+        """How each agent stands, and the end where there are several last nodes."""
+        return {element.id: element.state for element in self.run.elements if element.id in self._names}
 
     @cached_property
     def critical_path(self) -> tuple[float, list[str]]:

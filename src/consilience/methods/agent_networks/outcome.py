@@ -13,6 +13,7 @@ from consilience.dialogue.transcript import Event
 from consilience.ground.errors import ConsilienceError
 from consilience.methods.agent_networks.account import Account
 from consilience.methods.agent_networks.artifact import Artifact, Scorer
+from consilience.methods.agent_networks.failure import END
 from consilience.methods.agent_networks.job import Job
 from consilience.methods.agent_networks.result import Result
 
@@ -69,7 +70,7 @@ def numbers(
         "network": job.title,
         "nodes": len(job.blueprint.network),
         "agents": job.blueprint.network.agents,
-        "states": dict(Counter(account.states.values())),
+        "states": dict(Counter(state for name, state in account.states.items() if name != END)),
         "digest": None if artifact is None else artifact.digest,
         "artifact": None,
         "fault": "" if artifact is None else artifact.fault,

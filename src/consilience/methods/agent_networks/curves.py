@@ -17,7 +17,7 @@ Source: the first is the collaborative scaling law of arXiv:2406.07155, section 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf, log
 
@@ -159,7 +159,7 @@ def _fine(curve: Curve) -> int:
 
 def _best(curve: Curve, n: Points, y: Points, around: tuple[tuple[float, float], ...]) -> Fit:
     """Return the best on a grid: the whole one, or a finer one around a place."""
-    others = np.array(list(_grid(curve, around)))
+    others = _grid(curve, around)
     columns = tuple(others[:, at, None] for at in range(len(curve.spans)))
     shape = np.broadcast_to(np.asarray(curve.shape(n[None, :], *columns)), (len(others), len(n)))
     means = shape.mean(axis=1)
@@ -173,12 +173,9 @@ def _best(curve: Curve, n: Points, y: Points, around: tuple[tuple[float, float],
     return Fit(curve, delta, gamma, tuple(map(float, others[at])), float(squares[at]), len(n))
 
 
-def _grid(curve: Curve, around: tuple[tuple[float, float], ...]) -> Iterator[tuple[float, ...]]:
+def _grid(curve: Curve, around: tuple[tuple[float, float], ...]) -> Float[np.ndarray, "place other"]:
     steps = _fine(curve) if around else curve.steps
     axes = [np.linspace(low, high, steps) for low, high in around or curve.spans]
     if not axes:
-        yield ()
-    elif len(axes) == 1:
-        yield from ((float(one),) for one in axes[0])
-    else:
-        yield from ((float(one), float(other)) for one in axes[0] for other in axes[1])
+        return np.zeros((1, 0))
+    return np.stack([axis.ravel() for axis in np.meshgrid(*axes, indexing="ij")], axis=1)

@@ -296,7 +296,7 @@ def _worlds_measured(small: Sequence[World], means: Means) -> list[Measurement]:
         _estimated(
             f"critical path as all edges move, one end, {LASTING} solver, over that of the row",
             float(moved.turns.mean() / row.turns.mean()),
-            means(moved.turns) / means(row.turns),
+            means(moved.turns.astype(float)) / means(row.turns.astype(float)),
         )
     )
     return gains

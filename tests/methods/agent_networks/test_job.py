@@ -1,5 +1,6 @@
 """The job: new runs have a name of what they do, and runs that go on keep it."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -64,3 +65,25 @@ def test_roles_and_policies_of_the_file_are_those_of_the_run(tmp_path: Path) -> 
     assert job.settings["failure"].of("a->b") == "skip"
     assert job.settings["failure"].of("b") == "fallback"
     assert job.asking == ("a->b",)
+
+
+def test_a_problem_of_humaneval_is_as_if_given_by_hand(tmp_path: Path) -> None:
+    path = tmp_path / "own.jsonl"
+    prompt = 'def double(x):\n    """Return twice x."""\n'
+    line = {
+        "task_id": "Own/3",
+        "prompt": prompt,
+        "entry_point": "double",
+        "test": "def check(f):\n    assert f(2) == 4",
+    }
+    path.write_text(json.dumps(line))
+    order = whole(Order(task="3", humaneval=path))
+    assert (order.kind, order.entry, order.humaneval) == ("function", "double", None)
+    assert prompt.strip() in order.task
+    assert order.hidden_tests.endswith("check(double)")
+    assert whole(order) == order
+    for wrong in ({"entry": "f"}, {"tests": "assert 1"}, {"kind": "choice"}):
+        with pytest.raises(InvalidInput, match="--humaneval is a function with tests; leave"):
+            whole(Order(task="3", humaneval=path, **wrong))
+    with pytest.raises(UnknownName, match="Own/3"):
+        whole(Order(task="4", humaneval=path))

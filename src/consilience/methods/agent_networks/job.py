@@ -18,6 +18,7 @@ from consilience.methods.agent_networks.artifact import Kind
 from consilience.methods.agent_networks.blueprint import Blueprint
 from consilience.methods.agent_networks.desk import Desk
 from consilience.methods.agent_networks.folder import NetworkFolder, Record
+from consilience.methods.agent_networks.kinds.humaneval import problem_at
 from consilience.methods.agent_networks.order import Means, Order, read_text
 from consilience.methods.agent_networks.profiles import standard_profiles
 from consilience.methods.agent_networks.stand_ins import PLAYERS
@@ -117,11 +118,32 @@ def whole(order: Order) -> Order:
         tests=read_text("--tests", order.tests),
         hidden_tests=read_text("--hidden-tests", order.hidden_tests),
     )
+    if order.humaneval is not None:
+        order = _problem(order, order.humaneval)
     if not order.task.strip():
         raise InvalidInput('the task must say what is to be done; got an empty one: give it as "TASK" or @FILE')
     if order.base_url is not None and not order.model:
         raise InvalidInput("--base-url must come with --model, the server's own name for the model; got none")
     return order
+
+
+def _problem(order: Order, path: Path) -> Order:
+    """Return the order with the problem of a file in place of its name, as if all of it had been given by hand."""
+    unfit = [flag for flag in order.given() if flag in ("--entry", "--tests", "--hidden-tests")]
+    if order.kind not in ("text", "function"):
+        unfit.append(f"--kind {order.kind}")
+    if unfit:
+        raise InvalidInput(f"a problem of --humaneval is a function with tests; leave {', '.join(unfit)} out")
+    problem = problem_at(path, order.task)
+    kind = problem.kind
+    return replace(
+        order,
+        humaneval=None,
+        kind="function",
+        task=problem.task,
+        entry=kind.entry,
+        hidden_tests=kind.hidden_tests,
+    )
 
 
 def prepared(

@@ -68,6 +68,8 @@ class Order:
     """Of a function: tests that the agents are shown, as Python or @FILE."""
     hidden_tests: str = ""
     """Of a function: tests that only the score sees, as Python or @FILE."""
+    humaneval: Path | None = None
+    """Of a function: a file of HumanEval, .jsonl or .jsonl.gz; the task is then the name or number of a problem."""
     main: str = "main.py"
     """Of a repository: the file that starts the program."""
     rounds: _Count = 3

@@ -482,8 +482,7 @@ def critical_path_s(
     for tail, head in edges:
         incoming[head].append(tail)
     ready, depth, gates = [0.0] * nodes, [0] * nodes, [0.0] * (nodes + 1)
-    for node in sorted(range(nodes), key=_depths(incoming).__getitem__):
-        tails = incoming[node]
+    for node, tails in enumerate(incoming):
         depth[node] = 1 + max((depth[tail] for tail in tails), default=-1)
         gate = gates[depth[node]] if barrier else 0.0
         came = [max(gate, ready[tail]) + took[f"{tail}->{node}"] for tail in tails]
@@ -492,13 +491,6 @@ def critical_path_s(
     leads = {tail for tail, _ in edges}
     ends = [ready[node] for node in range(nodes) if node not in leads]
     return _merged([max(ends)] * len(ends) if barrier else ends, "", took, group)
-
-
-def _depths(incoming: Sequence[Sequence[int]]) -> list[int]:
-    depths = [0] * len(incoming)
-    for node, tails in enumerate(incoming):
-        depths[node] = 1 + max((depths[tail] for tail in tails), default=-1)
-    return depths
 
 
 def _merged(came: list[float], name: str, took: dict[str, float], group: int) -> float:

@@ -85,5 +85,5 @@ def test_a_problem_of_humaneval_is_as_if_given_by_hand(tmp_path: Path) -> None:
     for wrong in ({"entry": "f"}, {"tests": "assert 1"}, {"kind": "choice"}):
         with pytest.raises(InvalidInput, match="--humaneval is a function with tests; leave"):
             whole(Order(task="3", humaneval=path, **wrong))
-    with pytest.raises(UnknownName, match="Own/3"):
+    with pytest.raises(InvalidInput, match="Own/3"):
         whole(Order(task="4", humaneval=path))

@@ -75,7 +75,7 @@ class Draws(np.random.Generator):
 
     Examples
     --------
-    >>> Draws(0, 7, "3->7", 0).random() == Draws(0, 7, "3->7", 0).random(2)[0]
+    >>> bool(Draws(0, 7, "3->7", 0).random() == Draws(0, 7, "3->7", 0).random(2)[0])
     True
     """
 

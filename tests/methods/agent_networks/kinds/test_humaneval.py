@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from consilience.ground.errors import InvalidInput, UnknownName
+from consilience.ground.errors import InvalidInput
 from consilience.methods.agent_networks.kinds.humaneval import problem_at, problems_at
 
 PROMPT = '''from typing import List
@@ -69,7 +69,7 @@ def test_it_scores_by_running_the_tests(tmp_path):
 def test_a_problem_by_name_or_number(tmp_path):
     path = written(tmp_path / "own.jsonl", LINE, {**LINE, "task_id": "Own/17"})
     assert problem_at(path, "Own/7").name == problem_at(path, " 7\n").name == "Own/7"
-    with pytest.raises(UnknownName, match="Own/17"):
+    with pytest.raises(InvalidInput, match="2 problems, from 'Own/7' to 'Own/17'; got '1'"):
         problem_at(path, "Own/1")
 
 

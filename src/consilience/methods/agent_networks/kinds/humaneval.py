@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from consilience.ground.errors import InvalidInput, UnknownName
+from consilience.ground.errors import InvalidInput
 from consilience.methods.agent_networks.kinds.function import Function
 from consilience.methods.agent_networks.stubs import parsed
 
@@ -63,7 +63,7 @@ def problem_at(path: Path, name: str) -> Problem:
 
     Raises
     ------
-    UnknownName
+    InvalidInput
         When there is no such problem.
     """
     found = problems_at(path)
@@ -71,7 +71,10 @@ def problem_at(path: Path, name: str) -> Problem:
     for known, problem in found.items():
         if wanted in (known, known.rpartition("/")[2]):
             return problem
-    raise UnknownName("problem", wanted, found)
+    first, *_, last = (*found, *found)
+    raise InvalidInput(
+        f"{path} has {len(found)} problems, from {first!r} to {last!r}; got {wanted!r}: name one of them"
+    )
 
 
 def _lines(path: Path) -> Iterator[str]:

@@ -69,7 +69,7 @@ def test_it_scores_by_running_the_tests(tmp_path):
 def test_a_problem_by_name_or_number(tmp_path):
     path = written(tmp_path / "own.jsonl", LINE, {**LINE, "task_id": "Own/17"})
     assert problem_at(path, "Own/7").name == problem_at(path, " 7\n").name == "Own/7"
-    with pytest.raises(InvalidInput, match="2 problems, from 'Own/7' to 'Own/17'; got '1'"):
+    with pytest.raises(InvalidInput, match="2 problems, from 'Own/7' to 'Own/17'; got 'Own/1'"):
         problem_at(path, "Own/1")
 
 

@@ -26,6 +26,7 @@ _LONGEST_PLACE = 24
 """Characters of a folder for temporary files: Ray's sockets lie deep in it, and their paths have 107 at most."""
 
 _ANSWER_S = 5.0
+_SET_BY_RAY = ("PYTHONBREAKPOINT", "RAY_CLIENT_MODE")
 
 
 @contextmanager
@@ -136,7 +137,7 @@ def _processors() -> int:
 @contextmanager
 def _environment(settings: dict[str, str]) -> Iterator[None]:
     """Have variables set for Ray and what it starts, and as they were afterwards."""
-    before = {name: os.environ.get(name) for name in settings}
+    before = {name: os.environ.get(name) for name in (*settings, *_SET_BY_RAY)}
     os.environ.update(settings)
     try:
         yield

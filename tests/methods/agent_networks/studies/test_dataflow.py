@@ -40,6 +40,11 @@ def test_another_seed_draws_other_networks(evidence: Evidence, tmp_path) -> None
     assert other.tables[1] != evidence.tables[1]
 
 
+def test_processes_change_nothing(evidence: Evidence, tmp_path) -> None:
+    config = Config(dataflow_networks=12, dataflow_nodes=20, processes=2)
+    assert dataflow(config, Streams(3), RunFolder(tmp_path, quiet=True)) == evidence
+
+
 @pytest.mark.parametrize(
     ("network", "left"),
     [

@@ -10,7 +10,10 @@ import asyncio
 import re
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
+from multiprocessing import get_context
 
 import numpy as np
 
@@ -134,23 +137,33 @@ def dataflow(config: Config, streams: Streams, folder: RunFolder) -> Evidence:
     Parameters
     ----------
     config
-        ``dataflow_networks``, ``dataflow_nodes``.
+        ``dataflow_networks``, ``dataflow_nodes``; ``processes``, among which the networks are shared.
     streams
         For networks, groups, and the order of replies.
     folder
         For the record.
     """
-    flows = []
-    for number in range(config.dataflow_networks):
-        rng = streams.child("network").generator(str(number))
-        network = drawn_network(rng, config.dataflow_nodes)
-        flows.append(asyncio.run(followed(network, rng, group=int(rng.choice(GROUPS)))))
+    flows = _flows(config, streams)
     folder.record("dataflow", networks=len(flows))
     named = {name: asyncio.run(followed(network, streams.generator(name))) for name, network in NAMED.items()}
     return Evidence(
         measurements=(*_laws(flows), *_released(named)),
         tables=(_released_table(named), _networks_table(flows)),
     )
+
+
+def _flows(config: Config, streams: Streams) -> list[Flow]:
+    one, numbers = partial(_drawn_flow, streams, config.dataflow_nodes), range(config.dataflow_networks)
+    if config.processes == 1:
+        return [one(number) for number in numbers]
+    with ProcessPoolExecutor(config.processes, mp_context=get_context("spawn")) as pool:
+        return list(pool.map(one, numbers, chunksize=4))
+
+
+def _drawn_flow(streams: Streams, nodes: int, number: int) -> Flow:
+    rng = streams.child("network").generator(str(number))
+    network = drawn_network(rng, nodes)
+    return asyncio.run(followed(network, rng, group=int(rng.choice(GROUPS))))
 
 
 async def followed(network: Network, rng: np.random.Generator, *, group: int = 2) -> Flow:

@@ -236,18 +236,19 @@ def test_a_network_of_ones_own(typed, capsys: Told) -> None:
 def test_ctrl_c_says_how_to_go_on_and_keeps_what_was_paid(typed, served, capsys: Told) -> None:
     code = "import sys; from consilience.cli import main; sys.exit(main())"
     with served(latency=Latency(mean_s=0.05, sigma=0.3)) as address:
-        words = ["--agents", "12", "--model", "solver", "--base-url", address, "--out", "run"]
+        words = ["--agents", "9", "--model", "solver", "--base-url", address, "--out", "run"]
         command = [sys.executable, "-c", code, "agent-networks", "run", "Explain a queue.", *words]
         with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
             deadline = time.monotonic() + 60
             transcript = Path("run/transcript.jsonl")
             while not (transcript.exists() and transcript.read_text().count('"replied"') > 10):
                 assert time.monotonic() < deadline
+                assert process.poll() is None
                 time.sleep(0.02)
             os.kill(process.pid, signal.SIGINT)
             out, told = process.communicate(timeout=60)
-        assert process.returncode == 130
-        assert told.count("go on with: consilience agent-networks run --resume run") == 1
+        assert process.returncode == 130, told + out
+        assert told.count("go on with: consilience agent-networks run --resume run") == 1, told
         assert "Traceback" not in told + out
         assert out.splitlines()[-1] == REHEARSAL_NOTICE
         assert typed("show", "run", "--json") == 0

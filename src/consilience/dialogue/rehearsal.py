@@ -244,7 +244,8 @@ class Rehearsal:
                 return Rejected(f"{self.name} lets less through than the question and its reply; ask for less")
             return Refused(turn.retry_after_s)
         kind, what = _FAILURES[turn.fault or "server_error"]
-        return kind(f"{self.name} {what}; ask again")
+        # As behind HTTP: what was on its way when it broke may be charged, a failure of the server is not.
+        return kind(f"{self.name} {what}; ask again", charged=turn.fault != "server_error")
 
 
 def rehearse(name: str, players: Mapping[str, Player] | None = None, *, seed: int = 0) -> Rehearsal:

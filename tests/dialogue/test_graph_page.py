@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from consilience.dialogue import graph_details
 from consilience.dialogue.graph_page import GraphEdge, GraphNode, Turn, page, write
+from consilience.dialogue.graph_run import Run
 from consilience.dialogue.messages import Message, Reply, Usage
 from consilience.ground.errors import InvalidInput, UnknownName
 
@@ -233,3 +234,23 @@ def test_what_is_no_run_is_named() -> None:
         page(title="t", nodes=[node], edges=[GraphEdge(source="0", target="0")])
     with pytest.raises(UnknownName, match="unknown element '1'"):
         page(title="t", nodes=[node], turns={"1": []})
+
+
+def test_it_opens_at_what_failed_else_at_what_asks_else_at_the_end() -> None:
+    for states, first in (
+        (("done", "asks", "failed"), 2),
+        (("done", "asks", "done"), 1),
+        (("done", "done", "done"), 2),
+    ):
+        nodes = tuple(GraphNode(id=str(number), state=state) for number, state in enumerate(states))
+        edges = tuple(GraphEdge(source=str(number), target=str(number + 1)) for number in range(2))
+        assert Run(nodes, edges, {}).first == first
+
+
+def test_a_critical_path_that_is_told_stands() -> None:
+    nodes, edges = (GraphNode(id="0"), GraphNode(id="1")), (GraphEdge(source="0", target="1"),)
+    html = page(title="Told", nodes=nodes, edges=edges, critical=(2.5, ["0"]))
+    assert "2.5 s" in html
+    assert Run(nodes, edges, {}, (2.5, ["0"])).on_path == {"0"}
+    with pytest.raises(UnknownName, match="unknown element '7'"):
+        page(title="Told", nodes=nodes, edges=edges, critical=(2.5, ["7"]))

@@ -208,10 +208,12 @@ class Run:
 
     @cached_property
     def first(self) -> int:
-        """Which element the page opens at: the first that failed, or the end of the critical path."""
-        failed = [element.id for element in self.shown if element.state == "failed"]
-        wanted = failed[0] if failed else next(reversed(self.critical[1]), "")
-        return self.places.get(wanted, 0)
+        """Which element the page opens at: the first that failed or asks a person, or the end of the critical path."""
+        for state in ("failed", "asks"):
+            for element in self.shown:
+                if element.state == state:
+                    return self.places[element.id]
+        return self.places.get(next(reversed(self.critical[1]), ""), 0)
 
     @cached_property
     def drawing(self) -> Drawing | None:

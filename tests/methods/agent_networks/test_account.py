@@ -148,3 +148,12 @@ def test_a_merge_belongs_to_its_node(tmp_path: Path, element: str, owner: str) -
 def test_only_a_stand_in_is_noticed() -> None:
     assert notice_for(["openai:gpt-4o", "rehearsal:echo"])
     assert not notice_for(["openai:gpt-4o"])
+
+
+def test_the_critical_path_of_an_unfinished_run_ends_where_it_got(tmp_path: Path) -> None:
+    worked(mesh(2), tmp_path, mean_s=0.01)
+    network = Network.of([("0", "1"), ("1", "2"), ("2", "3")])
+    path = account(network, tmp_path).critical_path[1]
+    assert path == ["0", "0->1", "1"]
+    with Journal.open(tmp_path / "none.sqlite", "run") as journal:
+        assert Account(network, Text(), journal, []).critical_path == (0.0, ["0"])

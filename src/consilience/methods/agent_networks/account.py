@@ -199,7 +199,10 @@ class Account:
             done[node], waited_for[node] = self._gathered(name, came) if came else (took.get(name, 0.0), -1)
         ends = [(done[node], node) for node in network.sinks]
         if any(network.nodes[node] not in self._made for node in network.sinks):  # then it got as far as it got
-            ends = [max(zip(done, range(len(network)), strict=True))]
+            furthest = max(
+                network.order, key=done.__getitem__
+            )  # the first of equals: no further than something was said
+            ends = [(done[furthest], furthest)]
         seconds, node = self._gathered("", ends)
         path = [END, f"{network.nodes[node]}->{END}"] if len(ends) > 1 else []
         path.append(network.nodes[node])

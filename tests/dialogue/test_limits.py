@@ -130,3 +130,32 @@ def test_a_refusal_keeps_all_back_and_the_pace_comes_back():
 def test_limits_that_let_nothing_through_are_refused(wrong):
     with pytest.raises(InvalidInput, match=next(iter(wrong))):
         Limits(**wrong)
+
+
+def test_a_call_that_just_misses_the_edge_of_a_window_slows_nobody_until_there_are_many():
+    async def play() -> list[float]:
+        throttle = Throttle(Limits(requests_per_minute=6000))
+        full, paces = throttle.requests_per_minute, []
+        for _ in range(8):
+            throttle.refused(0.001, loop_time())
+            paces.append(throttle.requests_per_minute / full)
+        return paces
+
+    paces = run_fast(play())
+    assert paces[:3] == [1.0, 1.0, 1.0]
+    assert paces[-1] < 0.96
+
+
+def test_what_was_set_aside_before_anything_was_known_is_not_given_back_at_once():
+    async def play() -> float:
+        throttle = Throttle(Limits(tokens_per_minute=60_000))
+        turns = [await throttle.enter(1000.0) for _ in range(5)]
+        begun = loop_time()
+        for turn in turns:
+            throttle.leave(turn, 100.0)
+        for _ in range(3):
+            await throttle.enter(1000.0)
+        return loop_time() - begun
+
+    # Five calls took 500 tokens; had the 4,500 come back, the next ones would have gone out at once.
+    assert run_fast(play()) > 1.0

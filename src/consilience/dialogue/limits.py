@@ -30,6 +30,8 @@ _SLOWEST = 0.01
 _FASTER_A_SECOND = 0.02
 _CALMEST_S = 1.0
 _FORGETTING = 0.98
+_BY_CHANCE = 0.0075
+_FORGETTING_CALLS = 0.9975
 _ROUNDING = 1e-6
 
 
@@ -112,6 +114,7 @@ class Throttle:
         self._answered = 0
         self._answering_since: float | None = None
         self._estimated = self._actual = 1.0
+        self._recent, self._recently_refused = 1.0 / (1.0 - _FORGETTING_CALLS), 0.0
 
     @property
     def free(self) -> bool:
@@ -179,10 +182,13 @@ class Throttle:
         """
         self._busy -= 1
         if actual is not None and self._tokens is not None:
-            self._tokens.give(turn.expected - actual)
             if actual:
                 self._estimated = self._estimated * _FORGETTING + turn.tokens
                 self._actual = self._actual * _FORGETTING + actual
+                # What was set aside before anything was known is not given back: all at once, it would be too much.
+                self._tokens.give(min(turn.expected, self._expected(turn.tokens)) - actual)
+            else:
+                self._tokens.give(turn.expected)
         if self._queue:
             self._pump()
 
@@ -191,6 +197,7 @@ class Throttle:
         if self._answering_since is None:
             self._answering_since = now()
         self._answered += 1
+        self._count(refused=False)
 
     def refused(self, retry_after_s: float | None, sent_at: float) -> None:
         """Take note that the provider refused a call that was sent then: nothing goes out while it asks to wait.
@@ -204,14 +211,25 @@ class Throttle:
         """
         moment = now()
         self._refill(moment)
+        self._count(refused=True)
         if self._requests is None and self._tokens is None:
             since_s = _CALMEST_S if self._answering_since is None else max(moment - self._answering_since, _CALMEST_S)
             self._requests = _Meter(max(self._answered / since_s, 1.0))
             self._pace.learn(moment)
-        elif sent_at >= self._pace.slowed_at:
-            # Who says when to come again counts precisely, and may have been met by chance at the edge of a window.
+        elif sent_at >= self._pace.slowed_at and not self._by_chance(retry_after_s):
+            # Who says when to come again counts precisely: a little slower is enough.
             self._pace.slow_down(moment, _SLOWER if retry_after_s is None else _A_LITTLE_SLOWER)
         self._pace.pause(moment + (_CALMEST_S if retry_after_s is None else retry_after_s))
+
+    def _by_chance(self, retry_after_s: float | None) -> bool:
+        """Whether a call just missed the edge of a stated window, as few others did: to go slower would cost more."""
+        stated = self.limits.requests_per_minute is not None or self.limits.tokens_per_minute is not None
+        soon = retry_after_s is not None and retry_after_s < _CALMEST_S
+        return stated and soon and self._recently_refused <= _BY_CHANCE * self._recent
+
+    def _count(self, *, refused: bool) -> None:
+        self._recent = self._recent * _FORGETTING_CALLS + 1.0
+        self._recently_refused = self._recently_refused * _FORGETTING_CALLS + refused
 
     def _refill(self, moment: float) -> None:
         for meter in (self._requests, self._tokens):

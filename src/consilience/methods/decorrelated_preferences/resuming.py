@@ -1,0 +1,83 @@
+"""What a checkpoint must say, so that training goes on with the objective that it began with and with its memory."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers.trainer_utils import get_last_checkpoint
+
+from consilience.ground.errors import InvalidInput
+from consilience.ground.folder import write_whole
+from consilience.methods.decorrelated_preferences.memory import FeatureMemory
+from consilience.methods.decorrelated_preferences.objective import objective_of
+
+__all__ = ["ObjectiveRecord", "check_objective", "checkpoint_to_resume"]
+
+_FILE = "objective.json"
+
+
+class ObjectiveRecord(TrainerCallback):  # type: ignore[misc]  # transformers leaves it untyped
+    """Writes the objective, and each process's memory of features, into every checkpoint.
+
+    Parameters
+    ----------
+    memory
+        Of the trainer that the callback belongs to.
+    """
+
+    def __init__(self, memory: FeatureMemory) -> None:
+        self._memory = memory
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:  # noqa: ARG002
+        """Add to the checkpoint that was just saved."""
+        folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+        if state.is_world_process_zero:
+            write_whole(folder / _FILE, json.dumps(objective_of(args), indent=2) + "\n")
+        if self._memory.rows is not None:
+            torch.save(self._memory.rows, folder / _memory_file(args))
+
+    def restore(self, folder: Path, args: TrainingArguments) -> None:
+        """Fill the memory as it was when the checkpoint was saved; without a record it stays empty."""
+        path = folder / _memory_file(args)
+        if path.exists():
+            self._memory.rows = torch.load(path, map_location=args.device, weights_only=True)
+
+
+def checkpoint_to_resume(given: str | bool | None, output_dir: str) -> Path | None:
+    """Return the checkpoint that ``train(resume_from_checkpoint=given)`` will load, or None for a new run."""
+    if given is None or given is False:
+        return None
+    found = get_last_checkpoint(output_dir) if given is True else given
+    return Path(found) if found else None
+
+
+def check_objective(folder: Path, args: TrainingArguments) -> None:
+    """Refuse to go on from a checkpoint that was trained for something else.
+
+    Raises
+    ------
+    InvalidInput
+        If the checkpoint records another objective, or none, as those of other trainers do.
+    """
+    path = folder / _FILE
+    if not path.exists():
+        raise InvalidInput(
+            f"expected a checkpoint of DecPOTrainer; {folder} does not say what it was trained for: "
+            "load it as the model of a new run, without resuming"
+        )
+    there, here = json.loads(path.read_text(encoding="utf-8")), json.loads(json.dumps(objective_of(args)))
+    differing = sorted(name for name in there | here if there.get(name) != here.get(name))
+    if differing:
+        listed = ", ".join(f"{name} was {there.get(name)!r} and is {here.get(name)!r}" for name in differing)
+        raise InvalidInput(
+            f"{folder} was trained for another objective ({listed}): give the settings it began with, or load it as "
+            "the model of a new run, without resuming"
+        )
+
+
+def _memory_file(args: TrainingArguments) -> str:
+    return f"remembered_features_{args.process_index}.pt"

@@ -1,0 +1,135 @@
+"""A preference that can be verified: six digits are to be answered in ascending order.
+
+The tokenizer has a token for each digit, the model is a small Llama from a configuration, and nothing is downloaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from datasets import Dataset
+from jaxtyping import Int
+from tokenizers import Tokenizer, pre_tokenizers
+from tokenizers.models import WordLevel
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from consilience.neural.weights import initialised
+
+__all__ = ["ANSWER", "DIGITS", "Shape", "answers", "digit_tokenizer", "follows_rule", "model", "pairs", "prompts"]
+
+DIGITS = 6
+ANSWER = ">"
+"""What stands between the digits and their answer."""
+
+Digits = Int[np.ndarray, "row digit"]
+
+ASCENDING, DESCENDING, COPY = range(3)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    """Size of the model."""
+
+    width: int = 64
+    layers: int = 4
+    feedforward: int = 192
+    heads: int = 4
+
+
+def digit_tokenizer() -> PreTrainedTokenizerFast:
+    """Return a tokenizer with a token for each digit, one for ``>``, an end and a padding.
+
+    Examples
+    --------
+    >>> digit_tokenizer()("31>13")["input_ids"]
+    [6, 4, 2, 4, 6]
+    """
+    words = ["<pad>", "<eos>", ANSWER, *"0123456789"]
+    made = Tokenizer(WordLevel({word: place for place, word in enumerate(words)}, unk_token="<pad>"))  # noqa: S106
+    made.pre_tokenizer = pre_tokenizers.Split("", "isolated")
+    return PreTrainedTokenizerFast(
+        tokenizer_object=made, pad_token="<pad>", eos_token="<eos>", model_input_names=["input_ids", "attention_mask"]  # noqa: S106
+    )
+
+
+def model(seed: int, shape: Shape | None = None) -> LlamaForCausalLM:
+    """Return an untrained Llama with first weights by a seed."""
+    shape = shape or Shape()
+    config = LlamaConfig(
+        vocab_size=13,
+        hidden_size=shape.width,
+        intermediate_size=shape.feedforward,
+        num_hidden_layers=shape.layers,
+        num_attention_heads=shape.heads,
+        num_key_value_heads=shape.heads,
+        max_position_embeddings=2 * DIGITS + 4,
+        bos_token_id=None,
+        eos_token_id=1,
+        pad_token_id=0,
+    )
+    return initialised(seed, lambda: LlamaForCausalLM(config))
+
+
+def prompts(rng: np.random.Generator, count: int) -> Digits:
+    """Draw rows of digits of which none is in order already."""
+    kept: list[np.ndarray] = []
+    while len(kept) < count:
+        row = rng.integers(0, 10, DIGITS)
+        if (np.diff(row) < 0).any() and (np.diff(row) > 0).any():
+            kept.append(row)
+    return np.array(kept)
+
+
+def answers(asked: Digits, ways: Int[np.ndarray, " row"]) -> Digits:
+    """Return each row ascending, descending or copied.
+
+    Examples
+    --------
+    >>> answers(np.array([[3, 1, 2, 0, 0, 0]] * 2), np.array([ASCENDING, COPY])).tolist()
+    [[0, 0, 0, 1, 2, 3], [3, 1, 2, 0, 0, 0]]
+    """
+    ascending = np.sort(asked, axis=1)
+    return np.stack([ascending, ascending[:, ::-1], asked])[ways, np.arange(len(asked))]
+
+
+def pairs(rng: np.random.Generator, count: int, *, flipped: float = 0.0) -> Dataset:
+    """Return preferences in TRL's standard format: ascending against descending (70 %) or copied (30 %).
+
+    Parameters
+    ----------
+    rng
+        Draws digits, rejected ways and which labels are wrong.
+    count
+        Number of pairs.
+    flipped
+        Share of pairs whose label is wrong, 0 to 1.
+    """
+    asked = prompts(rng, count)
+    ways = np.where(rng.random(count) < 0.7, DESCENDING, COPY)
+    good, bad = _written(answers(asked, np.full(count, ASCENDING))), _written(answers(asked, ways))
+    wrong = set(rng.permutation(count)[: round(flipped * count)].tolist())
+    sides = [(bad[row], good[row]) if row in wrong else (good[row], bad[row]) for row in range(count)]
+    return Dataset.from_dict(
+        {
+            "prompt": [text + ANSWER for text in _written(asked)],
+            "chosen": [chosen for chosen, _ in sides],
+            "rejected": [rejected for _, rejected in sides],
+        }
+    )
+
+
+def follows_rule(prompt: str, answer: str) -> bool:
+    """Whether an answer is the prompt's digits in ascending order.
+
+    Examples
+    --------
+    >>> follows_rule("312000>", "000123"), follows_rule("312000>", "321000")
+    (True, False)
+    """
+    return answer == "".join(sorted(prompt.removesuffix(ANSWER)))
+
+
+def _written(rows: Digits) -> Sequence[str]:
+    return ["".join(map(str, row)) for row in rows.tolist()]

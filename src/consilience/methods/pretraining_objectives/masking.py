@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -20,9 +21,11 @@ from consilience.methods.pretraining_objectives.quantiles import spread
 from consilience.methods.pretraining_objectives.ratios import Ratio, UniformRatio
 from consilience.methods.pretraining_objectives.vocabulary import Vocabulary
 
-__all__ = ["BernoulliCount", "Count", "Drawn", "ExactCount", "Masking", "Replacement"]
+__all__ = ["BernoulliCount", "Count", "Drawn", "ExactCount", "Masking", "Replacement", "put"]
 
 Rows = Float[Tensor, " row"]
+LAST = 1e12
+"""Added to the place in the order of what may not be hidden."""
 SMALLEST_RATIO = 1e-3
 """Below it, 1/r is taken at it: a row in a thousand would otherwise drown a batch."""
 
@@ -150,13 +153,13 @@ class Replacement:
         """Return the tokens with the hidden ones replaced."""
         mask = vocabulary.required_mask()
         if self.mask_share >= 1:
-            return tokens.masked_fill(hidden, mask)
+            return put(tokens, hidden, mask)
         fate = torch.rand(tokens.shape, generator=generator, device=tokens.device)
-        replaced = tokens.masked_fill(hidden & (fate < self.mask_share), mask)
+        replaced = put(tokens, hidden & (fate < self.mask_share), mask)
         if not self.random_share:
             return replaced
         other = hidden & (fate >= self.mask_share) & (fate < self.mask_share + self.random_share)
-        return torch.where(other, vocabulary.draw_text(tokens.shape, generator).to(tokens.device), replaced)
+        return put(replaced, other, vocabulary.draw_text(tokens.shape, generator).to(tokens.device))
 
 
 @dataclass(frozen=True)
@@ -192,6 +195,28 @@ class Masking:
         quantiles = spread(len(maskable), generator, stratified=self.stratified, device=maskable.device)
         rounding = torch.rand(len(maskable), generator=generator, device=maskable.device, dtype=torch.float64)
         counts, weights = self.count.draw(self.ratio, quantiles, rounding, noise, maskable)
-        order = self.pattern.order(noise, generator).masked_fill(~maskable, torch.inf)
-        last = order.sort(dim=1).values.gather(1, (counts - 1).clamp(min=0)[:, None])
+        order = self.pattern.order(noise, generator) + ~maskable * LAST
+        last = _sorted(order).gather(1, (counts - 1).clamp(min=0)[:, None])
         return Drawn((order <= last) & maskable, self.ratio.at(quantiles).float(), weights.float())
+
+
+def put(
+    tokens: Int[Tensor, "row token"], places: Bool[Tensor, "row token"], value: Tensor | int
+) -> Int[Tensor, "row token"]:
+    """Return the tokens with another value in some places, by arithmetic.
+
+    A processor that branches on every token guesses half of random places wrong, and takes four times as long.
+
+    Examples
+    --------
+    >>> put(torch.tensor([[3, 4]]), torch.tensor([[True, False]]), 9).tolist()
+    [[9, 4]]
+    """
+    return (value - tokens).mul_(places).add_(tokens)
+
+
+def _sorted(values: Float[Tensor, "row token"]) -> Float[Tensor, "row token"]:
+    """Sort every row; on a processor by numpy, whose vectorised sort takes a twentieth of torch's time."""
+    if values.device.type == "cpu":
+        return torch.from_numpy(np.sort(values.numpy(), axis=1))
+    return values.sort(dim=1).values

@@ -20,7 +20,7 @@ from torch.nn.functional import cross_entropy
 from consilience.ground.errors import InvalidInput
 from consilience.methods.pretraining_objectives.cross_entropy import weighted_cross_entropy
 from consilience.methods.pretraining_objectives.heads import OffsetHeads, make_heads
-from consilience.methods.pretraining_objectives.masking import Masking, Replacement
+from consilience.methods.pretraining_objectives.masking import Masking, Replacement, put
 from consilience.methods.pretraining_objectives.offsets import IGNORED, document_numbers, offset_labels
 from consilience.methods.pretraining_objectives.patterns import RandomPattern
 from consilience.methods.pretraining_objectives.quantiles import spread
@@ -258,7 +258,7 @@ class MaskedPrediction(Objective):
         if attention_mask is not None:
             batch["attention_mask"] = attention_mask
         return batch | {
-            "labels": input_ids.masked_fill(~drawn.hidden, IGNORED),
+            "labels": put(input_ids, ~drawn.hidden, IGNORED),
             "mask_ratio": drawn.ratio,
             "loss_weight": drawn.weight,
             "maskable": maskable.sum(dim=1),

@@ -59,7 +59,7 @@ def test_cosine_minds_no_scale_even_one_for_each_row(shape, factor) -> None:
 @given(shapes)
 def test_cosine_pushes_no_row_along_itself(shape) -> None:
     Z = drawn(shape)
-    along = (slope(cosine, Z) * Z).sum(dim=1)
+    along = (slope(cosine, Z) * Z.detach()).sum(dim=1)
     assert float(along.abs().max()) < 1e-10
 
 
@@ -97,5 +97,5 @@ def test_orthogonal_rows_of_length_one_cost_nothing(shape) -> None:
     rows, width, seed = shape
     basis, _ = torch.linalg.qr(drawn((max(rows, width), max(rows, width), seed)).detach())
     Z = basis[: min(rows, width)]
-    assert float(paper(Z)) == pytest.approx(0, abs=1e-20)
-    assert float(cosine(Z)) == pytest.approx(0, abs=1e-20)
+    assert float(paper(Z)) == pytest.approx(0, abs=1e-14)
+    assert float(cosine(Z)) == pytest.approx(0, abs=1e-14)

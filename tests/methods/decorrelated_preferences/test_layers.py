@@ -25,6 +25,8 @@ def test_blocks_are_named_by_number_from_either_end_or_by_place() -> None:
     assert feature_modules(llama, [2])[2] is llama.model.layers[2].mlp.up_proj
 
 
+# peft asks transformers for a name that is going away.
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
 def test_an_adapter_is_part_of_its_module() -> None:
     adapted = get_peft_model(small(), LoraConfig(r=2, target_modules=["up_proj"]))
     found = feature_modules(adapted, [1], "mlp.up_proj")[1]

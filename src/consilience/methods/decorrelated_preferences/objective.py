@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from consilience.ground.errors import InvalidInput, MissingDependency
-from consilience.methods.decorrelated_preferences.pooling import Reading, Rows
+from consilience.methods.decorrelated_preferences.pooling import Reading
 from consilience.methods.decorrelated_preferences.regularisers import Regulariser, regulariser
 
 try:
@@ -87,8 +87,7 @@ class DecPOConfig(DPOConfig):  # type: ignore[misc]  # TRL ships without types
     @property
     def reading(self) -> Reading:
         """Which answers and tokens are read."""
-        rows: Rows = self.decorrelation_rows  # type: ignore[assignment]  # checked by `Reading`
-        return Reading(rows=rows, pool=self.decorrelation_pool, back=self.decorrelation_back)  # type: ignore[arg-type]
+        return Reading(rows=self.decorrelation_rows, pool=self.decorrelation_pool, back=self.decorrelation_back)
 
     def _check_memory(self) -> None:
         if self.decorrelation_memory < 0:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal, get_args
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -13,18 +12,11 @@ from torch import Tensor
 
 from consilience.ground.errors import InvalidInput, UnknownName
 
-__all__ = ["POOLS", "ROWS", "Pool", "Reading", "Rows", "last_position"]
-
-Rows = Literal["chosen", "rejected", "both", "alternate"]
-"""Which rows of a batch that holds all chosen answers before all rejected ones."""
-Pool = Literal["last", "mean", "tokens", "padded_end"]
-"""Which tokens of an answer."""
+__all__ = ["POOLS", "ROWS", "Reading", "last_position"]
 
 Activations = Float[Tensor, "row token feature"]
 Mask = Int[Tensor, "row token"] | Bool[Tensor, "row token"]
 Features = Float[Tensor, "kept feature"]
-
-ROWS: tuple[str, ...] = get_args(Rows)
 
 
 def last_position(mask: Mask) -> Int[Tensor, " row"]:
@@ -53,10 +45,10 @@ class Reading:
     [1.0, 6.0]
     """
 
-    rows: Rows = "chosen"
+    rows: str = "chosen"
     """``"chosen"``, ``"rejected"`` or ``"both"``; ``"alternate"`` takes every second row of the batch, as the authors'
     code of 2024 did, which mixes chosen and rejected ones."""
-    pool: Pool = "last"
+    pool: str = "last"
     """``"last"`` token of the answer, ``"mean"`` over it, or every one of its ``"tokens"`` as a row of its own;
     ``"padded_end"`` takes the last place of the batch, padding or not, as the code of 2024 did."""
     back: int = 0
@@ -74,7 +66,7 @@ class Reading:
                 f"got {self.back} with pooling {self.pool!r}"
             )
 
-    def __call__(self, activations: Activations, answers: Mask) -> Features:
+    def __call__(self, activations: Float[Tensor, "row place feature"], answers: Mask) -> Features:
         """Return the features of the answers that have such a token.
 
         Parameters
@@ -84,23 +76,24 @@ class Reading:
         answers
             Which tokens belong to the answer.
         """
-        kept = _CHOICES[self.rows](len(answers))
+        kept = ROWS[self.rows](len(answers))
         real = activations[:, activations.shape[1] - answers.shape[1] :]
         return POOLS[self.pool](real[kept], answers[kept], self.back)
 
     def count(self, batch_size: int) -> int:
         """Return how many answers of a batch of pairs are read."""
-        return len(range(2 * batch_size)[_CHOICES[self.rows](2 * batch_size)])
+        return len(range(2 * batch_size)[ROWS[self.rows](2 * batch_size)])
 
 
-_CHOICES: Mapping[str, Callable[[int], slice]] = MappingProxyType(
+ROWS: Mapping[str, Callable[[int], slice]] = MappingProxyType(
     {
         "chosen": lambda rows: slice(None, rows // 2),
         "rejected": lambda rows: slice(rows // 2, None),
-        "both": lambda rows: slice(None),
-        "alternate": lambda rows: slice(None, None, 2),
+        "both": lambda rows: slice(rows),
+        "alternate": lambda rows: slice(None, rows, 2),
     }
 )
+"""Every choice of rows by name, told how many rows a batch has."""
 
 
 def _last(activations: Activations, answers: Mask, back: int) -> Features:

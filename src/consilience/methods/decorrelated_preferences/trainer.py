@@ -17,7 +17,7 @@ from consilience.methods.decorrelated_preferences.memory import FeatureMemory
 from consilience.methods.decorrelated_preferences.objective import DecPOConfig
 
 try:
-    from trl import DPOTrainer
+    from trl import DPOConfig, DPOTrainer
 
     from consilience.methods.decorrelated_preferences.resuming import (
         ObjectiveRecord,
@@ -66,7 +66,7 @@ class DecPOTrainer(DPOTrainer):  # type: ignore[misc]  # TRL ships without types
         self,
         model: Any,
         ref_model: Any = None,
-        args: DecPOConfig | None = None,
+        args: DPOConfig | None = None,
         **kwargs: Any,
     ) -> None:
         args = DecPOConfig(output_dir="decpo") if args is None else args

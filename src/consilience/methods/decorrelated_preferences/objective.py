@@ -41,7 +41,7 @@ class DecPOConfig(DPOConfig):  # type: ignore[misc]  # TRL ships without types
         default="cosine",
         metadata={"help": "cosine, paper, code2024, barlow, vicreg, l1 or squared_norm; only cosine and barlow are free of scale."},
     )
-    decorrelation_layers: list[str] = field(
+    decorrelation_layers: list[str] | str = field(
         default_factory=lambda: ["middle"],
         metadata={"help": "Blocks whose features are read: numbers from 0, negative from the end, 'middle' or 'all'."},
     )

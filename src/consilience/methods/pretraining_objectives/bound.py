@@ -104,7 +104,7 @@ def probe_bound(found: Spectrum, contexts: Labels, targets: Labels | None = None
         alpha=max(1.0 - float((told * truth).sum()), 0.0),
         residual=found.residual(rank),
         squared_error=_squared_error(joint, truth, predicted),
-        error=1.0 - float(joint.contexts @ truth[np.arange(len(truth)), predicted.argmax(axis=1)]),
+        error=max(1.0 - float(joint.contexts @ truth[np.arange(len(truth)), predicted.argmax(axis=1)]), 0.0),
     )
 
 

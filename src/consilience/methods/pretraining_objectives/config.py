@@ -33,3 +33,13 @@ class Config:
     """Root of all randomness."""
     claims: tuple[ClaimId, ...] = ("pretrain.spectrum", "pretrain.exact")
     """Claims to measure; the others are reported as not measured by this recipe."""
+
+    spectrum_joints: Count = 200
+    """Random joint distributions on which the factorisation and the bound are checked."""
+    spectrum_draws: Count = 3
+    """Graphs of classes for each number of targets."""
+
+    classify_vocabulary: Annotated[int, Field(ge=3)] = 1024
+    """Words that are told apart in the docstrings."""
+    classify_rank: Count = 64
+    """Features of a word."""

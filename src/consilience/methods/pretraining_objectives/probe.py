@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from sklearn.linear_model import RidgeClassifierCV
+from sklearn.linear_model import RidgeCV
 from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -22,7 +22,7 @@ __all__ = ["Folds", "Probed", "probed"]
 
 Features = Float[np.ndarray, "document feature"]
 Labels = Int[np.ndarray, " document"]
-PENALTIES = np.logspace(-2, 5, 15)
+PENALTIES = np.logspace(-2, 5, 8)
 
 
 @dataclass(frozen=True)
@@ -108,9 +108,10 @@ def probed(features: Callable[[int], Features], folds: Folds) -> Probed:
 def _hits(
     table: Features, labels: Labels, trained: Int[np.ndarray, " chosen"], tested: Bool[np.ndarray, " document"]
 ) -> Bool[np.ndarray, " tested"]:
-    probe: Pipeline = make_pipeline(StandardScaler(), RidgeClassifierCV(PENALTIES))
-    probe.fit(table[trained], labels[trained])
-    return np.asarray(probe.predict(table[tested]) == labels[tested])
+    # Of two exact ways to leave one out, that by singular values is many times faster with a thousand features.
+    probe: Pipeline = make_pipeline(StandardScaler(), RidgeCV(PENALTIES, gcv_mode="svd"))
+    probe.fit(table[trained], np.eye(labels.max() + 1)[labels[trained]])
+    return np.asarray(probe.predict(table[tested]).argmax(axis=1) == labels[tested])
 
 
 def _few(

@@ -22,8 +22,8 @@ __all__ = ["Method", "Spectrum", "spectrum"]
 Method = Literal["auto", "exact", "sparse", "sampled"]
 """How singular values are found."""
 
-DENSE_UP_TO = 1500
-"""Contexts or targets up to which all singular values are computed unless told otherwise: some seconds."""
+FEW = 4
+"""Lanczos' iteration is worth it where less than one in so many singular values is asked for."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def spectrum(
     method
         ``"exact"`` computes all singular values densely and keeps the first; ``"sparse"`` computes the first by
         Lanczos' iteration and never forms the matrix; ``"sampled"`` draws pairs first, as training does, and shows what
-        so many pairs can tell: noise adds to the tail. ``"auto"`` takes the first for small matrices, else the second.
+        so many pairs can tell: noise adds to the tail. ``"auto"`` takes the second where few singular values are asked for, else the first.
     pairs
         For ``"sampled"``: how many.
     seed
@@ -113,7 +113,7 @@ def spectrum(
     if rank is not None and not 1 <= rank <= most:
         raise InvalidInput(f"`rank` must lie between 1 and {most}, the smaller side of the matrix; got {rank}")
     if method == "auto":
-        method = "exact" if most <= DENSE_UP_TO or wanted == most else "sparse"
+        method = "sparse" if FEW * wanted < most else "exact"
     if method == "exact":
         return _kept(joint, *np.linalg.svd(joint.normalised.toarray(), full_matrices=False), wanted)
     if method == "sparse":

@@ -6,6 +6,7 @@ return `input_ids`, `labels` and, where there is padding or one was given, `atte
 
 from __future__ import annotations
 
+import copy
 from typing import Any, Literal
 
 import numpy as np
@@ -98,6 +99,12 @@ class ObjectiveCollator:
     def numpy_call(self, examples: Any) -> dict[str, np.ndarray]:
         """Return a batch of the examples, as arrays."""
         return self(examples, return_tensors="np")
+
+    def beside(self) -> ObjectiveCollator:
+        """Return a collator with the same settings that starts at its first batch, for held-out rows."""
+        other = copy.copy(self)
+        other.seeds = BatchSeeds(self.seeds.seed, self.seeds.rank)
+        return other
 
     def set_epoch(self, epoch: int, batch: int = 0) -> None:
         """Say that the next batch is this one of this epoch; worker processes that start afterwards know it too."""

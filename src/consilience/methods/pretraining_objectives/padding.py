@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -160,7 +160,7 @@ def _lengths(rows: Any) -> np.ndarray:
     return np.fromiter(map(len, rows), dtype=np.int64, count=len(rows))
 
 
-def _flat(rows: Sequence[Any], total: int) -> Tensor:
+def _flat(rows: Any, total: int) -> Tensor:
     """Lay rows end to end."""
     if isinstance(rows, Tensor):
         return rows.reshape(-1).long()

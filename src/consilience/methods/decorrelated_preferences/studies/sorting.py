@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from datasets import Dataset
 from jaxtyping import Int
-from tokenizers import Tokenizer, pre_tokenizers
+from tokenizers import Tokenizer, decoders, pre_tokenizers
 from tokenizers.models import WordLevel
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
@@ -49,6 +49,7 @@ def digit_tokenizer() -> PreTrainedTokenizerFast:
     words = ["<pad>", "<eos>", ANSWER, *"0123456789"]
     made = Tokenizer(WordLevel({word: place for place, word in enumerate(words)}, unk_token="<pad>"))  # noqa: S106
     made.pre_tokenizer = pre_tokenizers.Split("", "isolated")
+    made.decoder = decoders.Fuse()
     return PreTrainedTokenizerFast(
         tokenizer_object=made, pad_token="<pad>", eos_token="<eos>", model_input_names=["input_ids", "attention_mask"]  # noqa: S106
     )

@@ -32,7 +32,7 @@ try:
 except ImportError as error:
     raise MissingDependency("training needs transformers and accelerate; install consilience[pretraining]") from error
 
-__all__ = ["RECORD", "PretrainingConfig", "PretrainingTrainer"]
+__all__ = ["RECORD", "PretrainingConfig", "PretrainingTrainer", "objective_arguments"]
 
 RECORD = "pretraining_objective.json"
 """What lies in every checkpoint beside the weights: the objective they were trained by."""
@@ -102,6 +102,27 @@ class PretrainingConfig(TrainingArguments):
             random_replace_prob=self.random_replace_prob,
             weighting=self.loss_weighting,
         )
+
+
+def objective_arguments(settings: ObjectiveSettings) -> dict[str, Any]:
+    """Return the arguments of `PretrainingConfig` that say what the settings say."""
+    return {
+        "objective": settings.name,
+        "offsets": settings.offsets,
+        "offset_weights": list(settings.offset_weights) or None,
+        "estimator": settings.estimator,
+        "heads": settings.heads,
+        "head_rank": settings.head_rank,
+        "within_documents": settings.within_documents,
+        "mask_ratio": settings.ratio,
+        "mask_pattern": settings.pattern,
+        "suffix_share": settings.suffix_share,
+        "exact_count": settings.exact_count,
+        "stratified": settings.stratified,
+        "mask_replace_prob": settings.mask_replace_prob,
+        "random_replace_prob": settings.random_replace_prob,
+        "loss_weighting": settings.weighting,
+    }
 
 
 class PretrainingTrainer(Trainer):

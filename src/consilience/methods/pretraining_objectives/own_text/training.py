@@ -1,0 +1,262 @@
+"""A model trained on a text as it was asked for, gone on with where it stopped, and saved for transformers to load."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from consilience.ground.errors import InvalidInput, MissingDependency
+from consilience.ground.folder import replace_folder, write_whole
+from consilience.methods.pretraining_objectives.own_text.byte_pairs import learn_tokenizer
+from consilience.methods.pretraining_objectives.own_text.packing import Packed, Separate, pack, separate
+from consilience.methods.pretraining_objectives.own_text.request import Training, state_folder
+from consilience.methods.pretraining_objectives.own_text.texts import read_texts
+from consilience.methods.pretraining_objectives.twins import ModelShape, make_model
+from consilience.methods.pretraining_objectives.vocabulary import Vocabulary
+from consilience.neural.device import choose_device
+
+try:
+    from safetensors.torch import save_file
+    from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, AutoTokenizer, PrinterCallback
+    from transformers.trainer_utils import get_last_checkpoint
+    from transformers.utils import logging as transformers_logging
+
+    from consilience.methods.pretraining_objectives.own_text.stopping import StopOnInterrupt
+    from consilience.methods.pretraining_objectives.own_text.watching import Watch
+    from consilience.methods.pretraining_objectives.trainer import (
+        PretrainingConfig,
+        PretrainingTrainer,
+        objective_arguments,
+    )
+except ImportError as error:
+    raise MissingDependency("training needs transformers; install consilience[pretraining]") from error
+
+__all__ = ["RECORD", "Outcome", "held_out_rows", "learn", "train"]
+
+RECORD = "consilience.json"
+"""What lies in the folder beside the model: how it was trained, on what, and its losses."""
+HEADS = "offset_heads.safetensors"
+INTERRUPTED = 130
+MOST_HELD_OUT = 512
+"""Rows."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run came to."""
+
+    steps: int
+    """Steps made in all."""
+    complete: bool
+    tokens: int = 0
+    """Tokens of the text."""
+    seen: int = 0
+    """Tokens that went through the model, with repeats."""
+    loss: float | None = None
+    """The last one logged in training."""
+    held_out_loss: float | None = None
+    """The objective's loss on rows that were not trained on; comparable within one objective only."""
+
+
+def train(request: Training) -> int:
+    """Train as it was asked for and say what came out; the exit status is 130 where ctrl-C came."""
+    outcome = learn(request)
+    if not outcome.complete:
+        sys.stderr.write(
+            f"stopped after step {outcome.steps} of {request.steps}; the same command goes on from there\n"
+        )
+        return INTERRUPTED
+    if not request.quiet:
+        held = "" if outcome.held_out_loss is None else f", on held-out rows {outcome.held_out_loss:.3f}"
+        sys.stderr.write(f"{request.out}: loss {outcome.loss or float('nan'):.3f}{held}; {outcome.seen} tokens seen\n")
+    return 0
+
+
+def learn(request: Training) -> Outcome:
+    """Train a model, or go on with one, and leave it in the folder that was asked for.
+
+    Raises
+    ------
+    InvalidInput
+        If the text, the model or its tokenizer will not do, or an unfinished run in the same place is another one.
+    """
+    documents = read_texts(request.text)
+    record = request.record() | {"text": hashlib.sha256("\0".join(documents).encode()).hexdigest()}
+    state = state_folder(request.out)
+    _require_own(request.out)
+    _require_same_run(state, record)
+    with _quiet():
+        tokenizer, model = _start(request, documents)
+        rows = _rows(request, tokenizer, documents)
+        trainer, stop, watch = _trainer(request, model, tokenizer, rows, state)
+        write_whole(state / RECORD, json.dumps(record, indent=2) + "\n")
+        latest = get_last_checkpoint(str(state))  # type: ignore[no-untyped-call]
+        try:
+            trainer.train(resume_from_checkpoint=latest)
+        finally:
+            stop.restore()
+        made = trainer.state.global_step
+        if made < request.steps:
+            return Outcome(made, complete=False)
+        held_out = trainer.evaluate()["eval_loss"] if trainer.eval_dataset is not None else None
+        outcome = Outcome(
+            steps=made,
+            complete=True,
+            tokens=rows.tokens,
+            seen=trainer.state.num_input_tokens_seen,
+            loss=watch.losses[-1][1] if watch.losses else None,
+            held_out_loss=held_out,
+        )
+        _export(trainer.model, tokenizer, request.out, record | {"outcome": asdict(outcome), "losses": watch.losses})
+    shutil.rmtree(state)
+    return outcome
+
+
+def _require_own(out: Path) -> None:
+    """Refuse to replace a folder that something else made."""
+    if out.is_dir() and any(out.iterdir()) and not (out / RECORD).is_file():
+        raise InvalidInput(f"--out {out} holds files that are not of an earlier run; choose another folder")
+
+
+def _require_same_run(state: Path, record: dict[str, Any]) -> None:
+    path = state / RECORD
+    if not path.is_file():
+        return
+    begun = json.loads(path.read_text())
+    if begun["objective"] != record["objective"]:
+        raise InvalidInput(
+            f"the unfinished run in {state} trains objective {begun['objective']['name']!r} with other settings than "
+            f"{record['objective']['name']!r} as asked for; finish it with its own, choose another --out, or delete it"
+        )
+    changed = [name for name in record if begun.get(name) != record[name]]
+    if changed:
+        raise InvalidInput(
+            f"the unfinished run in {state} has another --{changed[0].replace('_', '-')} "
+            f"({begun.get(changed[0])!r}, now {record[changed[0]]!r}); finish it with its own, choose another --out, "
+            "or delete it"
+        )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Leave the terminal to what the run says itself."""
+    before = transformers_logging.get_verbosity()
+    transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    shown = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*pin_memory.*")
+            yield
+    finally:
+        transformers_logging.set_verbosity(before)
+        if shown:
+            transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]
+
+
+def _start(request: Training, documents: Sequence[str]) -> tuple[Any, Any]:
+    """Return a tokenizer and a model: learned and new, or those that were named."""
+    if request.model is not None:
+        return _loaded(request.model, bidirectional=request.objective.bidirectional)
+    tokenizer = learn_tokenizer(documents, request.vocabulary, request.window)
+    shape = ModelShape(layers=request.layers, width=request.width, heads=request.heads, window=request.window)
+    vocabulary = Vocabulary.of(tokenizer)
+    return tokenizer, make_model(shape, vocabulary, bidirectional=request.objective.bidirectional, seed=request.seed)
+
+
+def _loaded(name: str, *, bidirectional: bool) -> tuple[Any, Any]:
+    kind = AutoModelForMaskedLM if bidirectional else AutoModelForCausalLM
+    try:
+        return AutoTokenizer.from_pretrained(name), kind.from_pretrained(name)
+    except (OSError, ValueError) as error:
+        wanted = "masked" if bidirectional else "causal"
+        raise InvalidInput(
+            f"--model must name a {wanted} language model with its tokenizer; {name}: {str(error).splitlines()[0]}"
+        ) from error
+
+
+def held_out_rows(request: Training, tokenizer: Any) -> Packed | Separate:
+    """Return the rows at the end of the text that `learn` does not train on."""
+    return _split(request, _rows(request, tokenizer, read_texts(request.text)))[1]
+
+
+def _split(request: Training, rows: Packed | Separate) -> tuple[Packed | Separate, Packed | Separate]:
+    return rows.split(min(int(request.held_out * len(rows)), MOST_HELD_OUT))
+
+
+def _rows(request: Training, tokenizer: Any, documents: Sequence[str]) -> Packed | Separate:
+    if tokenizer.eos_token_id is None:
+        raise InvalidInput("the tokenizer of --model has no token that ends a document (eos_token); add one")
+    # The limit in the tokenizer is that of rows; documents are cut into rows only now.
+    encoded = [tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"] for text in documents]
+    arrange = pack if request.layout == "packed" else separate
+    return arrange(encoded, request.window, tokenizer.eos_token_id)
+
+
+def _trainer(
+    request: Training, model: Any, tokenizer: Any, rows: Packed | Separate, state: Path
+) -> tuple[PretrainingTrainer, StopOnInterrupt, Watch]:
+    trained, kept = _split(request, rows)
+    stop, watch = StopOnInterrupt(), Watch(quiet=request.quiet)
+    trainer = PretrainingTrainer(
+        model,
+        _arguments(request, state),
+        processing_class=tokenizer,
+        train_dataset=trained,
+        eval_dataset=kept if len(kept) else None,
+        callbacks=[stop, watch],
+    )
+    trainer.remove_callback(PrinterCallback)
+    return trainer, stop, watch
+
+
+def _arguments(request: Training, state: Path) -> PretrainingConfig:
+    device = choose_device(request.device)
+    return PretrainingConfig(
+        output_dir=str(state),
+        **objective_arguments(request.objective),
+        max_steps=request.steps,
+        per_device_train_batch_size=request.batch_size,
+        per_device_eval_batch_size=request.batch_size,
+        gradient_accumulation_steps=request.accumulate,
+        learning_rate=request.learning_rate,
+        warmup_steps=int(request.warmup * request.steps),
+        lr_scheduler_type="cosine",
+        save_strategy="steps",
+        save_steps=request.save_every,
+        save_total_limit=1,
+        logging_steps=max(1, min(50, request.steps // 20)),
+        include_num_input_tokens_seen="all",
+        report_to="none",
+        disable_tqdm=True,
+        use_cpu=device.type == "cpu",
+        bf16=device.type == "cuda" and torch.cuda.is_bf16_supported(),
+        seed=request.seed,
+        dataloader_pin_memory=device.type == "cuda",
+    )
+
+
+def _export(model: Any, tokenizer: Any, out: Path, record: dict[str, Any]) -> None:
+    """Save what `AutoModel.from_pretrained` loads; heads, which no such class knows, beside it."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    aside = out.with_name(f".{out.name}.partial")
+    shutil.rmtree(aside, ignore_errors=True)
+    heads = getattr(model, "offset_heads", None)
+    if heads is not None:
+        del model.offset_heads
+    model.save_pretrained(aside)
+    tokenizer.save_pretrained(aside)
+    if heads is not None:
+        save_file(heads.state_dict(), aside / HEADS)
+    (aside / RECORD).write_text(json.dumps(record, indent=2) + "\n")
+    replace_folder(aside, out)

@@ -27,9 +27,8 @@ from consilience.methods.pretraining_objectives.spectrum import Spectrum
 
 __all__ = ["ProbeBound", "probe_bound"]
 
-Labels = Int[np.ndarray, " state"] | Float[np.ndarray, "state label"]
-"""A label a state, or a distribution over labels a state."""
-Distributions = Float[np.ndarray, "state label"]
+Labels = Int[np.ndarray, " _"] | Float[np.ndarray, "_ _"]
+"""A label for each context or target, or a distribution over labels for each."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,19 +107,23 @@ def probe_bound(found: Spectrum, contexts: Labels, targets: Labels | None = None
     )
 
 
-def _squared_error(joint: Joint, truth: Distributions, predicted: Distributions) -> float:
+def _squared_error(
+    joint: Joint, truth: Float[np.ndarray, "context label"], predicted: Float[np.ndarray, "context label"]
+) -> float:
     """Return the expectation of the squared distance between a drawn label's unit vector and the prediction."""
     missed = 1.0 - 2.0 * (truth * predicted).sum(axis=1) + (predicted**2).sum(axis=1)
     return float(joint.contexts @ missed)
 
 
-def _induced(joint: Joint, truth: Distributions) -> Distributions:
+def _induced(joint: Joint, truth: Float[np.ndarray, "context label"]) -> Float[np.ndarray, "target label"]:
     """Return for every target the distribution of labels among its contexts."""
     mean = np.asarray(joint.probabilities.T @ truth)
     return np.asarray(mean * (inverse_root(joint.targets) ** 2)[:, None])
 
 
-def _distributions(labels: Labels, count: int, what: str, classes: int | None = None) -> Distributions:
+def _distributions(
+    labels: Labels, count: int, what: str, classes: int | None = None
+) -> Float[np.ndarray, "state label"]:
     given = np.asarray(labels)
     if len(given) != count:
         raise InvalidInput(f"labels of {what} must be one for each of {count}; got {len(given)}")

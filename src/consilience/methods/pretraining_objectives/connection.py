@@ -54,7 +54,7 @@ class LabelledTokens:
         How singular values are found.
     """
 
-    documents: Sequence[Int[np.ndarray, " place"]]
+    documents: Sequence[Int[np.ndarray, " _"]]
     lexicon: Lexicon
     folds: Folds
     rank: int
@@ -130,7 +130,7 @@ class LabelledTokens:
         return self._spectrum(cooccurrence(self.documents, "ahead:1", size=self.lexicon.size))
 
     @cached_property
-    def _beginnings(self) -> list[Int[np.ndarray, " place"]]:
+    def _beginnings(self) -> list[Int[np.ndarray, " _"]]:
         return [document[:FIRST_TOKENS] for document in self.documents]
 
     @cached_property

@@ -96,7 +96,7 @@ class Joint:
         return Joint.of(drawn)
 
 
-def cooccurrence(documents: Sequence[Int[np.ndarray, " place"]], targets: Targets | str, *, size: int) -> Joint:
+def cooccurrence(documents: Sequence[Int[np.ndarray, " _"]], targets: Targets | str, *, size: int) -> Joint:
     """Count which tokens meet which under an objective, one token being the context.
 
     Parameters

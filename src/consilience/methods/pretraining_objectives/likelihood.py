@@ -79,9 +79,7 @@ class Full(Tight):
 
 
 @torch.no_grad()
-def prefix_losses(
-    model: nn.Module, rows: Rows, lengths: Sequence[int], layout: Layout
-) -> Float[Tensor, "length row"]:
+def prefix_losses(model: nn.Module, rows: Rows, lengths: Sequence[int], layout: Layout) -> Float[Tensor, "length row"]:
     """Return the loss of the token after a prefix of each length, in nats.
 
     Parameters
@@ -166,9 +164,7 @@ def _hidden_from(rows: Rows, length: int, vocabulary: Vocabulary) -> Rows:
     return given
 
 
-def _all_losses(
-    model: nn.Module, given: Rows, rows: Rows, vocabulary: Vocabulary
-) -> Float[Tensor, "row token"]:
+def _all_losses(model: nn.Module, given: Rows, rows: Rows, vocabulary: Vocabulary) -> Float[Tensor, "row token"]:
     logits = torch.cat([model(input_ids=part).logits for part in given.split(CHUNK)])
     return _losses(logits.flatten(0, 1), rows.flatten(), vocabulary).view(rows.shape)
 

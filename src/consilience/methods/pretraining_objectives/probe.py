@@ -115,7 +115,7 @@ def _hits(
 
 
 def _few(
-    labels: Labels, among: Int[np.ndarray, " document"], shots: int, generator: np.random.Generator
+    labels: Labels, among: Int[np.ndarray, " allowed"], shots: int, generator: np.random.Generator
 ) -> Int[np.ndarray, " chosen"]:
     by_label = (among[labels[among] == label] for label in np.unique(labels))
     return np.concatenate([generator.permutation(documents)[:shots] for documents in by_label])

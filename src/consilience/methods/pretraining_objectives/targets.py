@@ -173,7 +173,7 @@ def as_targets(name: str) -> Targets:
     raise InvalidInput(f"unknown targets {name!r}; {_FORM}")
 
 
-def joined(documents: Sequence[Stream]) -> tuple[Stream, Stream]:
+def joined(documents: Sequence[Int[np.ndarray, " _"]]) -> tuple[Stream, Stream]:
     """Return documents one after the other, and the number of the document at every place."""
     lengths = [len(document) for document in documents]
     return np.concatenate(documents), np.repeat(np.arange(len(documents)), lengths)

@@ -1,8 +1,9 @@
 r"""Sequences whose likelihood is known: a hidden topic, tokens drawn from it, and each followed by its partner.
 
 A row has a topic. Tokens at even places are drawn from the topic's distribution, independently; a token at an odd place
-is the partner of the one before it, by a fixed permutation, or with a small probability any token. Local structure is
-learned quickly, the topic is what a long context is good for, and the best possible loss after any prefix is exact.
+is the partner of the one before it, or with a small probability any partner. Partners are tokens of their own, so that
+every token tells which kind of place it stands at. Local structure is learned quickly, the topic is what a long context
+is good for, and the best possible loss after any prefix is exact.
 """
 
 from __future__ import annotations
@@ -27,13 +28,13 @@ class TopicChain:
     topics: Float[np.ndarray, "topic token"]
     """What each topic draws from, a distribution a row."""
     partner: Int[np.ndarray, " token"]
-    """Which token follows each."""
+    """Which token follows each, numbered after all that topics draw from."""
     noise: float
-    """Probability that any token follows instead."""
+    """Probability that any partner follows instead."""
 
     @classmethod
     def drawn(
-        cls, seed: int, *, topics: int = 8, tokens: int = 64, concentration: float = 0.15, noise: float = 0.1
+        cls, seed: int, *, topics: int = 8, tokens: int = 24, concentration: float = 0.2, noise: float = 0.05
     ) -> TopicChain:
         """Draw topics from a symmetric Dirichlet distribution, and partners.
 
@@ -49,7 +50,12 @@ class TopicChain:
             )
         generator = np.random.default_rng(seed)
         table = generator.dirichlet(np.full(tokens, concentration), size=topics) + 1e-4
-        return cls(table / table.sum(axis=1, keepdims=True), generator.permutation(tokens), noise)
+        return cls(table / table.sum(axis=1, keepdims=True), tokens + generator.permutation(tokens), noise)
+
+    @property
+    def size(self) -> int:
+        """How many tokens there are, partners among them."""
+        return 2 * len(self.partner)
 
     def rows(self, count: int, length: int, seed: int) -> tuple[Rows, Int[np.ndarray, " row"]]:
         """Draw rows, and return them with their topics."""
@@ -60,7 +66,8 @@ class TopicChain:
         picks = generator.random((count, half))
         first = (picks[:, :, None] > ends[topic][:, None, :-1]).sum(axis=2)
         strayed = generator.random((count, half)) < self.noise
-        second = np.where(strayed, generator.integers(len(self.partner), size=(count, half)), self.partner[first])
+        anyone = generator.integers(len(self.partner), self.size, size=(count, half))
+        second = np.where(strayed, anyone, self.partner[first])
         return np.stack((first, second), axis=2).reshape(count, -1)[:, :length], topic
 
     def losses(self, rows: Rows) -> Losses:
@@ -82,6 +89,7 @@ class TopicChain:
     def unigram_loss(self) -> Float[np.ndarray, " parity"]:
         """Return the expected loss of knowing how often tokens occur, at even and at odd places."""
         even = self.topics.mean(axis=0)
-        odd = self.noise / len(even) + (1 - self.noise) * even[np.argsort(self.partner)]
-        known = -np.log((even + odd) / 2)
-        return np.array([even @ known, odd @ known])
+        odd = np.empty_like(even)
+        odd[self.partner - len(even)] = (1 - self.noise) * even
+        odd += self.noise / len(even)
+        return np.array([-(law * np.log(law / 2)).sum() for law in (even, odd)])

@@ -13,7 +13,7 @@ from functools import cached_property
 from itertools import chain
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
 
 from consilience.ground.errors import InvalidInput
 
@@ -71,7 +71,7 @@ class Lexicon:
         """Return the numbers of a text's words."""
         return np.array([self._numbers.get(word, 0) for word in words(text)], dtype=np.int64)
 
-    def bags(self, documents: Sequence[Int[np.ndarray, " place"]]) -> np.ndarray:
+    def bags(self, documents: Sequence[Int[np.ndarray, " _"]]) -> Float[np.ndarray, "document token"]:
         """Return the share that every number has in each document, a row a document."""
         counts = [np.bincount(document, minlength=self.size) / max(len(document), 1) for document in documents]
         return np.array(counts)

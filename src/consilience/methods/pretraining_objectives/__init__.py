@@ -1,0 +1,72 @@
+"""Pretraining objectives: what a text model is trained to predict, and what that decides.
+
+Should a text model look ahead or look around, how far, and at which share of hidden tokens?
+
+Idea: an objective pairs contexts with targets, and the singular values of that co-occurrence say what a probe can read
+off the features. More targets a context connect more texts; a share of hidden tokens that varies covers every length.
+Collators, losses and a trainer for models of transformers; theory tools that answer before anything is trained.
+
+Source: "Look Ahead or Look Around? A Theoretical Comparison Between Autoregressive and Masked Pretraining",
+arXiv:2407.00935.
+
+The names load when they are first used; most of them need torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from consilience.methods.pretraining_objectives.bound import probe_bound
+    from consilience.methods.pretraining_objectives.collators import MultiOffsetCollator, VariableLengthMaskCollator
+    from consilience.methods.pretraining_objectives.coverage import coverage
+    from consilience.methods.pretraining_objectives.fitting import train_arm
+    from consilience.methods.pretraining_objectives.objectives import DiverseAutoregression, MaskedPrediction
+    from consilience.methods.pretraining_objectives.settings import ObjectiveSettings
+    from consilience.methods.pretraining_objectives.spectrum import spectrum
+    from consilience.methods.pretraining_objectives.trainer import PretrainingConfig, PretrainingTrainer
+    from consilience.methods.pretraining_objectives.twins import twin
+    from consilience.methods.pretraining_objectives.vocabulary import Vocabulary
+
+_HOMES = {
+    "DiverseAutoregression": "objectives",
+    "MaskedPrediction": "objectives",
+    "MultiOffsetCollator": "collators",
+    "ObjectiveSettings": "settings",
+    "PretrainingConfig": "trainer",
+    "PretrainingTrainer": "trainer",
+    "VariableLengthMaskCollator": "collators",
+    "Vocabulary": "vocabulary",
+    "coverage": "coverage",
+    "probe_bound": "bound",
+    "spectrum": "spectrum",
+    "train_arm": "fitting",
+    "twin": "twins",
+}
+
+__all__ = [
+    "DiverseAutoregression",
+    "MaskedPrediction",
+    "MultiOffsetCollator",
+    "ObjectiveSettings",
+    "PretrainingConfig",
+    "PretrainingTrainer",
+    "VariableLengthMaskCollator",
+    "Vocabulary",
+    "coverage",
+    "probe_bound",
+    "spectrum",
+    "train_arm",
+    "twin",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name when it is first asked for."""
+    if name in _HOMES:
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """List the public names, loaded or not."""
+    return sorted(__all__)

@@ -8,17 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consilience.methods.pretraining_objectives.bound import probe_bound
-from consilience.methods.pretraining_objectives.cooccurrence import Joint
-from consilience.methods.pretraining_objectives.coverage import (
+from consilience.methods.pretraining_objectives.diversity import ClassJoint, effective_targets, finite_residual
+from consilience.methods.pretraining_objectives.factorisation import factorisation_error, spectral_loss
+from consilience.methods.pretraining_objectives.joint import Joint
+from consilience.methods.pretraining_objectives.lengths import (
     BetaVisible,
     EveryPrefix,
     FixedVisible,
     UniformVisible,
     coverage,
 )
-from consilience.methods.pretraining_objectives.diversity import ClassJoint, effective_targets, finite_residual
-from consilience.methods.pretraining_objectives.factorisation import factorisation_error, spectral_loss
-from consilience.methods.pretraining_objectives.spectrum import spectrum
+from consilience.methods.pretraining_objectives.spectra import spectrum
 
 seeds = st.integers(0, 2**31)
 sizes = st.tuples(st.integers(2, 15), st.integers(2, 15))

@@ -5,8 +5,8 @@ import pytest
 
 from consilience.ground import InvalidInput
 from consilience.methods.pretraining_objectives.bound import probe_bound
-from consilience.methods.pretraining_objectives.cooccurrence import Joint
-from consilience.methods.pretraining_objectives.spectrum import Spectrum, spectrum
+from consilience.methods.pretraining_objectives.joint import Joint
+from consilience.methods.pretraining_objectives.spectra import Spectrum, spectrum
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ import pytest
 
 from consilience.ground import InvalidInput
 from consilience.methods.pretraining_objectives.connection import LabelledTokens
-from consilience.methods.pretraining_objectives.cooccurrence import cooccurrence
 from consilience.methods.pretraining_objectives.corpus import Corpus
+from consilience.methods.pretraining_objectives.joint import cooccurrence
 
 
 @pytest.fixture(scope="module")

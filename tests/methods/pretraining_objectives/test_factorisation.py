@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from consilience.methods.pretraining_objectives.cooccurrence import Joint
 from consilience.methods.pretraining_objectives.factorisation import factorisation_error, spectral_loss
+from consilience.methods.pretraining_objectives.joint import Joint
 
 
 def test_the_loss_is_the_expectation_that_it_says() -> None:

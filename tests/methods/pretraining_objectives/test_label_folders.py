@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from consilience.ground import InvalidInput
-from consilience.methods.pretraining_objectives.label_folders import label_folders
+from consilience.methods.pretraining_objectives.label_folders import label_folders, text_files
 
 
 def _write(folder: Path, label: str, count: int, text: str = "words of") -> None:
@@ -64,3 +64,18 @@ def test_what_is_no_text_is_named(tmp_path: Path) -> None:
     (tmp_path / "b" / "latin.txt").write_bytes("é".encode("latin-1"))
     with pytest.raises(InvalidInput, match=r"latin\.txt is not \(byte 0\)"):
         label_folders(tmp_path)
+
+
+def test_texts_without_labels_come_from_a_folder_or_a_file(tmp_path: Path) -> None:
+    _write(tmp_path, "a/b", 2)
+    assert text_files(tmp_path) == ["words of a/b 0", "words of a/b 1"]
+    assert text_files(tmp_path / "a" / "b" / "1.txt") == ["words of a/b 1"]
+
+
+def test_no_text_is_told(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="there is no"):
+        text_files(tmp_path / "nowhere")
+    (tmp_path / "blank.txt").write_text(" ")
+    for place in (tmp_path, tmp_path / "blank.txt"):
+        with pytest.raises(InvalidInput, match="the corpus is empty"):
+            text_files(place)

@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from consilience.methods.pretraining_objectives.bound import probe_bound
     from consilience.methods.pretraining_objectives.collators import MultiOffsetCollator, VariableLengthMaskCollator
-    from consilience.methods.pretraining_objectives.coverage import coverage
+    from consilience.methods.pretraining_objectives.lengths import coverage
     from consilience.methods.pretraining_objectives.fitting import train_arm
     from consilience.methods.pretraining_objectives.objectives import DiverseAutoregression, MaskedPrediction
     from consilience.methods.pretraining_objectives.settings import ObjectiveSettings
-    from consilience.methods.pretraining_objectives.spectrum import spectrum
+    from consilience.methods.pretraining_objectives.spectra import spectrum
     from consilience.methods.pretraining_objectives.trainer import PretrainingConfig, PretrainingTrainer
     from consilience.methods.pretraining_objectives.twins import twin
     from consilience.methods.pretraining_objectives.vocabulary import Vocabulary
@@ -36,9 +36,9 @@ _HOMES = {
     "PretrainingTrainer": "trainer",
     "VariableLengthMaskCollator": "collators",
     "Vocabulary": "vocabulary",
-    "coverage": "coverage",
+    "coverage": "lengths",
     "probe_bound": "bound",
-    "spectrum": "spectrum",
+    "spectrum": "spectra",
     "train_arm": "fitting",
     "twin": "twins",
 }

@@ -1,8 +1,8 @@
 r"""What a linear probe on the best features of an objective can promise.
 
 Let contexts and targets have labels, known for sure or as distributions; :math:`q(y \mid t)` is that of a target.
-:math:`\alpha` is the probability that context and target disagree, each drawing its label by itself. Features of width k
-are the best (`spectrum`), and the probe predicts :math:`m(c) = \sum_t \bar A^{(k)}_{ct} \sqrt{p(t)}\, q(\cdot \mid t)
+:math:`\alpha` is the probability that context and target disagree, each drawing its label by itself. Features are the best
+of width k (`spectrum`), and the probe predicts :math:`m(c) = \sum_t \bar A^{(k)}_{ct} \sqrt{p(t)}\, q(\cdot \mid t)
 / \sqrt{p(c)}`. Then
 
 .. math::
@@ -22,8 +22,8 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from consilience.ground.errors import InvalidInput
-from consilience.methods.pretraining_objectives.cooccurrence import Joint, inverse_root
-from consilience.methods.pretraining_objectives.spectrum import Spectrum
+from consilience.methods.pretraining_objectives.joint import Joint, inverse_root
+from consilience.methods.pretraining_objectives.spectra import Spectrum
 
 __all__ = ["ProbeBound", "probe_bound"]
 
@@ -83,7 +83,7 @@ def probe_bound(found: Spectrum, contexts: Labels, targets: Labels | None = None
 
     Examples
     --------
-    >>> from consilience.methods.pretraining_objectives.spectrum import spectrum
+    >>> from consilience.methods.pretraining_objectives.spectra import spectrum
     >>> joint = Joint.of(np.kron(np.eye(2), np.ones((3, 3))))
     >>> bound = probe_bound(spectrum(joint), np.repeat([0, 1], 3), rank=2)
     >>> bound.alpha, round(bound.residual, 6), round(bound.error_bound, 6)

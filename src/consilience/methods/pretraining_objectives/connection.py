@@ -11,10 +11,10 @@ from jaxtyping import Float, Int
 
 from consilience.ground.errors import InvalidInput
 from consilience.methods.pretraining_objectives.bound import ProbeBound, probe_bound
-from consilience.methods.pretraining_objectives.cooccurrence import Joint, cooccurrence
 from consilience.methods.pretraining_objectives.corpus import Corpus
+from consilience.methods.pretraining_objectives.joint import Joint, cooccurrence
 from consilience.methods.pretraining_objectives.probe import Folds, Probed, probed
-from consilience.methods.pretraining_objectives.spectrum import Method, Spectrum, spectrum
+from consilience.methods.pretraining_objectives.spectra import Method, Spectrum, spectrum
 from consilience.methods.pretraining_objectives.targets import as_targets
 from consilience.methods.pretraining_objectives.words import Lexicon
 

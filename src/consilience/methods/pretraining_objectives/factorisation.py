@@ -16,7 +16,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 
-from consilience.methods.pretraining_objectives.cooccurrence import Joint
+from consilience.methods.pretraining_objectives.joint import Joint
 
 __all__ = ["factorisation_error", "spectral_loss"]
 

@@ -1,4 +1,4 @@
-"""Labelled texts from a folder: a subfolder for each label, a text file for each document."""
+"""Texts from a folder, a file for each document; with labels, where each has a subfolder."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from consilience.ground.errors import InvalidInput
 from consilience.methods.pretraining_objectives.corpus import Corpus
 
-__all__ = ["label_folders"]
+__all__ = ["label_folders", "text_files"]
 
 SUFFIXES = frozenset({"", ".text", ".txt", ".md", ".rst"})
 """Endings of the files that are read."""
@@ -43,6 +43,22 @@ def label_folders(folder: Path) -> Corpus:
                 f"label {label!r} must have at least {FEWEST} documents that no other label has; got {count}"
             )
     return corpus
+
+
+def text_files(place: Path) -> list[str]:
+    """Read every text file of a folder and its subfolders as a document, or a single file as one.
+
+    Raises
+    ------
+    InvalidInput
+        If there is no such place, no text in it, or a file is no UTF-8 text.
+    """
+    if not place.exists():
+        raise InvalidInput(f"--text must name a folder of text files, or a file; there is no {place}")
+    texts = _documents(place) if place.is_dir() else [_read(place)]
+    if not any(text.strip() for text in texts):
+        raise InvalidInput(f"expected text in {place}; found none: the corpus is empty")
+    return texts
 
 
 def _documents(folder: Path) -> list[str]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from consilience.ground.errors import InvalidInput
 
@@ -58,38 +58,54 @@ class TopicChain:
         return 2 * len(self.partner)
 
     def rows(self, count: int, length: int, seed: int) -> tuple[Rows, Int[np.ndarray, " row"]]:
-        """Draw rows, and return them with their topics."""
+        """Draw rows, each cut from a longer one at an even or an odd place, and return them with their topics.
+
+        Were all rows cut at the same kind of place, a model would learn what stands at their ends.
+        """
         generator = np.random.default_rng(seed)
         topic = generator.integers(len(self.topics), size=count)
-        half = -(-length // 2)
-        ends = self.topics.cumsum(axis=1)
-        picks = generator.random((count, half))
-        first = (picks[:, :, None] > ends[topic][:, None, :-1]).sum(axis=2)
-        strayed = generator.random((count, half)) < self.noise
-        anyone = generator.integers(len(self.partner), self.size, size=(count, half))
-        second = np.where(strayed, anyone, self.partner[first])
-        return np.stack((first, second), axis=2).reshape(count, -1)[:, :length], topic
+        shape = (count, length // 2 + 1)
+        ends = self.topics.cumsum(axis=1)[topic][:, None, :-1]
+        first = (generator.random(shape)[:, :, None] > ends).sum(axis=2)
+        strayed = generator.random(shape) < self.noise
+        second = np.where(strayed, generator.integers(len(self.partner), self.size, size=shape), self.partner[first])
+        whole = np.stack((first, second), axis=2).reshape(count, -1)
+        starts = generator.integers(2, size=count)
+        return whole[np.arange(count)[:, None], starts[:, None] + np.arange(length)], topic
 
     def losses(self, rows: Rows) -> Losses:
         """Return minus the logarithm of every token's probability after all those before it: no model does better.
 
-        Partners say nothing of the topic that the tokens before them have not said.
+        A partner says of the topic what the token before it has said; only the first of a row says something new.
         """
-        even, odd = rows[:, ::2], rows[:, 1::2]
-        told = np.log(self.topics.T[even])
+        told = np.where((rows < len(self.partner))[:, :, None], np.log(self._likelihoods[rows]), 0.0)
+        told[:, 0] = np.log(self._likelihoods[rows[:, 0]])
         before = np.concatenate((np.zeros_like(told[:, :1]), told.cumsum(axis=1)[:, :-1]), axis=1)
         belief = np.exp(before - before.max(axis=2, keepdims=True))
         belief /= belief.sum(axis=2, keepdims=True)
-        losses = np.empty(rows.shape)
-        losses[:, ::2] = -np.log((belief * self.topics.T[even]).sum(axis=2))
-        followed = odd == self.partner[even[:, : odd.shape[1]]]
-        losses[:, 1::2] = -np.log(np.where(followed, 1 - self.noise, 0.0) + self.noise / len(self.partner))
-        return losses
+        losses = -np.log((belief * self._likelihoods[rows]).sum(axis=2))
+        losses[:, 0] += np.log(2)
+        return np.where(self._follows(rows), self._partner_losses(rows), losses)
 
-    def unigram_loss(self) -> Float[np.ndarray, " parity"]:
-        """Return the expected loss of knowing how often tokens occur, at even and at odd places."""
-        even = self.topics.mean(axis=0)
-        odd = np.empty_like(even)
-        odd[self.partner - len(even)] = (1 - self.noise) * even
-        odd += self.noise / len(even)
-        return np.array([-(law * np.log(law / 2)).sum() for law in (even, odd)])
+    def unigram_loss(self) -> float:
+        """Return the expected loss of knowing how often tokens occur, and nothing else."""
+        often = self._likelihoods.mean(axis=1) / 2
+        return float(-(often * np.log(often)).sum())
+
+    @property
+    def _likelihoods(self) -> Float[np.ndarray, "token topic"]:
+        """Probability of every token, given its kind and the topic."""
+        partners = np.empty_like(self.topics)
+        partners[:, self.partner - len(self.partner)] = (1 - self.noise) * self.topics
+        return np.concatenate((self.topics, partners + self.noise / len(self.partner)), axis=1).T
+
+    def _follows(self, rows: Rows) -> Bool[np.ndarray, "row place"]:
+        """Say which tokens are partners of a token in the row."""
+        follows = rows >= len(self.partner)
+        follows[:, 0] = False
+        return follows
+
+    def _partner_losses(self, rows: Rows) -> Losses:
+        before = np.concatenate((rows[:, :1], rows[:, :-1]), axis=1) % len(self.partner)
+        expected = self.partner[before] == rows
+        return -np.log(np.where(expected, 1 - self.noise, 0.0) + self.noise / len(self.partner))

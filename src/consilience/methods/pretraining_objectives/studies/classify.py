@@ -11,9 +11,9 @@ from consilience.ground import Evidence, Measurement, RunFolder, Streams, Table
 from consilience.methods.pretraining_objectives.config import Config
 from consilience.methods.pretraining_objectives.connection import FIRST_TOKENS, Connection, LabelledTokens
 from consilience.methods.pretraining_objectives.corpus import docstring_corpus
+from consilience.methods.pretraining_objectives.drawing import COLOURS, GREY, plain
 from consilience.methods.pretraining_objectives.intervals import mean
 from consilience.methods.pretraining_objectives.probe import Probed
-from consilience.methods.pretraining_objectives.studies.drawing import COLOURS, GREY, plain
 from consilience.methods.pretraining_objectives.targets import as_targets
 
 __all__ = ["classify"]

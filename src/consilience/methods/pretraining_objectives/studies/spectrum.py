@@ -10,18 +10,18 @@ from matplotlib.figure import Figure as Canvas
 from consilience.ground import Evidence, Measurement, RunFolder, Streams, Table
 from consilience.methods.pretraining_objectives.bound import ProbeBound, probe_bound
 from consilience.methods.pretraining_objectives.config import Config
-from consilience.methods.pretraining_objectives.cooccurrence import Joint
-from consilience.methods.pretraining_objectives.coverage import (
+from consilience.methods.pretraining_objectives.diversity import ClassJoint, finite_residual
+from consilience.methods.pretraining_objectives.drawing import COLOURS, GREY, plain
+from consilience.methods.pretraining_objectives.factorisation import factorisation_error, spectral_loss
+from consilience.methods.pretraining_objectives.joint import Joint
+from consilience.methods.pretraining_objectives.lengths import (
     EveryPrefix,
     FixedVisible,
     UniformVisible,
     Visible,
     coverage,
 )
-from consilience.methods.pretraining_objectives.diversity import ClassJoint, finite_residual
-from consilience.methods.pretraining_objectives.factorisation import factorisation_error, spectral_loss
-from consilience.methods.pretraining_objectives.spectrum import spectrum as spectrum_of
-from consilience.methods.pretraining_objectives.studies.drawing import COLOURS, GREY, plain
+from consilience.methods.pretraining_objectives.spectra import spectrum as spectrum_of
 
 __all__ = ["spectrum"]
 
@@ -104,8 +104,8 @@ def spectrum(config: Config, streams: Streams, folder: RunFolder) -> Evidence:
                 value=max(law.deviation for law in several),
                 at_most=5.0,
                 unit="%",
-                note=f"of the square's mean over {config.spectrum_draws} draws, for K of 2 or more; largest of a single "
-                f"draw {max(law.worst for law in several):.1f} %",
+                note=f"of the square's mean over {config.spectrum_draws} draws, for K of 2 or more; largest of a "
+                f"single draw {max(law.worst for law in several):.1f} %",
             ),
             Measurement(
                 name="fewest targets whose bound on the error says something",

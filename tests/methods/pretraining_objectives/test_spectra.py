@@ -5,8 +5,8 @@ import pytest
 from jaxtyping import TypeCheckError
 
 from consilience.ground import InvalidInput, UnknownName
-from consilience.methods.pretraining_objectives.cooccurrence import Joint
-from consilience.methods.pretraining_objectives.spectrum import spectrum
+from consilience.methods.pretraining_objectives.joint import Joint
+from consilience.methods.pretraining_objectives.spectra import spectrum
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from scipy import sparse
 from scipy.sparse.linalg import svds
 
 from consilience.ground.errors import InvalidInput, UnknownName
-from consilience.methods.pretraining_objectives.cooccurrence import Joint, inverse_root
+from consilience.methods.pretraining_objectives.joint import Joint, inverse_root
 
 __all__ = ["Method", "Spectrum", "spectrum"]
 
@@ -85,7 +85,8 @@ def spectrum(
     method
         ``"exact"`` computes all singular values densely and keeps the first; ``"sparse"`` computes the first by
         Lanczos' iteration and never forms the matrix; ``"sampled"`` draws pairs first, as training does, and shows what
-        so many pairs can tell: noise adds to the tail. ``"auto"`` takes the second where few singular values are asked for, else the first.
+        so many pairs can tell: noise adds to the tail.
+        ``"auto"`` takes the second where few singular values are asked for, else the first.
     pairs
         For ``"sampled"``: how many.
     seed

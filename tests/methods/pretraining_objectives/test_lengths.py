@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from consilience.ground import InvalidInput
-from consilience.methods.pretraining_objectives.coverage import (
+from consilience.methods.pretraining_objectives.lengths import (
     BetaVisible,
     EveryPrefix,
     FixedVisible,

@@ -5,7 +5,7 @@ import pytest
 from scipy import sparse
 
 from consilience.ground import InvalidInput
-from consilience.methods.pretraining_objectives.cooccurrence import Joint, cooccurrence
+from consilience.methods.pretraining_objectives.joint import Joint, cooccurrence
 
 
 def test_margins_and_normalisation() -> None:

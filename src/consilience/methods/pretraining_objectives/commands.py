@@ -13,6 +13,7 @@ from typing import Any, Literal
 from consilience.ground.errors import MissingDependency
 from consilience.methods.pretraining_objectives.own_text.request import Layout, Training
 from consilience.methods.pretraining_objectives.settings import ObjectiveName, ObjectiveSettings
+from consilience.methods.pretraining_objectives.spectrum_verb import spectrum
 
 Pattern = Literal["random", "suffix", "mixture"]
 
@@ -248,5 +249,5 @@ def _heavy(module: str) -> Any:
         raise MissingDependency(f"this needs {error.name or 'torch'}; install consilience[pretraining]") from error
 
 
-VERBS: Mapping[str, Callable[..., int]] = {"train": train, "compare": compare}
+VERBS: Mapping[str, Callable[..., int]] = {"train": train, "compare": compare, "spectrum": spectrum}
 """What ``consilience pretraining-objectives`` can do."""

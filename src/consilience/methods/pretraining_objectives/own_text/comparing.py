@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import math
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
@@ -23,6 +22,7 @@ from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, AutoTokeniz
 
 from consilience.ground.errors import InvalidInput
 from consilience.methods.pretraining_objectives.likelihood import Causal, Full, Tight, prefix_losses
+from consilience.methods.pretraining_objectives.own_text.hush import hushed
 from consilience.methods.pretraining_objectives.own_text.packing import Packed
 from consilience.methods.pretraining_objectives.own_text.request import Training
 from consilience.methods.pretraining_objectives.own_text.training import INTERRUPTED, held_out_rows, learn
@@ -47,7 +47,6 @@ class Compared:
     """Tokens that went through the model."""
     predicted: int
     """Of them, tokens that were targets."""
-    seconds: float
     losses: dict[int, float]
     """Nats of the token after a prefix, by its length."""
     errors: dict[int, float]
@@ -73,12 +72,11 @@ def compare(
         arm = _arm(request, name, matched)
         if not request.quiet:
             sys.stderr.write(f"{name}: {arm.steps} steps\n")
-        begun = time.monotonic()
         outcome = learn(arm)
         if not outcome.complete:
             sys.stderr.write(f"stopped in {name} after step {outcome.steps}; the same command goes on from there\n")
             return INTERRUPTED
-        found += _judged(arm, outcome.seen, time.monotonic() - begun)
+        found += _judged(arm, outcome.seen)
     unigram = _unigram(request, found)
     if as_json:
         sys.stdout.write(json.dumps({"unigram": unigram, "arms": [asdict(arm) for arm in found]}, indent=2) + "\n")
@@ -111,11 +109,11 @@ def _arm(request: Training, name: ObjectiveName, matched: Matched) -> Training:
     return replace(request, objective=settings, out=request.out / name, steps=math.ceil(request.steps * scale))
 
 
-def _judged(arm: Training, seen: int, seconds: float) -> list[Compared]:
-    tokenizer = AutoTokenizer.from_pretrained(arm.out)
-    vocabulary = Vocabulary.of(tokenizer)
+def _judged(arm: Training, seen: int) -> list[Compared]:
     kind: Any = AutoModelForMaskedLM if arm.objective.bidirectional else AutoModelForCausalLM
-    model = kind.from_pretrained(arm.out).eval()
+    with hushed():
+        tokenizer, model = AutoTokenizer.from_pretrained(arm.out), kind.from_pretrained(arm.out).eval()
+    vocabulary = Vocabulary.of(tokenizer)
     rows = _held_out(arm, tokenizer)
     layouts = (Tight(vocabulary), Full(vocabulary)) if arm.objective.bidirectional else (Causal(vocabulary),)
     compared = []
@@ -128,7 +126,6 @@ def _judged(arm: Training, seen: int, seconds: float) -> list[Compared]:
                 steps=arm.steps,
                 seen=seen,
                 predicted=round(seen * target_share(arm.objective)),
-                seconds=seconds,
                 losses={length: mean for length, (mean, _) in each.items()},
                 errors={length: error for length, (_, error) in each.items()},
             )
@@ -168,11 +165,30 @@ def _unigram(request: Training, found: Sequence[Compared]) -> float:
 def _show(found: Sequence[Compared], unigram: float) -> None:
     table = Table(title="Nats of the next token after a prefix, on rows not trained on", title_justify="left")
     lengths = tuple(found[0].losses)
-    for heading in ("objective", "layout", "steps", "tokens seen", "predicted", *(f"after {n}" for n in lengths)):
-        table.add_column(heading, justify="left" if heading in {"objective", "layout"} else "right")
+    left = {"objective", "layout"}
+    for heading in ("objective", "layout", "steps", "seen", "targets", *map(str, lengths)):
+        table.add_column(heading, justify="left" if heading in left else "right", no_wrap=True)
     for arm in found:
-        losses = (f"{arm.losses[n]:.2f} ±{1.96 * arm.errors[n]:.2f}" for n in lengths)
-        table.add_row(arm.objective, arm.layout, str(arm.steps), str(arm.seen), str(arm.predicted), *losses)
+        counts = (str(arm.steps), _short(arm.seen), _short(arm.predicted))
+        table.add_row(arm.objective, arm.layout, *counts, *(f"{arm.losses[length]:.2f}" for length in lengths))
+    widest = max(1.96 * error for arm in found for error in arm.errors.values())
     console = Console(soft_wrap=True, highlight=False)
     console.print(table)
-    console.print(f"frequencies of tokens alone give {unigram:.2f}; ± is 1.96 standard errors over rows, one seed")
+    console.print(
+        f"numbers in the heading: length of the prefix; seen, targets: tokens in training. Each ±{widest:.2f} at most "
+        f"(95 %, over rows; one seed). Frequencies of tokens alone give {unigram:.2f}."
+    )
+
+
+def _short(count: int) -> str:
+    """Write a large count in thousands or millions.
+
+    Examples
+    --------
+    >>> _short(61440), _short(2_500_000), _short(512)
+    ('61k', '2.5M', '512')
+    """
+    million, thousand = 10**6, 10**4
+    if count >= million:
+        return f"{count / million:.1f}M"
+    return f"{count // 1000}k" if count >= thousand else str(count)

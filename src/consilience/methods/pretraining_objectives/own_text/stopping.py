@@ -21,7 +21,9 @@ class StopOnInterrupt(TrainerCallback):
     def on_train_begin(self, args: Any, state: Any, control: Any, **given: Any) -> None:
         """Listen, where signals arrive: in the main thread."""
         del args, state, control, given
-        if threading.current_thread() is threading.main_thread():
+        # A process that was started to ignore ctrl-C, as in the background of a script, goes on ignoring it.
+        listens = signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
+        if listens and threading.current_thread() is threading.main_thread():
             self._before = signal.signal(signal.SIGINT, self._hear)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **given: Any) -> Any:

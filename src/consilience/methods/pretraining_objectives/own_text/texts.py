@@ -10,7 +10,7 @@ from consilience.ground.errors import InvalidInput
 
 __all__ = ["SUFFIXES", "read_texts"]
 
-SUFFIXES = frozenset({".text", ".txt", ".md", ".rst", ".py", ".jsonl"})
+SUFFIXES = frozenset({"", ".text", ".txt", ".md", ".rst", ".py", ".jsonl"})
 """Endings of the files that are read in a folder."""
 
 
@@ -29,7 +29,9 @@ def read_texts(path: Path) -> tuple[str, ...]:
         raise InvalidInput(f"--text must name a file or a folder; there is no {path}")
     files = [path] if path.is_file() else sorted(_below(path))
     if not files:
-        raise InvalidInput(f"expected text files ({', '.join(sorted(SUFFIXES))}) in {path}; found none")
+        raise InvalidInput(
+            f"expected text files (.txt, .md, .rst, .py, .jsonl or without an ending) in {path}; found none"
+        )
     documents = tuple(text for file in files for text in _documents(file) if text.strip())
     if not documents:
         raise InvalidInput(f"--text must hold some text; {path} is empty")

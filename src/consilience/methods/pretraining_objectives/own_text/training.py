@@ -6,9 +6,7 @@ import hashlib
 import json
 import shutil
 import sys
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -29,8 +27,8 @@ try:
     from safetensors.torch import save_file
     from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, AutoTokenizer, PrinterCallback
     from transformers.trainer_utils import get_last_checkpoint
-    from transformers.utils import logging as transformers_logging
 
+    from consilience.methods.pretraining_objectives.own_text.hush import hushed
     from consilience.methods.pretraining_objectives.own_text.stopping import StopOnInterrupt
     from consilience.methods.pretraining_objectives.own_text.watching import Watch
     from consilience.methods.pretraining_objectives.trainer import (
@@ -83,7 +81,7 @@ def train(request: Training) -> int:
 
 
 def learn(request: Training) -> Outcome:
-    """Train a model, or go on with one, and leave it in the folder that was asked for.
+    """Train a model, or go on with one, and leave it in the folder that was asked for; once, if asked for twice.
 
     Raises
     ------
@@ -94,8 +92,11 @@ def learn(request: Training) -> Outcome:
     record = request.record() | {"text": hashlib.sha256("\0".join(documents).encode()).hexdigest()}
     state = state_folder(request.out)
     _require_own(request.out)
+    finished = _finished(request.out, record)
+    if finished is not None:
+        return finished
     _require_same_run(state, record)
-    with _quiet():
+    with hushed():
         tokenizer, model = _start(request, documents)
         rows = _rows(request, tokenizer, documents)
         trainer, stop, watch = _trainer(request, model, tokenizer, rows, state)
@@ -122,6 +123,14 @@ def learn(request: Training) -> Outcome:
     return outcome
 
 
+def _finished(out: Path, record: dict[str, Any]) -> Outcome | None:
+    """Return what an earlier run of the same command came to, if there was one."""
+    path = out / RECORD
+    kept = json.loads(path.read_text()) if path.is_file() else {}
+    same = kept and all(kept.get(name) == value for name, value in record.items())
+    return Outcome(**kept["outcome"]) if same else None
+
+
 def _require_own(out: Path) -> None:
     """Refuse to replace a folder that something else made."""
     if out.is_dir() and any(out.iterdir()) and not (out / RECORD).is_file():
@@ -133,10 +142,13 @@ def _require_same_run(state: Path, record: dict[str, Any]) -> None:
     if not path.is_file():
         return
     begun = json.loads(path.read_text())
-    if begun["objective"] != record["objective"]:
+    was, now = begun["objective"], record["objective"]
+    if was != now:
+        differing = was["name"] != now["name"]
+        told = f"{was['name']!r}, not {now['name']!r}" if differing else f"{was['name']!r} with other settings"
         raise InvalidInput(
-            f"the unfinished run in {state} trains objective {begun['objective']['name']!r} with other settings than "
-            f"{record['objective']['name']!r} as asked for; finish it with its own, choose another --out, or delete it"
+            f"the unfinished run in {state} is of objective {told}; finish it with its own, choose another --out, "
+            "or delete it"
         )
     changed = [name for name in record if begun.get(name) != record[name]]
     if changed:
@@ -145,23 +157,6 @@ def _require_same_run(state: Path, record: dict[str, Any]) -> None:
             f"({begun.get(changed[0])!r}, now {record[changed[0]]!r}); finish it with its own, choose another --out, "
             "or delete it"
         )
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Leave the terminal to what the run says itself."""
-    before = transformers_logging.get_verbosity()
-    transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    shown = transformers_logging.is_progress_bar_enabled()
-    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message=".*pin_memory.*")
-            yield
-    finally:
-        transformers_logging.set_verbosity(before)
-        if shown:
-            transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 def _start(request: Training, documents: Sequence[str]) -> tuple[Any, Any]:

@@ -43,3 +43,12 @@ class Config:
     """Words that are told apart in the docstrings."""
     classify_rank: Count = 64
     """Features of a word."""
+
+    arms_seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=2)] = (1, 2)
+    """Seeds of the models of each arm; settings were chosen on seed 0."""
+    arms_steps: Count = 20
+    """Gradient steps of each."""
+    plateau_steps: Count = 10
+    """Gradient steps of the models on real text, which show why the others are on a made-up language."""
+    processes: Count = 1
+    """Processes that train models at the same time, one thread each."""

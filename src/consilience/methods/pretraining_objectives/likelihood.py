@@ -35,7 +35,7 @@ class Layout(ABC):
     vocabulary: Vocabulary
 
     @abstractmethod
-    def given(self, rows: Rows, length: int) -> Rows:
+    def given(self, rows: Rows, length: int) -> Int[Tensor, "row shown"]:
         """Return what the model is given of these rows after prefixes of this length."""
 
     @abstractmethod
@@ -47,7 +47,7 @@ class Layout(ABC):
 class Causal(Layout):
     """The prefix alone; the answer stands at its last token."""
 
-    def given(self, rows: Rows, length: int) -> Rows:
+    def given(self, rows: Rows, length: int) -> Int[Tensor, "row shown"]:
         """Return the prefix."""
         return rows[:, :length]
 
@@ -60,7 +60,7 @@ class Causal(Layout):
 class Tight(Layout):
     """The prefix and one mask."""
 
-    def given(self, rows: Rows, length: int) -> Rows:
+    def given(self, rows: Rows, length: int) -> Int[Tensor, "row shown"]:
         """Return the prefix with a mask after it."""
         return _hidden_from(rows[:, : length + 1], length, self.vocabulary)
 
@@ -73,7 +73,7 @@ class Tight(Layout):
 class Full(Tight):
     """The prefix and masks up to the end of the row."""
 
-    def given(self, rows: Rows, length: int) -> Rows:
+    def given(self, rows: Rows, length: int) -> Int[Tensor, "row shown"]:
         """Return rows with everything after the prefix masked."""
         return _hidden_from(rows, length, self.vocabulary)
 

@@ -34,22 +34,44 @@ class TopicChain:
 
     @classmethod
     def drawn(
-        cls, seed: int, *, topics: int = 8, tokens: int = 24, concentration: float = 0.2, noise: float = 0.05
+        cls,
+        seed: int,
+        *,
+        topics: int = 8,
+        tokens: int = 24,
+        concentration: float = 0.2,
+        shared: float = 0.5,
+        noise: float = 0.05,
     ) -> TopicChain:
         """Draw topics from a symmetric Dirichlet distribution, and partners.
+
+        Parameters
+        ----------
+        seed
+        topics
+            How many.
+        tokens
+            That topics draw from; with their partners there are twice as many.
+        concentration
+            Of the distribution; the smaller, the fewer tokens a topic has.
+        shared
+            Share of tokens that come from a distribution that all topics have in common, as stop words do.
+        noise
+            Probability that any partner follows.
 
         Raises
         ------
         InvalidInput
             If a number is out of range.
         """
-        if topics < 2 or tokens < 2 or concentration <= 0 or not 0 <= noise <= 1:  # noqa: PLR2004 - a choice
+        if min(topics, tokens) < 2 or concentration <= 0 or not (0 <= noise <= 1 and 0 <= shared < 1):  # noqa: PLR2004 - a choice
             raise InvalidInput(
-                "expected at least 2 topics and tokens, a concentration above 0 and a noise in [0, 1]; "
-                f"got {topics}, {tokens}, {concentration}, {noise}"
+                "expected at least 2 topics and tokens, a concentration above 0, shares in [0, 1]; "
+                f"got {topics}, {tokens}, {concentration}, {shared}, {noise}"
             )
         generator = np.random.default_rng(seed)
-        table = generator.dirichlet(np.full(tokens, concentration), size=topics) + 1e-4
+        own = generator.dirichlet(np.full(tokens, concentration), size=topics)
+        table = (1 - shared) * own + shared * own.mean(axis=0) + 1e-4
         return cls(table / table.sum(axis=1, keepdims=True), tokens + generator.permutation(tokens), noise)
 
     @property

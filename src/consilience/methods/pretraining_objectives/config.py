@@ -52,3 +52,8 @@ class Config:
     """Gradient steps of the models on real text, which show why the others are on a made-up language."""
     processes: Count = 1
     """Processes that train models at the same time, one thread each."""
+
+    speed_rounds: Annotated[int, Field(ge=7)] = 7
+    """Rounds of timing; medians are over them."""
+    speed_shapes: Annotated[int, Field(ge=1, le=3)] = 1
+    """Sizes of models whose training steps are timed."""

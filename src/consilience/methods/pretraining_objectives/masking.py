@@ -195,7 +195,7 @@ class Masking:
         quantiles = spread(len(maskable), generator, stratified=self.stratified, device=maskable.device)
         rounding = torch.rand(len(maskable), generator=generator, device=maskable.device, dtype=torch.float64)
         counts, weights = self.count.draw(self.ratio, quantiles, rounding, noise, maskable)
-        order = self.pattern.order(noise, generator) + ~maskable * LAST
+        order = torch.add(self.pattern.order(noise, generator), ~maskable, alpha=LAST)
         last = _sorted(order).gather(1, (counts - 1).clamp(min=0)[:, None])
         return Drawn((order <= last) & maskable, self.ratio.at(quantiles).float(), weights.float())
 
@@ -203,7 +203,7 @@ class Masking:
 def put(
     tokens: Int[Tensor, "row token"], places: Bool[Tensor, "row token"], value: Tensor | int
 ) -> Int[Tensor, "row token"]:
-    """Return the tokens with another value in some places, by arithmetic.
+    """Return the tokens with another value in some places, bit by bit.
 
     A processor that branches on every token guesses half of random places wrong, and takes four times as long.
 
@@ -212,7 +212,7 @@ def put(
     >>> put(torch.tensor([[3, 4]]), torch.tensor([[True, False]]), 9).tolist()
     [[9, 4]]
     """
-    return (value - tokens).mul_(places).add_(tokens)
+    return tokens ^ ((tokens ^ value) & -places.long())
 
 
 def _sorted(values: Float[Tensor, "row token"]) -> Float[Tensor, "row token"]:

@@ -104,9 +104,9 @@ class UniformRatio(Ratio):
     def counts(self, quantiles: Rows, available: Int[Tensor, " row"], rounding: Rows) -> Int[Tensor, " row"]:
         """Return numbers of tokens, every whole number between the ends equally likely, zero left out."""
         del rounding
-        least = (self.low * available).round().long().clamp(min=1)
-        most = (self.high * available).round().long().clamp(min=1)
-        return torch.minimum(least + (quantiles * (most - least + 1)).floor().long(), most)
+        least = (self.low * available).round_().clamp_(min=1)
+        most = (self.high * available).round_().clamp_(min=1)
+        return torch.minimum(least + quantiles * (most - least + 1), most).long()
 
 
 @dataclass(frozen=True)

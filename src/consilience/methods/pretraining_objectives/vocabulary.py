@@ -83,7 +83,7 @@ class Vocabulary:
         if not self.special:
             return torch.zeros_like(tokens, dtype=torch.bool)
         # One look-up a token; comparing with every mark in turn takes as many passes as there are marks.
-        return self._marks.to(tokens.device)[tokens]
+        return self._marks.to(tokens.device).index_select(0, tokens.flatten()).view_as(tokens)
 
     def draw_text(self, shape: torch.Size, generator: torch.Generator | None) -> Int[Tensor, "*shape"]:
         """Draw tokens uniformly from those that are text."""

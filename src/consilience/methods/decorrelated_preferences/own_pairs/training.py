@@ -1,0 +1,175 @@
+"""Train a policy on preferences of your own; what is unfinished lies beside it, and what is finished appears whole."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import datasets
+import numpy as np
+import torch
+from transformers import PrinterCallback
+from transformers.trainer_utils import get_last_checkpoint
+
+from consilience.ground.errors import InvalidInput
+from consilience.ground.folder import replace_folder
+from consilience.methods.decorrelated_preferences.objective import DecPOConfig
+from consilience.methods.decorrelated_preferences.own_pairs.loading import load_model, load_tokenizer
+from consilience.methods.decorrelated_preferences.own_pairs.reading import conversational, read_pairs
+from consilience.methods.decorrelated_preferences.own_pairs.request import Training
+from consilience.methods.decorrelated_preferences.trainer import DecPOTrainer
+from consilience.neural.device import choose_device
+
+__all__ = ["train"]
+
+FULL_RATE, LORA_RATE = 1e-6, 1e-5
+"""Learning rates that TRL recommends for all weights and for adapters."""
+REPORTED = {
+    "eval_rewards/accuracies": "held-out accuracy",
+    "eval_rewards/margins": "held-out margin",
+    "eval_logps/chosen": "held-out log-probability of chosen answers",
+    "eval_loss": "held-out loss",
+}
+SUMMARY = "preferences.json"
+
+
+def train(request: Training) -> int:
+    """Train, save the policy, and say how it does on pairs that were held out."""
+    if request.out.exists():
+        raise InvalidInput(f"expected a new folder for --out; {request.out} is there already: give another one")
+    learned, held_out = _split(request)
+    with _calm(quiet=request.quiet):
+        trainer = _trainer(request, learned, held_out)
+        state = _state(request)
+        trainer.train(resume_from_checkpoint=get_last_checkpoint(str(state)) if state.exists() else None)
+        summary = _summary(trainer, held_out=bool(held_out))
+        _save(trainer, summary, request)
+    if not request.quiet:
+        for name, value in summary.items():
+            sys.stdout.write(f"{name}: {value:.4g}\n")
+        sys.stdout.write(f"saved to {request.out}\n")
+    return 0
+
+
+def _split(request: Training) -> tuple[list[Any], list[Any]]:
+    if not 0 <= request.held_out < 1:
+        raise InvalidInput(f"--held-out must be a share from 0 to below 1; got {request.held_out}")
+    rows = read_pairs(request.data)
+    order = np.random.default_rng(request.seed).permutation(len(rows))
+    count = round(request.held_out * len(rows))
+    if count == len(rows):
+        raise InvalidInput(f"{request.data} has {len(rows)} pairs, and all would be held out; lower --held-out")
+    return [rows[place] for place in sorted(order[count:])], [rows[place] for place in sorted(order[:count])]
+
+
+def _trainer(request: Training, learned: list[Any], held_out: list[Any]) -> DecPOTrainer:
+    args = _arguments(request)
+    tokenizer = load_tokenizer(request.model)
+    if conversational(learned[0]) and tokenizer.chat_template is None:
+        raise InvalidInput(
+            f"{request.data} has messages, and the tokenizer of {request.model} has no chat template to write them "
+            "with: set one and save it, or give prompts and answers as strings"
+        )
+    made = DecPOTrainer(
+        model=load_model(request.model),
+        args=args,
+        train_dataset=datasets.Dataset.from_list(learned),
+        eval_dataset=datasets.Dataset.from_list(held_out) if held_out else None,
+        processing_class=tokenizer,
+        peft_config=_adapter(request),
+    )
+    if not len(made.train_dataset):
+        raise InvalidInput(f"every prompt of {request.data} fills the window of {request.max_length} tokens; raise it")
+    if request.quiet:
+        made.remove_callback(PrinterCallback)
+    return made
+
+
+def _arguments(request: Training) -> DecPOConfig:
+    cpu = choose_device(request.device).type == "cpu"
+    rate = request.learning_rate or (LORA_RATE if request.lora else FULL_RATE)
+    return DecPOConfig(
+        output_dir=str(_state(request)),
+        decorrelation_coef=request.decorrelation,
+        decorrelation_variant=request.variant,
+        decorrelation_layers=list(request.layers),
+        decorrelation_module=request.module,
+        decorrelation_rows=request.rows,
+        decorrelation_pool=request.pool,
+        decorrelation_memory=request.memory,
+        decorrelation_scale_check=not request.quiet,
+        loss_type=[request.loss],
+        beta=request.beta,
+        num_train_epochs=request.epochs,
+        max_steps=request.steps or -1,
+        per_device_train_batch_size=request.batch_size,
+        per_device_eval_batch_size=request.batch_size,
+        gradient_accumulation_steps=request.accumulate,
+        learning_rate=rate,
+        max_length=request.max_length,
+        gradient_checkpointing=request.checkpointing,
+        bf16=not cpu and torch.cuda.is_bf16_supported(),
+        use_cpu=cpu,
+        save_steps=request.save_every,
+        save_total_limit=1,
+        seed=request.seed,
+        report_to=[],
+        disable_tqdm=request.quiet or not sys.stderr.isatty(),
+        dataloader_pin_memory=not cpu,
+    )
+
+
+def _adapter(request: Training) -> Any:
+    if not request.lora:
+        return None
+    from peft import LoraConfig  # noqa: PLC0415  only adapters need it
+
+    return LoraConfig(r=request.lora, lora_alpha=2 * request.lora, target_modules="all-linear", task_type="CAUSAL_LM")
+
+
+def _state(request: Training) -> Path:
+    return request.out.with_name(f"{request.out.name}.state")
+
+
+def _summary(trainer: DecPOTrainer, *, held_out: bool) -> dict[str, float]:
+    found = trainer.evaluate() if held_out else {}
+    summary = {words: float(found[name]) for name, words in REPORTED.items() if name in found}
+    term = next((name for name in found if name.startswith("eval_decorrelation/") and not name.endswith("/loss")), None)
+    if term:
+        summary[f"held-out {term.removeprefix('eval_decorrelation/')} term"] = float(found[term])
+    return summary
+
+
+def _save(trainer: DecPOTrainer, summary: dict[str, float], request: Training) -> None:
+    aside = request.out.with_name(f".{request.out.name}.part")
+    shutil.rmtree(aside, ignore_errors=True)
+    trainer.save_model(str(aside))
+    (aside / SUMMARY).write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+    replace_folder(aside, request.out)
+    shutil.rmtree(_state(request), ignore_errors=True)
+
+
+@contextmanager
+def _calm(*, quiet: bool) -> Iterator[None]:
+    """Keep deprecations that are not the user's off the screen, and everything else where it is to be quiet."""
+    log = logging.getLogger("transformers")
+    level, bars = log.level, datasets.are_progress_bars_disabled()
+    if quiet:
+        log.setLevel(logging.ERROR)
+    if quiet or not sys.stderr.isatty():
+        datasets.disable_progress_bars()
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "`.*gradient_checkpointing.*` is deprecated", FutureWarning)
+            yield
+    finally:
+        log.setLevel(level)
+        if not bars:
+            datasets.enable_progress_bars()

@@ -1,0 +1,33 @@
+"""Loading: one line where there is no model, or a tokenizer that cannot end a text."""
+
+import pytest
+
+pytest.importorskip("trl", reason="the preferences extra is not installed")
+
+from transformers import AutoTokenizer  # noqa: E402
+
+from consilience.ground.errors import InvalidInput  # noqa: E402
+from consilience.methods.decorrelated_preferences.own_pairs.loading import load_model, load_tokenizer  # noqa: E402
+
+
+def test_a_model_and_its_tokenizer_are_loaded(model) -> None:
+    assert load_model(str(model)).config.num_hidden_layers == 3
+    assert load_tokenizer(str(model)).pad_token == "<pad>"
+
+
+def test_a_folder_without_a_model_is_said_in_one_line(tmp_path) -> None:
+    for load, kind in ((load_model, "causal language model"), (load_tokenizer, "tokenizer")):
+        with pytest.raises(InvalidInput, match=f"expected a {kind} at") as refused:
+            load(str(tmp_path))
+        assert "\n" not in str(refused.value)
+
+
+def test_tokenizers_without_an_end_are_refused_and_without_padding_mended(model) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    tokenizer.pad_token = None
+    tokenizer.save_pretrained(model)
+    assert load_tokenizer(str(model)).pad_token == "<eos>"
+    tokenizer.eos_token = None
+    tokenizer.save_pretrained(model)
+    with pytest.raises(InvalidInput, match="no token that ends a text"):
+        load_tokenizer(str(model))

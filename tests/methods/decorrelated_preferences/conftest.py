@@ -27,7 +27,9 @@ def make_trainer(tmp_path: Path) -> Callable[..., Any]:
     from consilience.methods.decorrelated_preferences.studies import sorting
     from consilience.methods.decorrelated_preferences.trainer import DecPOTrainer
 
-    def make(cls: Any = DecPOTrainer, args: Any = DecPOConfig, *, wrap: Any = None, rows: int = 16, **given: Any) -> Any:
+    def make(
+        cls: Any = DecPOTrainer, args: Any = DecPOConfig, *, wrap: Any = None, rows: int = 16, **given: Any
+    ) -> Any:
         passed = {name: given.pop(name) for name in ("peft_config", "eval_dataset", "callbacks") if name in given}
         settings = {
             "output_dir": str(tmp_path / "out"),

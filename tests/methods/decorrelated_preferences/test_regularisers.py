@@ -33,7 +33,10 @@ def test_the_code_of_2024_is_reproduced() -> None:
 def test_cosine_is_the_mean_over_ordered_pairs() -> None:
     Z = draw(4, 3)
     pairs = [
-        float(torch.nn.functional.cosine_similarity(Z[i], Z[j], dim=0)) ** 2 for i in range(4) for j in range(4) if i != j
+        float(torch.nn.functional.cosine_similarity(Z[i], Z[j], dim=0)) ** 2
+        for i in range(4)
+        for j in range(4)
+        if i != j
     ]
     assert float(cosine(Z)) == pytest.approx(sum(pairs) / 12, rel=1e-5)
 

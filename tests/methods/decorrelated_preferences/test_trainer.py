@@ -227,7 +227,9 @@ def test_one_answer_at_a_time_is_refused_unless_something_is_remembered(make_tra
 
 def test_the_scale_is_printed_once_at_the_first_step(make_trainer, capsys) -> None:
     make_trainer(decorrelation_variant="paper", decorrelation_coef=10.0).train()
-    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("decorrelation at the first step")]
+    lines = [
+        line for line in capsys.readouterr().err.splitlines() if line.startswith("decorrelation at the first step")
+    ]
     assert len(lines) == 1
     assert "paper" in lines[0]
     assert "times the preference loss of 0.6931; it will outweigh the preferences" in lines[0]

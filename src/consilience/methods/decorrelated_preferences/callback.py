@@ -63,7 +63,9 @@ class MonosemanticityCallback(TrainerCallback):  # type: ignore[misc]  # transfo
         batch_size: int = 32,
     ) -> None:
         if len(texts.input_ids) < 2:  # noqa: PLR2004  a pair
-            raise InvalidInput(f"features are compared over texts; expected two texts or more, got {len(texts.input_ids)}")
+            raise InvalidInput(
+                f"features are compared over texts; expected two texts or more, got {len(texts.input_ids)}"
+            )
         if every < 1:
             raise InvalidInput(f"`every` must be at least 1 step; got {every}")
         self._texts = texts
@@ -72,7 +74,9 @@ class MonosemanticityCallback(TrainerCallback):  # type: ignore[misc]  # transfo
         self._norms: dict[tuple[int, str], float] | None = None
         self.history: list[dict[str, float]] = []
 
-    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **given: Any) -> None:  # noqa: ARG002
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **given: Any
+    ) -> None:  # noqa: ARG002
         """Measure what training starts from; later norms are compared with these."""
         self._measure(state, given["model"])
 

@@ -39,7 +39,9 @@ class DecPOConfig(DPOConfig):  # type: ignore[misc]  # TRL ships without types
     )
     decorrelation_variant: str = field(
         default="cosine",
-        metadata={"help": "cosine, paper, code2024, barlow, vicreg, l1 or squared_norm; only cosine and barlow are free of scale."},
+        metadata={
+            "help": "cosine, paper, code2024, barlow, vicreg, l1 or squared_norm; only cosine and barlow are free of scale."
+        },
     )
     decorrelation_layers: list[str] | str = field(
         default_factory=lambda: ["middle"],
@@ -49,10 +51,12 @@ class DecPOConfig(DPOConfig):  # type: ignore[misc]  # TRL ships without types
         default="auto", metadata={"help": "Module within a block, such as 'mlp.up_proj', or 'auto'."}
     )
     decorrelation_rows: str = field(
-        default="chosen", metadata={"help": "Answers that are read: chosen, rejected, both, or alternate rows as in 2024."}
+        default="chosen",
+        metadata={"help": "Answers that are read: chosen, rejected, both, or alternate rows as in 2024."},
     )
     decorrelation_pool: str = field(
-        default="last", metadata={"help": "Tokens that are read: the last of the answer, their mean, all tokens, or padded_end."}
+        default="last",
+        metadata={"help": "Tokens that are read: the last of the answer, their mean, all tokens, or padded_end."},
     )
     decorrelation_back: int = field(
         default=0, metadata={"help": "Tokens before the last one; 1 is the token from which the last one is predicted."}

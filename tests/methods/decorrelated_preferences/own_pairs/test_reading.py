@@ -42,7 +42,10 @@ def test_a_prompt_may_be_part_of_both_answers(write) -> None:
 @pytest.mark.parametrize(
     ("row", "words"),
     [
-        ({"prompt": "a", "chosen": "b"}, "line 2 lacks 'rejected'; expected prompt, chosen and rejected, got prompt, chosen"),
+        (
+            {"prompt": "a", "chosen": "b"},
+            "line 2 lacks 'rejected'; expected prompt, chosen and rejected, got prompt, chosen",
+        ),
         ({**GOOD, "rejected": "b"}, "line 2: chosen and rejected answers are equal"),
         ({**GOOD, "chosen": ""}, "line 2: 'chosen' must be a string that is not empty"),
         ({**GOOD, "rejected": 3}, "line 2: 'rejected' must be a string that is not empty; got 3"),

@@ -23,7 +23,14 @@ pytestmark = [
 @pytest.fixture
 def run(model, pairs, tmp_path):
     def trained(**given):
-        how = {"model": str(model), "data": pairs, "out": tmp_path / "out", "steps": 2, "device": "cpu", "batch_size": 4}
+        how = {
+            "model": str(model),
+            "data": pairs,
+            "out": tmp_path / "out",
+            "steps": 2,
+            "device": "cpu",
+            "batch_size": 4,
+        }
         return train(**{**how, "learning_rate": 1e-3, **given})
 
     return trained

@@ -141,7 +141,9 @@ def outcomes(config: Config, seeds: Sequence[int], progress: Callable[..., None]
         for seed in _shared(_first_policy, firsts, config.processes):
             progress("first policy", seed=seed)
         found = []
-        for outcome in _shared(_outcome, [(seed, arm, config, folder) for seed in seeds for arm in ARMS], config.processes):
+        for outcome in _shared(
+            _outcome, [(seed, arm, config, folder) for seed in seeds for arm in ARMS], config.processes
+        ):
             progress("arm", seed=outcome.seed, arm=outcome.arm, rule=outcome.last.rule)
             found.append(outcome)
     return found
@@ -261,5 +263,3 @@ class _Watch(TrainerCallback):  # type: ignore[misc]  # transformers leaves it u
                 kl=kl_to_reference(policy, reference, tokenizer, asked, seed=self._material.seed, **how),
             )
         )
-
-

@@ -131,7 +131,9 @@ def _beside(found: _Results) -> Iterator[Measurement]:
     )
     scale = np.array([one.scale for one in found.of(LITERAL)])
     yield Measurement(
-        name="literal form: term against the preference loss at the first step", value=scale.mean(), note=f"{_mean(scale)}"
+        name="literal form: term against the preference loss at the first step",
+        value=scale.mean(),
+        note=f"{_mean(scale)}",
     )
 
 
@@ -140,13 +142,20 @@ def _survival(found: _Results) -> Iterator[Measurement]:
     best = max(rivals, key=lambda name: float(rivals[name].mean()))
     for name, arm in (("cosine", COSINE), ("literal form", LITERAL)):
         matched = np.array(
-            [at_divergence(plain.looks, own.last.kl, _rule) for own, plain in zip(found.of(arm), found.of(PLAIN), strict=True)]
+            [
+                at_divergence(plain.looks, own.last.kl, _rule)
+                for own, plain in zip(found.of(arm), found.of(PLAIN), strict=True)
+            ]
         )
         yield from (
             _gain(f"{name}: answers in order above {rival}", found.values(arm, _rule) - values, note)
             for rival, values, note in (
                 ("DPO", found.values(PLAIN, _rule), ""),
-                (f"the best control ({best})", rivals[best], "the control with the most answers in order, of all in the table"),
+                (
+                    f"the best control ({best})",
+                    rivals[best],
+                    "the control with the most answers in order, of all in the table",
+                ),
                 ("DPO at the same divergence", matched, "DPO where it first came as far from the reference"),
                 ("a penalty on the squared norm", rivals[NORM], "its strength was tuned to the literal form's norm"),
             )

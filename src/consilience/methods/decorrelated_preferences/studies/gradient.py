@@ -52,10 +52,16 @@ def gradient(config: Config, streams: Streams, folder: RunFolder) -> Evidence:
                 note="length at the first map of the layer it reads; a coefficient of 1 less a coefficient of 0",
             ),
             Measurement(
-                name="reentrant checkpointing is refused", value=float(bool(refusal)), at_least=1, note=refusal or "it was not"
+                name="reentrant checkpointing is refused",
+                value=float(bool(refusal)),
+                at_least=1,
+                note=refusal or "it was not",
             ),
             Measurement(
-                name="hooks left by training", value=after - before, at_most=0, note=f"after {config.gradient_steps} steps"
+                name="hooks left by training",
+                value=after - before,
+                at_most=0,
+                note=f"after {config.gradient_steps} steps",
             ),
             Measurement(name="hooks left by an error in the middle of a step", value=left, at_most=0),
             Measurement(
@@ -138,7 +144,10 @@ class _Laboratory:
 
     def _trainer(self, coefficient: float, *, peft: dict[str, Any] | None = None, **given: Any) -> Any:
         settings = arguments(
-            self._scratch, decorrelation_coef=coefficient, decorrelation_layers=[str(LAYER)], **{"max_steps": 1, **given}
+            self._scratch,
+            decorrelation_coef=coefficient,
+            decorrelation_layers=[str(LAYER)],
+            **{"max_steps": 1, **given},
         )
         return trainer(self._policy, self._pairs, settings, **(peft or {}))
 

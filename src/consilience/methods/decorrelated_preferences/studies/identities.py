@@ -88,10 +88,16 @@ def _relative(found: float, expected: float) -> float:
 def _measurements(rows: list[_Row]) -> Iterator[Measurement]:
     note = f"the largest over {len(rows)} random matrices of 2 to 32 answers and 2 to 128 features, double precision"
     yield Measurement(
-        name="sample form less feature form, against B - d", value=max(row.constant for row in rows), at_most=1e-9, note=note
+        name="sample form less feature form, against B - d",
+        value=max(row.constant for row in rows),
+        at_most=1e-9,
+        note=note,
     )
     yield Measurement(
-        name="gradients of the two forms, largest difference", value=max(row.slope for row in rows), at_most=1e-9, note=note
+        name="gradients of the two forms, largest difference",
+        value=max(row.slope for row in rows),
+        at_most=1e-9,
+        note=note,
     )
     yield Measurement(
         name="code2024 against the old formula",
@@ -106,7 +112,10 @@ def _measurements(rows: list[_Row]) -> Iterator[Measurement]:
         note=f"by {', '.join(f'{factor:g}' for factor in FACTORS)}",
     )
     yield Measurement(
-        name="change when answers are reordered, relative", value=max(row.order for row in rows), at_most=1e-9, note="all variants"
+        name="change when answers are reordered, relative",
+        value=max(row.order for row in rows),
+        at_most=1e-9,
+        note="all variants",
     )
 
 

@@ -54,7 +54,10 @@ def digit_tokenizer() -> PreTrainedTokenizerFast:
     made.pre_tokenizer = pre_tokenizers.Split("", "isolated")
     made.decoder = decoders.Fuse()
     return PreTrainedTokenizerFast(
-        tokenizer_object=made, pad_token="<pad>", eos_token="<eos>", model_input_names=["input_ids", "attention_mask"]  # noqa: S106
+        tokenizer_object=made,
+        pad_token="<pad>",
+        eos_token="<eos>",
+        model_input_names=["input_ids", "attention_mask"],  # noqa: S106
     )
 
 

@@ -75,7 +75,7 @@ def test_mistakes_are_told_before_any_work(texts: Path) -> None:
         report(texts, ("ahead:1",), labelled=False, **(SETTINGS | {"rank": 64}))
     with pytest.raises(InvalidInput, match="lower --rank"):
         report(texts, ("ahead:1",), labelled=True, **(SETTINGS | {"rank": 64}))
+    for file in (texts / "land").iterdir():
+        file.unlink()
     with pytest.raises(InvalidInput, match="got 'sea' only"):
-        for file in (texts / "land").iterdir():
-            file.unlink()
         report(texts, ("ahead:1",), labelled=True, **SETTINGS)

@@ -52,7 +52,9 @@ def generate(config: Config, streams: Streams, folder: RunFolder) -> Evidence:
     found = trained_arms(jobs, config.processes)
     arms = {arm: [one for one in found if one.job.arm == arm] for arm in COMPARED}
     prices = {arm: _price(ones) for arm, ones in arms.items()}
-    gains = np.array([_short(fixed) - _short(suffix) for fixed, suffix in zip(arms[FIXED], arms[SUFFIX], strict=True)])
+    pairs = list(zip(arms[FIXED], arms[SUFFIX], strict=True))
+    gains = np.array([_short(fixed.best) - _short(suffix.best) for fixed, suffix in pairs])
+    filled = np.array([_short(fixed.full) - _short(suffix.full) for fixed, suffix in pairs])
     caption = "Loss after prefixes, with one mask after them (line) and with masks to the end of the row (dashed)."
     return Evidence(
         measurements=(
@@ -65,6 +67,7 @@ def generate(config: Config, streams: Streams, folder: RunFolder) -> Evidence:
                 at_least=0.0,
                 note=f"each in the layout that suits it better; on {(gains > 0).sum()} of {len(gains)} seeds",
             ),
+            _measurement("the same with masks to the end of the row", filled),
             Measurement(name="seeds of each arm", value=len(config.arms_seeds), at_least=3),
         ),
         tables=(_table(arms, language), plateau_table(config, folder)),
@@ -79,8 +82,8 @@ def _price(ones: list[Measured]) -> Values:
     return np.array([one.full[place] - one.tight[place] for one in ones])
 
 
-def _short(one: Measured) -> float:
-    return float(one.best[: len(SHORT)].mean())
+def _short(losses: Float[np.ndarray, " length"]) -> float:
+    return float(losses[: len(SHORT)].mean())
 
 
 def _measurement(

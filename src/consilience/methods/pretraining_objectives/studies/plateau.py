@@ -89,7 +89,7 @@ def _rows() -> Rows:
     return np.random.default_rng(0).permutation(rows)
 
 
-def _unigram_losses(seen: Rows, tested: Rows) -> list[float]:
+def _unigram_losses(seen: Rows, tested: Int[np.ndarray, "tested place"]) -> list[float]:
     often = np.bincount(seen.ravel(), minlength=WORDS) + 1.0
     losses = -np.log(often / often.sum())
     return _rounded(losses[tested[:, PREFIXES]].mean(axis=0))

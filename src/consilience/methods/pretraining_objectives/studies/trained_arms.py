@@ -42,17 +42,17 @@ __all__ = [
     "unigram_loss",
 ]
 
-TOKENS = 32
+TOKENS = 40
 """Of a row."""
 ROWS, HELD_OUT, BATCH = 40_000, 900, 32
-CUT, SHORTEST = 0.5, 5
-"""Share of batches that are cut to fewer tokens, at least so many, or every short row would be news to every model."""
+CUT, SHORTEST = 0.1, 5
+"""Share of batches that are cut to fewer tokens, at least so many; else every short row is news to every model."""
 SHAPE = ModelShape(layers=2, width=64, heads=4, window=TOKENS)
 RATE = 4e-3
 OFFSETS = 4
 SHORT = tuple(range(2, 9))
 """Prefixes that count as short."""
-LENGTHS = (*SHORT, 12, 16, 24)
+LENGTHS = (*SHORT, 12, 16, 24, 32)
 DRAWS = 16
 """For the bound on the likelihood, a row."""
 

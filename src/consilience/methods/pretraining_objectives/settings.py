@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import Annotated, Any, Literal
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
 
-from pydantic import Field
-from pydantic.dataclasses import dataclass
-
-from consilience.ground import STRICT
+from consilience.ground.errors import InvalidInput, UnknownName
 
 __all__ = ["ObjectiveName", "ObjectiveSettings"]
 
 ObjectiveName = Literal["ar", "diverse-ar", "mlm", "variable-mlm"]
 """Next token; the next several; a fixed share of hidden tokens; a share drawn for every row."""
-Share = Annotated[float, Field(ge=0, le=1)]
 
 
-@dataclass(frozen=True, kw_only=True, config=STRICT)
+@dataclass(frozen=True, kw_only=True)
 class ObjectiveSettings:
     """Which objective, and its settings; those of another objective are not looked at.
 
@@ -28,32 +24,48 @@ class ObjectiveSettings:
     """
 
     name: ObjectiveName = "variable-mlm"
-    offsets: Annotated[int, Field(ge=1)] = 4
+    offsets: int = 4
     """For diverse-ar: how many tokens ahead are predicted."""
     offset_weights: tuple[float, ...] = ()
     """How much each counts; equal unless given."""
     estimator: Literal["all", "sample"] = "sample"
     """Every offset in every step, or one for each row."""
     heads: Literal["adapter", "embedding"] = "adapter"
-    head_rank: Annotated[int, Field(ge=1)] = 32
+    head_rank: int = 32
     within_documents: bool = True
     """For ar and diverse-ar: whether targets stay in the document of the token they are predicted from."""
     ratio: str | None = None
     """Share of hidden tokens: "0.15", "uniform:0:1", "beta:2:5"; 0.15 for mlm and uniform:0:1 for variable-mlm."""
     pattern: Literal["random", "suffix", "mixture"] = "random"
     """For variable-mlm."""
-    suffix_share: Share = 0.5
+    suffix_share: float = 0.5
     """Share of rows with a suffix in a mixture."""
     exact_count: bool | None = None
     """Whether the ratio says how many tokens are hidden, as for variable-mlm, or each is by itself, as for mlm."""
     stratified: bool = True
     """For variable-mlm: whether ratios are spread evenly over a batch."""
-    mask_replace_prob: Share | None = None
+    mask_replace_prob: float | None = None
     """Share of hidden tokens that become the mask: 0.8 for mlm, 1 for variable-mlm."""
-    random_replace_prob: Share | None = None
+    random_replace_prob: float | None = None
     """Share that become a random token: 0.1 for mlm, 0 for variable-mlm."""
     weighting: Literal["token", "elbo"] = "token"
     """For variable-mlm: the mean over hidden tokens, or the bound on the likelihood."""
+
+    def __post_init__(self) -> None:
+        """Refuse an objective that there is not, and numbers out of range.
+
+        Raises
+        ------
+        UnknownName
+        InvalidInput
+        """
+        if self.name not in get_args(ObjectiveName):
+            raise UnknownName("objective", self.name, get_args(ObjectiveName))
+        if self.offsets < 1 or self.head_rank < 1:
+            raise InvalidInput(f"offsets and head_rank must be at least 1; got {self.offsets} and {self.head_rank}")
+        shares = (self.suffix_share, self.mask_replace_prob or 0.0, self.random_replace_prob or 0.0)
+        if not all(0 <= share <= 1 for share in shares):
+            raise InvalidInput(f"suffix_share and shares of replaced tokens must lie between 0 and 1; got {shares}")
 
     @property
     def bidirectional(self) -> bool:

@@ -7,15 +7,13 @@ ones, so that weights of one are weights of the other.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Int
-from pydantic import Field
-from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
-from consilience.ground import STRICT
 from consilience.ground.errors import InvalidInput, MissingDependency
 from consilience.methods.pretraining_objectives.vocabulary import Vocabulary
 from consilience.neural.weights import initialised
@@ -27,10 +25,8 @@ except ImportError as error:
 
 __all__ = ["ModelShape", "leak", "make_model", "twin"]
 
-Count = Annotated[int, Field(ge=1)]
 
-
-@dataclass(frozen=True, kw_only=True, config=STRICT)
+@dataclass(frozen=True, kw_only=True)
 class ModelShape:
     """The size of a model, of either kind.
 
@@ -40,16 +36,24 @@ class ModelShape:
     176
     """
 
-    layers: Count = 4
-    width: Count = 128
-    heads: Count = 4
-    window: Count = 128
+    layers: int = 4
+    width: int = 128
+    heads: int = 4
+    window: int = 128
     """Longest row, in tokens."""
-    hidden: Annotated[int, Field(ge=0)] = 0
+    hidden: int = 0
     """Width between the two maps of the feed-forward network; 8/3 of `width`, to the next multiple of 16, when 0."""
 
     def __post_init__(self) -> None:
-        """Refuse a width that the heads do not divide into even parts, which rotary positions need."""
+        """Refuse sizes below 1, and a width that the heads do not divide into even parts, as rotary positions need.
+
+        Raises
+        ------
+        InvalidInput
+        """
+        sizes = {name: size for name, size in asdict(self).items() if name != "hidden"}
+        if min(sizes.values()) < 1 or self.hidden < 0:
+            raise InvalidInput(f"every size of a model must be at least 1; got {sizes}")
         if self.width % (2 * self.heads):
             raise InvalidInput(f"`width` must be an even multiple of `heads`; got {self.width} and {self.heads}")
 

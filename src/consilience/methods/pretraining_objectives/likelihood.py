@@ -101,7 +101,7 @@ def prefix_losses(model: nn.Module, rows: Rows, lengths: Sequence[int], layout: 
     losses = []
     for length in lengths:
         given = layout.given(rows, length)
-        logits = [model(input_ids=part).logits[:, layout.place(length)] for part in given.split(CHUNK)]
+        logits = [model(input_ids=part).logits[:, layout.place(length)] for part in torch.split(given, CHUNK)]
         losses.append(_losses(torch.cat(logits), rows[:, length], layout.vocabulary))
     return torch.stack(losses)
 
@@ -165,7 +165,7 @@ def _hidden_from(rows: Rows, length: int, vocabulary: Vocabulary) -> Rows:
 
 
 def _all_losses(model: nn.Module, given: Rows, rows: Rows, vocabulary: Vocabulary) -> Float[Tensor, "row token"]:
-    logits = torch.cat([model(input_ids=part).logits for part in given.split(CHUNK)])
+    logits = torch.cat([model(input_ids=part).logits for part in torch.split(given, CHUNK)])
     return _losses(logits.flatten(0, 1), rows.flatten(), vocabulary).view(rows.shape)
 
 

@@ -97,7 +97,7 @@ def probed(features: Callable[[int], Features], folds: Folds) -> Probed:
     folds
     """
     right = np.zeros(len(folds.labels), dtype=bool)
-    few = []
+    few: list[float] = []
     for number in range(folds.count):
         table, tested = features(number), folds.part == number
         right[tested] = _hits(table, folds.labels, np.flatnonzero(~tested), tested)

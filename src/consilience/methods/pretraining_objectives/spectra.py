@@ -65,7 +65,7 @@ class Spectrum:
     def features(self, rank: int) -> Float[np.ndarray, "context rank"]:
         """Return the best features of every context; zeros for contexts that never occurred."""
         self._require(rank)
-        return self.left[:, :rank] * self.values[:rank] * inverse_root(self.joint.contexts)[:, None]
+        return np.asarray(self.left[:, :rank] * self.values[:rank] * inverse_root(self.joint.contexts)[:, None])
 
     def _require(self, rank: int) -> None:
         if not 1 <= rank <= self.rank:

@@ -110,7 +110,7 @@ def _labelled(
     tokens = LabelledTokens.of(corpus, vocabulary=vocabulary, rank=rank, seed=seed)
     found = {name: tokens.connection(name) for name in chosen}
     rows = [_row(one) for one in found.values()]
-    rows += [{"targets": name} | _probes(one) for name, one in tokens.baselines(seed).items()]
+    rows += [{"targets": name, **_probes(one)} for name, one in tokens.baselines(seed).items()]
     rows.append({"targets": "commonest label", "probe": tokens.folds.commonest})
     return rows, {name: one.spectrum.values.tolist() for name, one in found.items()}
 
@@ -151,7 +151,7 @@ def _unlabelled(
     rows, values = [], {}
     for name in chosen:
         found = spectrum_of(cooccurrence(documents, name, size=lexicon.size), rank)
-        rows.append({"targets": name} | _connected(name, found.values, found.residual(rank), found.tail(rank)))
+        rows.append({"targets": name, **_connected(name, found.values, found.residual(rank), found.tail(rank))})
         values[name] = found.values.tolist()
     return rows, values
 

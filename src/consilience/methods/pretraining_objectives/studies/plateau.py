@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Int
+from torch import nn
 
 from consilience.ground import RunFolder, Table
 from consilience.methods.pretraining_objectives.config import Config
@@ -67,7 +68,7 @@ def _trained(job: _Job) -> list[tuple[str | float, ...]]:
     rows = torch.from_numpy(_rows())
     words = Vocabulary(WORDS + 1, special=(WORDS,), mask=WORDS)
     objective = ARMS[job.arm].objective(words)
-    model = make_model(SHAPE, words, bidirectional=objective.bidirectional, seed=job.seed)
+    model: nn.Module = make_model(SHAPE, words, bidirectional=objective.bidirectional, seed=job.seed)
     seen, tested = rows[:-HELD_OUT], rows[-HELD_OUT:]
     train_arm(model, objective, seen, steps=job.steps, batch_size=BATCH, learning_rate=RATE / 2, seed=job.seed)
     model.eval()

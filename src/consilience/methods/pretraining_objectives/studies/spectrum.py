@@ -139,7 +139,7 @@ def _random_joints(count: int, generator: np.random.Generator) -> tuple[float, l
 
 def _hard(mixture: np.ndarray) -> np.ndarray:
     """Return unit vectors of the likeliest labels."""
-    return np.eye(mixture.shape[1])[mixture.argmax(axis=1)]
+    return np.asarray(np.eye(mixture.shape[1])[mixture.argmax(axis=1)])
 
 
 def _law(targets: int, draws: int, generator: np.random.Generator) -> _Law:

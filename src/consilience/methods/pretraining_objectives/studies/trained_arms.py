@@ -161,7 +161,7 @@ def matched_steps(arm: str, targets: float) -> int:
 def best_losses(seed: int) -> Float[np.ndarray, " length"]:
     """Return the loss after prefixes of `LENGTHS` of who knows the language, on the held-out rows."""
     rows, _ = held_out(seed)
-    return TopicChain.drawn(seed).losses(rows).mean(axis=0)[list(LENGTHS)]
+    return np.asarray(TopicChain.drawn(seed).losses(rows).mean(axis=0)[list(LENGTHS)])
 
 
 def unigram_loss(seed: int) -> float:

@@ -222,15 +222,9 @@ def _drawn(laws: list[_Law]) -> Canvas:
     axes.plot(grid, [finite_residual(int(k), CONTEXTS, VOCABULARY) for k in grid], color=GREY, linewidth=1.2)
     for law in laws:
         axes.plot([law.targets] * len(law.residuals), law.residuals, "o", color=COLOURS[0], markersize=4, alpha=0.5)
-        axes.annotate(
-            f"K = {law.targets}",
-            (law.targets, law.measured),
-            xytext=(7, 5),
-            textcoords="offset points",
-            fontsize=8,
-            color=COLOURS[0],
-        )
     axes.set(xscale="log", yscale="log", xlabel="targets a context (K)", ylabel="residual")
-    axes.set_xlim(0.8, 40)
+    axes.set_xticks(TARGETS, labels=[str(targets) for targets in TARGETS])
+    axes.set_yticks([0.1, 0.2, 0.5, 1.0], labels=["0.1", "0.2", "0.5", "1"])
+    axes.minorticks_off()
     plain(axes)
     return canvas

@@ -4,21 +4,21 @@ import pytest
 
 pytest.importorskip("torch", reason="the pretraining extra is not installed")
 
-from consilience.methods.pretraining_objectives.choosing import make_objective  # noqa: E402
-from consilience.methods.pretraining_objectives.masking import (  # noqa: E402
+from consilience.methods.pretraining_objectives.choosing import make_objective
+from consilience.methods.pretraining_objectives.masking import (
     BernoulliCount,
     ExactCount,
     Masking,
     Replacement,
 )
-from consilience.methods.pretraining_objectives.objectives import (  # noqa: E402
+from consilience.methods.pretraining_objectives.objectives import (
     DiverseAutoregression,
     MaskedPrediction,
 )
-from consilience.methods.pretraining_objectives.patterns import MixturePattern  # noqa: E402
-from consilience.methods.pretraining_objectives.ratios import FixedRatio, UniformRatio  # noqa: E402
-from consilience.methods.pretraining_objectives.settings import ObjectiveSettings  # noqa: E402
-from consilience.methods.pretraining_objectives.vocabulary import Vocabulary  # noqa: E402
+from consilience.methods.pretraining_objectives.patterns import MixturePattern
+from consilience.methods.pretraining_objectives.ratios import FixedRatio, UniformRatio
+from consilience.methods.pretraining_objectives.settings import ObjectiveSettings
+from consilience.methods.pretraining_objectives.vocabulary import Vocabulary
 
 WORDS = Vocabulary(9, special=(0,), mask=0)
 

@@ -54,7 +54,7 @@ def test_ratios_are_read_as_people_write_them(given, ratio) -> None:
 
 @pytest.mark.parametrize("wrong", ["gaussian:1:2", "uniform:a:b", "uniform:0:1:2", "much", ("beta",) * 2])
 def test_what_is_no_ratio_says_what_one_is(wrong) -> None:
-    with pytest.raises(InvalidInput, match="`ratio` must be a share such as 0.15"):
+    with pytest.raises(InvalidInput, match="`ratio` must be a share such as"):
         as_ratio(wrong)
 
 

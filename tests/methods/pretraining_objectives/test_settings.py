@@ -5,7 +5,6 @@ import json
 import pytest
 
 from consilience.ground import ConsilienceError
-
 from consilience.methods.pretraining_objectives.settings import ObjectiveSettings
 
 

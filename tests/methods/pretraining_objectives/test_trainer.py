@@ -1,0 +1,176 @@
+"""The Trainer: accumulation, resuming, and what it refuses."""
+
+import json
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="the pretraining extra is not installed")
+transformers = pytest.importorskip("transformers", reason="the pretraining extra is not installed")
+pytest.importorskip("accelerate", reason="the pretraining extra is not installed")
+
+from consilience.ground import InvalidInput  # noqa: E402
+from consilience.methods.pretraining_objectives.settings import ObjectiveSettings  # noqa: E402
+from consilience.methods.pretraining_objectives.studies.small_tokenizer import small_tokenizer  # noqa: E402
+from consilience.methods.pretraining_objectives.trainer import (  # noqa: E402
+    RECORD,
+    PretrainingConfig,
+    PretrainingTrainer,
+    objective_arguments,
+)
+from consilience.methods.pretraining_objectives.twins import ModelShape, make_model  # noqa: E402
+from consilience.methods.pretraining_objectives.vocabulary import Vocabulary  # noqa: E402
+
+WORDS = 40
+SHAPE = ModelShape(layers=1, width=16, heads=2, window=24)
+_drawing = torch.Generator().manual_seed(0)
+ROWS = [
+    {"input_ids": torch.randint(3, WORDS, (int(length),), generator=_drawing)}
+    for length in torch.randint(5, 24, (24,), generator=_drawing)
+]
+ARMS = {
+    "ar": {"objective": "ar"},
+    "all": {"objective": "diverse-ar", "estimator": "all"},
+    "sampled": {"objective": "diverse-ar"},
+    "mlm": {"objective": "mlm"},
+    "variable": {"objective": "variable-mlm", "mask_pattern": "mixture"},
+    "bound": {"objective": "variable-mlm", "loss_weighting": "elbo"},
+}
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*pin_memory.*:UserWarning")
+
+
+def trainer(folder, arm: str, *, model=None, **settings) -> PretrainingTrainer:
+    arguments = {
+        "per_device_train_batch_size": 4,
+        "max_steps": 8,
+        "learning_rate": 1e-2,
+        "optim": "sgd",
+        "lr_scheduler_type": "constant",
+        "save_strategy": "no",
+        "report_to": "none",
+        "disable_tqdm": True,
+        "use_cpu": True,
+        "logging_steps": 1,
+    }
+    config = PretrainingConfig(output_dir=str(folder), **(arguments | ARMS[arm] | settings))
+    tokenizer = small_tokenizer(WORDS)
+    bidirectional = ARMS[arm]["objective"] in {"mlm", "variable-mlm"}
+    model = model or make_model(SHAPE, Vocabulary.of(tokenizer), bidirectional=bidirectional)
+    return PretrainingTrainer(model, config, processing_class=tokenizer, train_dataset=ROWS, eval_dataset=ROWS[:6])
+
+
+def furthest(one: PretrainingTrainer, other: PretrainingTrainer) -> float:
+    pairs = zip(one.model.parameters(), other.model.parameters(), strict=True)
+    return max(float((left - right).detach().abs().max()) for left, right in pairs)
+
+
+@pytest.mark.parametrize("arm", ["ar", "all"])
+def test_four_batches_accumulated_are_one_batch_though_rows_differ_in_length(arm, tmp_path) -> None:
+    whole = trainer(tmp_path / "a", arm, max_steps=2, per_device_train_batch_size=8)
+    parts = trainer(tmp_path / "b", arm, max_steps=2, per_device_train_batch_size=2, gradient_accumulation_steps=4)
+    before = [part.detach().clone() for part in whole.model.parameters()]
+    whole.train()
+    parts.train()
+    assert furthest(whole, parts) < 1e-6
+    moved = max(float((a - b).detach().abs().max()) for a, b in zip(before, whole.model.parameters(), strict=True))
+    assert moved > 1e-4
+
+
+def test_one_offset_is_transformers_own_trainer(tmp_path) -> None:
+    ours = trainer(tmp_path / "a", "ar", gradient_accumulation_steps=2)
+    tokenizer = small_tokenizer(WORDS)
+    theirs = transformers.Trainer(
+        make_model(SHAPE, Vocabulary.of(tokenizer), bidirectional=False),
+        transformers.TrainingArguments(
+            output_dir=str(tmp_path / "b"),
+            per_device_train_batch_size=4,
+            gradient_accumulation_steps=2,
+            max_steps=8,
+            learning_rate=1e-2,
+            optim="sgd",
+            lr_scheduler_type="constant",
+            save_strategy="no",
+            report_to="none",
+            disable_tqdm=True,
+            use_cpu=True,
+            logging_steps=1,
+        ),
+        train_dataset=[{**row, "attention_mask": torch.ones_like(row["input_ids"])} for row in ROWS],
+        data_collator=transformers.DataCollatorForLanguageModeling(tokenizer, mlm=False),
+    )
+    ours.train()
+    theirs.train()
+    assert furthest(ours, theirs) == 0
+
+
+@pytest.mark.parametrize("arm", ARMS)
+def test_a_run_that_resumes_ends_where_it_would_have(arm, tmp_path) -> None:
+    whole = trainer(tmp_path, arm, gradient_accumulation_steps=2, save_strategy="steps", save_steps=5)
+    whole.train()
+    resumed = trainer(tmp_path, arm, gradient_accumulation_steps=2, save_strategy="steps", save_steps=5)
+    resumed.train(resume_from_checkpoint=str(tmp_path / "checkpoint-5"))
+    assert furthest(whole, resumed) == 0
+
+
+def test_evaluation_is_the_same_twice_and_does_not_change_what_is_trained_on(tmp_path) -> None:
+    often = trainer(tmp_path / "a", "variable", eval_strategy="steps", eval_steps=2)
+    never = trainer(tmp_path / "b", "variable")
+    often.train()
+    never.train()
+    assert furthest(often, never) == 0
+    assert often.evaluate()["eval_loss"] == often.evaluate()["eval_loss"]
+
+
+def test_a_checkpoint_of_another_objective_is_refused_before_anything_is_loaded(tmp_path) -> None:
+    trainer(tmp_path, "mlm", save_strategy="steps", save_steps=8).train()
+    checkpoint = tmp_path / "checkpoint-8"
+    assert json.loads((checkpoint / RECORD).read_text())["name"] == "mlm"
+    with pytest.raises(InvalidInput, match=r"another objective \(name: 'mlm', now 'variable-mlm'\)"):
+        trainer(tmp_path, "variable").train(resume_from_checkpoint=True)
+    with pytest.raises(InvalidInput, match=r"another objective \(ratio: '0.15', now '0.4'\)"):
+        trainer(tmp_path, "mlm", mask_ratio="0.4").train(resume_from_checkpoint=str(checkpoint))
+
+
+def test_looking_ahead_needs_a_model_that_does_not_see_ahead(tmp_path) -> None:
+    around = make_model(SHAPE, Vocabulary.of(small_tokenizer(WORDS)), bidirectional=True)
+    with pytest.raises(InvalidInput, match="EuroBertForMaskedLM sees later tokens"):
+        trainer(tmp_path, "ar", model=around)
+
+
+def test_a_causal_model_may_fill_masks(tmp_path) -> None:
+    causal = make_model(SHAPE, Vocabulary.of(small_tokenizer(WORDS)), bidirectional=False)
+    assert trainer(tmp_path, "variable", model=causal, max_steps=1).train().training_loss > 0
+
+
+@pytest.mark.parametrize("name", ["gpt2", "bert"])
+def test_models_of_other_families_train(name, tmp_path) -> None:
+    if name == "gpt2":
+        config = transformers.GPT2Config(
+            vocab_size=WORDS, n_embd=8, n_layer=1, n_head=2, n_positions=24, bos_token_id=2, eos_token_id=2
+        )
+        run = trainer(tmp_path, "sampled", model=transformers.GPT2LMHeadModel(config), max_steps=2)
+    else:
+        config = transformers.BertConfig(
+            vocab_size=WORDS, hidden_size=8, num_hidden_layers=1, num_attention_heads=2, intermediate_size=8
+        )
+        run = trainer(tmp_path, "bound", model=transformers.BertForMaskedLM(config), max_steps=2)
+    assert run.train().training_loss > 0
+
+
+def test_rows_longer_than_the_window_are_refused(tmp_path) -> None:
+    run = trainer(tmp_path, "ar")
+    run.train_dataset = [{"input_ids": torch.arange(3, 28)}] * 8
+    with pytest.raises(InvalidInput, match="25 tokens and the window is 24"):
+        run.train()
+
+
+def test_a_parser_reads_the_configuration_and_settings_come_back_from_it(tmp_path) -> None:
+    words = f"--output_dir {tmp_path} --objective diverse-ar --offsets 3 --offset_weights 2 1 1 --exact_count False"
+    read = transformers.HfArgumentParser(PretrainingConfig).parse_args(words.split())
+    # transformers leaves `debug` None where its type says text, which the shape checks of the tests refuse.
+    config = PretrainingConfig(**(vars(read) | {"debug": ""}))
+    settings = config.settings()
+    assert settings == ObjectiveSettings(
+        name="diverse-ar", offsets=3, offset_weights=(2.0, 1.0, 1.0), exact_count=False
+    )
+    assert PretrainingConfig(str(tmp_path), **objective_arguments(settings)).settings() == settings

@@ -64,7 +64,8 @@ def train_one_of_two(rank: int, folder: str, port: int) -> None:
     import os
 
     os.environ |= {
-        "RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port),
+        "RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
     }  # fmt: skip
     torch.set_num_threads(1)
     trainer = trainer_of(folder, rows=2)
@@ -86,8 +87,8 @@ def trainer_of(folder: str, *, rows: int):
     disable_progress_bars()
     policy = sorting.model(0, sorting.Shape(width=16, layers=2, feedforward=24, heads=2))
     args = DecPOConfig(
-        output_dir=f"{folder}/out", per_device_train_batch_size=rows, max_steps=2, bf16=False, use_cpu=True, report_to=[],
-        save_strategy="no", logging_steps=1, learning_rate=1.0, optim="sgd", activation_checkpointing=False,
+        output_dir=f"{folder}/out", per_device_train_batch_size=rows, max_steps=2, bf16=False, use_cpu=True,
+        report_to=[], save_strategy="no", logging_steps=1, learning_rate=1.0, optim="sgd", activation_checkpointing=False,
         disable_tqdm=True, dataloader_pin_memory=False, max_grad_norm=0.0, lr_scheduler_type="constant",
         train_sampling_strategy="sequential",
     )  # fmt: skip

@@ -4,11 +4,11 @@ import pytest
 
 pytest.importorskip("trl", reason="the preferences extra is not installed")
 
-from transformers import HfArgumentParser  # noqa: E402
-from trl import DPOConfig  # noqa: E402
+from transformers import HfArgumentParser
+from trl import DPOConfig
 
-from consilience.ground.errors import InvalidInput, UnknownName  # noqa: E402
-from consilience.methods.decorrelated_preferences.objective import DecPOConfig, objective_of  # noqa: E402
+from consilience.ground.errors import InvalidInput, UnknownName
+from consilience.methods.decorrelated_preferences.objective import DecPOConfig, objective_of
 
 PLAIN = {"output_dir": "out", "bf16": False, "use_cpu": True, "report_to": [], "activation_checkpointing": False}
 

@@ -34,7 +34,7 @@ def test_another_objective_is_refused_and_named(make_trainer) -> None:
     other = make_trainer(**SAVED, decorrelation_coef=0.5)
     with pytest.raises(InvalidInput, match=r"another objective \(decorrelation_coef was 1.0 and is 0.5\): give"):
         other.train(resume_from_checkpoint=True)
-    with pytest.raises(InvalidInput, match="decorrelation_coef was 1.0 and is None"):
+    with pytest.raises(InvalidInput, match=r"decorrelation_coef was 1.0 and is None"):
         make_trainer(**SAVED, decorrelation_coef=0.0).train(resume_from_checkpoint=True)
 
 

@@ -1,4 +1,4 @@
-"""The trainer: TRL's to the bit without a coefficient, the right gradient with one, and one line where there is none."""
+"""The trainer: TRL's to the bit without a coefficient, the right gradient with one, one line where there is none."""
 
 import copy
 
@@ -104,7 +104,7 @@ def test_the_gradient_of_the_term_reaches_the_weights(make_trainer, checkpointin
 
 
 def test_reentrant_checkpointing_is_refused_before_and_at_the_step(make_trainer) -> None:
-    with pytest.raises(InvalidInput, match="set gradient_checkpointing_kwargs={'use_reentrant': False}"):
+    with pytest.raises(InvalidInput, match=r"set gradient_checkpointing_kwargs=\{'use_reentrant': False\}"):
         make_trainer(activation_checkpointing=True, activation_checkpointing_kwargs={"use_reentrant": True})
     trainer = make_trainer(activation_checkpointing=True)
     trainer.model.activation_checkpointing_enable({"use_reentrant": True})
@@ -157,8 +157,8 @@ def test_losses_can_be_mixed_and_micro_batches_accumulated(make_trainer) -> None
 
 def test_accumulated_micro_batches_average_their_terms(make_trainer) -> None:
     trainer = make_trainer(
-        gradient_accumulation_steps=2, per_device_train_batch_size=2, max_steps=1, optim="sgd", lr_scheduler_type="constant",
-        max_grad_norm=0.0, learning_rate=1.0,
+        gradient_accumulation_steps=2, per_device_train_batch_size=2, max_steps=1, optim="sgd",
+        lr_scheduler_type="constant", max_grad_norm=0.0, learning_rate=1.0,
     )  # fmt: skip
     start = copy.deepcopy(trainer.model)
     halves = []
@@ -244,7 +244,7 @@ def test_half_precision_is_compared_in_single(make_trainer) -> None:
 
 
 def test_settings_that_fit_nothing_are_refused(make_trainer) -> None:
-    with pytest.raises(UnknownName, match="did you mean 'mlp.up_proj'"):
+    with pytest.raises(UnknownName, match=r"did you mean 'mlp.up_proj'"):
         make_trainer(decorrelation_module="mlp.up_poj")
     with pytest.raises(InvalidInput, match="must be a DecPOConfig; got DPOConfig"):
         make_trainer(args=DPOConfig)

@@ -19,7 +19,7 @@ except ImportError as error:
 __all__ = ["MonosemanticityCallback"]
 
 
-class MonosemanticityCallback(TrainerCallback):  # type: ignore[misc]  # transformers leaves it untyped
+class MonosemanticityCallback(TrainerCallback):
     """Measure features of the same texts before training, every some steps, and after it.
 
     It reads tokens and layers that training aims at and others beside them: which token is read can decide the
@@ -75,8 +75,12 @@ class MonosemanticityCallback(TrainerCallback):  # type: ignore[misc]  # transfo
         self.history: list[dict[str, float]] = []
 
     def on_train_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **given: Any
-    ) -> None:  # noqa: ARG002
+        self,
+        args: TrainingArguments,  # noqa: ARG002
+        state: TrainerState,
+        control: TrainerControl,  # noqa: ARG002
+        **given: Any,
+    ) -> None:
         """Measure what training starts from; later norms are compared with these."""
         self._measure(state, given["model"])
 

@@ -1,4 +1,4 @@
-"""Settings of the laboratory for preferences learned with features that do not move as one; `Config()` is a valid smoke run."""
+"""Settings of the laboratory for preferences learned with decorrelated features; `Config()` is a valid smoke run."""
 
 from __future__ import annotations
 

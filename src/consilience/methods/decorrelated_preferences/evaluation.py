@@ -54,7 +54,8 @@ def answer_log_probs(model: nn.Module, batch: Batch) -> Float[Tensor, " row"]:
     with _at_rest(model) as device:
         logits = model(input_ids=ids.to(device), attention_mask=batch["attention_mask"].to(device)).logits.cpu()
     found = _picked(logits[:, :-1].float().log_softmax(dim=-1), ids[:, 1:])
-    return (found * answers[:, 1:]).sum(dim=1)
+    summed: Tensor = (found * answers[:, 1:]).sum(dim=1)
+    return summed
 
 
 def preferences(policy: nn.Module, reference: nn.Module, batches: Sequence[Batch], *, beta: float = 0.1) -> Preferences:

@@ -31,7 +31,7 @@ def gathered(features: Float[Tensor, "row feature"]) -> Float[Tensor, "all_rows 
         return features
     counts = _counts(features)
     padded = torch.nn.functional.pad(features, (0, 0, 0, max(counts) - len(features)))
-    everything = _AllGather.apply(padded)
+    everything = _AllGather.apply(padded)  # type: ignore[no-untyped-call]  # torch leaves it without types
     return torch.cat([rows[:count] for rows, count in zip(everything, counts, strict=True)])
 
 

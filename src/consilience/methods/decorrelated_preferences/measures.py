@@ -117,7 +117,7 @@ def class_selectivity(features: Features, classes: Int[Tensor, " row"]) -> float
     >>> class_selectivity(torch.eye(2), torch.tensor([0, 1]))
     1.0
     """
-    names = classes.unique()
+    names: Tensor = classes.unique()  # type: ignore[no-untyped-call]  # torch leaves it without types
     if len(names) < 2:  # noqa: PLR2004  a class and another
         raise InvalidInput(f"class selectivity needs two classes or more; got {len(names)}")
     sizes = features.double().abs()

@@ -40,7 +40,7 @@ class DecPOConfig(DPOConfig):  # type: ignore[misc]  # TRL ships without types
     decorrelation_variant: str = field(
         default="cosine",
         metadata={
-            "help": "cosine, paper, code2024, barlow, vicreg, l1 or squared_norm; only cosine and barlow are free of scale."
+            "help": "cosine, paper, code2024, barlow, vicreg, l1 or squared_norm; cosine and barlow know no scale."
         },
     )
     decorrelation_layers: list[str] | str = field(

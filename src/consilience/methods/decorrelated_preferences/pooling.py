@@ -89,7 +89,7 @@ ROWS: Mapping[str, Callable[[int], slice]] = MappingProxyType(
     {
         "chosen": lambda rows: slice(None, rows // 2),
         "rejected": lambda rows: slice(rows // 2, None),
-        "both": lambda rows: slice(rows),
+        "both": slice,
         "alternate": lambda rows: slice(None, rows, 2),
     }
 )

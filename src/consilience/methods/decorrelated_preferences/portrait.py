@@ -52,7 +52,7 @@ class Texts:
     def batches(self, size: int) -> Iterator[Texts]:
         """Yield the texts some at a time, without their classes."""
         whole = (self.input_ids, self.attention_mask, self.counted)
-        for ids, attended, counted in zip(*(part.split(size) for part in whole), strict=True):
+        for ids, attended, counted in zip(*(torch.split(part, size) for part in whole), strict=True):
             yield Texts(input_ids=ids, attention_mask=attended, counted=counted)
 
 

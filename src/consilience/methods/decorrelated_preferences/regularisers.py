@@ -19,11 +19,11 @@ from torch import Tensor
 from consilience.ground.errors import InvalidInput, UnknownName
 
 __all__ = [
+    "L1",
     "VARIANTS",
     "BarlowTwins",
     "Code2024",
     "Cosine",
-    "L1",
     "Paper",
     "Regulariser",
     "SquaredNorm",

@@ -15,12 +15,12 @@ from consilience.ground.folder import write_whole
 from consilience.methods.decorrelated_preferences.memory import FeatureMemory
 from consilience.methods.decorrelated_preferences.objective import objective_of
 
-__all__ = ["ObjectiveRecord", "check_objective", "checkpoint_to_resume"]
+__all__ = ["ObjectiveRecord", "check_objective", "checkpoint_to_resume", "last_checkpoint"]
 
 _FILE = "objective.json"
 
 
-class ObjectiveRecord(TrainerCallback):  # type: ignore[misc]  # transformers leaves it untyped
+class ObjectiveRecord(TrainerCallback):
     """Writes the objective, and each process's memory of features, into every checkpoint.
 
     Parameters
@@ -34,7 +34,7 @@ class ObjectiveRecord(TrainerCallback):  # type: ignore[misc]  # transformers le
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:  # noqa: ARG002
         """Add to the checkpoint that was just saved."""
-        folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+        folder = Path(str(args.output_dir)) / f"checkpoint-{state.global_step}"
         if state.is_world_process_zero:
             write_whole(folder / _FILE, json.dumps(objective_of(args), indent=2) + "\n")
         if self._memory.rows is not None:
@@ -47,12 +47,18 @@ class ObjectiveRecord(TrainerCallback):  # type: ignore[misc]  # transformers le
             self._memory.rows = torch.load(path, map_location=args.device, weights_only=True)
 
 
-def checkpoint_to_resume(given: str | bool | None, output_dir: str) -> Path | None:
+def checkpoint_to_resume(output_dir: str, *, given: str | bool | None) -> Path | None:
     """Return the checkpoint that ``train(resume_from_checkpoint=given)`` will load, or None for a new run."""
     if given is None or given is False:
         return None
-    found = get_last_checkpoint(output_dir) if given is True else given
+    found = last_checkpoint(output_dir) if given is True else given
     return Path(found) if found else None
+
+
+def last_checkpoint(output_dir: str) -> str | None:
+    """Return the newest checkpoint in a folder, or None."""
+    found: str | None = get_last_checkpoint(output_dir)  # type: ignore[no-untyped-call]  # transformers leaves it without types
+    return found
 
 
 def check_objective(folder: Path, args: TrainingArguments) -> None:

@@ -84,9 +84,9 @@ class DecPOTrainer(DPOTrainer):  # type: ignore[misc]  # TRL ships without types
         if args.decorrelation_coef:
             self._modules = feature_modules(self.model, args.decorrelation_layers, args.decorrelation_module)
 
-    def train(self, resume_from_checkpoint: str | bool | None = None, **kwargs: Any) -> Any:
+    def train(self, resume_from_checkpoint: str | bool | None = None, **kwargs: Any) -> Any:  # noqa: FBT001  transformers' signature
         """Train; a checkpoint to go on from must have been trained for this very objective."""
-        folder = checkpoint_to_resume(resume_from_checkpoint, self.args.output_dir)
+        folder = checkpoint_to_resume(self.args.output_dir, given=resume_from_checkpoint)
         if folder is not None:
             check_objective(folder, self.args)
             self._record.restore(folder, self.args)
@@ -131,7 +131,7 @@ class DecPOTrainer(DPOTrainer):  # type: ignore[misc]  # TRL ships without types
         """Return the mean over layers, and remember what was seen while training."""
         rows = features.transpose(0, 1)
         if self.args.decorrelation_gather and self.args.regulariser.compares:
-            rows = gathered(rows.flatten(1)).unflatten(1, rows.shape[1:])
+            rows = gathered(rows.flatten(1)).reshape(-1, *rows.shape[1:])
         remembered = self._memory.rows
         if len(rows) + len(self._memory) < self.args.regulariser.fewest_rows or not len(rows):
             value = 0.0 * features.sum()  # an epoch's last batch may have a single row; it has nothing to compare

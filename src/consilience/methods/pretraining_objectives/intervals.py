@@ -40,6 +40,6 @@ def mean(values: Float[np.ndarray, " draw"]) -> Mean:
     if len(values) < 2:  # noqa: PLR2004 - one value has no spread
         raise InvalidInput(f"an interval takes at least two values; got {len(values)}")
     centre = float(np.mean(values))
-    error = float(np.std(values, ddof=1)) / np.sqrt(len(values))
+    error = float(np.std(values, ddof=1) / np.sqrt(len(values)))
     half = float(stats.t.ppf((1 + LEVEL) / 2, len(values) - 1)) * error
     return Mean(centre, centre - half, centre + half)

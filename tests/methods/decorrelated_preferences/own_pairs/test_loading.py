@@ -4,10 +4,10 @@ import pytest
 
 pytest.importorskip("trl", reason="the preferences extra is not installed")
 
-from transformers import AutoTokenizer  # noqa: E402
+from transformers import AutoTokenizer
 
-from consilience.ground.errors import InvalidInput  # noqa: E402
-from consilience.methods.decorrelated_preferences.own_pairs.loading import load_model, load_tokenizer  # noqa: E402
+from consilience.ground.errors import InvalidInput
+from consilience.methods.decorrelated_preferences.own_pairs.loading import load_model, load_tokenizer
 
 
 def test_a_model_and_its_tokenizer_are_loaded(model) -> None:

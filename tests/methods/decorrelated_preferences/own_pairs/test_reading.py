@@ -67,7 +67,7 @@ def test_a_bad_line_is_named(write, row, words) -> None:
 def test_files_with_nothing_in_them_are_refused(write, tmp_path) -> None:
     with pytest.raises(InvalidInput, match="the file is empty"):
         read_pairs(write())
-    with pytest.raises(InvalidInput, match="cannot read .*: No such file"):
+    with pytest.raises(InvalidInput, match=r"cannot read .*: No such file"):
         read_pairs(tmp_path / "absent.jsonl")
 
 
@@ -80,7 +80,7 @@ def test_texts_are_lines_records_or_chosen_answers(write) -> None:
 
 
 def test_texts_that_are_none_or_too_few_are_refused(write) -> None:
-    with pytest.raises(InvalidInput, match="expected two or more in .*, got 1"):
+    with pytest.raises(InvalidInput, match=r"expected two or more in .*, got 1"):
         read_texts(write("one", name="a.txt"))
     with pytest.raises(InvalidInput, match="line 1 lacks 'text'"):
         read_texts(write({"words": "one"}))

@@ -86,13 +86,13 @@ def test_another_objective_does_not_go_on_and_loses_nothing(run, tmp_path, monke
     with pytest.raises(ZeroDivisionError):
         run(quiet=True, save_every=1)
     monkeypatch.undo()
-    with pytest.raises(InvalidInput, match="decorrelation_coef was 1.0 and is 0.5"):
+    with pytest.raises(InvalidInput, match=r"decorrelation_coef was 1.0 and is 0.5"):
         run(quiet=True, decorrelation=0.5)
     assert list((tmp_path / "out.state").glob("checkpoint-*"))
 
 
 def test_what_cannot_be_trained_is_said_in_one_line(run, model, pairs, tmp_path) -> None:
-    with pytest.raises(UnknownName, match="did you mean 'mlp.up_proj'"):
+    with pytest.raises(UnknownName, match=r"did you mean 'mlp.up_proj'"):
         run(module="mlp.upproj", quiet=True)
     with pytest.raises(InvalidInput, match="needs at least 2 of them at a time; got 1"):
         run(batch_size=1, quiet=True)

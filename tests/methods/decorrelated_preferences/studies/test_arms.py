@@ -5,8 +5,8 @@ import pytest
 
 pytest.importorskip("trl", reason="the preferences extra is not installed")
 
-from consilience.methods.decorrelated_preferences.config import Config  # noqa: E402
-from consilience.methods.decorrelated_preferences.studies import arms  # noqa: E402
+from consilience.methods.decorrelated_preferences.config import Config
+from consilience.methods.decorrelated_preferences.studies import arms
 
 # datasets leaves memory-mapped files to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")

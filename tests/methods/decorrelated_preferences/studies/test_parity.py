@@ -4,9 +4,9 @@ import pytest
 
 pytest.importorskip("trl", reason="the preferences extra is not installed")
 
-from consilience.ground import RunFolder, Streams  # noqa: E402
-from consilience.methods.decorrelated_preferences.config import Config  # noqa: E402
-from consilience.methods.decorrelated_preferences.studies.parity import parity  # noqa: E402
+from consilience.ground import RunFolder, Streams
+from consilience.methods.decorrelated_preferences.config import Config
+from consilience.methods.decorrelated_preferences.studies.parity import parity
 
 # datasets leaves memory-mapped files to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")

@@ -26,9 +26,9 @@ def test_global_generators_are_put_back() -> None:
         state = (random.getstate(), torch.get_rng_state())
         with quiet():
             random.random()
-            np.random.seed(0)
+            np.random.seed(0)  # noqa: NPY002  what trainers do
             torch.manual_seed(0)
-        drawn.append(np.random.rand())
+        drawn.append(np.random.rand())  # noqa: NPY002
         assert random.getstate() == state[0]
         assert torch.equal(torch.get_rng_state(), state[1])
     assert drawn[0] != drawn[1]

@@ -27,8 +27,8 @@ class Lines:
 def read_pairs(path: Path) -> list[Row]:
     """Read pairs in TRL's preference format, one JSON object a line.
 
-    ``chosen`` and ``rejected`` are strings, or lists of messages with ``role`` and ``content``; ``prompt`` is of the same
-    kind, or absent from all rows, and is then what both answers begin with. Other fields are passed over.
+    ``chosen`` and ``rejected`` are strings, or lists of messages with ``role`` and ``content``; ``prompt`` is of the
+    same kind, or absent from all rows, and is then what both answers begin with. Other fields are passed over.
 
     Raises
     ------

@@ -16,7 +16,6 @@ import datasets
 import numpy as np
 import torch
 from transformers import PrinterCallback
-from transformers.trainer_utils import get_last_checkpoint
 
 from consilience.ground.errors import InvalidInput
 from consilience.ground.folder import replace_folder
@@ -24,6 +23,7 @@ from consilience.methods.decorrelated_preferences.objective import DecPOConfig
 from consilience.methods.decorrelated_preferences.own_pairs.loading import load_model, load_tokenizer
 from consilience.methods.decorrelated_preferences.own_pairs.reading import conversational, read_pairs
 from consilience.methods.decorrelated_preferences.own_pairs.request import Training
+from consilience.methods.decorrelated_preferences.resuming import last_checkpoint
 from consilience.methods.decorrelated_preferences.trainer import DecPOTrainer
 from consilience.neural.device import choose_device
 
@@ -48,7 +48,7 @@ def train(request: Training) -> int:
     with _calm(quiet=request.quiet):
         trainer = _trainer(request, learned, held_out)
         state = _state(request)
-        trainer.train(resume_from_checkpoint=get_last_checkpoint(str(state)) if state.exists() else None)
+        trainer.train(resume_from_checkpoint=last_checkpoint(str(state)) if state.exists() else None)
         summary = _summary(trainer, held_out=bool(held_out))
         _save(trainer, summary, request)
     if not request.quiet:

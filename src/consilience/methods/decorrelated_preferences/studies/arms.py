@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
 import torch
 from transformers import TrainerCallback
 
@@ -60,6 +59,7 @@ ARMS: tuple[Arm, ...] = (
     _penalised("cosine 1", "cosine", 1.0),
     _penalised("cosine 0.1", "cosine", 0.1),
     _penalised("paper 1e-4", "paper", 1e-4),
+    _penalised("paper 1e-6", "paper", 1e-6),
     _penalised("code2024 1e-3", "code2024", 1e-3, rows="alternate"),
     _penalised("barlow 1", "barlow", 1.0),
     _penalised("vicreg 0.01", "vicreg", 0.01),
@@ -122,16 +122,14 @@ class _Material:
 
     @classmethod
     def of(cls, seed: int, config: Config) -> _Material:
-        streams = Streams(seed).child("effect")
-        made = [
-            sorting.pairs(streams.generator(name), count, flipped=flipped)
-            for name, count, flipped in (
-                ("train", config.train_pairs, config.wrong_labels),
-                ("validation", config.validation_pairs, config.wrong_labels),
-                ("test", config.test_pairs, 0.0),
-            )
-        ]
-        return cls(*made, seed=streams.integer("sampling"))
+        streams = _streams(seed, config)
+        wrong = config.wrong_labels
+        return cls(
+            train=sorting.pairs(streams.generator("train"), config.train_pairs, flipped=wrong),
+            validation=sorting.pairs(streams.generator("validation"), config.validation_pairs, flipped=wrong),
+            test=sorting.pairs(streams.generator("test"), config.test_pairs),
+            seed=streams.integer("sampling"),
+        )
 
 
 def outcomes(config: Config, seeds: Sequence[int], progress: Callable[..., None]) -> list[Outcome]:
@@ -157,19 +155,19 @@ def _shared(work: Callable[..., _Result], jobs: Sequence[tuple[Any, ...]], proce
         yield from pool.map(work, *zip(*jobs, strict=True))
 
 
+def _streams(seed: int, config: Config) -> Streams:
+    return Streams(seed + 100 * config.seed).child("effect")
+
+
 def _first_policy(seed: int, config: Config, folder: str) -> int:
     """Train the policy that all arms start from, and leave its weights in the folder."""
-    streams = Streams(seed).child("effect")
-    rng, tokenizer = streams.generator("first policy"), sorting.digit_tokenizer()
+    streams = _streams(seed, config)
+    rng = streams.generator("first policy")
     policy = sorting.model(streams.integer("weights"))
 
     def loss(_step: int) -> torch.Tensor:
         asked = sorting.prompts(rng, SFT_BATCH)
-        said = sorting.answers(asked, rng.choice(3, SFT_BATCH, p=SFT_WAYS))
-        ids = torch.from_numpy(np.concatenate([asked, said], axis=1)) + tokenizer.convert_tokens_to_ids("0")
-        middle = torch.full((SFT_BATCH, 1), tokenizer.convert_tokens_to_ids(sorting.ANSWER))
-        end = torch.full((SFT_BATCH, 1), tokenizer.eos_token_id)
-        whole = torch.cat([ids[:, : sorting.DIGITS], middle, ids[:, sorting.DIGITS :], end], dim=1)
+        whole = sorting.tokens(asked, sorting.answers(asked, rng.choice(3, SFT_BATCH, p=SFT_WAYS)))
         labels = whole.clone()
         labels[:, : sorting.DIGITS + 1] = -100
         found: torch.Tensor = policy(input_ids=whole, labels=labels).loss
@@ -202,10 +200,11 @@ def _outcome(seed: int, arm: Arm, config: Config, folder: str) -> Outcome:
         watch = _Watch(made, reference, material, config)
         made.add_callback(watch)
         made.train()
-        return _described(made, reference, watch, material, seed, arm)
+        return _described(made, watch, seed=seed, arm=arm)
 
 
-def _described(made: Any, reference: Any, watch: _Watch, material: _Material, seed: int, arm: Arm) -> Outcome:
+def _described(made: Any, watch: _Watch, *, seed: int, arm: Arm) -> Outcome:
+    reference, material = watch.reference, watch.material
     texts = Texts.of_answers(watch.batches(material.test)[0])
     how: dict[str, Any] = {"layers": [TRAINED_LAYER, UNTRAINED_LAYER], "tokens": READ}
     base = {place: numbers["norm"] for place, numbers in portrait(reference, texts, batch_size=10**6, **how).items()}
@@ -222,11 +221,11 @@ def _described(made: Any, reference: Any, watch: _Watch, material: _Material, se
     )
 
 
-class _Watch(TrainerCallback):  # type: ignore[misc]  # transformers leaves it untyped
+class _Watch(TrainerCallback):
     """Looks at the policy before training and every some steps."""
 
     def __init__(self, made: Any, reference: Any, material: _Material, config: Config) -> None:
-        self._trainer, self._reference, self._material, self._config = made, reference, material, config
+        self._trainer, self.reference, self.material, self._config = made, reference, material, config
         self.looks: list[Look] = []
 
     def batches(self, pairs: Any) -> list[Any]:
@@ -238,7 +237,7 @@ class _Watch(TrainerCallback):  # type: ignore[misc]  # transformers leaves it u
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
         """Look at the start."""
-        self._test, self._validation = self.batches(self._material.test), self.batches(self._material.validation)
+        self._test, self._validation = self.batches(self.material.test), self.batches(self.material.validation)
         self._look(state.global_step)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
@@ -247,9 +246,9 @@ class _Watch(TrainerCallback):  # type: ignore[misc]  # transformers leaves it u
             self._look(state.global_step)
 
     def _look(self, step: int) -> None:
-        policy, reference = self._trainer.model, self._reference
+        policy, reference = self._trainer.model, self.reference
         test = preferences(policy, reference, self._test)
-        tokenizer, asked = self._trainer.processing_class, self._material.test["prompt"]
+        tokenizer, asked = self._trainer.processing_class, self.material.test["prompt"]
         how = {"tokens": sorting.DIGITS + 1, "batch_size": 256}
         answers = generations(policy, tokenizer, asked, **how)
         self.looks.append(
@@ -260,6 +259,6 @@ class _Watch(TrainerCallback):  # type: ignore[misc]  # transformers leaves it u
                 displacement=test.displacement,
                 validation_loss=preferences(policy, reference, self._validation).loss,
                 rule=rule_rate(answers, asked, sorting.follows_rule),
-                kl=kl_to_reference(policy, reference, tokenizer, asked, seed=self._material.seed, **how),
+                kl=kl_to_reference(policy, reference, tokenizer, asked, seed=self.material.seed, **how),
             )
         )

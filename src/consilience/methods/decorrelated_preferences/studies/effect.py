@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float
@@ -86,7 +87,7 @@ def at_divergence(looks: Sequence[Look], kl: float, read: Callable[[Look], float
 
     A run that never came so far is taken at its farthest.
     """
-    for before, after in zip(looks[:-1], looks[1:], strict=True):
+    for before, after in pairwise(looks):
         if after.kl >= kl:
             share = (kl - before.kl) / (after.kl - before.kl)
             return (1 - share) * read(before) + share * read(after)

@@ -17,6 +17,7 @@ COLOURS = {
     "cosine 1": "#0072b2",
     "cosine 0.1": "#56b4e9",
     "paper 1e-4": "#d55e00",
+    "paper 1e-6": "#f0a070",
     "code2024 1e-3": "#e69f00",
     "barlow 1": "#009e73",
     "vicreg 0.01": "#cc79a7",
@@ -40,7 +41,7 @@ def draw(found: Sequence[Outcome]) -> Canvas:
         place = [np.mean([look.kl for look in last])], [np.mean([look.rule for look in last])]
         axes.plot([look.kl for look in last], [look.rule for look in last], ".", color=colour, alpha=0.4, markersize=4)
         axes.plot(*place, mark, color=colour, markersize=9, label=arm.name, markeredgecolor="white")
-    start = np.mean([one.looks[0].rule for one in plain])
+    start = float(np.mean([one.looks[0].rule for one in plain]))
     axes.axhline(start, color=GREY, linewidth=0.8, linestyle=":")
     axes.text(0, start, " first policy", color=GREY, fontsize=8, va="bottom")
     axes.set(xlim=(0, None), ylim=(0, None))

@@ -156,7 +156,7 @@ def _interval(ratios: Ratios) -> tuple[float, float]:
 
 
 def _table(times: dict[str, Ratios], noise: dict[str, Ratios], memory: dict[str, float]) -> Table:
-    rows = []
+    rows: list[tuple[str | float, ...]] = []
     for name, ratios in times.items():
         low, high = _interval(ratios)
         shown = (float(np.median(ratios)), low, high, float(np.median(noise[name])), memory[name])

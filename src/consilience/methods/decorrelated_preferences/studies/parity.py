@@ -32,7 +32,7 @@ WAYS: Mapping[str, Mapping[str, Any]] = {
 
 
 @dataclass
-class _Trace(TrainerCallback):  # type: ignore[misc]  # transformers leaves it untyped
+class _Trace(TrainerCallback):
     """What a training run did: losses, gradients before every step, weights at the end."""
 
     losses: list[float] = field(default_factory=list)

@@ -9,15 +9,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from datasets import Dataset
 from jaxtyping import Int
 from tokenizers import Tokenizer, decoders, pre_tokenizers
 from tokenizers.models import WordLevel
+from torch import Tensor
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from consilience.neural.weights import initialised
 
-__all__ = ["ANSWER", "DIGITS", "Shape", "answers", "digit_tokenizer", "follows_rule", "model", "pairs", "prompts"]
+__all__ = [
+    "ANSWER",
+    "DIGITS",
+    "Shape",
+    "answers",
+    "digit_tokenizer",
+    "follows_rule",
+    "model",
+    "pairs",
+    "prompts",
+    "tokens",
+]
 
 DIGITS = 6
 ANSWER = ">"
@@ -26,6 +39,9 @@ ANSWER = ">"
 Digits = Int[np.ndarray, "row digit"]
 
 ASCENDING, DESCENDING, COPY = range(3)
+REJECTED_DESCENDING = 0.7
+"""Share of rejected answers that descend; the others copy."""
+PAD, END = "<pad>", "<eos>"
 
 SPREAD = 0.072
 """Standard deviation of first weights: torch's own for 64 inputs. Llama's 0.02 is for models many times as wide."""
@@ -49,15 +65,12 @@ def digit_tokenizer() -> PreTrainedTokenizerFast:
     >>> digit_tokenizer()("31>13")["input_ids"]
     [6, 4, 2, 4, 6]
     """
-    words = ["<pad>", "<eos>", ANSWER, *"0123456789"]
-    made = Tokenizer(WordLevel({word: place for place, word in enumerate(words)}, unk_token="<pad>"))  # noqa: S106
+    words = [PAD, END, ANSWER, *"0123456789"]
+    made = Tokenizer(WordLevel({word: place for place, word in enumerate(words)}, unk_token=PAD))
     made.pre_tokenizer = pre_tokenizers.Split("", "isolated")
     made.decoder = decoders.Fuse()
-    return PreTrainedTokenizerFast(
-        tokenizer_object=made,
-        pad_token="<pad>",
-        eos_token="<eos>",
-        model_input_names=["input_ids", "attention_mask"],  # noqa: S106
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]  # transformers leaves it without types
+        tokenizer_object=made, pad_token=PAD, eos_token=END, model_input_names=["input_ids", "attention_mask"]
     )
 
 
@@ -99,7 +112,21 @@ def answers(asked: Digits, ways: Int[np.ndarray, " row"]) -> Digits:
     [[0, 0, 0, 1, 2, 3], [3, 1, 2, 0, 0, 0]]
     """
     ascending = np.sort(asked, axis=1)
-    return np.stack([ascending, ascending[:, ::-1], asked])[ways, np.arange(len(asked))]
+    found: Digits = np.stack([ascending, ascending[:, ::-1], asked])[ways, np.arange(len(asked))]
+    return found
+
+
+def tokens(asked: Digits, said: Digits) -> Int[Tensor, "row token"]:
+    """Return the token ids of digits, ``>``, their answer and the end, as the tokenizer has them.
+
+    Examples
+    --------
+    >>> row = np.array([[3, 1, 4, 1, 5, 9]])
+    >>> tokens(row, np.sort(row)).tolist()[0] == digit_tokenizer()("314159>113459<eos>")["input_ids"]
+    True
+    """
+    zero, middle, end = 3, np.full((len(asked), 1), 2), np.full((len(asked), 1), 1)
+    return torch.from_numpy(np.concatenate([asked + zero, middle, said + zero, end], axis=1))
 
 
 def pairs(rng: np.random.Generator, count: int, *, flipped: float = 0.0) -> Dataset:
@@ -115,7 +142,7 @@ def pairs(rng: np.random.Generator, count: int, *, flipped: float = 0.0) -> Data
         Share of pairs whose label is wrong, 0 to 1.
     """
     asked = prompts(rng, count)
-    ways = np.where(rng.random(count) < 0.7, DESCENDING, COPY)
+    ways = np.where(rng.random(count) < REJECTED_DESCENDING, DESCENDING, COPY)
     good, bad = _written(answers(asked, np.full(count, ASCENDING))), _written(answers(asked, ways))
     wrong = set(rng.permutation(count)[: round(flipped * count)].tolist())
     sides = [(bad[row], good[row]) if row in wrong else (good[row], bad[row]) for row in range(count)]

@@ -11,9 +11,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 
 import numpy as np
-import torch
 from jaxtyping import Bool, Float, Int
-from torch import Tensor
 
 from consilience.ground.errors import InvalidInput
 from consilience.methods.pretraining_objectives.patterns import Pattern, RandomPattern
@@ -23,7 +21,10 @@ from consilience.methods.pretraining_objectives.vocabulary import Vocabulary
 
 __all__ = ["BernoulliCount", "Count", "Drawn", "ExactCount", "Masking", "Replacement", "put"]
 
-Rows = Float[Tensor, " row"]
+Rows = Float[np.ndarray, " row"]
+Counts = Int[np.ndarray, " row"]
+Tokens = Int[np.ndarray, "row token"]
+Places = Bool[np.ndarray, "row token"]
 LAST = 1e12
 """Added to the place in the order of what may not be hidden."""
 SMALLEST_RATIO = 1e-3
@@ -34,7 +35,7 @@ SMALLEST_RATIO = 1e-3
 class Drawn:
     """What was hidden in a batch."""
 
-    hidden: Bool[Tensor, "row token"]
+    hidden: Places
     ratio: Rows
     """Ratio that each row drew."""
     weight: Rows
@@ -50,9 +51,9 @@ class Count(ABC):
         ratio: Ratio,
         quantiles: Rows,
         rounding: Rows,
-        noise: Float[Tensor, "row token"],
-        maskable: Bool[Tensor, "row token"],
-    ) -> tuple[Int[Tensor, " row"], Rows]:
+        noise: Float[np.ndarray, "row token"],
+        maskable: Places,
+    ) -> tuple[Counts, Rows]:
         """Return how many tokens to hide in each row, and the weight of its loss in the bound.
 
         Parameters
@@ -81,14 +82,14 @@ class ExactCount(Count):
         ratio: Ratio,
         quantiles: Rows,
         rounding: Rows,
-        noise: Float[Tensor, "row token"],
-        maskable: Bool[Tensor, "row token"],
-    ) -> tuple[Int[Tensor, " row"], Rows]:
+        noise: Float[np.ndarray, "row token"],
+        maskable: Places,
+    ) -> tuple[Counts, Rows]:
         """Return the counts and s / n."""
         del noise
-        available = maskable.sum(dim=1)
-        counts = torch.minimum(ratio.counts(quantiles, available, rounding).clamp(min=1), available)
-        return counts, available / counts.clamp(min=1)
+        available = np.count_nonzero(maskable, axis=1)
+        counts = np.minimum(np.maximum(ratio.counts(quantiles, available, rounding), 1), available)
+        return counts, available / np.maximum(counts, 1)
 
 
 @dataclass(frozen=True)
@@ -104,15 +105,15 @@ class BernoulliCount(Count):
         ratio: Ratio,
         quantiles: Rows,
         rounding: Rows,
-        noise: Float[Tensor, "row token"],
-        maskable: Bool[Tensor, "row token"],
-    ) -> tuple[Int[Tensor, " row"], Rows]:
+        noise: Float[np.ndarray, "row token"],
+        maskable: Places,
+    ) -> tuple[Counts, Rows]:
         """Return the counts and 1 / r."""
         del rounding
         share = ratio.at(quantiles)
-        counts = ((noise < share[:, None]) & maskable).sum(dim=1)
-        weights = torch.where(counts > 0, 1 / share.clamp(min=SMALLEST_RATIO), 0.0)
-        return torch.minimum(counts.clamp(min=1), maskable.sum(dim=1)), weights
+        counts = np.count_nonzero((noise < share[:, None]) & maskable, axis=1)
+        weights = np.where(counts > 0, 1 / np.maximum(share, SMALLEST_RATIO), 0.0)
+        return np.minimum(np.maximum(counts, 1), np.count_nonzero(maskable, axis=1)), weights
 
 
 @dataclass(frozen=True)
@@ -145,21 +146,21 @@ class Replacement:
 
     def apply(
         self,
-        tokens: Int[Tensor, "row token"],
-        hidden: Bool[Tensor, "row token"],
+        tokens: Tokens,
+        hidden: Places,
         vocabulary: Vocabulary,
-        generator: torch.Generator | None,
-    ) -> Int[Tensor, "row token"]:
+        generator: np.random.Generator,
+    ) -> Tokens:
         """Return the tokens with the hidden ones replaced."""
         mask = vocabulary.required_mask()
         if self.mask_share >= 1:
             return put(tokens, hidden, mask)
-        fate = torch.rand(tokens.shape, generator=generator, device=tokens.device)
+        fate = generator.random(tokens.shape)
         replaced = put(tokens, hidden & (fate < self.mask_share), mask)
         if not self.random_share:
             return replaced
         other = hidden & (fate >= self.mask_share) & (fate < self.mask_share + self.random_share)
-        return put(replaced, other, vocabulary.draw_text(tokens.shape, generator).to(tokens.device))
+        return put(replaced, other, vocabulary.draw_text(tokens.shape, generator))
 
 
 @dataclass(frozen=True)
@@ -168,8 +169,8 @@ class Masking:
 
     Examples
     --------
-    >>> drawn = Masking().draw(torch.ones(4, 8, dtype=torch.bool), torch.Generator().manual_seed(0))
-    >>> bool((drawn.hidden.sum(dim=1) >= 1).all())
+    >>> drawn = Masking().draw(np.ones((4, 8), dtype=bool), np.random.default_rng(0))
+    >>> bool(drawn.hidden.any(axis=1).all())
     True
     """
 
@@ -180,7 +181,7 @@ class Masking:
     """Whether the i-th of B rows, in a random order, draws its ratio from the i-th of B equal parts of the
     distribution: the mean ratio of a batch then hardly varies."""
 
-    def draw(self, maskable: Bool[Tensor, "row token"], generator: torch.Generator | None = None) -> Drawn:
+    def draw(self, maskable: Places, generator: np.random.Generator) -> Drawn:
         """Decide what is hidden; in every row at least one token, if any may be.
 
         Parameters
@@ -188,35 +189,27 @@ class Masking:
         maskable
             Tokens that may be hidden.
         generator
-            Source of all randomness, on the same device; torch's own when None.
+            Source of all randomness.
         """
+        rows = len(maskable)
         # In double precision two tokens of a row never tie, so that exact counts are exact.
-        noise = torch.rand(maskable.shape, generator=generator, device=maskable.device, dtype=torch.float64)
-        quantiles = spread(len(maskable), generator, stratified=self.stratified, device=maskable.device)
-        rounding = torch.rand(len(maskable), generator=generator, device=maskable.device, dtype=torch.float64)
-        counts, weights = self.count.draw(self.ratio, quantiles, rounding, noise, maskable)
-        order = torch.add(self.pattern.order(noise, generator), ~maskable, alpha=LAST)
-        last = _sorted(order).gather(1, (counts - 1).clamp(min=0)[:, None])
-        return Drawn((order <= last) & maskable, self.ratio.at(quantiles).float(), weights.float())
+        noise = generator.random(maskable.shape)
+        quantiles = spread(rows, generator, stratified=self.stratified)
+        counts, weights = self.count.draw(self.ratio, quantiles, generator.random(rows), noise, maskable)
+        order = self.pattern.order(noise, generator) + LAST * ~maskable
+        last = np.sort(order, axis=1)[np.arange(rows), np.maximum(counts, 1) - 1]
+        return Drawn((order <= last[:, None]) & maskable, self.ratio.at(quantiles), weights)
 
 
-def put(
-    tokens: Int[Tensor, "row token"], places: Bool[Tensor, "row token"], value: Tensor | int
-) -> Int[Tensor, "row token"]:
+def put(tokens: Tokens, places: Places, value: Tokens | int) -> Tokens:
     """Return the tokens with another value in some places, bit by bit.
 
     A processor that branches on every token guesses half of random places wrong, and takes four times as long.
 
     Examples
     --------
-    >>> put(torch.tensor([[3, 4]]), torch.tensor([[True, False]]), 9).tolist()
+    >>> put(np.array([[3, 4]]), np.array([[True, False]]), 9).tolist()
     [[9, 4]]
     """
-    return tokens ^ ((tokens ^ value) & -places.long())
-
-
-def _sorted(values: Float[Tensor, "row token"]) -> Float[Tensor, "row token"]:
-    """Sort every row; on a processor by numpy, whose vectorised sort takes a twentieth of torch's time."""
-    if values.device.type == "cpu":
-        return torch.from_numpy(np.sort(values.numpy(), axis=1))
-    return values.sort(dim=1).values
+    replaced: Tokens = tokens ^ ((tokens ^ value) & -places.astype(tokens.dtype))
+    return replaced

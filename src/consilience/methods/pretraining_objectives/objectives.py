@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
+import numpy as np
 import torch
 from jaxtyping import Int
 from torch import Tensor, nn
@@ -23,7 +24,7 @@ from consilience.methods.pretraining_objectives.heads import OffsetHeads, make_h
 from consilience.methods.pretraining_objectives.masking import Masking, Replacement, put
 from consilience.methods.pretraining_objectives.offsets import IGNORED, document_numbers, offset_labels
 from consilience.methods.pretraining_objectives.patterns import RandomPattern
-from consilience.methods.pretraining_objectives.quantiles import spread
+from consilience.methods.pretraining_objectives.quantiles import Source, generator_from, spread
 from consilience.methods.pretraining_objectives.ratios import UniformRatio
 from consilience.methods.pretraining_objectives.unembedding import heads_of, read_states, rewritten_states, unembedding
 from consilience.methods.pretraining_objectives.vocabulary import Vocabulary
@@ -47,7 +48,7 @@ class Objective(ABC):
     def draw(
         self,
         input_ids: Tokens,
-        generator: torch.Generator | None = None,
+        generator: Source = None,
         *,
         attention_mask: Tokens | None = None,
         documents: Tokens | None = None,
@@ -59,7 +60,7 @@ class Objective(ABC):
         ----------
         input_ids
         generator
-            Source of all randomness; torch's own when None.
+            Source of all randomness, of torch or of numpy; torch's own when None.
         attention_mask
             Zero where there is padding.
         documents
@@ -139,7 +140,7 @@ class DiverseAutoregression(Objective):
     def draw(
         self,
         input_ids: Tokens,
-        generator: torch.Generator | None = None,
+        generator: Source = None,
         *,
         attention_mask: Tokens | None = None,
         documents: Tokens | None = None,
@@ -156,8 +157,9 @@ class DiverseAutoregression(Objective):
         batch = {"input_ids": input_ids} | ({} if attention_mask is None else {"attention_mask": attention_mask})
         if self.estimator == "all" or self.offsets == 1:
             return batch | {"labels": labels}
-        ends = torch.tensor(self.shares, dtype=torch.float64, device=input_ids.device).cumsum(0)[:-1]
-        offset = 1 + torch.searchsorted(ends, spread(len(input_ids), generator, device=input_ids.device), right=True)
+        levels = spread(len(input_ids), generator_from(generator))
+        drawn = 1 + np.searchsorted(np.cumsum(self.shares)[:-1], levels, side="right")
+        offset = torch.from_numpy(drawn).to(input_ids.device)
         chosen = labels.gather(2, (offset - 1)[:, None, None].expand(-1, labels.shape[1], 1))
         # Each offset's mean is over all its targets, drawn or not, or the estimate would not be unbiased.
         return batch | {"labels": chosen, "offset": offset, "targets_per_offset": (labels != IGNORED).sum(dim=1)}
@@ -242,7 +244,7 @@ class MaskedPrediction(Objective):
     def draw(
         self,
         input_ids: Tokens,
-        generator: torch.Generator | None = None,
+        generator: Source = None,
         *,
         attention_mask: Tokens | None = None,
         documents: Tokens | None = None,
@@ -250,19 +252,20 @@ class MaskedPrediction(Objective):
     ) -> dict[str, Tensor]:
         """Return the rows with tokens hidden, labels where they were, and each row's `loss_weight` and `mask_ratio`."""
         del documents
-        maskable = ~(self.vocabulary.is_special(input_ids) if special is None else special.bool())
+        tokens, source = _array(input_ids), generator_from(generator)
+        maskable = ~(self.vocabulary.marks.take(tokens) if special is None else _array(special).astype(np.bool_))
         if attention_mask is not None:
-            maskable &= attention_mask.bool()
-        drawn = self.masking.draw(maskable, generator)
-        batch = {"input_ids": self.replacement.apply(input_ids, drawn.hidden, self.vocabulary, generator)}
-        if attention_mask is not None:
-            batch["attention_mask"] = attention_mask
-        return batch | {
-            "labels": put(input_ids, ~drawn.hidden, IGNORED),
-            "mask_ratio": drawn.ratio,
-            "loss_weight": drawn.weight,
-            "maskable": maskable.sum(dim=1),
+            maskable &= _array(attention_mask).astype(np.bool_)
+        drawn = self.masking.draw(maskable, source)
+        arrays = {
+            "input_ids": self.replacement.apply(tokens, drawn.hidden, self.vocabulary, source),
+            "labels": put(tokens, ~drawn.hidden, IGNORED),
+            "mask_ratio": drawn.ratio.astype(np.float32),
+            "loss_weight": drawn.weight.astype(np.float32),
+            "maskable": np.count_nonzero(maskable, axis=1),
         }
+        batch = {name: torch.from_numpy(values).to(input_ids.device) for name, values in arrays.items()}
+        return batch if attention_mask is None else batch | {"attention_mask": attention_mask}
 
     def items(self, batch: Batch) -> Tensor:
         """Return how many tokens are hidden, or for the bound how many there are."""
@@ -277,6 +280,10 @@ class MaskedPrediction(Objective):
         each = cross_entropy(logits.float().flatten(0, 1), labels.flatten(), ignore_index=IGNORED, reduction="none")
         total = (each.view_as(labels).sum(dim=1) * batch["loss_weight"]).sum()
         return total / (self.items(batch) if items is None else items).clamp(min=1)
+
+
+def _array(values: Tensor) -> np.ndarray:
+    return values.cpu().numpy()
 
 
 def _inputs(batch: Batch) -> dict[str, Any]:

@@ -104,8 +104,8 @@ class Padding:
         # Where the pad token also ends documents, a token alone does not say which of both it is.
         if vocabulary.pad is None or vocabulary.pad == vocabulary.end:
             return None
-        real = tokens != vocabulary.pad
-        return None if bool(real.all()) else real.long()
+        real = tokens.numpy() != vocabulary.pad
+        return None if real.all() else torch.from_numpy(real).long()
 
     def _other(self, name: str, column: Any, lengths: np.ndarray, width: int) -> Tensor:
         if np.ndim(column[0]) == 0:

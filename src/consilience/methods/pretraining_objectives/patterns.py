@@ -8,22 +8,21 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
-import torch
+import numpy as np
 from jaxtyping import Float
-from torch import Tensor
 
 from consilience.ground.errors import InvalidInput, UnknownName
 
 __all__ = ["MixturePattern", "Pattern", "RandomPattern", "SuffixPattern", "as_pattern"]
 
-Order = Float[Tensor, "row token"]
+Order = Float[np.ndarray, "row token"]
 
 
 class Pattern(ABC):
     """An order in which the tokens of a row are hidden."""
 
     @abstractmethod
-    def order(self, noise: Order, generator: torch.Generator | None) -> Order:
+    def order(self, noise: Order, generator: np.random.Generator) -> Order:
         """Return a number for every token; the lowest are hidden first.
 
         Parameters
@@ -39,7 +38,7 @@ class Pattern(ABC):
 class RandomPattern(Pattern):
     """Every set of tokens of the same size is equally likely."""
 
-    def order(self, noise: Order, generator: torch.Generator | None) -> Order:
+    def order(self, noise: Order, generator: np.random.Generator) -> Order:
         """Return the noise."""
         del generator
         return noise
@@ -49,11 +48,10 @@ class RandomPattern(Pattern):
 class SuffixPattern(Pattern):
     """The last tokens are hidden: what is seen is a prefix, as when text is continued."""
 
-    def order(self, noise: Order, generator: torch.Generator | None) -> Order:
+    def order(self, noise: Order, generator: np.random.Generator) -> Order:
         """Return places, counted from the end."""
         del generator
-        width = noise.shape[1]
-        return torch.arange(width, 0, -1, device=noise.device, dtype=noise.dtype).expand_as(noise)
+        return np.broadcast_to(np.arange(noise.shape[1], 0, -1, dtype=noise.dtype), noise.shape)
 
 
 @dataclass(frozen=True)
@@ -72,10 +70,10 @@ class MixturePattern(Pattern):
         if not 0 <= self.suffix_share <= 1:
             raise InvalidInput(f"`suffix_share` must lie between 0 and 1; got {self.suffix_share}")
 
-    def order(self, noise: Order, generator: torch.Generator | None) -> Order:
+    def order(self, noise: Order, generator: np.random.Generator) -> Order:
         """Return places in some rows, the noise in the others."""
-        chosen = torch.rand(len(noise), 1, generator=generator, device=noise.device) < self.suffix_share
-        return torch.where(chosen, SuffixPattern().order(noise, generator), noise)
+        chosen = generator.random((len(noise), 1)) < self.suffix_share
+        return np.where(chosen, SuffixPattern().order(noise, generator), noise)
 
 
 def as_pattern(given: Pattern | str, suffix_share: float = 0.5) -> Pattern:

@@ -9,16 +9,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
-import torch
+import numpy as np
 from jaxtyping import Float, Int
 from scipy.special import betaincinv
-from torch import Tensor
 
 from consilience.ground.errors import InvalidInput
 
 __all__ = ["BetaRatio", "FixedRatio", "Ratio", "UniformRatio", "as_ratio"]
 
-Rows = Float[Tensor, " row"]
+Rows = Float[np.ndarray, " row"]
+Counts = Int[np.ndarray, " row"]
 
 
 class Ratio(ABC):
@@ -33,7 +33,7 @@ class Ratio(ABC):
     def at(self, quantiles: Rows) -> Rows:
         """Return the ratios at these levels of the distribution."""
 
-    def counts(self, quantiles: Rows, available: Int[Tensor, " row"], rounding: Rows) -> Int[Tensor, " row"]:
+    def counts(self, quantiles: Rows, available: Counts, rounding: Rows) -> Counts:
         r"""Return how many tokens to hide: :math:`\lfloor r s+v\rfloor` with uniform :math:`v`, whose mean is r s.
 
         Parameters
@@ -45,7 +45,8 @@ class Ratio(ABC):
         rounding
             Uniform numbers v that decide whether to round up.
         """
-        return (self.at(quantiles) * available + rounding).floor().long()
+        counts: Counts = (self.at(quantiles) * available + rounding).astype(np.int64)
+        return counts
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,8 @@ class FixedRatio(Ratio):
 
     Examples
     --------
-    >>> FixedRatio(0.15).at(torch.tensor([0.2, 0.9])).tolist()
-    [0.15..., 0.15...]
+    >>> FixedRatio(0.15).at(np.array([0.2, 0.9])).tolist()
+    [0.15, 0.15]
     """
 
     value: float = 0.15
@@ -73,7 +74,7 @@ class FixedRatio(Ratio):
 
     def at(self, quantiles: Rows) -> Rows:
         """Return the share once a row."""
-        return torch.full_like(quantiles, self.value)
+        return np.full_like(quantiles, self.value)
 
 
 @dataclass(frozen=True)
@@ -101,12 +102,13 @@ class UniformRatio(Ratio):
         """Return the ratios at these levels."""
         return self.low + (self.high - self.low) * quantiles
 
-    def counts(self, quantiles: Rows, available: Int[Tensor, " row"], rounding: Rows) -> Int[Tensor, " row"]:
+    def counts(self, quantiles: Rows, available: Counts, rounding: Rows) -> Counts:
         """Return numbers of tokens, every whole number between the ends equally likely, zero left out."""
         del rounding
-        least = (self.low * available).round_().clamp_(min=1)
-        most = (self.high * available).round_().clamp_(min=1)
-        return torch.minimum(least + quantiles * (most - least + 1), most).long()
+        least = np.maximum(np.rint(self.low * available), 1)
+        most = np.maximum(np.rint(self.high * available), 1)
+        counts: Counts = np.minimum(least + quantiles * (most - least + 1), most).astype(np.int64)
+        return counts
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,7 @@ class BetaRatio(Ratio):
 
     Examples
     --------
-    >>> BetaRatio(2, 2).at(torch.tensor([0.5])).tolist()
+    >>> BetaRatio(2, 2).at(np.array([0.5])).tolist()
     [0.5]
     """
 
@@ -134,8 +136,7 @@ class BetaRatio(Ratio):
 
     def at(self, quantiles: Rows) -> Rows:
         """Return the ratios at these levels."""
-        levels = betaincinv(self.a, self.b, quantiles.double().cpu().numpy())
-        return torch.as_tensor(levels, dtype=quantiles.dtype, device=quantiles.device)
+        return np.asarray(betaincinv(self.a, self.b, quantiles))
 
 
 _BY_NAME: dict[str, type[UniformRatio | BetaRatio]] = {"uniform": UniformRatio, "beta": BetaRatio}

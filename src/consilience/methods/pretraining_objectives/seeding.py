@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from consilience.ground.errors import InvalidInput
+from consilience.methods.pretraining_objectives.quantiles import generator_from
 
 __all__ = ["BatchSeeds"]
 
@@ -44,19 +45,18 @@ class BatchSeeds:
         """Say that the next batch is this one of this epoch."""
         self._epoch, self._first, self._calls = epoch, batch, 0
 
-    def next(self) -> torch.Generator | None:
-        """Return the generator of the next batch; None stands for torch's own."""
+    def next(self) -> np.random.Generator:
+        """Return the generator of the next batch."""
         number = self._calls
         self._calls += 1
         if self.seed is None:
-            return None
+            return generator_from(None)
         worker = torch.utils.data.get_worker_info()
         words = [self.seed, self.rank, 0 if self._epoch is None else 1 + self._epoch]
         if worker is not None:
             number = worker.id + number * worker.num_workers
             words += [worker.seed - worker.id] if self._epoch is None else []
-        state = np.random.SeedSequence([*words, self._first + number]).generate_state(1, np.uint64)
-        return torch.Generator().manual_seed(int(state[0]) >> 1)
+        return np.random.Generator(np.random.SFC64([*words, self._first + number]))
 
     def state_dict(self) -> dict[str, Any]:
         """Return where the next batch is, as plain values.

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
@@ -80,23 +81,19 @@ class Vocabulary:
 
     def is_special(self, tokens: Int[Tensor, "*shape"]) -> Bool[Tensor, "*shape"]:
         """Say of every token whether it is a mark."""
-        if not self.special:
-            return torch.zeros_like(tokens, dtype=torch.bool)
-        # One look-up a token; comparing with every mark in turn takes as many passes as there are marks.
-        return self._marks.to(tokens.device).index_select(0, tokens.flatten()).view_as(tokens)
-
-    def draw_text(self, shape: torch.Size, generator: torch.Generator | None) -> Int[Tensor, "*shape"]:
-        """Draw tokens uniformly from those that are text."""
-        device = generator.device if generator is not None else torch.device("cpu")
-        text = self._text.to(device)
-        return text[torch.randint(len(text), shape, generator=generator, device=device)]
+        return torch.from_numpy(self.marks).to(tokens.device)[tokens]
 
     @cached_property
-    def _marks(self) -> Tensor:
-        marks = torch.zeros(self.size, dtype=torch.bool)
+    def marks(self) -> Bool[np.ndarray, " token"]:
+        """Say of every number whether it is a mark."""
+        marks = np.zeros(self.size, dtype=np.bool_)
         marks[list(self.special)] = True
         return marks
 
+    def draw_text(self, shape: tuple[int, ...], generator: np.random.Generator) -> Int[np.ndarray, "*shape"]:
+        """Draw tokens uniformly from those that are text."""
+        return generator.choice(self._text, shape)
+
     @cached_property
-    def _text(self) -> Tensor:
-        return (~self._marks).nonzero().flatten()
+    def _text(self) -> Int[np.ndarray, " text"]:
+        return np.flatnonzero(~self.marks)

@@ -11,7 +11,7 @@ from consilience.methods.pretraining_objectives.seeding import BatchSeeds  # noq
 
 
 def drawn(seeds: BatchSeeds, count: int = 3) -> list[float]:
-    return [float(torch.rand(1, generator=seeds.next())) for _ in range(count)]
+    return [seeds.next().random() for _ in range(count)]
 
 
 def test_batches_epochs_ranks_and_seeds_all_differ() -> None:
@@ -49,7 +49,7 @@ class Drawing:
         self.seeds = BatchSeeds(seed)
 
     def __call__(self, rows: list[int]) -> float:
-        return float(torch.rand(1, generator=self.seeds.next()))
+        return self.seeds.next().random()
 
 
 @pytest.mark.parametrize("seed", [None, 5])

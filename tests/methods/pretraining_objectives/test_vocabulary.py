@@ -1,5 +1,6 @@
 """Marks and text of a vocabulary."""
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="the pretraining extra is not installed")
@@ -22,8 +23,14 @@ def test_a_token_added_to_a_tokenizer_counts() -> None:
 
 
 def test_drawn_text_is_text_and_all_of_it() -> None:
-    drawn = Vocabulary(6, special=(0, 5)).draw_text(torch.Size((200, 3)), torch.Generator().manual_seed(0))
+    drawn = Vocabulary(6, special=(0, 5)).draw_text((200, 3), np.random.default_rng(0))
     assert set(drawn.flatten().tolist()) == {1, 2, 3, 4}
+
+
+def test_marks_are_told_for_tensors_as_for_numbers() -> None:
+    words = Vocabulary(6, special=(0, 5))
+    assert words.is_special(torch.tensor([[0, 3], [5, 1]])).tolist() == [[True, False], [True, False]]
+    assert words.marks.tolist() == [True, False, False, False, False, True]
 
 
 def test_without_marks_nothing_is_special() -> None:

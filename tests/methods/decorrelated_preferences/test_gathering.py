@@ -1,6 +1,5 @@
 """Two processes train as one: rows are compared across both, and the gradient is that of the whole batch."""
 
-import socket
 import sys
 from pathlib import Path
 
@@ -60,18 +59,21 @@ def test_two_processes_have_the_gradient_of_one(tmp_path) -> None:
         assert torch.allclose(found["gradient"], alone.weight.grad, atol=1e-7)
 
 
-def train_one_of_two(rank: int, folder: str, port: int) -> None:
+def train_one_of_two(rank: int, folder: str) -> None:
     import os
 
-    os.environ |= {
-        "RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(port),
-    }  # fmt: skip
+    # accelerate looks for these; it joins the group that is there, which meets over a file and needs no free port.
+    os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2"}
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "0"}
     torch.set_num_threads(1)
-    trainer = trainer_of(folder, rows=2)
-    trainer.train()
-    torch.save(dict(trainer.model.named_parameters()), Path(folder) / f"weights {rank}.pt")
-    torch.distributed.destroy_process_group()
+    torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2)
+    try:
+        trainer = trainer_of(folder, rows=2)
+        trainer.train()
+        torch.save(dict(trainer.model.named_parameters()), Path(folder) / f"weights {rank}.pt")
+        torch.distributed.barrier()
+    finally:
+        torch.distributed.destroy_process_group()
 
 
 def trainer_of(folder: str, *, rows: int):
@@ -88,8 +90,8 @@ def trainer_of(folder: str, *, rows: int):
     policy = sorting.model(0, sorting.Shape(width=16, layers=2, feedforward=24, heads=2))
     args = DecPOConfig(
         output_dir=f"{folder}/out", per_device_train_batch_size=rows, max_steps=2, bf16=False, use_cpu=True,
-        report_to=[], save_strategy="no", logging_steps=1, learning_rate=1.0, optim="sgd", activation_checkpointing=False,
-        disable_tqdm=True, dataloader_pin_memory=False, max_grad_norm=0.0, lr_scheduler_type="constant",
+        report_to=[], save_strategy="no", logging_steps=1, learning_rate=1.0, optim="sgd",
+        activation_checkpointing=False, disable_tqdm=True, dataloader_pin_memory=False, max_grad_norm=0.0, lr_scheduler_type="constant",
         train_sampling_strategy="sequential",
     )  # fmt: skip
     return DecPOTrainer(
@@ -103,10 +105,7 @@ def trainer_of(folder: str, *, rows: int):
 # datasets leaves memory-mapped files to the garbage collector.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_trainer_in_two_processes_learns_what_one_with_twice_the_batch_does(tmp_path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    multiprocessing.spawn(train_one_of_two, args=(str(tmp_path), port), nprocs=2)
+    multiprocessing.spawn(train_one_of_two, args=(str(tmp_path),), nprocs=2)
     alone = trainer_of(str(tmp_path), rows=4)
     alone.train()
     for rank in range(2):

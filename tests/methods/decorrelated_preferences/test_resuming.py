@@ -26,7 +26,7 @@ def test_an_interrupted_run_ends_where_an_uninterrupted_one_does(make_trainer) -
     resumed.train(resume_from_checkpoint=f"{whole.args.output_dir}/checkpoint-2")
     for (name, weight), other in zip(whole.model.named_parameters(), resumed.model.parameters(), strict=True):
         assert torch.equal(weight, other), name
-    assert torch.equal(whole._memory.rows, resumed._memory.rows)
+    assert torch.equal(whole.memory.rows, resumed.memory.rows)
 
 
 def test_another_objective_is_refused_and_named(make_trainer) -> None:

@@ -86,9 +86,9 @@ def test_ragged_answers_are_read_where_they_end(make_trainer) -> None:
         trainer.model(alone["input_ids"][:1, : len(row["prompt_ids"]) + len(row["chosen_ids"])])
         handle.remove()
         apart.append(seen[0])
-    trainer.args.decorrelation_coef, trainer._memory.size = 1.0, 3
+    trainer.args.decorrelation_coef, trainer.memory.size = 1.0, 3
     trainer.compute_loss(trainer.model, given)
-    assert torch.allclose(trainer._memory.rows[:, 0], torch.stack(apart), atol=1e-5)
+    assert torch.allclose(trainer.memory.rows[:, 0], torch.stack(apart), atol=1e-5)
 
 
 @pytest.mark.parametrize("checkpointing", [False, True])
@@ -181,7 +181,7 @@ def test_accumulated_micro_batches_average_their_terms(make_trainer) -> None:
 
 def test_with_adapters_the_policy_is_read_and_not_the_reference(make_trainer) -> None:
     trainer = make_trainer(peft_config=LoraConfig(r=2, target_modules=["up_proj"], init_lora_weights=False))
-    trainer.args.decorrelation_memory, trainer._memory.size = 4, 4
+    trainer.args.decorrelation_memory, trainer.memory.size = 4, 4
     given = batch(trainer)
     trainer.model.train()
     trainer.compute_loss(trainer.model, given)
@@ -192,7 +192,7 @@ def test_with_adapters_the_policy_is_read_and_not_the_reference(make_trainer) ->
         trainer.model(given["input_ids"], attention_mask=given["attention_mask"])
     handle.remove()
     policy, reference = (trainer.args.reading(found, given["completion_mask"]) for found in seen)
-    assert torch.allclose(trainer._memory.rows[:, 0], policy, atol=1e-6)
+    assert torch.allclose(trainer.memory.rows[:, 0], policy, atol=1e-6)
     assert not torch.allclose(policy, reference, atol=1e-2)
 
 
@@ -212,7 +212,7 @@ def test_evaluation_reports_the_term_and_remembers_nothing(make_trainer) -> None
     trainer = make_trainer(decorrelation_memory=8, eval_dataset=held_out, per_device_eval_batch_size=4)
     found = trainer.evaluate()
     assert 0 < found["eval_decorrelation/cosine"] <= 1
-    assert len(trainer._memory) == 0
+    assert len(trainer.memory) == 0
 
 
 def test_one_answer_at_a_time_is_refused_unless_something_is_remembered(make_trainer) -> None:

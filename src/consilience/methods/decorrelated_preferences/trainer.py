@@ -54,6 +54,11 @@ class DecPOTrainer(DPOTrainer):  # type: ignore[misc]  # TRL ships without types
     **kwargs
         As of `DPOTrainer`.
 
+    Attributes
+    ----------
+    memory : FeatureMemory
+        Features of earlier training batches, rows by layers by features; empty unless ``decorrelation_memory`` is set.
+
     Raises
     ------
     InvalidInput
@@ -76,8 +81,8 @@ class DecPOTrainer(DPOTrainer):  # type: ignore[misc]  # TRL ships without types
             _refuse_reentrant(args)
             _expect_rows(args)
         super().__init__(model, ref_model, args, **kwargs)
-        self._memory = FeatureMemory(args.decorrelation_memory)
-        self._record = ObjectiveRecord(self._memory)
+        self.memory = FeatureMemory(args.decorrelation_memory)
+        self._record = ObjectiveRecord(self.memory)
         self._checked = not args.decorrelation_scale_check
         self.add_callback(self._record)
         self._modules: dict[int, nn.Module] = {}
@@ -132,8 +137,8 @@ class DecPOTrainer(DPOTrainer):  # type: ignore[misc]  # TRL ships without types
         rows = features.transpose(0, 1)
         if self.args.decorrelation_gather and self.args.regulariser.compares:
             rows = gathered(rows.flatten(1)).reshape(-1, *rows.shape[1:])
-        remembered = self._memory.rows
-        if len(rows) + len(self._memory) < self.args.regulariser.fewest_rows or not len(rows):
+        remembered = self.memory.rows
+        if len(rows) + len(self.memory) < self.args.regulariser.fewest_rows or not len(rows):
             value = 0.0 * features.sum()  # an epoch's last batch may have a single row; it has nothing to compare
         else:
             terms = [
@@ -142,7 +147,7 @@ class DecPOTrainer(DPOTrainer):  # type: ignore[misc]  # TRL ships without types
             ]
             value = torch.stack(terms).mean()
         if self.model.training:
-            self._memory.add(rows)
+            self.memory.add(rows)
         return value
 
 

@@ -40,7 +40,7 @@ def gradient(config: Config, streams: Streams, folder: RunFolder) -> Evidence:
         }
         before, after = lab.hooks(config.gradient_steps)
         left = lab.left_by_an_error()
-        ragged = lab.ragged()
+        ragged, at_the_end = lab.ragged("last"), lab.ragged("padded_end")
         refusal = lab.refusal()
     folder.record("gradient", refusal=refusal)
     return Evidence(
@@ -68,7 +68,13 @@ def gradient(config: Config, streams: Streams, folder: RunFolder) -> Evidence:
                 name="ragged answers: largest distance from each answer run alone",
                 value=ragged,
                 at_most=1e-5,
-                note="answers of 1 to 7 tokens in one batch, padded on the right",
+                note="what a step of training read of answers of 1 to 7 tokens in one batch, padded on the right",
+            ),
+            Measurement(
+                name="the same where the end of the padding is read, as in 2024",
+                value=at_the_end,
+                at_least=1e-2,
+                note="so that the comparison can tell tokens apart",
             ),
         ),
         tables=(
@@ -132,15 +138,16 @@ class _Laboratory:
             return _hooks(made.model) - before
         raise InvalidInput("expected a batch without a mask to fail; it did not")
 
-    def ragged(self) -> float:
-        """Return how far features of padded answers are from those of each answer alone."""
-        made = self._trainer(1.0)
+    def ragged(self, pool: str) -> float:
+        """Return how far what a step reads of padded answers is from the last token of each answer alone."""
+        made = self._trainer(1.0, decorrelation_memory=7, decorrelation_pool=pool)
         rows = [made.train_dataset[row] for row in range(7)]
         for length, row in enumerate(rows, start=1):
             row["chosen_ids"] = row["chosen_ids"][:length]
-        seen = _read(made, made.data_collator(rows))
-        alone = [_read(made, made.data_collator([row]))[0] for row in rows]
-        return float((seen - torch.stack(alone)).abs().max())
+        alone = torch.stack([_last_alone(made.model, row["prompt_ids"] + row["chosen_ids"]) for row in rows])
+        made.model.train()
+        made.compute_loss(made.model, made.data_collator(rows))
+        return float((made.memory.rows[:, 0] - alone).abs().max())
 
     def _trainer(self, coefficient: float, *, peft: dict[str, Any] | None = None, **given: Any) -> Any:
         settings = arguments(
@@ -157,15 +164,15 @@ def _batch(made: Any) -> dict[str, Tensor]:
     return found
 
 
-def _read(made: Any, batch: dict[str, Tensor]) -> Tensor:
-    """Return the features that the term would be computed from."""
+def _last_alone(model: Any, ids: list[int]) -> Tensor:
+    """Return the features of the last token of one text, without padding."""
     seen: list[Tensor] = []
-    module = made.model.model.layers[LAYER].mlp.up_proj
-    handle = module.register_forward_hook(lambda _module, _inputs, output: seen.append(output.detach()))
+    module = model.model.layers[LAYER].mlp.up_proj
+    handle = module.register_forward_hook(lambda _module, _inputs, output: seen.append(output.detach()[0, -1]))
     with torch.no_grad():
-        made.model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"])
+        model(input_ids=torch.tensor([ids]))
     handle.remove()
-    return made.args.reading(seen[0], batch["completion_mask"])  # type: ignore[no-any-return]
+    return seen[0]
 
 
 def _checkpoint(model: Any, *, reentrant: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import random
 import warnings
 from collections.abc import Iterator
@@ -67,6 +68,8 @@ def quiet() -> Iterator[None]:
     """Keep bars and known deprecations off the screen, work on one thread, and put global generators back."""
     state, words = random.getstate(), np.random.get_state()  # noqa: NPY002  trainers seed it; it is put back
     threads, bars = torch.get_num_threads(), datasets.are_progress_bars_disabled()
+    given = os.environ.get("TQDM_DISABLE")
+    os.environ["TQDM_DISABLE"] = "1"  # TRL's own bar knows no other way
     datasets.disable_progress_bars()
     torch.set_num_threads(1)
     try:
@@ -77,5 +80,8 @@ def quiet() -> Iterator[None]:
         random.setstate(state)
         np.random.set_state(words)  # noqa: NPY002
         torch.set_num_threads(threads)
+        os.environ.pop("TQDM_DISABLE")
+        if given is not None:
+            os.environ["TQDM_DISABLE"] = given
         if not bars:
             datasets.enable_progress_bars()

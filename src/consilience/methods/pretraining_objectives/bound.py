@@ -86,7 +86,7 @@ def probe_bound(found: Spectrum, contexts: Labels, targets: Labels | None = None
     >>> from consilience.methods.pretraining_objectives.spectra import spectrum
     >>> joint = Joint.of(np.kron(np.eye(2), np.ones((3, 3))))
     >>> bound = probe_bound(spectrum(joint), np.repeat([0, 1], 3), rank=2)
-    >>> bound.alpha, round(bound.residual, 6), round(bound.error_bound, 6)
+    >>> round(bound.alpha, 6), round(bound.residual, 6), round(bound.error_bound, 6)
     (0.0, 0.0, 0.0)
     """
     joint = found.joint

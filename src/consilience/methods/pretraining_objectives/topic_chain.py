@@ -38,7 +38,7 @@ class TopicChain:
         seed: int,
         *,
         topics: int = 8,
-        tokens: int = 24,
+        tokens: int = 16,
         concentration: float = 0.2,
         shared: float = 0.5,
         noise: float = 0.05,

@@ -76,4 +76,4 @@ def test_baselines_of_the_language() -> None:
     assert best_losses(3).max() < unigram_loss(3)
     accuracy, few = bag_of_tokens(3)
     assert 1 / 8 < few < accuracy < 1
-    assert "8 topics and 48 tokens" in described(Job(arm="AR", seed=0, steps=1, chain=3))
+    assert "8 topics and 32 tokens" in described(Job(arm="AR", seed=0, steps=1, chain=3))

@@ -88,12 +88,23 @@ def trainer_of(folder: str, *, rows: int):
 
     disable_progress_bars()
     policy = sorting.model(0, sorting.Shape(width=16, layers=2, feedforward=24, heads=2))
+    quick = {
+        "learning_rate": 1.0,
+        "optim": "sgd",
+        "lr_scheduler_type": "constant",
+        "max_grad_norm": 0.0,
+        "max_steps": 2,
+    }
+    plain = {"bf16": False, "use_cpu": True, "activation_checkpointing": False, "dataloader_pin_memory": False}
+    still = {"report_to": [], "save_strategy": "no", "logging_steps": 1, "disable_tqdm": True}
     args = DecPOConfig(
-        output_dir=f"{folder}/out", per_device_train_batch_size=rows, max_steps=2, bf16=False, use_cpu=True,
-        report_to=[], save_strategy="no", logging_steps=1, learning_rate=1.0, optim="sgd",
-        activation_checkpointing=False, disable_tqdm=True, dataloader_pin_memory=False, max_grad_norm=0.0, lr_scheduler_type="constant",
+        output_dir=f"{folder}/out",
+        per_device_train_batch_size=rows,
         train_sampling_strategy="sequential",
-    )  # fmt: skip
+        **quick,
+        **plain,
+        **still,
+    )
     return DecPOTrainer(
         model=policy, ref_model=copy.deepcopy(policy), args=args, processing_class=sorting.digit_tokenizer(),
         train_dataset=sorting.pairs(np.random.default_rng(0), 8),

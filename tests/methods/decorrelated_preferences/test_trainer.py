@@ -216,7 +216,7 @@ def test_evaluation_reports_the_term_and_remembers_nothing(make_trainer) -> None
 
 
 def test_one_answer_at_a_time_is_refused_unless_something_is_remembered(make_trainer) -> None:
-    with pytest.raises(InvalidInput, match="needs at least 2 of them at a time; got 1: raise per_device"):
+    with pytest.raises(InvalidInput, match="needs at least 2 of them at a time; got 1: raise the batch size"):
         make_trainer(per_device_train_batch_size=1)
     trainer = make_trainer(per_device_train_batch_size=1, decorrelation_memory=8, max_steps=3)
     trainer.train()

@@ -136,7 +136,7 @@ def measure(
     model: str,
     text: Path,
     against: str | None = None,
-    layers: tuple[str, ...] = ("all",),
+    layers: tuple[str, ...] = ("middle",),
     module: str = "auto",
     limit: int = 256,
     max_length: int = 256,

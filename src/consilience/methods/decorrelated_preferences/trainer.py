@@ -166,8 +166,8 @@ def _expect_rows(args: DecPOConfig) -> None:
     if args.decorrelation_pool != "tokens" and rows + args.decorrelation_memory < args.regulariser.fewest_rows:
         raise InvalidInput(
             f"{args.decorrelation_variant!r} compares answers and needs at least {args.regulariser.fewest_rows} of "
-            f"them at a time; got {rows}: raise per_device_train_batch_size, set decorrelation_rows='both', or set "
-            "decorrelation_memory=64 to compare with earlier batches"
+            f"them at a time; got {rows}: raise the batch size, read both answers (decorrelation_rows='both'), or "
+            "remember earlier batches (decorrelation_memory=64)"
         )
 
 

@@ -94,6 +94,7 @@ def test_another_objective_does_not_go_on_and_loses_nothing(run, tmp_path, monke
 def test_what_cannot_be_trained_is_said_in_one_line(run, model, pairs, tmp_path) -> None:
     with pytest.raises(UnknownName, match=r"did you mean 'mlp.up_proj'"):
         run(module="mlp.upproj", quiet=True)
+    assert not (tmp_path / "out.state").exists()
     with pytest.raises(InvalidInput, match="needs at least 2 of them at a time; got 1"):
         run(batch_size=1, quiet=True)
     with pytest.raises(InvalidInput, match="--held-out must be a share"):

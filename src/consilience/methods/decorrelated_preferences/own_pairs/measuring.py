@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from consilience.ground.errors import InvalidInput
+from consilience.methods.decorrelated_preferences.own_pairs.calm import calm
 from consilience.methods.decorrelated_preferences.own_pairs.loading import load_model, load_tokenizer
 from consilience.methods.decorrelated_preferences.own_pairs.reading import Lines, read_texts
 from consilience.methods.decorrelated_preferences.own_pairs.request import Measuring
@@ -25,6 +26,11 @@ Portrait = Mapping[tuple[int, str], Mapping[str, float]]
 
 def measure(request: Measuring) -> int:
     """Print every measure by layer and token, of one model or of two and how they differ."""
+    with calm(quiet=True):
+        return _measured(request)
+
+
+def _measured(request: Measuring) -> int:
     lines, tokenizer = read_texts(request.text), load_tokenizer(request.model)
     texts = _texts(lines, tokenizer, request)
     found = {request.model: _portrait(request.model, texts, request)}
@@ -35,7 +41,7 @@ def measure(request: Measuring) -> int:
         plain = {name: {f"{layer}/{token}": one for (layer, token), one in own.items()} for name, own in found.items()}
         sys.stdout.write(jsonlib.dumps(plain, indent=2) + "\n")
         return 0
-    Console(soft_wrap=True).print(_table(list(found.values()), texts))
+    Console(soft_wrap=True).print(_table(found, texts))
     return 0
 
 
@@ -78,19 +84,20 @@ def _same_words(tokenizer: Any, request: Measuring) -> None:
         )
 
 
-def _table(found: list[Portrait], texts: Texts) -> Table:
+def _table(found: Mapping[str, Portrait], texts: Texts) -> Table:
     table = Table(title=f"{len(texts.input_ids)} texts", title_justify="left")
-    names = list(next(iter(found[0].values())))
-    for heading in ("layer", "token", *(name.replace("_", " ") for name in names)):
-        table.add_column(heading, justify="left" if heading == "token" else "right")
-    for place, own in found[0].items():
-        other = found[1].get(place) if len(found) > 1 else None
-        cells = [_cell(own[name], None if other is None else other.get(name)) for name in names]
-        table.add_row(str(place[0]), place[1], *cells)
-    if len(found) > 1:
-        table.caption = "each cell: the model, and the difference to the other"
+    table.add_column("layer", justify="right")
+    table.add_column("token", no_wrap=True)
+    table.add_column("measure", no_wrap=True)
+    for name in found:
+        table.add_column(name.rstrip("/").rpartition("/")[-1], justify="right", no_wrap=True)
+    first, *others = found.values()
+    if others:
+        table.add_column("difference", justify="right")
+    for (layer, token), own in first.items():
+        for name, value in own.items():
+            other = [one[layer, token][name] for one in others]
+            cells = [*(f"{number:.4g}" for number in (value, *other)), *(f"{value - number:+.2g}" for number in other)]
+            table.add_row(str(layer), token, name.replace("_", " "), *cells)
+        table.add_section()
     return table
-
-
-def _cell(value: float, other: float | None) -> str:
-    return f"{value:.3g}" if other is None else f"{value:.3g} ({value - other:+.2g})"

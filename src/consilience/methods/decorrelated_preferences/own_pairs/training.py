@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import logging
 import shutil
 import sys
-import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,7 @@ from transformers import PrinterCallback
 from consilience.ground.errors import InvalidInput
 from consilience.ground.folder import replace_folder
 from consilience.methods.decorrelated_preferences.objective import DecPOConfig
+from consilience.methods.decorrelated_preferences.own_pairs.calm import calm
 from consilience.methods.decorrelated_preferences.own_pairs.loading import load_model, load_tokenizer
 from consilience.methods.decorrelated_preferences.own_pairs.reading import conversational, read_pairs
 from consilience.methods.decorrelated_preferences.own_pairs.request import Training
@@ -45,7 +44,7 @@ def train(request: Training) -> int:
     if request.out.exists():
         raise InvalidInput(f"expected a new folder for --out; {request.out} is there already: give another one")
     learned, held_out = _split(request)
-    with _calm(quiet=request.quiet):
+    with _clean(request), calm(quiet=request.quiet):
         trainer = _trainer(request, learned, held_out)
         state = _state(request)
         trainer.train(resume_from_checkpoint=last_checkpoint(str(state)) if state.exists() else None)
@@ -157,19 +156,10 @@ def _save(trainer: DecPOTrainer, summary: dict[str, float], request: Training) -
 
 
 @contextmanager
-def _calm(*, quiet: bool) -> Iterator[None]:
-    """Keep deprecations that are not the user's off the screen, and everything else where it is to be quiet."""
-    log = logging.getLogger("transformers")
-    level, bars = log.level, datasets.are_progress_bars_disabled()
-    if quiet:
-        log.setLevel(logging.ERROR)
-    if quiet or not sys.stderr.isatty():
-        datasets.disable_progress_bars()
+def _clean(request: Training) -> Iterator[None]:
+    """Leave no empty folder where a run was refused before its first checkpoint."""
     try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "`.*gradient_checkpointing.*` is deprecated", FutureWarning)
-            yield
+        yield
     finally:
-        log.setLevel(level)
-        if not bars:
-            datasets.enable_progress_bars()
+        with suppress(OSError):
+            _state(request).rmdir()

@@ -171,3 +171,16 @@ def test_a_bound_that_is_none_is_refused(wrong) -> None:
 def test_masks_need_a_mask_token() -> None:
     with pytest.raises(InvalidInput, match="needs a mask token"):
         MaskedPrediction(vocabulary=Vocabulary(5))
+
+
+@pytest.mark.parametrize("estimator", ["all", "sample"])
+def test_mixed_precision_is_right_to_its_precision(estimator) -> None:
+    objective = DiverseAutoregression(vocabulary=WORDS, offsets=3, estimator=estimator)
+    model = model_for(objective)
+    batch = objective.draw(ROWS, seeded())
+    plain = objective.loss(model, batch)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        mixed = objective.loss(model, batch)
+    mixed.backward()
+    assert float(mixed.detach()) == pytest.approx(float(plain.detach()), rel=0.01)
+    assert all(part.grad is not None and torch.isfinite(part.grad).all() for part in model.parameters())

@@ -1,6 +1,8 @@
 """The Trainer: accumulation, resuming, and what it refuses."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -9,13 +11,11 @@ transformers = pytest.importorskip("transformers", reason="the pretraining extra
 pytest.importorskip("accelerate", reason="the pretraining extra is not installed")
 
 from consilience.ground import InvalidInput  # noqa: E402
-from consilience.methods.pretraining_objectives.settings import ObjectiveSettings  # noqa: E402
 from consilience.methods.pretraining_objectives.studies.small_tokenizer import small_tokenizer  # noqa: E402
 from consilience.methods.pretraining_objectives.trainer import (  # noqa: E402
     RECORD,
     PretrainingConfig,
     PretrainingTrainer,
-    objective_arguments,
 )
 from consilience.methods.pretraining_objectives.twins import ModelShape, make_model  # noqa: E402
 from consilience.methods.pretraining_objectives.vocabulary import Vocabulary  # noqa: E402
@@ -164,13 +164,39 @@ def test_rows_longer_than_the_window_are_refused(tmp_path) -> None:
         run.train()
 
 
-def test_a_parser_reads_the_configuration_and_settings_come_back_from_it(tmp_path) -> None:
-    words = f"--output_dir {tmp_path} --objective diverse-ar --offsets 3 --offset_weights 2 1 1 --exact_count False"
-    read = transformers.HfArgumentParser(PretrainingConfig).parse_args(words.split())
-    # transformers leaves `debug` None where its type says text, which the shape checks of the tests refuse.
-    config = PretrainingConfig(**(vars(read) | {"debug": ""}))
-    settings = config.settings()
-    assert settings == ObjectiveSettings(
-        name="diverse-ar", offsets=3, offset_weights=(2.0, 1.0, 1.0), exact_count=False
-    )
-    assert PretrainingConfig(str(tmp_path), **objective_arguments(settings)).settings() == settings
+_ONE_OF_SEVERAL = """
+import sys
+import torch
+from consilience.methods.pretraining_objectives.studies.small_tokenizer import small_tokenizer
+from consilience.methods.pretraining_objectives.trainer import PretrainingConfig, PretrainingTrainer
+from consilience.methods.pretraining_objectives.twins import ModelShape, make_model
+from consilience.methods.pretraining_objectives.vocabulary import Vocabulary
+
+folder, rows, batch_size = sys.argv[1], torch.load(sys.argv[2]), int(sys.argv[3])
+tokenizer = small_tokenizer(40)
+config = PretrainingConfig(
+    folder, objective="diverse-ar", estimator="all", per_device_train_batch_size=batch_size, max_steps=3,
+    learning_rate=1e-2, optim="sgd", lr_scheduler_type="constant", save_strategy="no", report_to="none",
+    disable_tqdm=True, use_cpu=True, max_grad_norm=0,
+)
+model = make_model(ModelShape(layers=1, width=16, heads=2, window=24), Vocabulary.of(tokenizer), bidirectional=False)
+trainer = PretrainingTrainer(model, config, processing_class=tokenizer, train_dataset=rows)
+trainer.train()
+if config.process_index == 0:
+    torch.save([part.detach() for part in trainer.accelerator.unwrap_model(trainer.model).parameters()], f"{folder}.pt")
+"""
+
+
+def test_two_processes_are_one_with_batches_twice_as_large(tmp_path) -> None:
+    script, rows = tmp_path / "train.py", tmp_path / "rows.pt"
+    script.write_text(_ONE_OF_SEVERAL)
+    torch.save(ROWS, rows)
+    two = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(script)]
+    for name, command, batch_size in (("one", [sys.executable, str(script)], 8), ("two", two, 4)):
+        done = subprocess.run(
+            [*command, str(tmp_path / name), str(rows), str(batch_size)], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr[-2000:]
+    one, other = (torch.load(tmp_path / f"{name}.pt") for name in ("one", "two"))
+    for left, right in zip(one, other, strict=True):
+        torch.testing.assert_close(left, right, rtol=0, atol=1e-7)

@@ -7,14 +7,11 @@ accumulated into one step must divide by the items of all of them; that is what 
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
-from jaxtyping import Int
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
@@ -22,6 +19,7 @@ from consilience.ground.errors import InvalidInput
 from consilience.methods.pretraining_objectives.cross_entropy import weighted_cross_entropy
 from consilience.methods.pretraining_objectives.heads import OffsetHeads, make_heads
 from consilience.methods.pretraining_objectives.masking import Masking, Replacement, put
+from consilience.methods.pretraining_objectives.objective import Batch, Objective, Tokens, inputs_of, mean_loss
 from consilience.methods.pretraining_objectives.offsets import IGNORED, document_numbers, offset_labels
 from consilience.methods.pretraining_objectives.patterns import RandomPattern
 from consilience.methods.pretraining_objectives.quantiles import Source, generator_from, spread
@@ -31,65 +29,8 @@ from consilience.methods.pretraining_objectives.vocabulary import Vocabulary
 
 __all__ = ["Batch", "DiverseAutoregression", "MaskedPrediction", "Objective"]
 
-Batch = Mapping[str, Tensor]
-"""`input_ids`, `labels`, an `attention_mask` where there is padding, and what the objective adds."""
-Tokens = Int[Tensor, "row token"]
 Estimator = Literal["all", "sample"]
 Weighting = Literal["token", "elbo"]
-
-
-class Objective(ABC):
-    """A training objective of a text model."""
-
-    bidirectional: ClassVar[bool]
-    """Whether it needs a model that sees what follows."""
-
-    @abstractmethod
-    def draw(
-        self,
-        input_ids: Tokens,
-        generator: Source = None,
-        *,
-        attention_mask: Tokens | None = None,
-        documents: Tokens | None = None,
-        special: Tokens | None = None,
-    ) -> dict[str, Tensor]:
-        """Return a batch: inputs with labels.
-
-        Parameters
-        ----------
-        input_ids
-        generator
-            Source of all randomness, of torch or of numpy; torch's own when None.
-        attention_mask
-            Zero where there is padding.
-        documents
-            Which document each token belongs to, for packed rows.
-        special
-            One where a token is a mark rather than text; found from the vocabulary when None.
-        """
-
-    @abstractmethod
-    def items(self, batch: Batch) -> Tensor:
-        """Return what the summed loss is divided by, as a number or one an offset; these add up over batches."""
-
-    @abstractmethod
-    def loss(self, model: nn.Module, batch: Batch, items: Tensor | None = None) -> Tensor:
-        """Return the loss of a batch.
-
-        Parameters
-        ----------
-        model
-            Any causal or masked language model of transformers.
-        batch
-            What `draw` returned.
-        items
-            Items of all batches that are accumulated into this step; those of this batch when None.
-        """
-
-    def attach(self, model: nn.Module, *, seed: int = 0) -> None:
-        """Give the model the parameters that the objective needs beside its own, if any."""
-        del model, seed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,8 +113,8 @@ class DiverseAutoregression(Objective):
     def loss(self, model: nn.Module, batch: Batch, items: Tensor | None = None) -> Tensor:
         """Return the weighted sum of the offsets' mean losses, or its estimate."""
         if self.offsets == 1:
-            logits = model(**_inputs(batch)).logits
-            return _mean_loss(logits, batch["labels"][..., 0], None if items is None else items[0])
+            logits = model(**inputs_of(batch)).logits
+            return mean_loss(logits, batch["labels"][..., 0], None if items is None else items[0])
         heads = heads_of(model, self.offsets)
         counts = (self.items(batch) if items is None else items).clamp(min=1)
         return (self._sampled if "offset" in batch else self._every)(model, heads, batch, counts)
@@ -190,8 +131,8 @@ class DiverseAutoregression(Objective):
     def _every(self, model: nn.Module, heads: OffsetHeads, batch: Batch, counts: Tensor) -> Tensor:
         labels, shares = batch["labels"], self.shares
         with read_states(model) as read:
-            logits = model(**_inputs(batch)).logits
-        first = shares[0] * _mean_loss(logits, labels[..., 0], counts[0])
+            logits = model(**inputs_of(batch)).logits
+        first = shares[0] * mean_loss(logits, labels[..., 0], counts[0])
         ahead = labels[..., 1:].permute(2, 0, 1)
         rows = ahead != IGNORED
         scale = torch.tensor(shares[1:], device=labels.device) / counts[1:]
@@ -203,7 +144,7 @@ class DiverseAutoregression(Objective):
     def _sampled(self, model: nn.Module, heads: OffsetHeads, batch: Batch, counts: Tensor) -> Tensor:
         labels, offset = batch["labels"][..., 0], batch["offset"]
         with rewritten_states(model, lambda states: heads.chosen(states, offset)):
-            logits = model(**_inputs(batch)).logits
+            logits = model(**inputs_of(batch)).logits
         each = cross_entropy(logits.float().flatten(0, 1), labels.flatten(), ignore_index=IGNORED, reduction="none")
         # An offset is drawn as often as it weighs, so that no weight is left to multiply by.
         return (each.view_as(labels).sum(dim=1) / counts[offset - 1]).sum()
@@ -273,10 +214,10 @@ class MaskedPrediction(Objective):
 
     def loss(self, model: nn.Module, batch: Batch, items: Tensor | None = None) -> Tensor:
         """Return the mean over hidden tokens, or the bound on the loss of all tokens."""
-        logits = model(**_inputs(batch)).logits
+        logits = model(**inputs_of(batch)).logits
         labels = batch["labels"]
         if self.weighting == "token":
-            return _mean_loss(logits, labels, items)
+            return mean_loss(logits, labels, items)
         each = cross_entropy(logits.float().flatten(0, 1), labels.flatten(), ignore_index=IGNORED, reduction="none")
         total = (each.view_as(labels).sum(dim=1) * batch["loss_weight"]).sum()
         return total / (self.items(batch) if items is None else items).clamp(min=1)
@@ -284,15 +225,3 @@ class MaskedPrediction(Objective):
 
 def _array(values: Tensor) -> np.ndarray:
     return values.cpu().numpy()
-
-
-def _inputs(batch: Batch) -> dict[str, Any]:
-    return {name: batch[name] for name in ("input_ids", "attention_mask", "position_ids") if name in batch}
-
-
-def _mean_loss(logits: Tensor, labels: Tensor, items: Tensor | None) -> Tensor:
-    """Return what transformers' own losses do, operation by operation."""
-    flat, targets = logits.float().view(-1, logits.shape[-1]), labels.reshape(-1)
-    if items is None:
-        return cross_entropy(flat, targets, ignore_index=IGNORED)
-    return cross_entropy(flat, targets, ignore_index=IGNORED, reduction="sum") / items

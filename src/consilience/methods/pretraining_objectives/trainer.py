@@ -9,25 +9,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sized
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from consilience.ground.errors import InvalidInput, MissingDependency
 from consilience.ground.folder import write_whole
+from consilience.methods.pretraining_objectives.arguments import PretrainingConfig, objective_arguments
 from consilience.methods.pretraining_objectives.choosing import make_objective
 from consilience.methods.pretraining_objectives.collators import ObjectiveCollator
 from consilience.methods.pretraining_objectives.objectives import Objective
-from consilience.methods.pretraining_objectives.settings import ObjectiveName, ObjectiveSettings
 from consilience.methods.pretraining_objectives.twins import leak
 from consilience.methods.pretraining_objectives.vocabulary import Vocabulary
 
 try:
     import accelerate  # noqa: F401 - the Trainer needs it and says so late
-    from transformers import Trainer, TrainerCallback, TrainingArguments
+    from transformers import Trainer, TrainerCallback
     from transformers.trainer_utils import get_last_checkpoint
 except ImportError as error:
     raise MissingDependency("training needs transformers and accelerate; install consilience[pretraining]") from error
@@ -36,93 +35,6 @@ __all__ = ["RECORD", "PretrainingConfig", "PretrainingTrainer", "objective_argum
 
 RECORD = "pretraining_objective.json"
 """What lies in every checkpoint beside the weights: the objective they were trained by."""
-
-
-@dataclass
-class PretrainingConfig(TrainingArguments):
-    """Arguments of training, and the objective."""
-
-    objective: ObjectiveName = field(
-        default="variable-mlm", metadata={"help": "ar, diverse-ar, mlm or variable-mlm: what the model predicts."}
-    )
-    offsets: int = field(default=4, metadata={"help": "diverse-ar: how many tokens ahead are predicted."})
-    offset_weights: list[float] | None = field(
-        default=None, metadata={"help": "diverse-ar: how much each offset counts; equal unless given."}
-    )
-    estimator: Literal["all", "sample"] = field(
-        default="sample", metadata={"help": "diverse-ar: all offsets in every step, or one drawn for each row."}
-    )
-    heads: Literal["adapter", "embedding"] = field(
-        default="adapter", metadata={"help": "diverse-ar: what tells the offsets apart."}
-    )
-    head_rank: int = field(default=32, metadata={"help": "diverse-ar: rank of adapters."})
-    within_documents: bool = field(
-        default=True, metadata={"help": "ar, diverse-ar: keep targets in the document they are predicted from."}
-    )
-    mask_ratio: str | None = field(
-        default=None, metadata={"help": "Share of hidden tokens: 0.15, uniform:0:1 or beta:2:5; by the objective."}
-    )
-    mask_pattern: Literal["random", "suffix", "mixture"] = field(
-        default="random", metadata={"help": "variable-mlm: which tokens are hidden."}
-    )
-    suffix_share: float = field(default=0.5, metadata={"help": "variable-mlm: share of suffixes in a mixture."})
-    exact_count: bool | None = field(
-        default=None, metadata={"help": "Whether the ratio counts hidden tokens; by the objective unless given."}
-    )
-    stratified: bool = field(default=True, metadata={"help": "variable-mlm: spread ratios evenly over a batch."})
-    mask_replace_prob: float | None = field(
-        default=None, metadata={"help": "Share of hidden tokens that become the mask; 0.8 for mlm, 1 for variable-mlm."}
-    )
-    random_replace_prob: float | None = field(
-        default=None, metadata={"help": "Share that become a random token; 0.1 for mlm, 0 for variable-mlm."}
-    )
-    loss_weighting: Literal["token", "elbo"] = field(
-        default="token", metadata={"help": "variable-mlm: mean over hidden tokens, or the bound on the likelihood."}
-    )
-    remove_unused_columns: bool = field(
-        default=False, metadata={"help": "Columns that the model does not know, such as document_ids, are used here."}
-    )
-
-    def settings(self) -> ObjectiveSettings:
-        """Return what these arguments say of the objective."""
-        return ObjectiveSettings(
-            name=self.objective,
-            offsets=self.offsets,
-            offset_weights=tuple(self.offset_weights or ()),
-            estimator=self.estimator,
-            heads=self.heads,
-            head_rank=self.head_rank,
-            within_documents=self.within_documents,
-            ratio=self.mask_ratio,
-            pattern=self.mask_pattern,
-            suffix_share=self.suffix_share,
-            exact_count=self.exact_count,
-            stratified=self.stratified,
-            mask_replace_prob=self.mask_replace_prob,
-            random_replace_prob=self.random_replace_prob,
-            weighting=self.loss_weighting,
-        )
-
-
-def objective_arguments(settings: ObjectiveSettings) -> dict[str, Any]:
-    """Return the arguments of `PretrainingConfig` that say what the settings say."""
-    return {
-        "objective": settings.name,
-        "offsets": settings.offsets,
-        "offset_weights": list(settings.offset_weights) or None,
-        "estimator": settings.estimator,
-        "heads": settings.heads,
-        "head_rank": settings.head_rank,
-        "within_documents": settings.within_documents,
-        "mask_ratio": settings.ratio,
-        "mask_pattern": settings.pattern,
-        "suffix_share": settings.suffix_share,
-        "exact_count": settings.exact_count,
-        "stratified": settings.stratified,
-        "mask_replace_prob": settings.mask_replace_prob,
-        "random_replace_prob": settings.random_replace_prob,
-        "loss_weighting": settings.weighting,
-    }
 
 
 class PretrainingTrainer(Trainer):

@@ -27,7 +27,7 @@ def calm(*, quiet: bool) -> Iterator[None]:
         (not datasets.are_progress_bars_disabled(), logging.is_progress_bar_enabled()),
     )
     if quiet:
-        logging.set_verbosity(logging.ERROR)
+        logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     if quiet or not sys.stderr.isatty():
         datasets.disable_progress_bars()
         logging.disable_progress_bar()  # type: ignore[no-untyped-call]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from matplotlib.figure import Figure as Canvas
 
@@ -31,6 +33,7 @@ SHOWN = (4, 8, 16)
 """Prefixes in the tables."""
 LEARNED = 0.1
 """Nats below the unigram plateau from which on an arm has learned something that can be compared."""
+SMALL: dict[str, Any] = {"color": GREY, "fontsize": 8, "ha": "right"}
 FEWEST = "MLM 15 %"
 """The arm with the fewest targets a step, which the others are matched with."""
 
@@ -61,7 +64,7 @@ def arms(config: Config, streams: Streams, folder: RunFolder) -> Evidence:
     plateau = unigram_loss(language)
     left = [arm for arm, ones in same_steps.items() if _short(ones).mean() < plateau - LEARNED]
     few = {arm: 100 * np.array([one.few for one in ones]) for arm, ones in same_steps.items()}
-    caption = "Five labels a topic, and loss after short prefixes; grey: bag of tokens and unigram plateau."
+    caption = "Probes with five labels a topic, and loss after short prefixes above the best possible; each dot a seed."
     return Evidence(
         measurements=(
             Measurement(
@@ -159,16 +162,16 @@ def _table(matched: str, found: dict[str, list[Measured]], language: int) -> Tab
 def _drawn(found: dict[str, list[Measured]], language: int) -> Canvas:
     canvas = Canvas(figsize=(4.6, 4.8), layout="constrained")
     panels = canvas.subplots(2, 1, sharex=True)
-    bag = 100 * bag_of_tokens(language)[1]
-    for place, ((arm, ones), colour) in enumerate(zip(found.items(), COLOURS, strict=True)):
+    best = float(best_losses(language)[: len(SHORT)].mean())
+    for place, ((_, ones), colour) in enumerate(zip(found.items(), COLOURS, strict=True)):
         panels[0].plot([place] * len(ones), [100 * one.few for one in ones], "o", color=colour, markersize=5)
-        panels[1].plot([place] * len(ones), _short(ones), "o", color=colour, markersize=5, label=arm)
-    panels[0].axhline(bag, color=GREY, linewidth=1)
-    panels[1].axhline(unigram_loss(language), color=GREY, linewidth=1)
-    panels[1].axhline(float(best_losses(language)[: len(SHORT)].mean()), color=GREY, linewidth=1, linestyle=":")
-    panels[0].set_ylabel("five labels, % right")
-    panels[1].set_ylabel("loss, nats")
-    panels[1].set_xticks(range(len(found)), labels=[arm.replace(" ", "\n", 1) for arm in found], fontsize=7)
-    for axes in panels:
+        panels[1].plot([place] * len(ones), (_short(ones) - best).clip(1e-3), "o", color=colour, markersize=5)
+    marks = (100 * bag_of_tokens(language)[1], unigram_loss(language) - best)
+    for axes, mark, name in zip(panels, marks, ("bag of tokens", "unigram plateau"), strict=True):
+        axes.axhline(mark, color=GREY, linewidth=1)
+        axes.annotate(name, (len(found) - 0.8, mark), xytext=(0, -10), textcoords="offset points", **SMALL)
         plain(axes)
+    panels[0].set_ylabel("five labels, % right")
+    panels[1].set(ylabel="nats above the best possible", yscale="log")
+    panels[1].set_xticks(range(len(found)), labels=[arm.replace(" ", "\n", 1) for arm in found], fontsize=7)
     return canvas

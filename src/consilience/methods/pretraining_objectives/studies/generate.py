@@ -29,6 +29,9 @@ COMPARED = (FIXED, VARIABLE, SUFFIX)
 PREFIX = 4
 """At which trailing masks are priced."""
 
+LEAST = 1e-3
+"""Nats that a logarithmic scale can show."""
+
 Values = Float[np.ndarray, " seed"]
 
 
@@ -55,7 +58,9 @@ def generate(config: Config, streams: Streams, folder: RunFolder) -> Evidence:
     pairs = list(zip(arms[FIXED], arms[SUFFIX], strict=True))
     gains = np.array([_short(fixed.best) - _short(suffix.best) for fixed, suffix in pairs])
     filled = np.array([_short(fixed.full) - _short(suffix.full) for fixed, suffix in pairs])
-    caption = "Loss after prefixes, with one mask after them (line) and with masks to the end of the row (dashed)."
+    caption = (
+        "Loss above the best possible, with one mask after the prefix (line) or masks to the end of the row (dashed)."
+    )
     return Evidence(
         measurements=(
             _measurement(f"trailing masks cost {FIXED} at prefix {PREFIX}", prices[FIXED], at_least=0.10),
@@ -124,13 +129,13 @@ def _table(arms: dict[str, list[Measured]], language: int) -> Table:
 def _drawn(arms: dict[str, list[Measured]], language: int) -> Canvas:
     canvas = Canvas(figsize=(4.6, 3.6), layout="constrained")
     axes = canvas.subplots()
+    best = best_losses(language)
     for (arm, ones), colour in zip(arms.items(), COLOURS, strict=False):
         for layout, style in (("tight", "-"), ("full", "--")):
-            losses = np.mean([getattr(one, layout) for one in ones], axis=0)
-            axes.plot(LENGTHS, losses, style, color=colour, linewidth=1.6, label=arm if style == "-" else None)
-    axes.plot(LENGTHS, best_losses(language), ":", color=GREY, linewidth=1.4, label="best possible")
-    axes.axhline(unigram_loss(language), color=GREY, linewidth=1, label="unigram plateau")
-    axes.set(xlabel="tokens of the prefix", ylabel="loss, nats")
+            more = np.mean([getattr(one, layout) for one in ones], axis=0) - best
+            axes.plot(LENGTHS, more.clip(LEAST), style, color=colour, label=arm if style == "-" else None)
+    axes.plot(LENGTHS, unigram_loss(language) - best, ":", color=GREY, label="unigram plateau")
+    axes.set(xlabel="tokens of the prefix", ylabel="nats above the best possible", yscale="log")
     axes.legend(frameon=False, fontsize=8, labelcolor="linecolor")
     plain(axes)
     return canvas

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from consilience.methods.pretraining_objectives.bound import probe_bound
     from consilience.methods.pretraining_objectives.collators import MultiOffsetCollator, VariableLengthMaskCollator
-    from consilience.methods.pretraining_objectives.lengths import coverage
     from consilience.methods.pretraining_objectives.fitting import train_arm
+    from consilience.methods.pretraining_objectives.lengths import coverage
     from consilience.methods.pretraining_objectives.objectives import DiverseAutoregression, MaskedPrediction
     from consilience.methods.pretraining_objectives.settings import ObjectiveSettings
     from consilience.methods.pretraining_objectives.spectra import spectrum

@@ -1,9 +1,9 @@
 r"""What a linear probe on the best features of an objective can promise.
 
 Let contexts and targets have labels, known for sure or as distributions; :math:`q(y \mid t)` is that of a target.
-:math:`\alpha` is the probability that context and target disagree, each drawing its label by itself. Features are the best
-of width k (`spectrum`), and the probe predicts :math:`m(c) = \sum_t \bar A^{(k)}_{ct} \sqrt{p(t)}\, q(\cdot \mid t)
-/ \sqrt{p(c)}`. Then
+:math:`\alpha` is the probability that context and target disagree, each drawing its label by itself. Features are the
+best of width k (`spectrum`), and the probe predicts :math:`m(c) = \sum_t \bar A^{(k)}_{ct} \sqrt{p(t)}\, q(\cdot \mid
+t) / \sqrt{p(c)}`. Then
 
 .. math::
     \sqrt{\mathrm{E} \|e_y - m(c)\|^2} \le \sqrt{2 \alpha} + s_{k+1}, \qquad

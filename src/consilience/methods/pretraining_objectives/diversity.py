@@ -1,10 +1,10 @@
 r"""How the number of targets decides how far contexts of one class fall apart.
 
 Contexts see K targets each, drawn independently given the class. Their co-occurrence with themselves tends to
-:math:`\frac1K I + (1 - \frac1K)` times one rank-one block a class, so that with many contexts
-:math:`s_{r+1}^2 = 1/K` for r classes; unequal weights give :math:`\sum_k w_k^2`. With one target each (the next
-token of contexts that are all different) the graph falls into one piece for each target, :math:`s_{r+1} = 1`, and no probe of
-width r is promised anything.
+:math:`\frac1K I + (1 - \frac1K)` times one rank-one block a class, so that with many contexts :math:`s_{r+1}^2 = 1/K`
+for r classes; unequal weights give :math:`\sum_k w_k^2`. With one target each (the next token of contexts that are all
+different) the graph falls into one piece for each target, :math:`s_{r+1} = 1`, and no probe of width r is promised
+anything.
 
 With n contexts and m targets a class, each target has :math:`D = nK/m` contexts, and the graph is close to a random
 biregular one: :math:`s_{r+1} \approx (\sqrt{K-1} + \sqrt{D-1}) / \sqrt{KD}`. Derived here.

@@ -55,6 +55,14 @@ def closed_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", guarded_getaddrinfo)
 
 
+@pytest.fixture
+def past_the_types() -> Iterator[None]:
+    """Let a test do what types forbid, as whoever has no type checker may."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
+
+
 THROWAWAY = {
     "__init__.py": '''
         """Does a coin land on heads half the time?

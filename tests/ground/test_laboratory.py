@@ -16,9 +16,9 @@ from consilience.ground import (
     RunFolder,
     Statement,
     conduct,
-    late_study,
+    late_studies,
 )
-from consilience.ground.laboratory import Study, source_digest
+from consilience.ground.laboratory import Study, late_study, source_digest
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -155,3 +155,18 @@ def test_a_module_of_the_house_that_is_missing_is_a_bug(tmp_path: Path, monkeypa
     package = late(tmp_path, monkeypatch, "import consilience.no_such_room")
     with pytest.raises(ModuleNotFoundError):
         late_study(package, "one:study", extra="x")()
+
+
+def test_a_study_is_left_out_lacking_or_late(tmp_path: Path) -> None:
+    @dataclass(frozen=True, kw_only=True, config=STRICT)
+    class Chosen(Config):
+        claims: tuple[str, ...] = ("a", "b")
+
+    claims = [(statement(name), "one:study") for name in ("a", "b", "c")]
+    lacking = {"b": "needs images", "c": "is not asked for"}
+    found = late_studies("room", Chosen(), RunFolder(tmp_path, quiet=True), claims, extra="x", lacking=lacking)
+    assert [each for each, _ in found] == [each for each, _ in claims]
+    late, reason, left_out = (study for _, study in found)
+    assert (reason, left_out) == ("needs images", "left out of the recipe small")
+    with pytest.raises(ModuleNotFoundError):
+        late()

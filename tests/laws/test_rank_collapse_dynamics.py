@@ -17,7 +17,7 @@ from consilience.methods.rank_collapse.layers import (
     orthogonal_layers,
     random_orthogonal,
 )
-from consilience.methods.rank_collapse.mask_language import parse
+from consilience.methods.rank_collapse.mask_language import parse_mask
 from consilience.methods.rank_collapse.normalisation import Centring, Sphere
 from consilience.methods.rank_collapse.shear import Shear
 from consilience.methods.rank_collapse.star import Star
@@ -34,7 +34,7 @@ def smallest_weight(stack, path) -> float:
 @given(seed=st.integers(0, 2**32 - 1), temperature=st.sampled_from([0.25, 4.0, 100.0]))
 def test_mu_stays_below_the_bound_without_layer_norm(text, seed, temperature) -> None:
     rng = np.random.default_rng(seed)
-    allowed = parse(text).array(7)
+    allowed = parse_mask(text).array(7)
     X = rng.standard_normal((7, 3))
     stack = list(islice(orthogonal_layers(rng, allowed, 3, temperature=temperature), 30))
     path = list(Dynamics().run(X, stack))
@@ -46,7 +46,7 @@ def test_mu_stays_below_the_bound_without_layer_norm(text, seed, temperature) ->
 @given(seed=st.integers(0, 2**32 - 1))
 def test_mu_stays_below_the_bound_with_layer_norm(text, seed) -> None:
     rng = np.random.default_rng(seed)
-    allowed = parse(text).array(6)
+    allowed = parse_mask(text).array(6)
     X = Sphere()(rng.standard_normal((6, 8)))
     stack = list(islice(orthogonal_layers(rng, allowed, 8), 30))
     path = list(Dynamics(Sphere()).run(X, stack))
@@ -61,7 +61,7 @@ def test_layer_norm_on_a_hemisphere_is_a_linear_consensus_and_heights_never_fall
     X = Sphere()(rng.standard_normal((10, 16)))
     axis = hemisphere(X)
     coordinates, heights = gnomonic(X, axis)
-    for layer in islice(orthogonal_layers(rng, parse(text).array(10), 16), 400):
+    for layer in islice(orthogonal_layers(rng, parse_mask(text).array(10), 16), 400):
         coordinates = consensus_weights(layer.attention(X)[0], X @ axis) @ coordinates @ layer.value[0]
         axis = axis @ layer.value[0]
         X = Dynamics(Sphere()).step(X, layer)
@@ -73,7 +73,7 @@ def test_layer_norm_on_a_hemisphere_is_a_linear_consensus_and_heights_never_fall
 
 def test_value_matrices_commute_with_attention_that_does_not_look() -> None:
     rng = np.random.default_rng(0)
-    weights = parse("causal").array(5) / np.arange(1, 6)[:, None]
+    weights = parse_mask("causal").array(5) / np.arange(1, 6)[:, None]
     X, values = rng.standard_normal((5, 3)), rng.standard_normal((4, 3, 3))
     ends = Dynamics().final(X, (Averaging(weights, value) for value in values), depth=4)
     assert ends == pytest.approx(np.linalg.matrix_power(weights, 4) @ X @ np.linalg.multi_dot(values), abs=1e-12)
@@ -82,7 +82,7 @@ def test_value_matrices_commute_with_attention_that_does_not_look() -> None:
 def test_turning_all_tokens_and_weights_changes_nothing() -> None:
     rng = np.random.default_rng(1)
     turn = random_orthogonal(rng, 4)
-    X, layer = rng.standard_normal((6, 4)), next(orthogonal_layers(rng, parse("causal").array(6), 4))
+    X, layer = rng.standard_normal((6, 4)), next(orthogonal_layers(rng, parse_mask("causal").array(6), 4))
     turned = type(layer)(
         layer.allowed, turn.T @ layer.query, turn.T @ layer.key, turn.T @ layer.value @ turn, layer.temperature
     )
@@ -109,7 +109,7 @@ def test_one_system_loses_rank_without_layer_norm_and_keeps_it_with() -> None:
 @pytest.mark.parametrize("text", ["complete", "causal"])
 def test_layer_norm_is_no_cure(text) -> None:
     rng = np.random.default_rng(0)
-    layers = gaussian_layers(rng, parse(text).array(16), 32, heads=4)
+    layers = gaussian_layers(rng, parse_mask(text).array(16), 32, heads=4)
     assert relative_mu(Dynamics(Centring()).final(rng.standard_normal((16, 32)), layers, depth=128)) < 1e-12
 
 

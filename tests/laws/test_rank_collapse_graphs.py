@@ -8,7 +8,7 @@ import pytest
 from consilience.methods.rank_collapse.averaging import layers_to_collapse, second_modulus, uniform_attention, white_mu
 from consilience.methods.rank_collapse.graph import connectivity
 from consilience.methods.rank_collapse.mask_facts import facts
-from consilience.methods.rank_collapse.mask_language import parse
+from consilience.methods.rank_collapse.mask_language import parse_mask
 from consilience.methods.rank_collapse.masks import Causal, Complete, Prefix, Ring, Sink, Window
 
 NODES = 4
@@ -97,7 +97,7 @@ def test_radii_of_named_masks_have_closed_forms(tokens) -> None:
 
 @pytest.mark.parametrize("text", ["causal", "window(3)", "ring(2)", "~block(4)", "sink(2)", "window(1, 0)", "block(8)"])
 def test_facts_follow_tokens_that_are_renamed(text) -> None:
-    mask = parse(text).array(16)
+    mask = parse_mask(text).array(16)
     order = np.random.default_rng(0).permutation(16)
     here, there = facts(mask), facts(mask[np.ix_(order, order)])
     assert there.connectivity.radius == here.connectivity.radius

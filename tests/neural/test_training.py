@@ -1,5 +1,7 @@
 """The training loop against Adam by hand, its schedules, and what it refuses to go on with."""
 
+import math
+
 import pytest
 from jaxtyping import TypeCheckError
 
@@ -81,11 +83,18 @@ def test_it_stops_at_a_loss_that_is_no_number_and_names_the_step() -> None:
         train([place], lambda step: place.sum() * (float("nan") if step == 2 else 1.0), steps=5, learning_rate=0.1)
 
 
-@pytest.mark.parametrize("wrong", [{"steps": 0}, {"learning_rate": 0.0}])
+@pytest.mark.parametrize(
+    "wrong", [{"steps": 0}, {"learning_rate": 0.0}, {"learning_rate": math.nan}, {"clip": 0.0}, {"clip": -1.0}]
+)
 def test_bad_settings_are_refused(wrong) -> None:
     place = torch.tensor([1.0], requires_grad=True)
-    with pytest.raises(InvalidInput, match=r"`steps` must be at least 1 and `learning_rate` above 0"):
+    with pytest.raises(InvalidInput, match="`steps` must be at least 1, `learning_rate` above 0"):
         train([place], lambda step: place.sum(), **{"steps": 1, "learning_rate": 0.1, **wrong})
+
+
+def test_there_must_be_something_to_train() -> None:
+    with pytest.raises(InvalidInput, match="nothing to train"):
+        train([], lambda step: torch.tensor(float(step)), steps=1, learning_rate=0.1)
 
 
 def test_an_unknown_schedule_is_refused() -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from consilience.ground.config import STRICT
     from consilience.ground.errors import ConsilienceError, InvalidInput, MissingDependency, UnknownName
     from consilience.ground.folder import RunFolder
-    from consilience.ground.laboratory import conduct, late_study
+    from consilience.ground.laboratory import conduct, late_studies
     from consilience.ground.seeds import Streams
 
 _MODULES = ("config", "folder", "ledger", "progress")
@@ -38,7 +38,7 @@ _HOMES = {
     "Table": "claims",
     "UnknownName": "errors",
     "conduct": "laboratory",
-    "late_study": "laboratory",
+    "late_studies": "laboratory",
 }
 
 __all__ = [
@@ -57,7 +57,7 @@ __all__ = [
     "Table",
     "UnknownName",
     "conduct",
-    "late_study",
+    "late_studies",
 ]
 
 

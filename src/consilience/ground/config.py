@@ -43,6 +43,15 @@ class RunConfig(Protocol):
         ...
 
 
+class ClaimsConfig(RunConfig, Protocol):
+    """A configuration that names the claims it measures."""
+
+    @property
+    def claims(self) -> tuple[str, ...]:
+        """Ids of the claims to measure; the others are reported as not measured."""
+        ...
+
+
 def resolve(config_class: type[_C], recipe: Tree = _EMPTY, flags: Tree = _EMPTY) -> _C:
     """Build a configuration: defaults, overlaid by `recipe`, overlaid by `flags`, then validated.
 

@@ -1,17 +1,20 @@
 """The laboratory: runs the studies of a room and writes what came out, whatever it is."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from importlib import import_module, resources
 from importlib.resources.abc import Traversable
+from types import MappingProxyType
 from typing import Any
 
 from consilience.ground.claims import Claim, Evidence, Report, Statement
-from consilience.ground.config import RunConfig, as_plain
+from consilience.ground.config import ClaimsConfig, RunConfig, as_plain
 from consilience.ground.errors import InvalidInput, MissingDependency
 from consilience.ground.folder import RunFolder, Step
 from consilience.ground.machine import machine, versions
 from consilience.ground.progress import Progress
+from consilience.ground.seeds import Streams
 
 Study = Callable[[], Evidence] | str
 """A function that measures a claim, or the reason why this recipe does not."""
@@ -122,6 +125,46 @@ def late_study(package: str, place: str, *, extra: str) -> Callable[..., Evidenc
         return found(*arguments)
 
     return study
+
+
+def late_studies(
+    room: str,
+    config: ClaimsConfig,
+    folder: RunFolder,
+    claims: Sequence[tuple[Statement, str]],
+    *,
+    extra: str,
+    lacking: Mapping[str, str | None] = MappingProxyType({}),
+) -> list[tuple[Statement, Study]]:
+    """Return a room's statements, each with its late study or with the reason why this recipe has none.
+
+    Parameters
+    ----------
+    room
+        Package name of the method.
+    config
+        Its ``claims`` are measured; its seed is the root of a stream of its own for every study.
+    folder
+        Handed to the studies.
+    claims
+        Each statement with the place of its study, as `late_study` takes it.
+    extra
+        The extra that brings what the studies import.
+    lacking
+        Of a claim that cannot be measured though it is asked for, the reason.
+    """
+    streams = Streams(config.seed)
+    package = f"consilience.methods.{room}"
+    studies: list[tuple[Statement, Study]] = []
+    for statement, place in claims:
+        if statement.id not in config.claims:
+            studies.append((statement, f"left out of the recipe {config.recipe}"))
+        elif reason := lacking.get(statement.id):
+            studies.append((statement, reason))
+        else:
+            study = late_study(package, place, extra=extra)
+            studies.append((statement, partial(study, config, streams.child(place.partition(":")[2]), folder)))
+    return studies
 
 
 def source_digest(room: str) -> str:

@@ -1,1 +1,1 @@
-"""Torch that two rooms or more share: attention under masks, a small transformer, a training loop, the device."""
+"""Torch that two rooms or more share: attention under masks, a small transformer, training, the device, processes."""

@@ -64,9 +64,14 @@ def train(
     >>> losses[0], round(losses[-1], 3)
     (9.0, 0.0)
     """
-    if steps < 1 or learning_rate <= 0:
-        raise InvalidInput(f"`steps` must be at least 1 and `learning_rate` above 0; got {steps} and {learning_rate}")
+    if steps < 1 or not learning_rate > 0 or (clip is not None and not clip > 0):
+        raise InvalidInput(
+            "`steps` must be at least 1, `learning_rate` above 0 and `clip` above 0 or None; got "
+            f"{steps}, {learning_rate} and {clip}"
+        )
     weights = list(trained.parameters() if isinstance(trained, nn.Module) else trained)
+    if not weights:
+        raise InvalidInput("there is nothing to train: `trained` has no parameters")
     optimiser = torch.optim.Adam(weights, lr=learning_rate)
     losses = []
     for step in range(steps):

@@ -10,11 +10,11 @@ from consilience.methods.rank_collapse.averaging import (
     uniform_attention,
     white_mu,
 )
-from consilience.methods.rank_collapse.mask_language import parse
+from consilience.methods.rank_collapse.mask_language import parse_mask
 
 
 def mask(text: str, tokens: int = 32) -> np.ndarray:
-    return parse(text).array(tokens)
+    return parse_mask(text).array(tokens)
 
 
 def test_rows_are_uniform_over_what_is_allowed() -> None:
@@ -41,6 +41,15 @@ def test_triangular_masks_have_exactly_one_half_in_any_order(text) -> None:
     shuffled = np.random.default_rng(0).permutation(32)
     assert second_modulus(mask(text)) == 0.5
     assert second_modulus(mask(text)[np.ix_(shuffled, shuffled)]) == 0.5
+
+
+@pytest.mark.parametrize(("before", "after"), [(3, 1), (8, 1), (2, 1)])
+def test_windows_that_lean_to_one_side_have_the_rate_of_their_symbol(before, after) -> None:
+    """Long ones come to the least value of the symbol on the positive axis; a dense solver alone is off by .2."""
+    offsets = np.arange(-before, after + 1)
+    symbol = np.exp(np.multiply.outer(np.linspace(0, 1, 10_001), offsets)).mean(axis=1)
+    edge = 1 / 2  # the first token but one of a nearly one-sided window decides where the symbol is lower
+    assert second_modulus(mask(f"window({before}, {after})", 256)) == pytest.approx(max(symbol.min(), edge), abs=1e-3)
 
 
 def test_the_ends_of_the_scale_are_exact() -> None:

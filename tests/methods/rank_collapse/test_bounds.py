@@ -42,6 +42,34 @@ def test_weights_are_bounded_by_norms() -> None:
     assert bound == pytest.approx(math.exp(-1.0) / 5)
 
 
+def test_only_tokens_of_norm_one_have_the_bound_with_layer_norm() -> None:
+    tokens, axis = np.array([[0.6, 0.8], [-0.6, 0.8]]), np.array([0.0, 1.0])
+    for long_tokens, long_axis in ((math.sqrt(2) * tokens, axis), (tokens, 2 * axis), (np.nan * tokens, axis)):
+        with pytest.raises(InvalidInput, match="norm 1"):
+            hemisphere_bound(long_tokens, long_axis, 0.5, depth=1, layers=1)
+
+
+def test_the_bound_without_layer_norm_is_attained() -> None:
+    """One token looks the other way as far as its weights let it; no smaller constant would do."""
+    smallest = 0.25
+    weights = np.array([[1 - smallest, smallest], [smallest, 1 - smallest]])
+    tokens = np.array([[1.0], [-1.0]])
+    moved = weights @ tokens  # the sum of both entries of a column contracts, twice what one column shows
+    assert np.linalg.norm(moved - moved.mean()) <= collapse_bound(tokens, smallest, depth=1, layers=1)[1]
+    weights = np.array([[1.0, 0.0], [smallest, 1 - smallest]])  # causal: one column is all there is
+    moved = weights @ tokens
+    assert np.linalg.norm(moved - moved.mean()) == pytest.approx(collapse_bound(tokens, smallest, 1, 1)[1])
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"temperature": 0.0}, {"query_norm": -1.0}, {"token_norm": math.nan}, {"neighbours": 0}]
+)
+def test_norms_and_temperature_are_in_range(wrong) -> None:
+    right = {"neighbours": 3, "query_norm": 1.0, "key_norm": 1.0, "token_norm": 1.0, "temperature": 4.0}
+    with pytest.raises(InvalidInput, match="temperature"):
+        smallest_weight_bound(**{**right, **wrong})
+
+
 @pytest.mark.parametrize(("weight", "depth"), [(0.0, 1), (1.1, 1), (0.5, 0), (math.nan, 1)])
 def test_bounds_need_a_weight_and_a_depth(weight, depth) -> None:
     with pytest.raises(InvalidInput, match="smallest_weight"):

@@ -5,16 +5,16 @@ import pytest
 
 from consilience.ground import InvalidInput
 from consilience.methods.rank_collapse.graph import connectivity
-from consilience.methods.rank_collapse.mask_language import parse
+from consilience.methods.rank_collapse.mask_language import parse_mask
 
 
 def found(text: str, tokens: int):
-    return connectivity(parse(text).array(tokens))
+    return connectivity(parse_mask(text).array(tokens))
 
 
 def test_direction_is_that_of_information() -> None:
     assert found("causal", 5).centres == (0,)
-    assert connectivity(parse("causal").array(5).T).centres == (4,)
+    assert connectivity(parse_mask("causal").array(5).T).centres == (4,)
     assert not found("causal", 5).strong
     assert found("causal", 5).quasi_strong
 
@@ -46,9 +46,29 @@ def test_tokens_that_take_turns_never_agree() -> None:
     assert "in turns" in graph.reason
 
 
+def test_turns_are_seen_among_centres_alone() -> None:
+    allowed = np.zeros((5, 5), dtype=bool)
+    allowed[[0, 1, 2, 3, 4, 4], [1, 0, 0, 2, 3, 4]] = True
+    graph = connectivity(allowed)
+    assert (graph.centres, graph.radius, graph.depth) == ((0, 1), 3, None)
+    allowed[0, 0] = True
+    assert connectivity(allowed).depth == 3
+
+
+@pytest.mark.parametrize("text", ["window(3)", "~block(4)", "ring(2) & ~diagonal", "ring(2)", "ring | global(2)"])
+def test_paths_and_powers_find_the_same_radius(text, monkeypatch) -> None:
+    radii = set()
+    for share in (0.0, 1.0):
+        monkeypatch.setattr("consilience.methods.rank_collapse.graph.DENSE", share)
+        graph = found(text, 24)
+        radii.add((graph.radius, graph.depth))
+    assert len(radii) == 1
+
+
 def test_many_tokens_are_no_trouble() -> None:
     assert found("window(8)", 512).radius == 32
     assert found("window(8) | global(1)", 512).radius == 1
+    assert found("~block(8)", 512).depth == 2
 
 
 def test_a_single_token_is_its_own_centre() -> None:

@@ -43,3 +43,9 @@ def test_systems_without_all_ranks_are_refused(arguments) -> None:
 def test_other_ranks_do_not_exist(rank) -> None:
     with pytest.raises(InvalidInput, match="from 1 to 3"):
         Ladder(3, 4, 5.0).equilibrium(rank)
+
+
+@pytest.mark.parametrize("signs", [[1.0], [1.0, -1.0, 1.0], [1.0, 0.5]])
+def test_signs_are_one_for_each_token_that_climbs(signs) -> None:
+    with pytest.raises(InvalidInput, match="2 numbers, each 1 or -1"):
+        Ladder(4, 4, 5.0).equilibrium(3, np.array(signs))

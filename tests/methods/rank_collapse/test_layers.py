@@ -89,6 +89,13 @@ def test_orthogonal_layers_turn_and_do_not_stretch() -> None:
     assert layer.temperature == 2.0
 
 
+def test_a_temperature_of_zero_is_not_taken_for_none_given() -> None:
+    with pytest.raises(InvalidInput, match="temperature"):
+        next(orthogonal_layers(np.random.default_rng(0), Causal().array(3), 4, temperature=0.0))
+    with pytest.raises(InvalidInput, match="multiple of `heads`"):
+        next(gaussian_layers(np.random.default_rng(0), Causal().array(3), 4, heads=0))
+
+
 def test_random_orthogonal_matrices_favour_no_direction() -> None:
     generator = rng()
     drawn = np.array([random_orthogonal(generator, 3) for _ in range(4000)])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from consilience.ground import InvalidInput
-from consilience.methods.rank_collapse.mask_language import parse
+from consilience.methods.rank_collapse.mask_language import parse_mask
 from consilience.methods.rank_collapse.masks import Causal, Diagonal, Global, Ring, Window
 
 
@@ -39,7 +39,7 @@ def test_a_mask_is_combined_with_masks_only() -> None:
     ids=str,
 )
 def test_what_is_written_is_read_back(mask) -> None:
-    assert parse(str(mask)) == mask
+    assert parse_mask(str(mask)) == mask
 
 
 @pytest.mark.parametrize("tokens", [0, -1, True])

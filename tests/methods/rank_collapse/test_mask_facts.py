@@ -45,6 +45,14 @@ def test_beyond_a_size_rates_are_left_out_with_the_reason(monkeypatch) -> None:
     assert found.reason == "rates are computed up to 10 tokens"
 
 
+def test_a_collapse_too_slow_for_numbers_is_no_missing_centre() -> None:
+    left, right = Window(8, 1).array(160), Window(1, 8).array(160)  # two ends, and next to nothing that goes between
+    found = facts(np.where(np.arange(160)[:, None] < 80, left, right))
+    assert found.connectivity.collapses
+    assert (found.rate, found.layers) == (1.0, None)
+    assert "so slow" in found.reason
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -57,6 +65,12 @@ def test_beyond_a_size_rates_are_left_out_with_the_reason(monkeypatch) -> None:
 def test_what_has_no_facts_is_refused(arguments, message) -> None:
     with pytest.raises(InvalidInput, match=message):
         facts(*arguments)
+
+
+@pytest.mark.parametrize("tokens", [4, 2000])
+def test_thresholds_are_checked_at_every_length(tokens) -> None:
+    with pytest.raises(InvalidInput, match="threshold"):
+        facts(Causal(), tokens, threshold=5.0)
 
 
 def test_contraction_is_a_factor_per_layer() -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from consilience.ground import InvalidInput
 from consilience.methods.rank_collapse.mask_formats import additive, for_hugging_face, padded
-from consilience.methods.rank_collapse.mask_language import parse
+from consilience.methods.rank_collapse.mask_language import parse_mask
 from consilience.methods.rank_collapse.masks import Causal, Diagonal, Ring, Window
 
 torch = pytest.importorskip("torch", reason="the rank extra is not installed")
@@ -18,7 +18,7 @@ VALID = np.array([[True] * 6, [False, False, True, True, True, True], [True, Tru
 def test_flex_attention_makes_the_same_mask(text) -> None:
     from torch.nn.attention.flex_attention import create_block_mask, create_mask
 
-    mask = parse(text)
+    mask = parse_mask(text)
     dense = create_mask(mask.mask_mod(16), 1, 1, 16, 16, device="cpu")
     assert (dense[0, 0].numpy() == mask.array(16)).all()
     blocks = create_block_mask(mask.mask_mod(256), None, None, 256, 256, device="cpu", BLOCK_SIZE=64)
@@ -38,6 +38,32 @@ def test_nobody_attends_to_padding_which_attends_to_itself() -> None:
     assert not (allowed & VALID[:, :, None] & ~VALID[:, None, :]).any()
     assert (allowed[~VALID] == np.eye(6, dtype=bool)[np.nonzero(~VALID)[1]]).all()
     assert (allowed[0] == Window(2).array(6)).all()
+
+
+@pytest.mark.parametrize(
+    "make", [torch.from_numpy, lambda valid: torch.from_numpy(valid).long(), np.int64, np.ndarray.tolist]
+)
+def test_what_a_tokeniser_calls_an_attention_mask_will_do(make) -> None:
+    assert (padded(Causal(), make(VALID)) == padded(Causal(), VALID)).all()
+    assert torch.equal(for_hugging_face(Causal(), make(VALID)), for_hugging_face(Causal(), VALID))
+
+
+@pytest.mark.parametrize("valid", [VALID[0], VALID.astype(float), VALID + 1, VALID[None], "left"])
+def test_padding_is_zeros_and_ones(valid) -> None:
+    with pytest.raises(InvalidInput, match=r"`valid` must be of shape \(batch, token\)"):
+        for_hugging_face(Causal(), valid)
+
+
+def test_a_token_without_any_other_is_named_with_or_without_padding() -> None:
+    for tokens in (4, np.int64(4)):
+        with pytest.raises(InvalidInput, match="token 0 of sequence 0 attends to nothing"):
+            for_hugging_face(Causal() & ~Diagonal(), tokens)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, "bfloat16", torch.int32])
+def test_hugging_face_masks_are_of_floating_types_of_torch(dtype) -> None:
+    with pytest.raises(InvalidInput, match="floating type"):
+        for_hugging_face(Causal(), 2, dtype)
 
 
 def test_a_token_that_padding_leaves_alone_is_named() -> None:
@@ -68,6 +94,20 @@ def text_model():
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return transformers.GPT2Model(config).eval()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("attention", ["eager", "sdpa"])
+def test_padding_reaches_nobody_in_any_precision(text_model, attention, dtype) -> None:
+    text_model.set_attn_implementation(attention)
+    model = text_model.to(dtype)
+    ids, valid = torch.tensor([[3, 1, 4, 1, 5, 9], [2, 6, 5, 3, 0, 0]]), torch.tensor([[1] * 6, [1, 1, 1, 1, 0, 0]])
+    with torch.no_grad():
+        plain = model(ids, attention_mask=valid).last_hidden_state
+        ours = model(ids, attention_mask=for_hugging_face(Causal(), valid, dtype)).last_hidden_state
+    assert torch.isfinite(ours).all()
+    torch.testing.assert_close(ours[valid.bool()], plain[valid.bool()])
+    text_model.to(torch.float32)
 
 
 @pytest.mark.parametrize("attention", ["eager", "sdpa"])

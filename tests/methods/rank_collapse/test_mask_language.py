@@ -3,7 +3,7 @@
 import pytest
 
 from consilience.ground import InvalidInput, UnknownName
-from consilience.methods.rank_collapse.mask_language import parse
+from consilience.methods.rank_collapse.mask_language import parse_mask
 from consilience.methods.rank_collapse.masks import Block, Causal, Complete, Dilated, Global, Ring, Window
 
 
@@ -25,7 +25,7 @@ from consilience.methods.rank_collapse.masks import Block, Causal, Complete, Dil
     ],
 )
 def test_it_reads(text, mask) -> None:
-    assert parse(text) == mask
+    assert parse_mask(text) == mask
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,9 @@ def test_it_reads(text, mask) -> None:
         ("window", r"window\(before, after\), the last 1 optional; got 0 numbers"),
         ("window(1, 2, 3)", "got 3 numbers"),
         ("causal(2)", "causal without numbers; got 1"),
-        ("block(0)", "`size` must be a whole number of at least 1; got 0"),
+        ("window(" + 5000 * "9" + ")", "expected a number of at most 10 digits"),
+        ("block(9999999999)", "`size` must be a whole number of at least 1"),
+        ("block(0)", "`size` must be a whole number of at least 1 and at most 2147483647; got 0"),
         ("8", "expected a kind of mask"),
         ("__import__('os')", 'got "\'" at character 12'),
         ("(" * 100 + "causal" + ")" * 100, "nested 64 deep"),
@@ -52,11 +54,11 @@ def test_it_reads(text, mask) -> None:
 )
 def test_it_says_what_it_cannot_read(text, message) -> None:
     with pytest.raises(InvalidInput, match=message):
-        parse(text)
+        parse_mask(text)
 
 
 def test_a_slip_is_answered_by_the_nearest_kind() -> None:
     with pytest.raises(UnknownName, match="did you mean 'window'"):
-        parse("causal & windw(4)")
+        parse_mask("causal & windw(4)")
     with pytest.raises(UnknownName, match="unknown mask 'zebra'"):
-        parse("zebra")
+        parse_mask("zebra")

@@ -72,3 +72,10 @@ def test_a_dilated_mask_ends_where_its_size_says() -> None:
 def test_sizes_that_mean_nothing_are_refused(make) -> None:
     with pytest.raises(InvalidInput, match="whole number of at least"):
         make()
+
+
+def test_numbers_beyond_any_sequence_are_refused_and_large_ones_do_not_overflow() -> None:
+    for kind in (Window, Strided, Block):
+        with pytest.raises(InvalidInput, match="at most 2147483647"):
+            kind(10**30)
+    assert Dilated(2**31 - 1, 2**31 - 1).array(4).tolist() == np.eye(4, dtype=bool).tolist()

@@ -7,13 +7,20 @@ from consilience.methods.self_correction.budget import Budget, Meter, Price
 from consilience.methods.self_correction.progress import LoopEnded, Spent
 
 
+@pytest.mark.usefixtures("past_the_types")
 @pytest.mark.parametrize(
     ("limits", "complaint"),
     [
         ({}, "must limit calls, tokens, seconds or money"),
-        ({"calls": 0}, "`calls` must be positive"),
+        ({"calls": 0}, "`calls` must be a positive whole number; got 0"),
+        ({"calls": 2.5}, "whole number; got 2.5"),
+        ({"calls": "7"}, "whole number; got '7'"),
+        ({"calls": True}, "whole number; got True"),
+        ({"calls": float("inf")}, "whole number; got inf"),
+        ({"seconds": float("inf")}, "positive and finite; got inf"),
+        ({"seconds": float("nan")}, "positive and finite; got nan"),
         ({"seconds": -1.0}, "`seconds` must be positive"),
-        ({"calls": 1, "longest_reply": 0}, "`longest_reply` must be positive"),
+        ({"calls": 1, "longest_reply": 0}, "`longest_reply` must be a positive whole number"),
         ({"tokens": 10}, "needs `longest_reply`"),
         ({"money": 1.0, "longest_reply": 5}, "needs `price`"),
     ],

@@ -14,7 +14,6 @@ from consilience.methods.self_correction.calls import (
     CallFailed,
     CallKey,
     current_call,
-    is_async,
 )
 from consilience.methods.self_correction.message import quarter_of_characters, user
 from consilience.methods.self_correction.progress import LoopEnded
@@ -55,13 +54,8 @@ def test_any_callable_is_a_model(model, reply: str) -> None:
     assert ask(caller(model)) == reply
 
 
-def test_a_plain_function_runs_in_a_thread_and_an_async_one_does_not() -> None:
+def test_a_plain_function_runs_in_a_thread() -> None:
     assert ask(caller(plain)) != threading.main_thread().name
-    assert is_async(echo)
-    assert is_async(Async())
-    assert is_async(functools.partial(echo))
-    assert not is_async(plain)
-    assert not is_async(giving_a_coroutine)
 
 
 def test_another_model_may_be_asked() -> None:
@@ -118,7 +112,7 @@ def test_a_call_is_cut_where_the_seconds_end() -> None:
 
     meter = Meter(Budget(seconds=0.02))
     one = caller(slow, meter=meter)
-    with pytest.raises(CallFailed, match="TimeoutError"):
+    with pytest.raises(CallFailed, match="TimeoutError: no reply in the time that the budget left"):
         ask(one)
     assert 0.02 <= meter.spent.seconds < 5
     with pytest.raises(LoopEnded, match="seconds"):
@@ -169,3 +163,33 @@ def test_a_replay_makes_no_calls(tmp_path: Path) -> None:
     assert ask(one) == "QQ"
     with pytest.raises(LoopEnded, match="trace: ends before call 1"):
         ask(one)
+
+
+def test_a_timeout_of_the_model_s_own_is_told_from_the_budget_s() -> None:
+    async def impatient(messages) -> str:
+        raise TimeoutError("the server is asleep")
+
+    with pytest.raises(CallFailed, match="TimeoutError: the server is asleep"):
+        ask(caller(impatient, Budget(seconds=30)))
+
+
+def test_a_model_that_cancels_itself_has_failed() -> None:
+    async def gives_up(messages) -> str:
+        raise asyncio.CancelledError
+
+    with pytest.raises(CallFailed, match="CancelledError: the model gave up by itself"):
+        ask(caller(gives_up))
+
+
+def test_a_reply_whose_tokens_cannot_be_counted_is_an_error_and_no_reply(tmp_path: Path) -> None:
+    def only_questions(text: str) -> int:
+        if text != "Q":
+            raise ValueError(text)
+        return 1
+
+    with Trace(tmp_path / "t") as trace:
+        one = Caller("item", echo, Meter(Budget(calls=9)), count_tokens=only_questions, trace=trace)
+        with pytest.raises(CallFailed, match="ValueError"):
+            ask(one)
+    (kept,) = Trace(tmp_path / "t", read_only=True).calls
+    assert (kept.text is None, bool(kept.error)) == (True, True)

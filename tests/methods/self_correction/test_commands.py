@@ -81,6 +81,9 @@ def test_evaluate_as_json(csv: Path, capsys: Told) -> None:
         (("rounds", "--before", "name"), "got 'item 0' in line 2"),
         (("rounds", "--after", "after", "--after", "later", "--flagged", "flagged"), "once for each --after"),
         (("rounds", "--level", "95"), "such as 0.95"),
+        (("rounds", "--calls-per-round", "inf"), "both finite; got 0.0, inf"),
+        (("evaluate", "--calls", "-4"), "--calls must be a number of calls"),
+        (("evaluate", "--calls", "nan"), "--calls must be a number of calls"),
         (("rounds", "--befor", "x"), "did you mean '--before'"),
     ],
 )

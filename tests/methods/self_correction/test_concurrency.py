@@ -45,12 +45,7 @@ def test_nobody_cannot_work() -> None:
         asyncio.run(side_by_side(asyncio.sleep, [0], 0))
 
 
-def test_threads_are_lent_to_whom_needs_them_and_not_waited_for() -> None:
-    async def model(messages) -> str:
-        return ""
-
-    with threads(model, 3) as none:
-        assert none is None
+def test_threads_are_not_waited_for() -> None:
     let_go, begun = threading.Event(), threading.Event()
 
     def stuck(messages) -> str:
@@ -58,7 +53,7 @@ def test_threads_are_lent_to_whom_needs_them_and_not_waited_for() -> None:
         let_go.wait(30)
         return ""
 
-    with threads(stuck, 1) as executor:
+    with threads(1) as executor:
         running, waiting = executor.submit(stuck, []), executor.submit(stuck, [])
         begun.wait(30)
     assert not running.done()

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from pathlib import Path
@@ -16,6 +17,7 @@ from consilience.ground import InvalidInput
 from consilience.methods.self_correction.budget import Budget
 from consilience.methods.self_correction.calls import AnotherRun, current_call
 from consilience.methods.self_correction.corrector import Corrector
+from consilience.methods.self_correction.critics import ModelCritic
 from consilience.methods.self_correction.scripted import ScriptedModel
 from consilience.methods.self_correction.selection import Majority
 from consilience.methods.self_correction.stopping import MaxRounds, Never
@@ -216,12 +218,19 @@ def test_ctrl_c_does_so_too(tmp_path: Path) -> None:
     assert fingerprint(trace) == fingerprint(tmp_path / "whole")
 
 
+@pytest.mark.usefixtures("past_the_types")
 @pytest.mark.parametrize(
     ("call", "complaint"),
     [
         (lambda corrector: corrector.run("Q"), "use `correct`"),
         (lambda corrector: corrector.run(["Q"], concurrency=0), "`concurrency` must be at least 1"),
         (lambda corrector: corrector.run([[]]), "must end with a message of the user"),
+        (lambda corrector: corrector.run([{"role": "user", "content": "Q"}]), "put messages into lists"),
+        (lambda corrector: corrector.run({1: "Q"}), "texts for names; got 1"),
+        (lambda _: Corrector(scripted(), strategy=Vote), "`strategy` must be a Strategy; got the class Vote: call it"),
+        (lambda _: Corrector(scripted(), stop=3), "`stop` must be a StopRule; got 3"),
+        (lambda _: Corrector(scripted(), select="best"), "`select` must be a Select; got 'best'"),
+        (lambda _: Corrector(scripted(), budget=7), "`budget` must be a Budget; got 7"),
     ],
 )
 def test_mistakes_are_told(call, complaint: str) -> None:
@@ -231,3 +240,32 @@ def test_mistakes_are_told(call, complaint: str) -> None:
 
 def test_no_questions_no_outcomes() -> None:
     assert Corrector(scripted()).run([]) == []
+
+
+def test_a_thread_that_hangs_holds_up_no_other_question() -> None:
+    let_go = threading.Event()
+
+    def model(messages) -> str:
+        if messages[0]["content"] == "a":
+            let_go.wait(30)
+        return messages[0]["content"]
+
+    corrector = Corrector(model, strategy=SingleAnswer(), budget=Budget(seconds=0.3))
+    first, *others = corrector.run(["a", "b", "c"], concurrency=1)
+    let_go.set()
+    assert first.stopped == ("answer failed", "TimeoutError: no reply in the time that the budget left")
+    assert [other.answer for other in others] == ["b", "c"]
+
+
+def test_a_plain_critic_model_waits_side_by_side_where_the_model_is_async() -> None:
+    together = threading.Barrier(24)
+
+    async def model(messages) -> str:
+        return "4"
+
+    def critic(messages) -> str:
+        together.wait(30)
+        return "VERDICT: right"
+
+    outcomes = Corrector(model, ModelCritic(critic)).run(["Q"] * 24, concurrency=24)
+    assert {outcome.stopped.rule for outcome in outcomes} == {"critic agrees"}

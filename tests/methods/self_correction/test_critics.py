@@ -1,7 +1,6 @@
 """Critics: what they see, what they say, and what is nonsense."""
 
 import asyncio
-import inspect
 
 import numpy as np
 import pytest
@@ -9,7 +8,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-from consilience.ground import InvalidInput
+from consilience.ground import InvalidInput, UnknownName
 from consilience.methods.self_correction.critics import (
     ClassifierCritic,
     EnsembleCritic,
@@ -98,9 +97,10 @@ def test_a_function_is_a_critic(function, flagged: bool, score: float) -> None:
     assert (found.flagged, found.score) == (flagged, score)
 
 
+@pytest.mark.usefixtures("past_the_types")
 def test_what_is_no_critic_is_refused() -> None:
     with pytest.raises(InvalidInput, match="must have `review` or be a function"):
-        inspect.unwrap(as_critic)(7)  # past the types, which only the tests check
+        as_critic(7)
 
 
 @pytest.fixture(scope="module")
@@ -153,6 +153,23 @@ def test_an_ensemble_passes_over_who_has_no_opinion() -> None:
     assert (silent.flagged, silent.score, silent.confidence) == (None, None, None)
 
 
+@pytest.mark.usefixtures("past_the_types")
 def test_an_ensemble_needs_a_critic() -> None:
     with pytest.raises(InvalidInput, match="got none"):
         EnsembleCritic([])
+    with pytest.raises(InvalidInput, match="must have `review` or be a function"):
+        EnsembleCritic([7])
+
+
+def test_an_ensemble_takes_functions() -> None:
+    assert review(EnsembleCritic([lambda question, answer: False, SelfCritic(read=unread)])).flagged is True
+
+
+@pytest.mark.usefixtures("past_the_types")
+def test_misspelt_choices_name_the_near_one() -> None:
+    with pytest.raises(UnknownName, match="did you mean 'same chat'"):
+        SelfCritic(eyes="same")
+    with pytest.raises(UnknownName, match="did you mean 'fresh'"):
+        ModelCritic(lambda messages: "", eyes="fresch")
+    with pytest.raises(UnknownName, match="did you mean 'majority'"):
+        EnsembleCritic([SelfCritic()], objections="major")

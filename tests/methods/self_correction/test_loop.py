@@ -1,18 +1,22 @@
 """The loop on one question: who is asked when, and what is left when something fails."""
 
 import asyncio
+import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from consilience.methods.self_correction.budget import Budget
 from consilience.methods.self_correction.corrector import Corrector
-from consilience.methods.self_correction.critics import SelfCritic
+from consilience.methods.self_correction.critics import EnsembleCritic, SelfCritic
+from consilience.methods.self_correction.message import user
 from consilience.methods.self_correction.progress import Outcome, Verdict
 from consilience.methods.self_correction.reading import unread
 from consilience.methods.self_correction.selection import Best, Last, Revert
 from consilience.methods.self_correction.stopping import CriticAgrees, MaxRounds, Never
 from consilience.methods.self_correction.strategies import BestOfN, CheckingAsContext, SelfRefine, Vote
+from consilience.methods.self_correction.trace import Trace
 
 
 class Reciting:
@@ -171,3 +175,68 @@ def test_a_bug_in_a_rule_is_no_recorded_reason() -> None:
 
     with pytest.raises(ZeroDivisionError):
         correct(Reciting("4"), marks(1.0), stop=Broken(), select=Last())
+
+
+class Gives:
+    """A critic of one's own that gives something else than a verdict."""
+
+    def __init__(self, found) -> None:
+        self.found = found
+
+    async def review(self, given, ask):
+        return self.found
+
+
+@pytest.mark.parametrize("found", [None, True, "good", {"score": 1.0}])
+def test_a_critic_that_gives_no_verdict_costs_no_answer(found) -> None:
+    outcome = correct(Reciting("3"), Gives(found))
+    assert outcome.stopped == ("critic unreadable", f"expected a Verdict of the critic; got {type(found).__name__}")
+    assert outcome.answer == "3"
+
+
+async def never(question: str, answer: str) -> bool:
+    await asyncio.sleep(60)
+    return True
+
+
+async def stays_away(given, ask) -> Verdict:
+    await ask([user("And?")], role="check")
+    await asyncio.sleep(60)
+    return Verdict(score=1.0)
+
+
+async def gives_up(given, ask) -> Verdict:
+    raise TimeoutError("of my own")
+
+
+class Asks:
+    """A critic of one's own."""
+
+    def __init__(self, review) -> None:
+        self.review = review
+
+
+@pytest.mark.parametrize("critic", [never, Asks(stays_away), EnsembleCritic([SelfCritic(), never])])
+def test_a_critic_that_waits_is_cut_off_where_the_seconds_end(critic) -> None:
+    begin = time.monotonic()
+    outcome = correct(Reciting("4", "VERDICT: wrong"), critic, budget=Budget(seconds=0.05))
+    assert outcome.stopped == ("budget", "seconds: the critic took longer than was left")
+    assert outcome.answer == "4"
+    assert time.monotonic() - begin < 30
+
+
+def test_calls_of_a_critic_have_a_limit_of_their_own_and_are_on_the_trace(tmp_path: Path) -> None:
+    async def model(messages) -> str:
+        await asyncio.sleep(60 if messages[-1]["content"] == "And?" else 0)
+        return "4"
+
+    trace = tmp_path / "t"
+    corrector = Corrector(model, Asks(stays_away), budget=Budget(seconds=0.05))
+    outcome = asyncio.run(corrector.correct("Q", trace=trace))
+    assert outcome.stopped == ("critic failed", "TimeoutError: no reply in the time that the budget left")
+    assert [call.role for call in Trace(trace, read_only=True).calls] == ["answer", "check"]
+
+
+def test_a_timeout_of_the_critic_s_own_is_its_failure() -> None:
+    outcome = correct(Reciting("4"), Asks(gives_up), budget=Budget(seconds=30))
+    assert outcome.stopped == ("critic failed", "TimeoutError: of my own")

@@ -14,12 +14,16 @@ def test_a_conversation_is_copied() -> None:
     assert copied[1]["content"] == "Q"
 
 
+@pytest.mark.usefixtures("past_the_types")
 @pytest.mark.parametrize(
     ("question", "complaint"),
     [
         ([], "no message"),
         ([user("Q"), assistant("A")], "got assistant"),
         ([{"role": "user"}], "under 'content'"),
+        (["Q"], "under 'content'"),
+        (user("Q"), "put messages into lists"),
+        (None, "a text or a list of messages; got None"),
         ([{"role": "user", "content": 4}], "under 'content'"),
     ],
 )

@@ -127,8 +127,22 @@ def test_the_best_number_of_rounds_has_an_interval() -> None:
         (np.ones((20, 2), dtype=np.bool_), None, {"cost_per_call": -0.1}),
         (np.ones((20, 2), dtype=np.bool_), None, {"calls_per_round": 0.0}),
         (np.ones((20, 2), dtype=np.bool_), None, {"level": 95.0}),
+        (np.ones((20, 2), dtype=np.bool_), None, {"cost_per_call": math.inf}),
     ],
 )
 def test_tables_and_costs_out_of_range_are_refused(right, flagged, settings) -> None:
     with pytest.raises(InvalidInput):
         payoff(right, flagged, **settings)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_intervals_hold_their_values_on_any_table(seed: int) -> None:
+    """A wrong answer that was always fixed puts the limit at one, where no draw is."""
+    rng = np.random.default_rng(seed)
+    for _ in range(8):
+        items, states = int(rng.integers(1, 40)), int(rng.integers(2, 6))
+        found = payoff(rng.random((items, states)) < rng.choice([0, 0.1, 0.6, 1], size=states))
+        for estimate in (found.next_gain, found.limit, found.gain, *found.accuracy):
+            assert math.isnan(estimate.value) or estimate.low <= estimate.value <= estimate.high
+        low, high = found.best_rounds_range
+        assert low <= found.best_rounds <= high

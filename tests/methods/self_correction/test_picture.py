@@ -22,6 +22,13 @@ def test_measured_points_and_the_forecast_join(rounds: int) -> None:
     assert axes.get_title() == f"Another round: {found.answer}"
 
 
+@pytest.mark.parametrize("columns", [(0, 1), (1, 1), (0, 0), (1, 0, 1), (0, 1, 1)])
+def test_odd_tables_have_a_picture(columns: tuple[int, ...]) -> None:
+    right = np.tile(np.array(columns, dtype=np.bool_), (17, 1))
+    right[:5, 1:] = [True, False][columns[0]]
+    assert draw_payoff(payoff(right)).axes
+
+
 def test_where_nothing_moves_there_is_no_limit_to_draw() -> None:
     right = np.repeat([[True, True], [False, False]], 10, axis=0)
     (axes,) = draw_payoff(payoff(right)).axes

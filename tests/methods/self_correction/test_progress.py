@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 
 from consilience.ground import InvalidInput
@@ -20,6 +21,19 @@ def test_the_score_flags_unless_the_critic_does() -> None:
     assert Verdict(score=0.49).flagged is True
     assert Verdict(score=0.9, flagged=True).flagged is True
     assert Verdict(text="hm").flagged is None
+
+
+@pytest.mark.usefixtures("past_the_types")
+def test_numpy_s_truth_is_truth() -> None:
+    """Rules ask whether a flag is False, and NumPy's is another object."""
+    assert Verdict(flagged=np.False_).flagged is False
+    assert Verdict(score=np.float64(0.2)).flagged is True
+
+
+@pytest.mark.usefixtures("past_the_types")
+def test_words_of_a_critic_are_text() -> None:
+    with pytest.raises(InvalidInput, match="text must be a text; got NoneType"):
+        Verdict(text=None)
 
 
 def test_rounds_are_one_less_than_answers() -> None:

@@ -30,7 +30,19 @@ def test_a_line_reads_back(entry: Call | End) -> None:
     }
 
 
-@pytest.mark.parametrize("line", [b"", b"[]", b"7", b'{"item": "a"}', b'{"end": "x"}', CALL.line().encode()[:-9]])
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"",
+        b"[]",
+        b"7",
+        b'{"item": "a"}',
+        CALL.line().encode().replace(b'"call": ', b'"call": 0.'),
+        b'{"item": [1], "end": "x", "words": "", "chosen": 0}',
+        b'{"end": "x"}',
+        CALL.line().encode()[:-9],
+    ],
+)
 def test_what_is_no_line_is_told(line: bytes) -> None:
     with pytest.raises(ValueError, match=r".+"):
         read_line(line)

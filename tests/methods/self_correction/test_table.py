@@ -38,8 +38,10 @@ def test_an_absent_column_names_the_near_one(path: Path) -> None:
         ("item,before\na,1\nb\n", "got '' in line 3"),
         ("before\n0.7\n", "got '0.7' in line 2"),
         ("before,before\n1,0\n", "it is there 2 times"),
-        ("before\n", "a row below it; got 1 lines"),
-        ("", "a row below it; got 0 lines"),
+        ("item;before\na;1\n", "must be separated by commas"),
+        ("item\tbefore\na\t1\n", "must be separated by commas"),
+        ("before\n", "a row below it; got 1 of the two"),
+        ("", "a row below it; got 0 of the two"),
     ],
 )
 def test_what_is_wrong_is_told_in_its_line(path: Path, content: str, complaint: str) -> None:

@@ -1,6 +1,7 @@
 """Traces: whole lines, one owner, and what is left of a line that was cut."""
 
 import asyncio
+import sys
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,22 @@ def test_fingerprints_tell_replies_and_order_of_calls_but_not_times_and_order_of
     assert of("other number", call(1), call(item="b")) != first
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no locks of this kind there")
+def test_two_runs_do_not_write_one_trace(path: Path) -> None:
+    with Trace(path), pytest.raises(InvalidInput, match="is written by another run"):
+        Trace(path)
+    assert Trace(path, read_only=True).calls == []
+    Trace(path).close()
+
+
+@pytest.mark.parametrize("left", [0, 1, 20, len(HEADER_LINE) - 1])
+def test_a_first_line_that_was_cut_is_written_again(path: Path, left: int) -> None:
+    path.parent.mkdir()
+    path.write_text(HEADER_LINE[:left])
+    write(path, call())
+    assert path.read_text() == HEADER_LINE + call().line()
+
+
 @pytest.mark.parametrize("content", ["item,before\n1,0\n", "{}\n", "no end of line", '{"trace": "other"}\n'])
 def test_another_file_is_refused_and_left_alone(path: Path, content: str) -> None:
     path.parent.mkdir()
@@ -112,7 +129,7 @@ def test_there_must_be_something_to_replay(path: Path) -> None:
 
 
 def test_a_folder_is_no_trace(tmp_path: Path) -> None:
-    with pytest.raises(InvalidInput, match="readable file"):
+    with pytest.raises(InvalidInput, match=r"Is a directory|Permission"):
         Trace(tmp_path)
 
 

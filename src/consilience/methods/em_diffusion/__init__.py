@@ -13,8 +13,9 @@ arXiv:2407.01014; posteriors of arXiv:2405.13712 and arXiv:2209.14687.
 The names load when they are first used: torch is needed from then on.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from consilience.ground.late import late_names
 
 if TYPE_CHECKING:
     from consilience.methods.em_diffusion.corruption import Blur, Denoising, Downsampling, Inpainting
@@ -63,14 +64,4 @@ __all__ = [
     "fit_gaussian_em",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """Load a public name when it is first asked for."""
-    if name in _HOMES:
-        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    """List the public names, loaded or not."""
-    return sorted(__all__)
+__getattr__, __dir__ = late_names(__name__, _HOMES)

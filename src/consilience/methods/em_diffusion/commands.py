@@ -6,11 +6,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
-from consilience.ground.errors import MissingDependency
+from consilience.ground.late import late_module
 from consilience.methods.em_diffusion.own_images.request import (
     Corrupting,
     Kind,
@@ -300,14 +299,8 @@ VERBS: Mapping[str, Callable[..., int]] = {"train": train, "restore": restore}
 
 
 def _heavy(name: Literal["training", "restoring"]) -> Any:
-    """Import what does the work, and with it torch and diffusers: the flags are read without them."""
-    try:
-        return import_module(f"consilience.methods.em_diffusion.own_images.{name}")
-    except MissingDependency:
-        raise
-    except ImportError as error:
-        if (error.name or "").startswith("consilience"):
-            raise
-        raise MissingDependency(
-            f"priors of images need {error.name or 'torch and diffusers'}; install consilience[em]"
-        ) from error
+    return late_module(
+        f"consilience.methods.em_diffusion.own_images.{name}",
+        "priors of images need {missing}; install consilience[em]",
+        usually="torch and diffusers",
+    )

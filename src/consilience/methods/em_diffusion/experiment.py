@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-
-from consilience.ground import Evidence, Report, RunFolder, Statement, Streams, conduct, late_study
+from consilience.ground import Report, RunFolder, Statement, conduct, late_studies
 from consilience.methods.em_diffusion.config import Config, fashion_reason
 
 __all__ = ["run"]
@@ -123,27 +120,6 @@ def run(config: Config, folder: RunFolder) -> Report:
     Report
         All claims; those that the recipe leaves out are "not measured".
     """
-    streams = Streams(config.seed)
-    return conduct(
-        "em_diffusion",
-        config,
-        folder,
-        [
-            (statement, _left_out(config, statement) or _study(place, config, streams, folder))
-            for statement, place in CLAIMS
-        ],
-    )
-
-
-def _left_out(config: Config, statement: Statement) -> str | None:
-    """Return why a claim is not measured by this recipe, if it is not."""
-    if statement.id not in config.claims:
-        return f"left out of the recipe {config.recipe}"
-    return fashion_reason(config) if statement.id == "em.fashion" else None
-
-
-def _study(place: str, config: Config, streams: Streams, folder: RunFolder) -> Callable[[], Evidence]:
-    name = place.partition(":")[2]
-    return partial(
-        late_study("consilience.methods.em_diffusion", place, extra="em"), config, streams.child(name), folder
-    )
+    lacking = {"em.fashion": fashion_reason(config)}
+    studies = late_studies("em_diffusion", config, folder, CLAIMS, extra="em", lacking=lacking)
+    return conduct("em_diffusion", config, folder, studies)

@@ -2,10 +2,12 @@ r"""Uniform attention, where everything about collapse is known exactly: its rat
 
 With :math:`W_Q = W_K = 0` and :math:`W_V = I` a layer is :math:`X \mapsto A X`, where A averages over the tokens that
 the mask allows. As :math:`A 1 = 1`, the centred layer :math:`C = (I - 11^T/N) A` has :math:`C^t = (I - 11^T/N) A^t`, so
-that the distance from consensus is a power of one matrix.
+that the distance from consensus is a power of one matrix; what is left of :math:`A^t` is the mean of its rows in each.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -13,8 +15,9 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
 from consilience.ground.errors import InvalidInput
+from consilience.methods.rank_collapse.balancing import balanced
 
-__all__ = ["layers_to_collapse", "second_modulus", "uniform_attention", "white_mu"]
+__all__ = ["layers_to_collapse", "require_threshold", "second_modulus", "uniform_attention", "white_mu"]
 
 _DOUBLINGS = 40
 """Layers are sought up to two to this power; a rate that needs more is one for all practical purposes."""
@@ -41,7 +44,9 @@ def second_modulus(allowed: Bool[np.ndarray, "query key"]) -> float:
 
     The spectrum is that of the diagonal blocks of strongly connected tokens, so that it is exact where blocks are
     single tokens (triangular masks, in any order), whose eigenvalues no algorithm finds well in one piece. A symmetric
-    block is similar to a symmetric matrix and is treated as one.
+    block is similar to a symmetric matrix and is treated as one; any other is `balanced` before a dense solver sees it.
+    What that leaves uncertain are eigenvalues that nearly coincide without eigenvectors of their own, as those near
+    zero of a long chain do: some hundredths.
 
     Parameters
     ----------
@@ -69,13 +74,11 @@ def white_mu(allowed: Bool[np.ndarray, "query key"], layers: int) -> Float[np.nd
     Tokens are white when their expectation of :math:`X X^T` is a multiple of the identity; then
     :math:`\mathbb{E}\,\mu(A^t X)^2 / \mathbb{E}\,\|A^t X\|^2 = \|C^t\|_F^2 / \|A^t\|_F^2`.
     """
-    attention = uniform_attention(allowed)
-    power, centred = np.eye(len(attention)), _centred(np.eye(len(attention)))
-    values = [_ratio(centred, power)]
+    layer = _Power.of(uniform_attention(allowed))
+    powers = [_Power.of(np.eye(len(allowed)))]
     for _ in range(layers):
-        power, centred = attention @ power, _centred(attention @ centred)
-        values.append(_ratio(centred, power))
-    return np.array(values)
+        powers.append(layer.after(powers[-1]))
+    return np.array([power.relative_mu for power in powers])
 
 
 def layers_to_collapse(allowed: Bool[np.ndarray, "query key"], threshold: float = 1e-3) -> int | None:
@@ -101,31 +104,57 @@ def layers_to_collapse(allowed: Bool[np.ndarray, "query key"], threshold: float 
     InvalidInput
         If the threshold is not between 1e-12, where rounding begins, and 1.
     """
-    if not 1e-12 < threshold < 1:  # noqa: PLR2004
-        raise InvalidInput(f"`threshold` must be between 1e-12 and 1; got {threshold!r}.")
+    require_threshold(threshold)
     if second_modulus(allowed) >= 1.0:
         return None
-    steps = _doubled(uniform_attention(allowed), threshold)
+    above, layers = _Power.of(np.eye(len(allowed))), 0
+    if above.relative_mu < threshold:
+        return layers
+    steps = _doubled(_Power.of(uniform_attention(allowed)), threshold)
     if len(steps) > _DOUBLINGS:
         return None
-    above = (np.eye(len(allowed)), _centred(np.eye(len(allowed))))
-    if _ratio(above[1], above[0]) < threshold:
-        return 0
-    layers = 0
     for exponent in reversed(range(len(steps))):
-        power, centred = (step @ so_far for step, so_far in zip(steps[exponent], above, strict=True))
-        if _ratio(centred, power) >= threshold:
-            above, layers = (power, centred), layers + 2**exponent
+        further = steps[exponent].after(above)
+        if further.relative_mu >= threshold:
+            above, layers = further, layers + 2**exponent
     return layers + 1
 
 
-def _doubled(attention: Float[np.ndarray, "n n"], threshold: float) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Return A and C to the powers 1, 2, 4, ... as long as relative mu is not below the threshold."""
-    power, centred = attention, _centred(attention)
-    powers: list[tuple[np.ndarray, np.ndarray]] = []
-    while len(powers) <= _DOUBLINGS and _ratio(centred, power) >= threshold:
-        powers.append((power, centred))
-        power, centred = power @ power, _centred(centred @ centred)
+def require_threshold(threshold: float) -> None:
+    """Refuse thresholds of relative mu that are not between 1e-12, where rounding begins, and 1."""
+    if not 1e-12 < threshold < 1:  # noqa: PLR2004
+        raise InvalidInput(f"`threshold` must be between 1e-12 and 1; got {threshold!r}.")
+
+
+@dataclass(frozen=True)
+class _Power:
+    """A power of uniform attention: what it leaves of differences, and the mean that all tokens share."""
+
+    centred: Float[np.ndarray, "n n"]
+    mean: Float[np.ndarray, " n"]
+
+    @classmethod
+    def of(cls, matrix: Float[np.ndarray, "n n"]) -> _Power:
+        mean = matrix.mean(axis=0)
+        return cls(matrix - mean, mean)
+
+    def after(self, earlier: _Power) -> _Power:
+        """Multiply; the mean of an average is an average of means."""
+        product = self.centred @ earlier.centred
+        return _Power(product - product.mean(axis=0), self.mean @ earlier.centred + earlier.mean)
+
+    @property
+    def relative_mu(self) -> float:
+        away, together = np.linalg.norm(self.centred), np.sqrt(self.mean.size) * np.linalg.norm(self.mean)
+        return float(away / np.hypot(away, together))
+
+
+def _doubled(layer: _Power, threshold: float) -> list[_Power]:
+    """Return the powers 1, 2, 4, ... of a layer as long as relative mu is not below the threshold."""
+    powers: list[_Power] = []
+    while len(powers) <= _DOUBLINGS and layer.relative_mu >= threshold:
+        powers.append(layer)
+        layer = layer.after(layer)
     return powers
 
 
@@ -137,15 +166,6 @@ def _moduli(attention: np.ndarray, allowed: np.ndarray, block: np.ndarray) -> Fl
         root = np.sqrt(allowed[block].sum(axis=1))
         eigenvalues = np.linalg.eigvalsh(mask / np.outer(root, root))
     else:
-        eigenvalues = np.linalg.eigvals(attention[np.ix_(block, block)])
+        eigenvalues = np.linalg.eigvals(balanced(attention[np.ix_(block, block)]))
     moduli: Float[np.ndarray, " block"] = np.abs(eigenvalues)
     return moduli
-
-
-def _centred(matrix: Float[np.ndarray, "n m"]) -> Float[np.ndarray, "n m"]:
-    away: Float[np.ndarray, "n m"] = matrix - matrix.mean(axis=0, keepdims=True)
-    return away
-
-
-def _ratio(centred: np.ndarray, power: np.ndarray) -> float:
-    return float(np.linalg.norm(centred) / np.linalg.norm(power))

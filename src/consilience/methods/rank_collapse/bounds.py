@@ -4,8 +4,10 @@ Throughout, :math:`\epsilon` is a lower bound of the attention weights that the 
 `Connectivity`: a product of r attention matrices has a column whose entries are all at least :math:`\epsilon^r`. Such a
 product brings the largest and the smallest value of any coordinate closer by the factor :math:`1-\epsilon^r`
 (Dobrushin), and N numbers within an interval of length o have :math:`\sum_i (x_i - \bar x)^2 \le N o^2/4` (Popoviciu).
-Value matrices act from the other side and commute with all of this.
+The one value matrix of a layer acts from the other side and commutes with all of this. So the bounds are those of one
+head without skip connection: heads with values of their own, or a skip, are outside of them.
 
+Without LayerNorm no smaller bound holds for these constants: a search over weights and starts comes within 1e-6 of it.
 These are guarantees, not predictions: for wide graphs :math:`\epsilon^r` is tiny, and tokens collapse far earlier.
 """
 
@@ -20,6 +22,8 @@ from consilience.ground.errors import InvalidInput
 from consilience.methods.rank_collapse.consensus import gnomonic
 
 __all__ = ["collapse_bound", "hemisphere_bound", "smallest_weight_bound"]
+
+_ROUNDING = 1e-9
 
 
 def collapse_bound(
@@ -40,7 +44,7 @@ def collapse_bound(
     layers
         Number of layers.
     value_gain
-        M, the largest spectral norm of a product of the first value matrices.
+        M, the largest spectral norm of a product of the first value matrices, of none of them (1) included.
 
     Returns
     -------
@@ -67,7 +71,7 @@ def hemisphere_bound(
     Parameters
     ----------
     X
-        Tokens on the unit sphere at the start.
+        Tokens on the unit sphere at the start; heights of longer ones would not be what the proof needs.
     axis
         v, a unit vector with which all tokens have a positive inner product, such as `hemisphere` finds.
     smallest_weight, depth, layers
@@ -81,8 +85,13 @@ def hemisphere_bound(
     Raises
     ------
     InvalidInput
-        If tokens are not in that hemisphere.
+        If tokens or the axis do not have norm 1, or tokens are not in that hemisphere.
     """
+    norms = np.linalg.norm(np.vstack([X, axis]), axis=1)
+    if not (np.abs(norms - 1) < _ROUNDING).all():
+        raise InvalidInput(
+            f"tokens and axis must have norm 1; norms go from {norms.min():.6g} to {norms.max():.6g}: apply `Sphere`."
+        )
     coordinates, heights = gnomonic(X, axis)
     return _contracted(coordinates, smallest_weight * float(heights.min()), depth, layers)
 
@@ -106,13 +115,23 @@ def smallest_weight_bound(
     token_norm
         R, the largest Euclidean norm of a token.
     temperature
-        :math:`d_{QK}`.
+        :math:`d_{QK}`, positive.
+
+    Raises
+    ------
+    InvalidInput
+        If a number is out of range.
 
     Examples
     --------
     >>> smallest_weight_bound(4, query_norm=0.0, key_norm=1.0, token_norm=1.0, temperature=16)
     0.25
     """
+    if neighbours < 1 or not temperature > 0 or not all(norm >= 0 for norm in (query_norm, key_norm, token_norm)):
+        raise InvalidInput(
+            "`neighbours` must be at least 1, `temperature` positive and norms not negative; got "
+            f"{neighbours!r}, {temperature!r} and {(query_norm, key_norm, token_norm)!r}."
+        )
     return math.exp(-2 * query_norm * key_norm * token_norm**2 / math.sqrt(temperature)) / neighbours
 
 

@@ -31,7 +31,7 @@ class Config:
     """Name of the recipe that the settings started from."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Root of all randomness."""
-    claims: tuple[ClaimId, ...] = ("rank.graphs", "rank.numerics")
+    claims: tuple[ClaimId, ...] = ("rank.graphs", "rank.bounds", "rank.equilibria", "rank.layernorm", "rank.numerics")
     """Claims to measure; the others are reported as not measured by this recipe."""
 
     graphs_tokens: Annotated[int, Field(ge=24)] = 32
@@ -62,3 +62,17 @@ class Config:
     """Random starts of the star, with LayerNorm and without."""
     gaussian_stacks: Count = 1
     """Stacks of random Gaussian layers for each mask and kind of layer."""
+
+    numerics_trials: Count = 5
+    """Random sets of tokens at each distance from consensus, compared with exact arithmetic."""
+    spectra_trials: Count = 2
+    """Random batches of each kind whose sampled singular value is compared with that of an SVD."""
+
+    overhead_rounds: Annotated[int, Field(ge=3)] = 5
+    """Rounds of paired forward passes, with a probe and without, that the median is taken over."""
+    overhead_layers: Count = 8
+    """Layers of the model that carries the probe."""
+    overhead_width: Annotated[int, Field(ge=8, multiple_of=8)] = 256
+    """Its features a token."""
+    overhead_tokens: Annotated[int, Field(ge=2)] = 256
+    """Tokens of each of four sequences."""

@@ -3,7 +3,8 @@ r"""LayerNorm seen from the centre of the sphere: on a hemisphere it is a linear
 Tokens that lie in the open hemisphere about v have coordinates :math:`p_i = x_i / \langle x_i, v \rangle` in the plane
 :math:`\langle p, v \rangle = 1`. Attention followed by projection onto the sphere maps them to
 :math:`p'_i = \sum_k \tilde A_{ik} p_k` with :math:`\tilde A_{ik} = A_{ik} z_k / \sum_l A_{il} z_l` and
-:math:`z_k = \langle x_k, v \rangle`: the norm cancels. An orthogonal value matrix turns tokens and v alike.
+:math:`z_k = \langle x_k, v \rangle`: the norm cancels. An orthogonal value matrix, one
+for all tokens, turns tokens and v alike.
 """
 
 from __future__ import annotations

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
-
-from consilience.ground import Report, RunFolder, Statement, Streams, conduct, late_study
+from consilience.ground import Report, RunFolder, Statement, conduct, late_studies
 from consilience.methods.rank_collapse.config import Config
 
 __all__ = ["run"]
@@ -87,23 +85,4 @@ def run(config: Config, folder: RunFolder) -> Report:
     Report
         All claims; those that the recipe leaves out are "not measured".
     """
-    streams = Streams(config.seed)
-    return conduct(
-        "rank_collapse",
-        config,
-        folder,
-        [
-            (
-                statement,
-                partial(
-                    late_study("consilience.methods.rank_collapse", place, extra="rank"),
-                    config,
-                    streams.child(place.partition(":")[2]),
-                    folder,
-                )
-                if statement.id in config.claims
-                else f"left out of the recipe {config.recipe}",
-            )
-            for statement, place in CLAIMS
-        ],
-    )
+    return conduct("rank_collapse", config, folder, late_studies("rank_collapse", config, folder, CLAIMS, extra="rank"))

@@ -8,13 +8,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Int
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components, shortest_path
 
 from consilience.ground.errors import InvalidInput
 
 __all__ = ["Connectivity", "connectivity"]
+
+DENSE = 0.05
+"""Share of pairs above which powers of a mask cost less than paths from each centre."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,14 +85,11 @@ def connectivity(allowed: Bool[np.ndarray, "*shape"]) -> Connectivity:
     listens[label[query[label[query] != label[key]]]] = True
     sources = [tuple(np.flatnonzero(label == group).tolist()) for group in np.flatnonzero(~listens)]
     centres = sources[0] if len(sources) == 1 else ()
-    reach = _eccentricities(allowed, graph, centres)
-    return Connectivity(
-        centres=centres,
-        sources=tuple(sorted(sources)),
-        groups=int(groups),
-        radius=int(reach.min()) if centres else None,
-        depth=_depth(allowed, centres, reach) if centres else None,
-    )
+    radius, depth = None, None
+    if centres:
+        radius, nearest = _radius(allowed, graph, np.array(centres))
+        depth = _depth(allowed, graph, np.array(centres), radius, nearest)
+    return Connectivity(centres=centres, sources=tuple(sorted(sources)), groups=int(groups), radius=radius, depth=depth)
 
 
 def _require_rows(allowed: Bool[np.ndarray, "*shape"]) -> None:
@@ -103,39 +103,58 @@ def _require_rows(allowed: Bool[np.ndarray, "*shape"]) -> None:
         )
 
 
-def _eccentricities(allowed: Bool[np.ndarray, "query key"], graph: csr_array, centres: tuple[int, ...]) -> np.ndarray:
-    """Return after how many layers the last token has heard of each centre."""
-    if not centres:
-        return np.empty(0, dtype=int)
-    chosen = np.array(centres)
-    heard_at_once = (allowed[:, chosen] | np.eye(len(allowed), dtype=bool)[:, chosen]).all(axis=0)
-    if heard_at_once.any():  # no need of the others: the radius is 1, or 0 of a single token
-        return np.where(heard_at_once, min(1, len(allowed) - 1), len(allowed))
-    paths = shortest_path(graph.T, method="D", unweighted=True, indices=chosen)
-    farthest: np.ndarray = paths.max(axis=1).astype(int)
-    return farthest
+def _radius(
+    allowed: Bool[np.ndarray, "query key"], graph: csr_array, centres: np.ndarray
+) -> tuple[int, Int[np.ndarray, " nearest"]]:
+    """Return after how many layers a centre has reached every token that can wait, and which centres do so first.
 
-
-def _depth(allowed: Bool[np.ndarray, "query key"], centres: tuple[int, ...], reach: np.ndarray) -> int | None:
-    """Return the first power of the mask that has a full column.
-
-    A column that is full stays full, as every row attends to something: doubling and bisection find the first. A power
-    beyond the square of the size (Wielandt) brings nothing new.
+    Paths cost as much as there are centres times edges, powers of the mask the cube of the tokens.
     """
-    nearest = np.array(centres)[reach == reach.min()]
+    waiting = allowed | np.eye(len(allowed), dtype=bool)
+    if waiting.all(axis=0).any() or waiting.mean() > DENSE:
+        layers, power = _first_shared(waiting)
+        return layers, np.flatnonzero(power.all(axis=0))
+    farthest = shortest_path(graph.T, method="D", unweighted=True, indices=centres).max(axis=1)
+    return int(farthest.min()), centres[farthest == farthest.min()]
+
+
+def _depth(
+    allowed: Bool[np.ndarray, "query key"], graph: csr_array, centres: np.ndarray, radius: int, nearest: np.ndarray
+) -> int | None:
+    """Return the first power of the mask that has a full column; there is none if centres hear of one another in turns.
+
+    That is so if one number above 1 divides the length of every walk from a centre to itself.
+    """
     if allowed.diagonal()[nearest].any():
-        return int(reach.min())
+        return radius
+    heard = shortest_path(graph.T, method="D", unweighted=True, indices=centres[0])
+    query, key = np.nonzero(allowed[np.ix_(centres, centres)])
+    lengths = heard[centres[key]] + 1 - heard[centres[query]]
+    return _first_shared(allowed)[0] if np.gcd.reduce(lengths.astype(int)) == 1 else None
+
+
+def _first_shared(allowed: Bool[np.ndarray, "n n"]) -> tuple[int, Bool[np.ndarray, "n n"]]:
+    """Return the exponent of the first power that has a full column, and that power, which must exist.
+
+    A column that is full stays full, as every row attends to something: doubling and bisection find the first.
+    """
+    if len(allowed) == 1:
+        return 0, allowed
     powers = [allowed]
     while not powers[-1].all(axis=0).any():
-        if 2 ** (len(powers) - 1) > len(allowed) ** 2:
-            return None
         powers.append(_product(powers[-1], powers[-1]))
-    so_far, layers = np.eye(len(allowed), dtype=bool), 0
-    for exponent in reversed(range(len(powers) - 1)):
-        further = _product(powers[exponent], so_far)
-        if not further.all(axis=0).any():
-            so_far, layers = further, layers + 2**exponent
-    return layers + 1
+    shared = powers.pop()
+    if not powers:
+        return 1, shared
+    before = powers.pop()
+    layers = 2 ** len(powers)
+    for exponent in reversed(range(len(powers))):
+        further = _product(powers[exponent], before)
+        if further.all(axis=0).any():
+            shared = further
+        else:
+            before, layers = further, layers + 2**exponent
+    return layers + 1, shared
 
 
 def _product(left: Bool[np.ndarray, "n n"], right: Bool[np.ndarray, "n n"]) -> Bool[np.ndarray, "n n"]:

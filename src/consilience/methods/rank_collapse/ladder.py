@@ -82,13 +82,15 @@ class Ladder:
         Raises
         ------
         InvalidInput
-            If there is no such rank.
+            If there is no such rank, or signs are not as many as tokens that climb.
         """
         self._require(rank)
         together = self.tokens - rank + 1
         X = np.zeros((self.tokens, self.width))
         X[:together, -1] = 1.0
         chosen = np.ones(rank - 1) if signs is None else signs
+        if chosen.shape != (rank - 1,) or not (np.abs(chosen) == 1).all():
+            raise InvalidInput(f"`signs` must be {rank - 1} numbers, each 1 or -1; got {signs!r}.")
         sum_before = together * X[0]
         for token, sign in zip(range(together, self.tokens), chosen, strict=True):
             X[token, :-1] = -sum_before[1:] / self.strength

@@ -129,8 +129,8 @@ def gaussian_layers(
     gain
         By how much values grow on the average: entries have variance gain squared over width.
     """
-    if width % heads:
-        raise InvalidInput(f"`width` must be a multiple of `heads`; got {width} and {heads}.")
+    if heads < 1 or width % heads:
+        raise InvalidInput(f"`width` must be a positive multiple of `heads`; got {width} and {heads}.")
     inner = width // heads
     while True:
         query, key, down = rng.standard_normal((3, heads, width, inner)) / np.sqrt(width)
@@ -148,10 +148,11 @@ def orthogonal_layers(
     temperature: float | None = None,
 ) -> Iterator[SoftmaxAttention]:
     """Yield layers of one head with fresh Gaussian queries and keys and fresh random orthogonal values, for ever."""
+    divisor = float(width if temperature is None else temperature)
     while True:
         query, key = rng.standard_normal((2, 1, width, width)) / np.sqrt(width)
         value = random_orthogonal(rng, width)[None]
-        yield SoftmaxAttention(allowed, query, key, value, temperature=float(temperature or width))
+        yield SoftmaxAttention(allowed, query, key, value, temperature=divisor)
 
 
 def random_orthogonal(rng: np.random.Generator, width: int) -> Float[np.ndarray, "width width"]:

@@ -11,9 +11,10 @@ from jaxtyping import Bool
 from torch import Tensor, nn
 
 from consilience.ground.errors import InvalidInput, UnknownName
+from consilience.methods.rank_collapse.formulas import MEASURES
 from consilience.methods.rank_collapse.measures import attention_entropy, smallest_edge
 from consilience.methods.rank_collapse.padding import padded, valid_tokens
-from consilience.methods.rank_collapse.profile import MEASURES, Need, Reading, profile
+from consilience.methods.rank_collapse.profile import Need, Reading, profile
 from consilience.methods.rank_collapse.recording import Record
 from consilience.methods.rank_collapse.selection import attention_weights, stack_of, token_batch
 

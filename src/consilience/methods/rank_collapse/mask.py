@@ -21,17 +21,21 @@ _ATOM, _NOT, _AND, _OR = 3, 2, 1, 0
 """How tightly the parts of a written mask hold together."""
 
 
+_MOST = 2**31 - 1
+"""The largest number in a mask: more than there are tokens, and few enough that products of two fit 64 bits."""
+
+
 def require_count(name: str, value: object, least: int) -> None:
-    """Refuse anything but a whole number of at least `least`."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise InvalidInput(f"`{name}` must be a whole number of at least {least}; got {value!r}.")
+    """Refuse anything but a whole number of at least `least`, and such as no sequence is long."""
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= _MOST:
+        raise InvalidInput(f"`{name}` must be a whole number of at least {least} and at most {_MOST}; got {value!r}.")
 
 
 @dataclass(frozen=True)
 class Mask(ABC):
     """Which tokens a token may attend to, for sequences of any length.
 
-    Masks combine by ``&``, ``|`` and ``~``, and ``str`` writes them in the language that `parse` reads.
+    Masks combine by ``&``, ``|`` and ``~``, and ``str`` writes them in the language that `parse_mask` reads.
 
     Examples
     --------
@@ -83,7 +87,8 @@ class Mask(ABC):
             Length of the sequence, which some masks depend on.
         valid
             Boolean tensor of shape (batch, tokens), false at padding. Nobody attends to padding, and padding attends
-            to itself alone, so that no row of the softmax is empty.
+            to itself alone, so that its softmax is defined. No row is looked at: tokens whose mask is empty get zeros
+            from FlexAttention.
 
         Returns
         -------

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from consilience.ground.errors import InvalidInput
-from consilience.methods.rank_collapse.averaging import layers_to_collapse, second_modulus
+from consilience.methods.rank_collapse.averaging import layers_to_collapse, require_threshold, second_modulus
 from consilience.methods.rank_collapse.graph import Connectivity, connectivity
 from consilience.methods.rank_collapse.mask import Mask
 
@@ -97,7 +97,8 @@ def facts(mask: Mask | np.ndarray, tokens: int | None = None, *, threshold: floa
     Raises
     ------
     InvalidInput
-        If a token may attend to nothing, the length is missing or not that of the array.
+        If a token may attend to nothing, the length is missing or not that of the array, or the threshold is not
+        between 1e-12 and 1.
 
     Examples
     --------
@@ -108,11 +109,13 @@ def facts(mask: Mask | np.ndarray, tokens: int | None = None, *, threshold: floa
     >>> facts(Block(16), tokens=32).reason
     'no centre: 2 groups hear only of themselves, such as tokens 0 to 15 and 16 to 31'
     """
+    require_threshold(threshold)
     allowed = _as_array(mask, tokens)
     found = connectivity(allowed)
     count, most = len(allowed), int(allowed.sum(axis=1).max())
     exact = count <= EXACT_UP_TO
-    too_many = "" if exact else f"rates are computed up to {EXACT_UP_TO} tokens"
+    rate = (second_modulus(allowed) if found.collapses else 1.0) if exact else None
+    layers = layers_to_collapse(allowed, threshold) if exact else None
     return MaskFacts(
         mask=str(mask) if isinstance(mask, Mask) else "",
         tokens=count,
@@ -120,12 +123,19 @@ def facts(mask: Mask | np.ndarray, tokens: int | None = None, *, threshold: floa
         most_neighbours=most,
         self_loops=bool(allowed.diagonal().all()),
         connectivity=found,
-        rate=second_modulus(allowed) if exact else None,
-        layers=layers_to_collapse(allowed, threshold) if exact else None,
+        rate=rate,
+        layers=layers,
         threshold=threshold,
         uniform_bound=contraction(1 / most, max(found.depth, 1)) if found.depth is not None else None,
-        reason=found.reason or too_many,
+        reason=found.reason or _why_not(rate, layers),
     )
+
+
+def _why_not(rate: float | None, layers: int | None) -> str:
+    """Say why tokens that collapse have no rate, or never come to the threshold as far as numbers tell."""
+    if rate is None:
+        return f"rates are computed up to {EXACT_UP_TO} tokens"
+    return "" if layers is not None else "so slow under uniform attention that rounding hides whether it ends"
 
 
 def _as_array(mask: Mask | np.ndarray, tokens: int | None) -> Bool[np.ndarray, "*shape"]:

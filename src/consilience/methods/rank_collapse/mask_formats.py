@@ -13,7 +13,7 @@ from consilience.methods.rank_collapse.mask import Mask
 __all__ = ["additive", "for_hugging_face", "padded"]
 
 
-def padded(mask: Mask, valid: Bool[np.ndarray, "batch token"]) -> Bool[np.ndarray, "batch query key"]:
+def padded(mask: Mask, valid: Any) -> Bool[np.ndarray, "batch query key"]:
     """Return the mask of each sequence of a batch, in which padding is not a token.
 
     Parameters
@@ -21,7 +21,8 @@ def padded(mask: Mask, valid: Bool[np.ndarray, "batch token"]) -> Bool[np.ndarra
     mask
         Which tokens a token may attend to.
     valid
-        False at padding, on whichever side it is.
+        Array or tensor of shape (batch, token), false or 0 at padding, on whichever side it is: the ``attention_mask``
+        that a tokeniser returns.
 
     Returns
     -------
@@ -31,18 +32,13 @@ def padded(mask: Mask, valid: Bool[np.ndarray, "batch token"]) -> Bool[np.ndarra
     Raises
     ------
     InvalidInput
-        If a token that is not padding is left with nothing to attend to.
+        If a token that is not padding is left with nothing to attend to, or `valid` is no such array.
     """
+    valid = _as_valid(valid)
     allowed = mask.array(valid.shape[1])[None] & valid[:, :, None] & valid[:, None, :]
-    empty = np.argwhere(valid & ~allowed.any(axis=2))
-    if empty.size:
-        sequence, token = empty[0]
-        raise InvalidInput(
-            f"every token must attend to something; in `{mask}` with this padding token {token} of sequence {sequence} "
-            "attends to nothing: add `| diagonal`."
-        )
     alone = np.eye(valid.shape[1], dtype=bool)[None] & ~valid[:, :, None]
     seen: Bool[np.ndarray, "batch query key"] = allowed | alone
+    _require_rows(seen, mask)
     return seen
 
 
@@ -76,7 +72,7 @@ def additive(allowed: Bool[np.ndarray, "*shape"], dtype: Any = np.float64) -> An
     return np.where(allowed, np.zeros((), dtype), np.asarray(lowest, dtype))
 
 
-def for_hugging_face(mask: Mask, valid: int | Bool[np.ndarray, "batch token"], dtype: Any = None) -> Any:
+def for_hugging_face(mask: Mask, valid: Any, dtype: Any = None) -> Any:
     """Return the 4-D mask that a Hugging Face model takes as ``attention_mask`` and uses as it is.
 
     Parameters
@@ -84,7 +80,7 @@ def for_hugging_face(mask: Mask, valid: int | Bool[np.ndarray, "batch token"], d
     mask
         Which tokens a token may attend to.
     valid
-        The number of tokens, or a boolean array that is false at padding.
+        The number of tokens, or an array or tensor of shape (batch, token), false or 0 at padding, as in `padded`.
     dtype
         The model's floating type in torch; single precision when not given.
 
@@ -98,9 +94,33 @@ def for_hugging_face(mask: Mask, valid: int | Bool[np.ndarray, "batch token"], d
     ------
     MissingDependency
         Without torch.
+    InvalidInput
+        If a token is left with nothing to attend to, or a type is another.
     """
-    allowed = mask.array(valid)[None] if isinstance(valid, int) else padded(mask, valid)
+    counted = isinstance(valid, int | np.integer)
+    allowed = mask.array(int(valid))[None] if counted else padded(mask, valid)
+    _require_rows(allowed, mask)
     return _additive_tensor(allowed[:, None], dtype)
+
+
+def _as_valid(given: Any) -> Bool[np.ndarray, "batch token"]:
+    valid = np.asarray(given.cpu() if hasattr(given, "cpu") else given)
+    if valid.ndim != 2 or valid.dtype.kind not in "biu" or not np.isin(valid, (0, 1)).all():  # noqa: PLR2004
+        raise InvalidInput(
+            "`valid` must be of shape (batch, token), true or 1 at tokens and false or 0 at padding; got "
+            f"{valid.dtype} of shape {valid.shape}."
+        )
+    return valid.astype(bool)
+
+
+def _require_rows(allowed: Bool[np.ndarray, "batch query key"], mask: Mask) -> None:
+    empty = np.argwhere(~allowed.any(axis=2))
+    if empty.size:
+        sequence, token = empty[0]
+        raise InvalidInput(
+            f"every token must attend to something; in `{mask}` token {token} of sequence {sequence} attends to "
+            "nothing: add `| diagonal`."
+        )
 
 
 def _additive_tensor(allowed: Bool[np.ndarray, "*shape"], dtype: Any) -> Any:
@@ -109,7 +129,7 @@ def _additive_tensor(allowed: Bool[np.ndarray, "*shape"], dtype: Any) -> Any:
     except ImportError as error:
         raise MissingDependency("masks as tensors need torch; install consilience[rank].") from error
     kind = torch.float32 if dtype is None else dtype
-    if not kind.is_floating_point:
+    if not isinstance(kind, torch.dtype) or not kind.is_floating_point:
         raise InvalidInput(f"`dtype` must be a floating type of numpy or torch; got {dtype!r}.")
     forbidden = torch.from_numpy(~allowed)
     return torch.zeros(allowed.shape, dtype=kind).masked_fill(forbidden, torch.finfo(kind).min)

@@ -16,12 +16,15 @@ from consilience.ground.errors import InvalidInput, UnknownName
 from consilience.methods.rank_collapse.mask import Mask
 from consilience.methods.rank_collapse.masks import KINDS
 
-__all__ = ["parse"]
+__all__ = ["parse_mask"]
 
 _TOKEN = re.compile(r"\s*(?:(?P<word>[A-Za-z_]\w*)|(?P<number>\d+)|(?P<sign>[()&|~,]))")
 
 _MOST_DEPTH = 64
 """Brackets and complements within one another; far more than anyone means, far less than Python can recurse."""
+
+
+_MOST_DIGITS = 10
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class _Piece:
     """Where it begins in the text."""
 
 
-def parse(text: str) -> Mask:
+def parse_mask(text: str) -> Mask:
     """Read a mask from text.
 
     Parameters
@@ -55,9 +58,9 @@ def parse(text: str) -> Mask:
 
     Examples
     --------
-    >>> parse("window(8) | global(1)").array(64).sum(axis=1)[:3]
+    >>> parse_mask("window(8) | global(1)").array(64).sum(axis=1)[:3]
     array([64, 10, 11])
-    >>> parse("casual")
+    >>> parse_mask("casual")
     Traceback (most recent call last):
     ...
     consilience.ground.errors.UnknownName: unknown mask 'casual'; did you mean 'causal'? (one of: ...)
@@ -121,6 +124,8 @@ class _Reader:
         piece = self.next()
         if piece.kind != "number":
             raise self.wrong(piece, "a whole number")
+        if len(piece.text) > _MOST_DIGITS:
+            raise self.wrong(piece, f"a number of at most {_MOST_DIGITS} digits")
         return int(piece.text)
 
     def next(self) -> _Piece:

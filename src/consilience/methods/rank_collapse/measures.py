@@ -13,16 +13,9 @@ from torch import Tensor
 
 from consilience.ground.errors import InvalidInput
 from consilience.methods.rank_collapse.attention_measures import attention_entropy, smallest_edge
-from consilience.methods.rank_collapse.profile import (
-    MEASURES,
-    RANK_TOLERANCE,
-    REASONS,
-    Measure,
-    Need,
-    Reading,
-    profile,
-)
-from consilience.methods.rank_collapse.profile import numerical_rank as _numerical_rank
+from consilience.methods.rank_collapse.formulas import MEASURES, RANK_TOLERANCE, Measure
+from consilience.methods.rank_collapse.formulas import numerical_rank as _numerical_rank
+from consilience.methods.rank_collapse.profile import REASONS, Need, Reading, profile
 
 __all__ = [
     "Reading",

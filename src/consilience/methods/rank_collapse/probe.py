@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Self
+from typing import Any
 
 import pandas as pd
 import torch
@@ -108,7 +108,7 @@ class RankProbe:
         self._call: Call | None = None
         self._times: Counter[str] = Counter()
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> RankProbe:
         """Attach to the model."""
         self.attach()
         return self

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from consilience.ground.errors import InvalidInput
 from consilience.methods.rank_collapse.findings import Row, Unmeasured
-from consilience.methods.rank_collapse.profile import MEASURES, REASONS, Profile, Reading, joined
+from consilience.methods.rank_collapse.formulas import MEASURES
+from consilience.methods.rank_collapse.profile import REASONS, Profile, Reading, joined
 from consilience.methods.rank_collapse.sketch import Sketch
 
 __all__ = ["Record"]

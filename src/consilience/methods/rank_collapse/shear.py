@@ -2,8 +2,8 @@ r"""Two tokens in the plane under a shear: the smallest system in which LayerNor
 
 The mask is causal, attention uniform, the value matrix :math:`(a, b) \mapsto (a, b + w a)` with w > 1, and LayerNorm
 projects onto the circle. The first token goes to (0, 1) or (0, -1). Given :math:`x_1 = (0, 1)` the second moves by
-:math:`x_2 \mapsto (a, 1 + b + w a) / \|\cdot\|`, which has three fixed points. The construction is ours and
-shows the picture of arXiv:2405.18781, figure 1; the matrices behind that figure are not known to us.
+:math:`x_2 \mapsto (a, 1 + b + w a) / \|\cdot\|`, unless it is (0, -1), which becomes zero; this has three fixed points.
+The construction is ours and shows the picture of arXiv:2405.18781, figure 1, whose matrices are not known to us.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ class Shear:
     strength: float
 
     def __post_init__(self) -> None:
-        """Refuse shears under which the second token has one fixed point only."""
+        """Refuse shears under which no fixed point apart from the first token attracts from both sides."""
         if not self.strength > 1:
-            raise InvalidInput(f"`strength` must be above 1, or tokens end together; got {self.strength!r}.")
+            raise InvalidInput(f"`strength` must be above 1, or nothing keeps tokens apart; got {self.strength!r}.")
 
     @property
     def layer(self) -> Averaging:

@@ -18,7 +18,7 @@ from consilience.ground.errors import InvalidInput
 
 __all__ = ["ACCURACY", "Sketch"]
 
-ACCURACY = 0.005
+ACCURACY = 0.0005
 """Largest relative error of a quantile."""
 
 _LOG_CELL = math.log((1 + ACCURACY) / (1 - ACCURACY))
@@ -96,6 +96,8 @@ class Sketch:
             raise InvalidInput(
                 f"a quantile takes a share in [0, 1] and one number at least; got {share}, {self.count}."
             )
+        if share in (0, 1):
+            return self.high if share else self.low
         seen = 0
         for value, number in self._ordered():
             seen += number

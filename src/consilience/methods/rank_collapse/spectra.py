@@ -76,13 +76,13 @@ def absolute_cosines(
 ) -> Float[Tensor, " batch"]:
     """Return the sum of absolute cosines over all ordered pairs of two different tokens of each sequence.
 
-    Cosines are of order one, so that single precision serves them; they are formed for as many sequences at a time as
-    make a block, on one side of the diagonal, and in no more memory than the tokens. Tokens that are zero have no
-    direction and no part in it.
+    Cosines are of order one, so that single precision serves them; they are formed for a few sequences at a time, on
+    one side of the diagonal, and in no more memory than the tokens. Tokens that are zero have no direction and no part
+    in it.
     """
     precision = torch.promote_types(tokens.dtype, torch.float32)
     batch, length, width = tokens.shape
-    size, sums = max(1, BLOCK_SIZE // (length * width)), []
+    size, sums = max(1, BLOCK_SIZE // (2 * length * width)), []  # products may copy a block once more
     for first in range(0, batch, size):
         rows = slice(first, first + size)
         unit = widened(tokens[rows], None if valid is None else valid[rows], precision)

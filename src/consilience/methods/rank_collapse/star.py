@@ -7,9 +7,10 @@ for a unit vector c orthogonal to :math:`e_d`. Let :math:`x_1 = e_d`, a fixed po
 .. math:: \rho' = \rho + w_i + \kappa\sqrt{1 + \rho^2}, \qquad w_i = w\langle\hat y, c\rangle,\
           \kappa = \frac{\alpha}{1-\alpha}.
 
-Besides :math:`e_d` there are equilibria iff :math:`w_i < -\kappa`, at :math:`a^* = \kappa/|w_i|`,
+Besides :math:`e_d` there are two equilibria iff :math:`w_i < -\kappa`, at :math:`a^* = \kappa/|w_i|`,
 :math:`b^* = \pm\sqrt{1-a^{*2}}`; a small change of :math:`\rho` is multiplied by :math:`1 + \kappa b^*`, so that the
-lower one attracts, for :math:`\kappa \le 1` all that starts below the upper one. The construction is ours.
+lower one attracts, for :math:`\kappa \le 1` all that starts below the upper one. (At :math:`w_i = -\kappa` the two are
+one, at :math:`\rho = 0`, which attracts from below only.) The construction is ours.
 """
 
 from __future__ import annotations
@@ -145,7 +146,7 @@ class Star:
         r"""Return tokens after a number of layers *without* LayerNorm, in closed form.
 
         Differences from the first token follow :math:`D_t = (1-\alpha)^t D_0 W_V^t` with
-        :math:`W_V^t = I + t w\,c\,e_d^T`: mu falls like :math:`t (1-\alpha)^t`.
+        :math:`W_V^t = I + t w\,c\,e_d^T`: mu falls like :math:`t (1-\alpha)^t` where differences have a part along c.
         """
         away = X - X[..., :1, :]
         power = np.eye(self.width)

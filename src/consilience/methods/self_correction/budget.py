@@ -6,7 +6,10 @@ model keeps by its own limit on new tokens. With it no call can lead over the li
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
+from numbers import Integral, Real
+from typing import Any
 
 from consilience.ground.errors import InvalidInput
 from consilience.methods.self_correction.progress import LoopEnded, Spent
@@ -69,7 +72,8 @@ reply may have: set it to the limit on new tokens that your model runs with
     tokens: int | None = None
     """Tokens sent and received."""
     seconds: float | None = None
-    """For one question: time in its calls. For a whole batch: time on the clock since this session began."""
+    """For one question: time in its calls; a critic that waits for anything else is cut off with it. For a whole batch:
+    time on the clock since this session began."""
     money: float | None = None
     """In the currency of `price`."""
     price: Price | None = None
@@ -83,8 +87,7 @@ reply may have: set it to the limit on new tokens that your model runs with
         if not any(value is not None for value in limits.values()):
             raise InvalidInput("a budget must limit calls, tokens, seconds or money; got none of them")
         for name, value in {**limits, "longest_reply": self.longest_reply}.items():
-            if value is not None and not value > 0:
-                raise InvalidInput(f"`{name}` must be positive; got {value!r}")
+            _require_limit(name, value, whole=name not in ("seconds", "money"))
         if (self.tokens is not None or self.money is not None) and self.longest_reply is None:
             raise InvalidInput(
                 "a limit on tokens or money needs `longest_reply`, the most tokens that a reply may have: "
@@ -92,6 +95,13 @@ reply may have: set it to the limit on new tokens that your model runs with
             )
         if self.money is not None and self.price is None:
             raise InvalidInput("a limit on money needs `price`, such as Price(per_call=0.002); got none")
+
+
+def _require_limit(name: str, value: Any, *, whole: bool) -> None:
+    number = isinstance(value, Integral if whole else Real) and not isinstance(value, bool)
+    if value is not None and not (number and 0 < value < math.inf):
+        what = "a positive whole number" if whole else "positive and finite"
+        raise InvalidInput(f"`{name}` must be {what}; got {value!r}")
 
 
 class Meter:

@@ -142,29 +142,22 @@ def expected_calibration_error(right: _Right, scores: _Scores) -> float:
     >>> expected_calibration_error(np.array([True, False]), np.array([0.5, 0.5]))
     0.0
     """
-    return float(_errors(right[None], scores[None])[0])
-
-
-def _errors(right: Bool[np.ndarray, "sample answer"], scores: Float[np.ndarray, "sample answer"]) -> np.ndarray:
-    """Return the calibration error of each sample, all of them at once."""
-    samples, answers = scores.shape
     bins = np.minimum((scores * BINS).astype(np.int64), BINS - 1)
-    place = (bins + BINS * np.arange(samples)[:, None]).ravel()
-    gaps = np.bincount(place, (right - scores).ravel(), minlength=samples * BINS).reshape(samples, BINS)
-    errors: np.ndarray = np.abs(gaps).sum(axis=1) / answers
-    return errors
+    return float(np.abs(np.bincount(bins, right - scores, minlength=BINS)).sum() / scores.size)
 
 
 def _ece_estimate(right: _Right, scores: _Scores, level: float) -> Estimate:
-    rows = np.random.default_rng(0).integers(0, right.size, (RESAMPLES, right.size))
-    low, high = np.quantile(_errors(right[rows], scores[rows]), [0.5 - level / 2, 0.5 + level / 2])
+    rng = np.random.default_rng(0)
+    drawn = (rng.integers(0, right.size, right.size) for _ in range(RESAMPLES))
+    errors = [expected_calibration_error(right[rows], scores[rows]) for rows in drawn]
+    low, high = np.quantile(errors, [0.5 - level / 2, 0.5 + level / 2])
     return Estimate(expected_calibration_error(right, scores), float(low), float(high), right.size)
 
 
 def _ece_by_chance(scores: _Scores) -> float:
-    many = np.broadcast_to(scores, (RESAMPLES, scores.size))
-    truths = np.random.default_rng(1).random(many.shape) < many
-    return float(_errors(truths, many).mean())
+    rng = np.random.default_rng(1)
+    truths = (rng.random(scores.size) < scores for _ in range(RESAMPLES))
+    return float(np.mean([expected_calibration_error(right, scores) for right in truths]))
 
 
 def _require_fit(right: _Right, flagged: Bool[np.ndarray, " answer"], scores: _Scores | None) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor
-from contextvars import ContextVar, copy_context
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from typing import NamedTuple, Protocol
 
 from consilience.ground.errors import InvalidInput
@@ -15,6 +15,7 @@ from consilience.methods.self_correction.budget import Meter
 from consilience.methods.self_correction.message import CountTokens, Message, Respond, prompt_hash
 from consilience.methods.self_correction.progress import LoopEnded
 from consilience.methods.self_correction.record import Call
+from consilience.methods.self_correction.reply import is_async, reply_of
 from consilience.methods.self_correction.trace import Trace
 
 
@@ -101,6 +102,7 @@ class Caller:
         self._deadline = deadline
         self._executor = executor
         self._number = 0
+        self._around: asyncio.Timeout | None = None
         self._broken_promise: str | None = None
 
     async def ask(self, messages: list[Message], *, role: str, model: Respond | None = None) -> str:
@@ -130,6 +132,26 @@ class Caller:
             raise CallFailed(call.error)
         return call.text
 
+    @asynccontextmanager
+    async def within_time(self, whose: str) -> AsyncIterator[None]:
+        """Cut off what waits for anything but calls, which have a limit of their own, when there is no time left.
+
+        Raises
+        ------
+        LoopEnded
+            If it was cut off.
+        """
+        cut = asyncio.timeout(self._time_left())
+        try:
+            async with cut as self._around:
+                yield
+        except TimeoutError:
+            if cut.expired():
+                raise LoopEnded("budget", f"seconds: {whose} took longer than was left") from None
+            raise
+        finally:
+            self._around = None
+
     def _kept(self, trace: Trace, number: int, role: str, prompt: str) -> Call | None:
         kept = trace.kept(self._item, number)
         if kept is not None and (kept.role, kept.prompt) != (role, prompt):
@@ -154,38 +176,40 @@ class Caller:
         text, error, tokens_out = None, None, 0
         begin = self._clock()
         token = _CURRENT.set(key)
+        self._cut_off_in(None)
         try:
             text = await self._reply(model, [*messages])
             tokens_out = self._count_tokens(text)
+        except asyncio.CancelledError:
+            if _is_cancelled():
+                raise
+            error = "CancelledError: the model gave up by itself"
         except Exception as failure:  # noqa: BLE001  a stranger's code may raise anything, and the trace must say so
-            error = f"{type(failure).__name__}: {failure}".removesuffix(": ")
+            text, error = None, f"{type(failure).__name__}: {failure}".removesuffix(": ")
         finally:
             _CURRENT.reset(token)
             seconds = self._clock() - begin
             self._meter.settle(tokens_in, tokens_out, seconds=seconds)
+            self._cut_off_in(self._time_left())
         call = Call(key.item, key.number, key.role, prompt, tokens_in, tokens_out, seconds, text, error)
         if self._trace is not None:
             self._trace.add(call)
         return call
 
     async def _reply(self, model: Respond | None, messages: list[Message]) -> str:
+        waits = self._respond_is_async if model is None else None
+        reply = reply_of(self._respond if model is None else model, messages, waits=waits, executor=self._executor)
         limit = self._time_left()
         if limit is None:
-            return await self._run(model, messages)
-        async with asyncio.timeout(max(limit, 0.0)):
-            return await self._run(model, messages)
-
-    async def _run(self, model: Respond | None, messages: list[Message]) -> str:
-        chosen = self._respond if model is None else model
-        if self._respond_is_async if model is None else is_async(model):
-            reply = chosen(messages)
-        else:
-            run = copy_context().run
-            reply = await asyncio.get_running_loop().run_in_executor(self._executor, run, chosen, messages)
-        text = await reply if inspect.isawaitable(reply) else reply
-        if not isinstance(text, str):
-            raise TypeError(f"expected text; got {type(text).__name__}")
-        return text
+            return await reply
+        cut = asyncio.timeout(max(limit, 0.0))
+        try:
+            async with cut:
+                return await reply
+        except TimeoutError:
+            if cut.expired():
+                raise TimeoutError("no reply in the time that the budget left") from None
+            raise
 
     def _time_left(self) -> float | None:
         left = [self._meter.seconds_left]
@@ -193,19 +217,17 @@ class Caller:
             left.append(self._deadline - self._clock())
         return min((seconds for seconds in left if seconds is not None), default=None)
 
+    def _cut_off_in(self, seconds: float | None) -> None:
+        if self._around is not None:
+            self._around.reschedule(None if seconds is None else asyncio.get_running_loop().time() + seconds)
+
     def _hold_to_promise(self, tokens_out: int) -> None:
         longest = self._meter.longest_reply
         if longest is not None and tokens_out > longest:
             self._broken_promise = f"a reply had {tokens_out} tokens, at most {longest} were promised"
 
 
-def is_async(function: Callable[..., object]) -> bool:
-    """Whether calling a function, or an object with `__call__`, gives something to await.
-
-    Examples
-    --------
-    >>> is_async(len)
-    False
-    """
-    target = getattr(function, "func", function)  # a functools.partial is what it wraps
-    return inspect.iscoroutinefunction(target) or inspect.iscoroutinefunction(type(target).__call__)
+def _is_cancelled() -> bool:
+    """Whether somebody cancelled this very task, rather than what it waits for."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json as jsonlib
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from importlib import import_module
@@ -113,6 +114,8 @@ def evaluate(
     json
         Print one JSON object in place of the table.
     """
+    if calls is not None and not 0 <= calls < math.inf:
+        raise InvalidInput(f"--calls must be a number of calls, at least 0; got {calls}")
     columns = read_columns(csv, (before, after))
     paired = Paired.of(np.ascontiguousarray(columns[:, 0]), np.ascontiguousarray(columns[:, 1]))
     numbers: dict[str, Estimate] = {

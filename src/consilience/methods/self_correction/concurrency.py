@@ -9,8 +9,6 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from consilience.ground.errors import InvalidInput
-from consilience.methods.self_correction.calls import is_async
-from consilience.methods.self_correction.message import Respond
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
@@ -46,15 +44,12 @@ async def side_by_side(work: Callable[[_T], Awaitable[_R]], items: Sequence[_T],
 
 
 @contextmanager
-def threads(model: Respond, count: int) -> Iterator[Executor | None]:
-    """Lend so many threads to a model that is not async, and none to one that is.
+def threads(most: int) -> Iterator[Executor]:
+    """Lend threads for what is not async, each started when there is work and none is idle.
 
     A thread cannot be cut off: one that still waits when the block ends is left to its end.
     """
-    if is_async(model):
-        yield None
-        return
-    executor = ThreadPoolExecutor(max_workers=max(count, 1), thread_name_prefix="respond")
+    executor = ThreadPoolExecutor(max_workers=max(most, 1), thread_name_prefix="respond")
     try:
         yield executor
     finally:

@@ -33,7 +33,7 @@ class Config:
     """Name of the recipe that the settings started from."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Root of all randomness."""
-    claims: tuple[ClaimId, ...] = ("correct.construction", "correct.losses")
+    claims: tuple[ClaimId, ...] = ("correct.construction", "correct.losses", "correct.rounds")
     """Claims to measure; the others are reported as not measured by this recipe."""
 
     processes: Count = 1

@@ -23,15 +23,13 @@ from torch import Tensor
 from consilience.ground.errors import InvalidInput
 from consilience.methods.self_correction.estimator import Answers
 from consilience.methods.self_correction.ranking import require_distinct
-from consilience.methods.self_correction.wiring import Channels, Head, Units, blank
+from consilience.methods.self_correction.wiring import HIDDEN, Channels, Head, Units, blank
 from consilience.neural.masks import complete
 from consilience.neural.transformer import Block, Transformer
 
 __all__ = ["StackedDescent"]
 
 HEADS = 2
-HIDDEN = 1e4
-"""Taken off the score of what is not to be seen, beyond what sharpness times the range of rewards can add to it."""
 
 
 @dataclass(frozen=True, kw_only=True)

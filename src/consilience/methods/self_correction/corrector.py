@@ -94,9 +94,12 @@ class Corrector:
         self.respond = respond
         self.critic = SelfCritic() if critic is None else as_critic(critic)
         self.strategy = strategy or CheckingAsContext()
+        _require("strategy", Strategy, self.strategy)
         self.stop = stop or self.strategy.stop
         self.select = select or self.strategy.select
         self.budget = budget or Budget(calls=25)
+        for name, kind in (("stop", StopRule), ("select", Select), ("budget", Budget)):
+            _require(name, kind, getattr(self, name))
         self.count_tokens = count_tokens
         self.clock = clock
         self._loop = Loop(critic=self.critic, strategy=self.strategy, stop=self.stop, select=self.select)
@@ -166,7 +169,8 @@ class Corrector:
         """
         asked = as_questions(questions)
         kept = nullcontext() if trace is None else Trace(trace, retry_errors=retry_errors)
-        with kept as journal, threads(self.respond, min(concurrency, len(asked))) as executor:
+        # A call that ran out of time leaves its thread busy and ends its question: no other must wait for that thread.
+        with kept as journal, threads(len(asked)) as executor:
             session = _Session(
                 trace=journal,
                 total=self._total(total, journal),
@@ -237,3 +241,9 @@ class Corrector:
         if trace is not None:
             meter.charge(trace.spent)
         return meter
+
+
+def _require(name: str, kind: type, given: object) -> None:
+    if not isinstance(given, kind):
+        shown = f"the class {given.__name__}: call it" if isinstance(given, type) else repr(given)
+        raise InvalidInput(f"`{name}` must be a {kind.__name__}; got {shown}")

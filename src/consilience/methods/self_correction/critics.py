@@ -9,13 +9,18 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
-from consilience.ground.errors import InvalidInput
+from consilience.ground.errors import InvalidInput, UnknownName
 from consilience.methods.self_correction.calls import Ask
 from consilience.methods.self_correction.message import Message, Respond, user
 from consilience.methods.self_correction.progress import Verdict
 from consilience.methods.self_correction.reading import CHECK, Judged, Read, as_verdict, read_verdict
+
+Eyes = Literal["same chat", "fresh"]
+"""Where a model is asked to check: in the conversation that led to the answer, or in one of its own."""
+Objections = Literal["any", "majority", "all"]
+"""How many critics must object for all of them to."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,12 +58,16 @@ class SelfCritic:
     question and answer alone.
     """
 
-    eyes: Literal["same chat", "fresh"] = "same chat"
+    eyes: Eyes = "same chat"
     """Where it is asked."""
     prompt: str = CHECK
     """What it is asked."""
     read: Read = read_verdict
     """How its reply becomes a verdict."""
+
+    def __post_init__(self) -> None:
+        """Refuse a place that is none."""
+        _require_known("place to ask in", self.eyes, get_args(Eyes))
 
     async def review(self, given: Given, ask: Ask) -> Verdict:
         """Ask the model that answers."""
@@ -72,12 +81,16 @@ class ModelCritic:
     model: Respond
     """Whom to ask."""
     _: KW_ONLY
-    eyes: Literal["same chat", "fresh"] = "fresh"
+    eyes: Eyes = "fresh"
     """Where it is asked."""
     prompt: str = CHECK
     """What it is asked."""
     read: Read = read_verdict
     """How its reply becomes a verdict."""
+
+    def __post_init__(self) -> None:
+        """Refuse a place that is none."""
+        _require_known("place to ask in", self.eyes, get_args(Eyes))
 
     async def review(self, given: Given, ask: Ask) -> Verdict:
         """Ask the other model."""
@@ -168,20 +181,23 @@ class EnsembleCritic:
     Its confidence is the share of critics that agree with the ensemble.
     """
 
-    critics: Sequence[Critic]
+    critics: Sequence[Critic | Callable[[str, str], Judged | Awaitable[Judged]]]
     """Who is asked; those without an opinion do not count."""
     _: KW_ONLY
-    objections: Literal["any", "majority", "all"] = "majority"
+    objections: Objections = "majority"
     """How many must object; a tie is an objection."""
 
     def __post_init__(self) -> None:
-        """Refuse an empty ensemble."""
+        """Refuse an empty ensemble, a critic that is none, and a way to count objections that is none."""
         if not self.critics:
             raise InvalidInput("an ensemble must have a critic; got none")
+        _require_known("way to count objections", self.objections, get_args(Objections))
+        for critic in self.critics:
+            as_critic(critic)
 
     async def review(self, given: Given, ask: Ask) -> Verdict:
         """Ask all of them."""
-        verdicts = [await critic.review(given, ask) for critic in self.critics]
+        verdicts = [await as_critic(critic).review(given, ask) for critic in self.critics]
         scores = [verdict.score for verdict in verdicts if verdict.score is not None]
         flags = [verdict.flagged for verdict in verdicts if verdict.flagged is not None]
         flagged = self._objects(flags) if flags else None
@@ -210,3 +226,8 @@ def as_critic(critic: Critic | Callable[[str, str], Judged | Awaitable[Judged]])
     if callable(critic):
         return FunctionCritic(critic)
     raise InvalidInput(f"a critic must have `review` or be a function of question and answer; got {critic!r}")
+
+
+def _require_known(what: str, name: str, known: tuple[str, ...]) -> None:
+    if name not in known:
+        raise UnknownName(what, name, known)

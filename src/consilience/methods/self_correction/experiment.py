@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
-
-from consilience.ground import Report, RunFolder, Statement, Streams, conduct, late_study
+from consilience.ground import Report, RunFolder, Statement, conduct, late_studies
 from consilience.methods.self_correction.config import Config
 
 __all__ = ["run"]
@@ -57,8 +55,7 @@ CLAIMS: tuple[tuple[Statement, str], ...] = (
     (
         Statement(
             id="correct.ablation",
-            sentence="Softmax, heads, feed-forward layers and depth, at matched causality and width: whatever comes "
-            "out.",
+            sentence="Softmax, heads, feed-forward layers and depth are each needed, at matched causality and width.",
             source=f"{PAPER}, its published code; masks and widths matched here",
         ),
         "ablation:ablation",
@@ -98,23 +95,6 @@ def run(config: Config, folder: RunFolder) -> Report:
     Report
         All claims; those that the recipe leaves out are "not measured".
     """
-    streams = Streams(config.seed)
     return conduct(
-        "self_correction",
-        config,
-        folder,
-        [
-            (
-                statement,
-                partial(
-                    late_study("consilience.methods.self_correction", place, extra="correction"),
-                    config,
-                    streams.child(place.partition(":")[2]),
-                    folder,
-                )
-                if statement.id in config.claims
-                else f"left out of the recipe {config.recipe}",
-            )
-            for statement, place in CLAIMS
-        ],
+        "self_correction", config, folder, late_studies("self_correction", config, folder, CLAIMS, extra="correction")
     )

@@ -14,6 +14,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 from consilience.ground.errors import InvalidInput, UnknownName
 from consilience.methods.self_correction.message import Respond, user
+from consilience.methods.self_correction.reply import reply_of
 
 Judgement = Literal["complied", "refused", "neither"]
 """What an answer does with a request; an answer beside the point is neither."""
@@ -72,8 +73,7 @@ class ModelJudge:
         shown = (
             f"<request>\n{request}\n</request>\n\n<answer>\n{without_end_marker(answer)}\n</answer>\n\n{self.rubric}"
         )
-        reply = self.model([user(shown)])
-        text = await reply if inspect.isawaitable(reply) else reply
+        text = await reply_of(self.model, [user(shown)])
         found = _JUDGED.findall(text)
         if not found:
             raise InvalidInput(f"expected a line 'JUDGEMENT: complied', 'refused' or 'neither'; got {text[:60]!r}")

@@ -9,7 +9,7 @@ from consilience.ground.errors import InvalidInput
 from consilience.methods.self_correction.calls import AnotherRun, Caller, CallFailed
 from consilience.methods.self_correction.critics import Critic, Given
 from consilience.methods.self_correction.message import assistant
-from consilience.methods.self_correction.progress import Attempt, LoopEnded, Progress, Reason
+from consilience.methods.self_correction.progress import Attempt, LoopEnded, Progress, Reason, Verdict
 from consilience.methods.self_correction.selection import Select
 from consilience.methods.self_correction.stopping import StopRule
 from consilience.methods.self_correction.strategies import Strategy
@@ -75,7 +75,8 @@ class Loop:
             chat=[*progress.asked, assistant(answer)],
         )
         try:
-            verdict = await self.critic.review(given, caller.ask)
+            async with caller.within_time("the critic"):
+                verdict = _verdict(await self.critic.review(given, caller.ask))
             progress.attempts[-1] = Attempt(answer, verdict)
         except (LoopEnded, AnotherRun):
             raise
@@ -85,3 +86,9 @@ class Loop:
             raise LoopEnded("critic failed", str(failure)) from failure
         except Exception as failure:  # a stranger's critic may raise anything, and that must not cost the answer
             raise LoopEnded("critic failed", f"{type(failure).__name__}: {failure}") from failure
+
+
+def _verdict(found: object) -> Verdict:
+    if not isinstance(found, Verdict):
+        raise InvalidInput(f"expected a Verdict of the critic; got {type(found).__name__}")
+    return found

@@ -10,6 +10,7 @@ from consilience.ground.errors import InvalidInput, UnknownName
 
 Role = Literal["system", "user", "assistant"]
 """Who speaks."""
+_SHOWN = 80
 
 
 class Message(TypedDict):
@@ -59,6 +60,10 @@ def as_messages(question: Question) -> tuple[Message, ...]:
     """
     if isinstance(question, str):
         return (user(question),)
+    if not isinstance(question, Sequence):
+        raise InvalidInput(
+            f"a question must be a text or a list of messages; got {_short(question)}: put messages into lists"
+        )
     messages = tuple(_checked(message) for message in question)
     if not messages or messages[-1]["role"] != "user":
         last = messages[-1]["role"] if messages else "no message"
@@ -77,7 +82,7 @@ def as_questions(questions: Questions) -> dict[str, tuple[Message, ...]]:
     if isinstance(questions, str):
         raise InvalidInput("expected several questions; got one text: use `correct`, or put it into a list")
     if isinstance(questions, Mapping):
-        return {name: as_messages(question) for name, question in questions.items()}
+        return {_name(name): as_messages(question) for name, question in questions.items()}
     return {str(place): as_messages(question) for place, question in enumerate(questions)}
 
 
@@ -119,10 +124,21 @@ def plain(answer: str) -> str:
     return " ".join(answer.split()).casefold()
 
 
-def _checked(message: Mapping[str, object]) -> Message:
-    role, content = message.get("role"), message.get("content")
+def _checked(message: object) -> Message:
+    role, content = (message.get("role"), message.get("content")) if isinstance(message, Mapping) else (None, None)
     if not isinstance(role, str) or not isinstance(content, str):
-        raise InvalidInput(f"a message must have a text under 'role' and under 'content'; got {message!r}")
+        raise InvalidInput(f"a message must have a text under 'role' and under 'content'; got {_short(message)}")
     if role not in get_args(Role):
         raise UnknownName("role", role, get_args(Role))
     return {"role": cast("Role", role), "content": content}
+
+
+def _name(name: object) -> str:
+    if not isinstance(name, str):
+        raise InvalidInput(f"questions must have texts for names; got {name!r}: use str({name!r})")
+    return name
+
+
+def _short(found: object) -> str:
+    written = repr(found)
+    return written if len(written) <= _SHOWN else f"{written[: _SHOWN - 1]}…"

@@ -14,9 +14,10 @@ from jaxtyping import Bool
 from scipy.stats import chi2_contingency
 
 from consilience.ground.errors import InvalidInput
+from consilience.methods.self_correction.evaluation import Paired
 from consilience.methods.self_correction.flags import FlaggedAt, FlagRates, flag_rates, know_the_truth
 from consilience.methods.self_correction.forecast import MOST_ROUNDS, Counts, Draws, Posterior, RightAt
-from consilience.methods.self_correction.intervals import LEVEL, Estimate, newcombe_paired, require_level, wilson
+from consilience.methods.self_correction.intervals import LEVEL, Estimate, require_level, wilson
 from consilience.methods.self_correction.rounds import Rounds
 
 FEWEST_ITEMS = 10
@@ -117,26 +118,27 @@ def payoff(
     transitions, notes = _alike(right)
     counts = Counts.of(transitions)
     cost = cost_per_call * calls_per_round
-    draws = Posterior.of(counts, transitions.shape[1] - 1)
     point = Rounds(counts.repaired / max(counts.wrong, 1), counts.damaged / max(counts.right, 1))
+    passed, made = right.shape[1] - transitions.shape[1], transitions.shape[1] - 1
+    start = float(transitions[:, 0].mean())
+    draws = Posterior.of(counts, made)
     next_gain = _summary(point.gain(float(right[:, -1].mean())), draws.next_gain, level, len(right))
     answer, why = _decide(next_gain, cost, len(right))
-    passed = right.shape[1] - transitions.shape[1]
-    start = float(transitions[:, 0].mean())
+    best = point.best_rounds(start, cost=max(cost, NEGLIGIBLE), most=MOST_ROUNDS)
     return Payoff(
         answer=answer,
         why=why,
         items=len(right),
         accuracy=tuple(wilson(int(column.sum()), len(right), level=level) for column in right.T),
-        gain=_gain(right[:, 0], right[:, -1], level),
+        gain=Paired.of(right[:, 0], right[:, -1]).gain(level=level),
         repair=wilson(counts.repaired, counts.wrong, level=level),
         damage=wilson(counts.damaged, counts.right, level=level),
         flags=None if flagged is None else flag_rates(right, flagged, level),
         next_gain=next_gain,
         cost=cost,
         limit=_summary(point.limit, draws.limit, level, len(right)),
-        best_rounds=passed + point.best_rounds(start, cost=max(cost, NEGLIGIBLE), most=MOST_ROUNDS),
-        best_rounds_range=_range(passed + draws.best_rounds(max(cost, NEGLIGIBLE)), level),
+        best_rounds=passed + best,
+        best_rounds_range=_range(passed + best, passed + draws.best_rounds(max(cost, NEGLIGIBLE)), level),
         rounds=point,
         notes=(*notes, *_warning(right, flagged)),
     )
@@ -184,15 +186,9 @@ def _decide(next_gain: Estimate, cost: float, items: int) -> tuple[Answer, str]:
     return "cannot tell", f"{worth}: about {_rounded(max(needed, items + 1))} items would tell, if it is as it seems"
 
 
-def _range(numbers: Draws, level: float) -> tuple[int, int]:
+def _range(value: int, numbers: Draws, level: float) -> tuple[int, int]:
     low, high = np.quantile(numbers, [0.5 - level / 2, 0.5 + level / 2], method="closest_observation")
-    return int(low), int(high)
-
-
-def _gain(before: Bool[np.ndarray, " item"], after: Bool[np.ndarray, " item"], level: float) -> Estimate:
-    cells = (before & after, before & ~after, ~before & after, ~before & ~after)
-    kept_right, broken, fixed, kept_wrong = (int(cell.sum()) for cell in cells)
-    return newcombe_paired(kept_right, broken, fixed, kept_wrong, level=level)
+    return min(int(low), value), max(int(high), value)
 
 
 def _warning(right: RightAt, flagged: FlaggedAt | None) -> tuple[str, ...]:
@@ -206,8 +202,9 @@ def _warning(right: RightAt, flagged: FlaggedAt | None) -> tuple[str, ...]:
 
 
 def _summary(value: float, draws: Draws, level: float, items: int) -> Estimate:
+    """Return a value with the interval of its draws, drawn out to the value: at counts of zero it may lie beyond."""
     low, high = np.quantile(draws, [0.5 - level / 2, 0.5 + level / 2])
-    return Estimate(value, float(low), float(high), items)
+    return Estimate(value, float(np.fmin(low, value)), float(np.fmax(high, value)), items)
 
 
 def _rounded(number: float) -> int:
@@ -224,7 +221,8 @@ def _require_table(right: RightAt, flagged: FlaggedAt | None, cost_per_call: flo
             f"flags must have a row an item and a column a round, {right.shape[0], right.shape[1] - 1}; "
             f"got {flagged.shape}"
         )
-    if not cost_per_call >= 0 or not calls_per_round > 0:
+    if not 0 <= cost_per_call < math.inf or not 0 < calls_per_round < math.inf:
         raise InvalidInput(
-            f"`cost_per_call` must be at least 0 and `calls_per_round` positive; got {cost_per_call}, {calls_per_round}"
+            "`cost_per_call` must be at least 0 and `calls_per_round` positive, both finite; "
+            f"got {cost_per_call}, {calls_per_round}"
         )

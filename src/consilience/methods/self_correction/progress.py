@@ -36,12 +36,16 @@ class Verdict:
     """What the critic was asked in the conversation itself; empty where it was not asked there."""
 
     def __post_init__(self) -> None:
-        """Refuse numbers outside of 0 to 1, NaN among them, and let the score decide where nothing else does."""
+        """Refuse what is no text and no chance, NaN among them, and let the score decide where nothing else does."""
+        if not isinstance(self.text, str):
+            raise InvalidInput(f"a critic's text must be a text; got {type(self.text).__name__}")
         for name, value in (("score", self.score), ("confidence", self.confidence)):
             if value is not None and not 0 <= value <= 1:
                 raise InvalidInput(f"a critic's {name} must lie between 0 and 1; got {value!r}")
-        if self.flagged is None and self.score is not None:
-            object.__setattr__(self, "flagged", self.score < 0.5)  # noqa: PLR2004
+        flagged = self.flagged
+        if flagged is None and self.score is not None:
+            flagged = self.score < 0.5  # noqa: PLR2004
+        object.__setattr__(self, "flagged", None if flagged is None else bool(flagged))  # NumPy's False is not False
 
 
 class Attempt(NamedTuple):

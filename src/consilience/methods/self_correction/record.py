@@ -84,6 +84,9 @@ def read_line(line: bytes) -> Call | End:
     """
     fields: Any = json.loads(line)
     try:
-        return End(**fields) if "end" in fields else Call(**fields)
+        entry = End(**fields) if "end" in fields else Call(**fields)
     except TypeError as error:
         raise ValueError(error) from error
+    if not isinstance(fields["item"], str) or not isinstance(fields.get("call", 0), int):
+        raise ValueError("the item must be a text, and the call a number")  # noqa: TRY004  as for all of the line
+    return entry

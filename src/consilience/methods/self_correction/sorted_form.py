@@ -17,13 +17,11 @@ from torch import Tensor
 from consilience.ground.errors import InvalidInput
 from consilience.methods.self_correction.estimator import Answers
 from consilience.methods.self_correction.ranking import ranking
-from consilience.methods.self_correction.wiring import Channels, Head, Units, blank
+from consilience.methods.self_correction.wiring import HIDDEN, Channels, Head, Units, blank
 from consilience.neural.masks import causal, complete
 from consilience.neural.transformer import Transformer
 
 __all__ = ["SortedDescent"]
-
-HIDDEN = 1e4
 
 
 @dataclass(frozen=True, kw_only=True)

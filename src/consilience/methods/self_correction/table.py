@@ -60,8 +60,11 @@ def _read(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
     except (UnicodeDecodeError, csv.Error) as error:
         raise InvalidInput(f"{path} must be a comma-separated table in UTF-8; {error}") from error
     if len(lines) < 2:  # noqa: PLR2004
-        raise InvalidInput(f"{path} must hold a heading line and a row below it; got {len(lines)} lines")
-    return [name.strip() for name in lines[0][1]], lines[1:]
+        raise InvalidInput(f"{path} must hold a heading line and a row below it; got {len(lines)} of the two")
+    heading = [name.strip() for name in lines[0][1]]
+    if len(heading) == 1 and (";" in heading[0] or "\t" in heading[0]):
+        raise InvalidInput(f"{path} must be separated by commas; its heading is {heading[0]!r}: save it with commas")
+    return heading, lines[1:]
 
 
 def _place(name: str, heading: list[str]) -> int:

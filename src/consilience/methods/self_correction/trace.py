@@ -10,13 +10,18 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
+from typing import BinaryIO
 
 from consilience.ground.errors import InvalidInput
 from consilience.methods.self_correction.progress import Spent
 from consilience.methods.self_correction.record import HEADER_LINE, Call, End, is_header, read_line
+
+if sys.platform != "win32":
+    import fcntl
 
 
 class Trace:
@@ -34,7 +39,7 @@ class Trace:
     Raises
     ------
     InvalidInput
-        If the file is something else, a line of it cannot be read, or there is none to replay.
+        If the file is something else, another run writes it, a line of it cannot be read, or there is none to replay.
     """
 
     def __init__(self, path: Path | str, *, retry_errors: bool = False, read_only: bool = False) -> None:
@@ -46,11 +51,12 @@ class Trace:
         self._scheduled = False
         self._failure: OSError | None = None
         self._made: list[Call] = []
-        whole = self._read()
+        if read_only:
+            self._read()
+        else:
+            self._open()
         if retry_errors:
             self._calls = {key: call for key, call in self._calls.items() if call.error is None}
-        if not read_only:
-            self._open(whole)
 
     def __enter__(self) -> Trace:
         """Return the trace."""
@@ -145,19 +151,21 @@ class Trace:
         except OSError as failure:
             self._failure = failure
 
-    def _read(self) -> int | None:
-        """Take in the file and return the length of its whole lines; None where there is no file."""
+    def _read(self) -> int:
+        """Take in the file and return the length of its whole lines; 0 where there is no file."""
         try:
             content = self.path.read_bytes()
         except FileNotFoundError:
             if self.read_only:
                 raise InvalidInput(f"expected a trace to replay at {self.path}; there is none") from None
-            return None
+            return 0
         except OSError as error:
             raise InvalidInput(f"a trace must be a readable file; {self.path}: {error.strerror}") from error
         whole = content.rfind(b"\n") + 1
         lines = content[:whole].split(b"\n")[:-1]
-        if content and (not lines or not is_header(lines[0])):
+        if HEADER_LINE.encode().startswith(content):  # killed before the first line was whole
+            return 0
+        if not lines or not is_header(lines[0]):
             raise InvalidInput(
                 f"{self.path} must be a trace of self-correction; it is something else: name another file"
             )
@@ -176,17 +184,35 @@ class Trace:
             self._calls[entry.item, entry.call] = entry
             self._made.append(entry)
 
-    def _open(self, whole: int | None) -> None:
+    def _open(self) -> None:
+        """Open the file for this run alone, take in what it holds, and cut off what cannot be read."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self.path.open("ab")
         except OSError as error:
             raise InvalidInput(f"a trace must be writable; {self.path}: {error.strerror}") from error
+        try:
+            _lock(self._file, self.path)
+            whole = self._read()
+        except InvalidInput:
+            self._file.close()
+            raise
+        self._file.truncate(whole)  # a line that a killed process left half-written goes
         if not whole:
             self._file.write(HEADER_LINE.encode())
             self._file.flush()
-        else:
-            self._file.truncate(whole)  # a line that a killed process left half-written
+
+
+def _lock(file: BinaryIO, path: Path) -> None:
+    """Refuse a file that another run writes, on systems and disks that have locks; the end of a process frees it."""
+    if sys.platform == "win32":
+        return
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise InvalidInput(f"{path} is written by another run: wait for its end, or name another file") from None
+    except OSError:
+        return
 
 
 def fingerprint(path: Path | str) -> str:

@@ -11,7 +11,10 @@ from torch import Tensor, nn
 from consilience.neural.attention import Attention
 from consilience.neural.transformer import Block, FeedForward, Transformer
 
-__all__ = ["Channels", "Head", "Units", "blank"]
+__all__ = ["HIDDEN", "Channels", "Head", "Units", "blank"]
+
+HIDDEN = 1e4
+"""Taken off the score of what is not to be seen, beyond what sharpness times the range of rewards can add to it."""
 
 
 class Channels:

@@ -11,7 +11,7 @@ from consilience.methods.em_diffusion.observation import Observations  # noqa: E
 from consilience.methods.em_diffusion.sampling import Sampling  # noqa: E402
 from consilience.methods.em_diffusion.studies.cost import Counted, cost  # noqa: E402
 
-SMALL = Config(prior_steps=60, cost_images=8, cost_samples=1, cost_steps=100)
+SMALL = Config(prior_steps=60, cost_images=8, cost_samples=2, cost_steps=100)
 
 
 def halve(noisy: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:

@@ -9,13 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +51,7 @@ from consilience.methods.em_diffusion.sampling import Sampling
 from consilience.methods.em_diffusion.state import read_state, write_state
 from consilience.methods.em_diffusion.total_variation import restore_tv
 from consilience.methods.em_diffusion.training import Training, fit_prior
+from consilience.neural.sharing import shared
 
 __all__ = ["EMBEDDING", "INPAINT", "QUANTITIES", "Arms", "Score", "arms", "kept_at"]
 
@@ -193,10 +191,10 @@ def arms(config: Config, folder: RunFolder, tasks: tuple[str, ...]) -> list[Arms
     """Return all arms of some tasks, on every seed of the configuration; what is kept is not computed again."""
     place = kept_at(config, folder)
     seeds = tuple(seed + 100 * config.seed for seed in config.seeds)
-    _share(partial(_prepare, config, place), [(seed, "") for seed in seeds], config.processes)
+    shared(partial(_prepare, config, place), [(seed, "") for seed in seeds], config.processes)
     # Whatever other claims of this run will ask for is done at the same time: no process waits for the last of a few.
     wanted = dict.fromkeys((*tasks, *_tasks(config)))
-    _share(partial(_measure, config, place), [(seed, task) for task in wanted for seed in seeds], config.processes)
+    shared(partial(_measure, config, place), [(seed, task) for task in wanted for seed in seeds], config.processes)
     found = [_kept(place, seed, task) for task in tasks for seed in seeds]
     return [result for result in found if result is not None]
 
@@ -222,33 +220,6 @@ def kept_at(config: Config, folder: RunFolder, prefix: str = "") -> Path:
     settings = {key: value for key, value in as_plain(config).items() if key not in ("claims", "processes")}
     identity = json.dumps([settings, SOURCE], sort_keys=True)
     return folder.path / "work" / f"{prefix}{hashlib.sha256(identity.encode()).hexdigest()[:16]}"
-
-
-def _share(job: Callable[[tuple[int, str]], None], jobs: list[tuple[int, str]], processes: int) -> None:
-    """Do jobs here, or in several processes with one thread each; an interrupt ends all of them."""
-    if processes == 1 or len(jobs) == 1:
-        with _one_thread():
-            for each in jobs:
-                job(each)
-        return
-    with get_context("spawn").Pool(min(processes, len(jobs)), initializer=_begin) as pool:
-        for _ in pool.imap_unordered(job, jobs):
-            pass
-
-
-def _begin() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    torch.set_num_threads(1)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _prepare(config: Config, place: Path, job: tuple[int, str]) -> None:

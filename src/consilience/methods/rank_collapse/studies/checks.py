@@ -16,7 +16,7 @@ from consilience.methods.rank_collapse.consensus import consensus_weights, gnomo
 from consilience.methods.rank_collapse.dynamics import Dynamics, mu
 from consilience.methods.rank_collapse.graph import connectivity
 from consilience.methods.rank_collapse.layers import SoftmaxAttention, gaussian_layers, orthogonal_layers
-from consilience.methods.rank_collapse.mask_language import parse
+from consilience.methods.rank_collapse.mask_language import parse_mask
 from consilience.methods.rank_collapse.normalisation import Sphere
 
 __all__ = ["CONSENSUS_LAYERS", "MASKS", "Checked", "checked_starts", "gnomonic_error"]
@@ -59,7 +59,7 @@ def gnomonic_error(mask: str, rng: np.random.Generator, layers: int = CONSENSUS_
     axis = _axis(X)
     coordinates, _ = gnomonic(X, axis)
     worst = 0.0
-    stack = orthogonal_layers(rng, parse(mask).array(SPHERE_TOKENS), SPHERE_WIDTH)
+    stack = orthogonal_layers(rng, parse_mask(mask).array(SPHERE_TOKENS), SPHERE_WIDTH)
     for layer in islice(stack, layers):
         weights = consensus_weights(layer.attention(X)[0], X @ axis)
         coordinates = weights @ coordinates @ layer.value[0]
@@ -92,7 +92,7 @@ def checked_starts(kind: Kind, trials: int, layers: int, streams: Streams) -> It
 
 def _without_norm(mask: str, rng: np.random.Generator, layers: int, trial: int) -> Checked:
     """Check one start; every other one with Gaussian value matrices, whose products may grow."""
-    allowed = parse(mask).array(TOKENS)
+    allowed = parse_mask(mask).array(TOKENS)
     X = rng.standard_normal((TOKENS, WIDTH))
     make = orthogonal_layers if trial % 2 else gaussian_layers
     stack = list(islice(make(rng, allowed, WIDTH), layers))
@@ -107,7 +107,7 @@ def _without_norm(mask: str, rng: np.random.Generator, layers: int, trial: int) 
 
 def _with_norm(mask: str, rng: np.random.Generator, layers: int, trial: int) -> Checked:
     del trial
-    allowed = parse(mask).array(SPHERE_TOKENS)
+    allowed = parse_mask(mask).array(SPHERE_TOKENS)
     X = _on_sphere(rng, SPHERE_TOKENS, SPHERE_WIDTH)
     stack = list(islice(orthogonal_layers(rng, allowed, SPHERE_WIDTH), layers))
     path = list(Dynamics(Sphere()).run(X, stack))

@@ -14,7 +14,7 @@ from consilience.ground import Evidence, Measurement, RunFolder, Streams, Table
 from consilience.methods.rank_collapse.config import Config
 from consilience.methods.rank_collapse.graph import Connectivity, connectivity
 from consilience.methods.rank_collapse.mask_facts import MaskFacts, facts
-from consilience.methods.rank_collapse.mask_language import parse
+from consilience.methods.rank_collapse.mask_language import parse_mask
 from consilience.methods.rank_collapse.portrait import GREY, draw_pattern
 
 __all__ = ["by_brute_force", "graphs", "looped_digraphs"]
@@ -73,7 +73,7 @@ def graphs(config: Config, streams: Streams, folder: RunFolder) -> Evidence:
     del streams
     found = [(connectivity(allowed), by_brute_force(allowed)) for allowed in looped_digraphs(NODES)]
     folder.record("graphs", digraphs=len(found))
-    named = {name: facts(parse(name), config.graphs_tokens) for name in NAMED}
+    named = {name: facts(parse_mask(name), config.graphs_tokens) for name in NAMED}
     wrong = [name for name in NAMED if named[name].connectivity.radius != NAMED[name](config.graphs_tokens)]
     caption = "Masks and the graphs they are: which tokens attend to which, and what follows."
     return Evidence(
@@ -183,7 +183,7 @@ def _table(named: dict[str, MaskFacts]) -> Table:
 def _drawn(named: dict[str, MaskFacts], tokens: int) -> Canvas:
     canvas = Canvas(figsize=(6.6, 5.2), layout="constrained")
     for axes, name in zip(canvas.subplots(2, 3).flat, SHOWN, strict=True):
-        draw_pattern(axes, parse(name).array(tokens))
+        draw_pattern(axes, parse_mask(name).array(tokens))
         graph = named[name].connectivity
         axes.set_title(name.replace(" | ", "\n| "), fontsize=9, color=GREY)
         under = f"radius {graph.radius}" if graph.radius else "no centre"

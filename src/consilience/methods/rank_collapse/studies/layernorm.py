@@ -15,7 +15,7 @@ from consilience.ground import Evidence, Measurement, RunFolder, Streams, Table
 from consilience.methods.rank_collapse.config import Config
 from consilience.methods.rank_collapse.dynamics import Dynamics, mu, relative_mu
 from consilience.methods.rank_collapse.layers import gaussian_layers
-from consilience.methods.rank_collapse.mask_language import parse
+from consilience.methods.rank_collapse.mask_language import parse_mask
 from consilience.methods.rank_collapse.normalisation import Centring, Sphere
 from consilience.methods.rank_collapse.star import Star
 from consilience.methods.rank_collapse.studies.artefacts import artefacts
@@ -127,7 +127,7 @@ def _course(mask: str, dynamics: Dynamics, rng: np.random.Generator) -> Float[np
     """Follow relative mu until rounding is near."""
     X = rng.standard_normal((TOKENS, WIDTH))
     course: Float[np.ndarray, " layer"] = np.full(DEEPEST + 1, FLOOR)
-    layers = gaussian_layers(rng, parse(mask).array(TOKENS), WIDTH, heads=HEADS)
+    layers = gaussian_layers(rng, parse_mask(mask).array(TOKENS), WIDTH, heads=HEADS)
     for at, here in enumerate(dynamics.run(X, layers, DEEPEST)):
         course[at] = max(float(relative_mu(here)), FLOOR)
         if course[at] == FLOOR:
@@ -170,7 +170,8 @@ def _of_the_stacks(stacks: list[_Stack], config: Config) -> Iterator[Measurement
         name=f"Gaussian layers with LayerNorm: relative mu by layer {DEEP}",
         value=max(float(found[mask, "with LayerNorm"].course[DEEP]) for mask in JUDGED),
         at_most=COLLAPSED,
-        note=f"complete and causal masks, the larger; {config.gaussian_stacks} stacks of {HEADS} heads. LayerNorm is "
+        note=f"complete and causal masks, the larger; not followed below {FLOOR:g}; {config.gaussian_stacks} stacks of "
+        f"{HEADS} heads. LayerNorm is "
         "no cure: it lets special value matrices keep rank, and random ones lose it as without",
     )
     for kind in KINDS:

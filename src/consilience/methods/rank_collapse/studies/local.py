@@ -16,7 +16,7 @@ from consilience.methods.rank_collapse.config import Config
 from consilience.methods.rank_collapse.dynamics import Dynamics, mu, relative_mu
 from consilience.methods.rank_collapse.layers import Averaging
 from consilience.methods.rank_collapse.mask_facts import MaskFacts, facts
-from consilience.methods.rank_collapse.mask_language import parse
+from consilience.methods.rank_collapse.mask_language import parse_mask
 from consilience.methods.rank_collapse.studies.temperature import temperature
 from consilience.methods.rank_collapse.studies.trained import trained
 
@@ -119,8 +119,8 @@ def measured_slope(course: Float[np.ndarray, " layer"], rounding: float = 1e-12)
 
 
 def _measured(name: str, config: Config, streams: Streams) -> _Row:
-    found = facts(parse(name), config.local_tokens, threshold=THRESHOLD)
-    layer = Averaging.uniform(parse(name).array(config.local_tokens), WIDTH)
+    found = facts(parse_mask(name), config.local_tokens, threshold=THRESHOLD)
+    layer = Averaging.uniform(parse_mask(name).array(config.local_tokens), WIDTH)
     relative, absolute, slopes = [], [], []
     for start in range(config.local_starts):
         X = streams.generator(f"start {start}").standard_normal((config.local_tokens, WIDTH))
@@ -187,7 +187,7 @@ def _doubling(tokens: int) -> Iterator[Measurement]:
     """Yield exponents for the narrowest windows as the sequence doubles, so that the width of a window stays."""
     sizes = [tokens * factor for factor in (1, 2, 4, 8)]
     for which, name in (("two-sided", "window(1)"), ("one-sided", "window(1, 0)")):
-        found = [facts(parse(name), size, threshold=THRESHOLD) for size in sizes]
+        found = [facts(parse_mask(name), size, threshold=THRESHOLD) for size in sizes]
         radii = [float(one.connectivity.radius or np.nan) for one in found]
         yield Measurement(
             name=f"{which} window of 1: exponent as the sequence doubles",

@@ -29,6 +29,8 @@ SAMPLED_BAR = 1e-3
 TOKENS, WIDTH = 16, 32
 GREY = "#888888"
 COLOURS = {"two passes": "#3b7dd8", "one pass": "#d9722e", "two passes, single precision": "#8a5fb0"}
+BESIDE = {"two passes": (2e-10, 1e-15), "one pass": (1e-4, 1e-11), "two passes, single precision": (5e-2, 1e-3)}
+"""Where the words stand: distance and error."""
 PLACES = Context(prec=60)
 
 
@@ -198,7 +200,8 @@ def _drawn(rows: list[_Row]) -> Canvas:
     for way, colour in COLOURS.items():
         levels = [row.level for row in rows]
         marks = [min(max(row.errors[way], 1e-17), 10.0) for row in rows]
-        axes.plot(levels, marks, "o-", color=colour, label=way, markersize=3.5, linewidth=1.6)
+        axes.plot(levels, marks, "o-", color=colour, markersize=3.5, linewidth=1.6)
+        axes.text(*BESIDE[way], way.replace(", ", ",\n"), color=colour, fontsize=8)
     for kind, words in ((torch.float64, "floor, double"), (torch.float32, "floor, single")):
         floor = 10 * torch.finfo(kind).eps
         axes.axvline(floor, color=GREY, linestyle=":", linewidth=1)
@@ -209,5 +212,4 @@ def _drawn(rows: list[_Row]) -> Canvas:
     axes.set_ylabel("relative error of mu", color=GREY)
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(colors=GREY, which="both")
-    axes.legend(frameon=False, fontsize=8, labelcolor="linecolor", loc="lower right")
     return canvas

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import json
-import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from matplotlib.figure import Figure as Canvas
 from torch import Tensor, nn
-from torch.profiler import ProfilerActivity, profile
 
 from consilience.ground import Evidence, Measurement, RunFolder, Streams, Table
 from consilience.methods.rank_collapse.config import Config
 from consilience.methods.rank_collapse.probe import LINEAR, RankProbe
+from consilience.methods.rank_collapse.studies.watching import Nothing, cached, empty_hooks, peak_bytes
 from consilience.neural.masks import causal
+from consilience.neural.sharing import one_thread
 from consilience.neural.transformer import Transformer
 from consilience.neural.weights import initialised
 
-__all__ = ["cached", "overhead", "peak_bytes"]
+__all__ = ["WAYS", "overhead"]
 
 SEQUENCES, HEADS = 4, 8
 COSINES = (*LINEAR, "mean_absolute_cosine")
@@ -52,41 +50,13 @@ def _probe(model: nn.Module, *measures: str, sampled: bool = False) -> RankProbe
     return RankProbe(model, "*.*", measures=measures, spectra="sampled" if sampled else "exact")
 
 
-@contextmanager
-def cached(model: nn.Module) -> Iterator[dict[str, Tensor]]:
-    """Keep the output of every block while the model runs, as tools do that hand out activations."""
-    cache: dict[str, Tensor] = {}
-    blocks = list(model.get_submodule("blocks").named_children())
-
-    def keeping(name: str) -> Callable[[nn.Module, object, Tensor], None]:
-        return lambda _module, _args, output: cache.update({name: output})
-
-    handles = [block.register_forward_hook(keeping(name)) for name, block in blocks]
-    try:
-        yield cache
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-@contextmanager
-def _empty(model: nn.Module) -> Iterator[None]:
-    blocks = model.get_submodule("blocks").children()
-    handles = [block.register_forward_hook(lambda *_: None) for block in blocks]
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
 WAYS = {
     "O(Nd) measures": _Way(lambda model: _probe(model, *LINEAR), "#3b7dd8", 1.05, 1.0),
     "and mean absolute cosine": _Way(lambda model: _probe(model, *COSINES), "#2a9d8f", 1.12, 1.0),
     "and sampled spectra": _Way(lambda model: _probe(model, *SPECTRA, sampled=True), "#8a5fb0", 1.2, 1.0),
     "and exact spectra": _Way(lambda model: _probe(model, *SPECTRA), "#d9722e"),
     "cache everything": _Way(cached, "#444444"),
-    "an empty hook": _Way(_empty, GREY),
+    "an empty hook": _Way(empty_hooks, GREY),
 }
 
 
@@ -108,7 +78,7 @@ def overhead(config: Config, streams: Streams, folder: RunFolder) -> Evidence:
     """
     model, tokens = _subject(config, streams)
     allowed = causal(config.overhead_tokens)
-    with _one_thread(), torch.inference_mode():
+    with one_thread(), torch.inference_mode():
         ratios = _ratios(model, lambda: model(tokens, allowed), config, streams.generator("order"))
         memory = _memory(model, tokens, allowed)
     folder.record("overhead", rounds=config.overhead_rounds)
@@ -120,38 +90,12 @@ def overhead(config: Config, streams: Streams, folder: RunFolder) -> Evidence:
     )
 
 
-def peak_bytes(run: Callable[[], object]) -> int:
-    """Return the most bytes that were allocated at once while something ran, temporaries of kernels included.
-
-    torch's profiler writes every allocation of the processor's memory into its trace, with its size and its time.
-    """
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as watched:
-        run()
-    with tempfile.TemporaryDirectory() as scratch:
-        trace = Path(scratch) / "trace.json"
-        watched.export_chrome_trace(str(trace))
-        events = json.loads(trace.read_text(encoding="utf-8"))["traceEvents"]
-    sizes = [(event["ts"], event["args"]["Bytes"]) for event in events if event.get("name") == "[memory]"]
-    changes = [size for _, size in sorted(sizes, key=lambda pair: pair[0])]
-    return int(max(np.cumsum(changes), default=0))
-
-
 def _subject(config: Config, streams: Streams) -> tuple[nn.Module, Float[Tensor, "batch token feature"]]:
     model = initialised(
         streams.integer("weights"), lambda: Transformer(config.overhead_width, HEADS, config.overhead_layers)
     )
     shape = (SEQUENCES, config.overhead_tokens, config.overhead_width)
     return model.eval(), torch.from_numpy(streams.generator("tokens").standard_normal(shape)).float()
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _ratios(
@@ -177,23 +121,9 @@ def _seconds(run: Callable[[], object]) -> float:
     return time.process_time() - start
 
 
-class _Nothing(nn.Module):
-    """As many blocks as the model has, which do nothing: what is allocated then is the probe's own."""
-
-    def __init__(self, depth: int) -> None:
-        super().__init__()
-        self.blocks = nn.ModuleList(nn.Sequential(nn.Identity()) for _ in range(depth))
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        """Return the tokens, once through every block."""
-        for block in self.blocks:
-            tokens = block(tokens)
-        return tokens
-
-
 def _memory(model: nn.Module, tokens: Tensor, allowed: Tensor) -> dict[str, tuple[int, int]]:
     """Return extra bytes at the peak of the whole pass, and those that looking takes by itself."""
-    bare = _Nothing(len(list(model.get_submodule("blocks").children())))
+    bare = Nothing(len(list(model.get_submodule("blocks").children())))
     alone = peak_bytes(lambda: model(tokens, allowed))
     found = {}
     for name, way in WAYS.items():

@@ -13,7 +13,7 @@ from consilience.ground import Evidence, Measurement, RunFolder, Streams, Table
 from consilience.methods.rank_collapse.config import Config
 from consilience.methods.rank_collapse.dynamics import Dynamics, relative_mu
 from consilience.methods.rank_collapse.layers import orthogonal_layers
-from consilience.methods.rank_collapse.mask_language import parse
+from consilience.methods.rank_collapse.mask_language import parse_mask
 from consilience.methods.rank_collapse.normalisation import Centring, Normalisation, Unnormalised
 
 __all__ = ["temperature"]
@@ -83,7 +83,7 @@ def _log_course(
 ) -> Float[np.ndarray, " layer"]:
     rng = streams.generator(f"temperature {stack}")
     X = rng.standard_normal((TOKENS, WIDTH))
-    layers = orthogonal_layers(rng, parse(mask).array(TOKENS), WIDTH, temperature=d_qk)
+    layers = orthogonal_layers(rng, parse_mask(mask).array(TOKENS), WIDTH, temperature=d_qk)
     course: Float[np.ndarray, " layer"] = np.full(LAYERS + 1, FLOOR)
     for at, here in enumerate(Dynamics(norm).run(X, layers, LAYERS)):
         course[at] = max(float(relative_mu(here)), FLOOR)

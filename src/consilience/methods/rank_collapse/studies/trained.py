@@ -17,7 +17,7 @@ from torch.nn.functional import cross_entropy
 from consilience.ground import Evidence, Measurement, RunFolder, Streams, Table
 from consilience.methods.rank_collapse.config import Config
 from consilience.methods.rank_collapse.graph import connectivity
-from consilience.methods.rank_collapse.mask_language import parse
+from consilience.methods.rank_collapse.mask_language import parse_mask
 from consilience.methods.rank_collapse.studies.character_model import DEPTH, WIDTH, CharacterModel, shipped_text
 from consilience.neural.training import train
 from consilience.neural.weights import initialised
@@ -89,7 +89,7 @@ def trained(config: Config, streams: Streams, folder: RunFolder) -> Evidence:
 
 
 def _train(mask: str, architecture: str, text: Int[Tensor, " place"], steps: int, streams: Streams) -> _Row:
-    allowed = parse(MASKS[mask]).array(TOKENS)
+    allowed = parse_mask(MASKS[mask]).array(TOKENS)
     model = initialised(
         streams.integer("weights"),
         lambda: CharacterModel(int(text.max()) + 1, allowed, skip=ARCHITECTURES[architecture]),

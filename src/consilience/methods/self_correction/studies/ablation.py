@@ -15,7 +15,6 @@ from consilience.methods.self_correction.config import Config
 from consilience.methods.self_correction.estimator import MeanAnswer, misalignment
 from consilience.methods.self_correction.minimiser import CosineMinimiser
 from consilience.methods.self_correction.studies.drawing import COLOURS, GREY, plain
-from consilience.methods.self_correction.studies.sharing import shared
 from consilience.methods.self_correction.studies.variants import (
     EXAMPLES,
     FULL,
@@ -27,6 +26,7 @@ from consilience.methods.self_correction.studies.variants import (
     held_out,
     trained,
 )
+from consilience.neural.sharing import shared
 
 __all__ = ["ablation"]
 

@@ -28,8 +28,8 @@ from consilience.methods.self_correction.learning import (
 from consilience.methods.self_correction.minimiser import CosineMinimiser
 from consilience.methods.self_correction.sequences import Contexts, LineAnswers, with_reward_noise
 from consilience.methods.self_correction.studies.drawing import COLOURS, GREY, NARROW, name_lines, plain
-from consilience.methods.self_correction.studies.sharing import one_thread
 from consilience.neural.device import choose_device
+from consilience.neural.sharing import one_thread
 
 __all__ = ["baselines"]
 

@@ -22,7 +22,7 @@ from consilience.methods.self_correction.ranking import (
     plackett_luce_over_prefixes,
 )
 from consilience.methods.self_correction.sequences import IsotropicAnswers
-from consilience.methods.self_correction.studies.sharing import one_thread
+from consilience.neural.sharing import one_thread
 
 __all__ = ["by_mask", "double_loop", "losses"]
 

@@ -30,7 +30,7 @@ def one_thread() -> Iterator[None]:
 def shared(job: Callable[[_Job], _Result], jobs: Sequence[_Job], processes: int) -> list[_Result]:
     """Do jobs here, or in several processes with one thread each, and return their results in order.
 
-    An interrupt ends all of them.
+    An interrupt ends all of them, and so does the first that fails.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def shared(job: Callable[[_Job], _Result], jobs: Sequence[_Job], processes: int)
         with one_thread():
             return [job(each) for each in jobs]
     with get_context("spawn").Pool(min(processes, len(jobs)), initializer=_begin) as pool:
-        return pool.map(job, jobs, chunksize=1)
+        return list(pool.imap(job, jobs))
 
 
 def _begin() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the torch extra is not installed")
 
-from consilience.methods.self_correction.studies.sharing import one_thread, shared  # noqa: E402
+from consilience.neural.sharing import one_thread, shared  # noqa: E402
 
 
 def threads_and_square(number: int) -> tuple[int, int]:

@@ -1,0 +1,117 @@
+"""The graph that a model's attention really used, gathered while it runs: its edges, the smallest weight, the start."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import nn
+from torch.utils.hooks import RemovableHandle
+
+from consilience.ground.errors import InvalidInput
+from consilience.methods.rank_collapse.selection import attention_weights, stack_of, token_batch
+
+__all__ = ["Edges", "Stack", "attention_modules"]
+
+
+@dataclass
+class Stack:
+    """What was seen of the attention of one list of blocks."""
+
+    allowed: Bool[np.ndarray, "query key"] | None = None
+    """Edges that carried some weight in every layer, head and sequence."""
+    smallest: float = np.inf
+    """The smallest weight on any edge."""
+    extremes: list[Float[np.ndarray, "2 feature"]] = field(default_factory=list)
+    """Smallest and largest value of each feature of what went into the first block, by sequence."""
+
+
+def attention_modules(model: nn.Module, run: Callable[[], object]) -> list[str]:
+    """Find the innermost modules that return the weights of self-attention, by running the model once."""
+    found: list[str] = []
+
+    def looking(name: str) -> Callable[[nn.Module, object, Any], None]:
+        def hook(_module: nn.Module, _args: object, output: Any) -> None:
+            try:
+                weights = attention_weights(output)
+            except InvalidInput:
+                return
+            if weights.shape[2] == weights.shape[3]:
+                found.append(name)
+
+        return hook
+
+    handles = [module.register_forward_hook(looking(name)) for name, module in model.named_modules() if name]
+    try:
+        run()
+    finally:
+        for handle in handles:
+            handle.remove()
+    innermost = [name for name in found if not any(other.startswith(f"{name}.") for other in found)]
+    return [name for name in dict.fromkeys(innermost) if not _is_cross(name)]
+
+
+class Edges:
+    """Gathers, while the model runs, the edges of attention for every stack of blocks.
+
+    Parameters
+    ----------
+    model
+        Any module.
+    attention
+        Names of modules that return attention weights.
+    layers
+        Names of the blocks; only attention inside them counts.
+    """
+
+    def __init__(self, model: nn.Module, attention: Sequence[str], layers: Sequence[str]) -> None:
+        self.model = model
+        self.stacks: dict[str, Stack] = {}
+        self._attention = {name: stack for name in attention if (stack := _home(name, layers)) is not None}
+        self._firsts = {stack_of(name): name for name in reversed(layers) if stack_of(name) in self._attention.values()}
+        self._handles: list[RemovableHandle] = []
+
+    def __enter__(self) -> Edges:
+        """Attach to the model."""
+        for name, stack in self._attention.items():
+            self.stacks.setdefault(stack, Stack())
+            self._handles.append(self.model.get_submodule(name).register_forward_hook(self._weighing(stack)))
+        for stack, name in self._firsts.items():
+            hook = self._starting(stack)
+            self._handles.append(self.model.get_submodule(name).register_forward_pre_hook(hook, with_kwargs=True))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Detach, whatever happened."""
+        while self._handles:
+            self._handles.pop().remove()
+
+    def _weighing(self, stack: str) -> Callable[[nn.Module, object, Any], None]:
+        def hook(_module: nn.Module, _args: object, output: Any) -> None:
+            weights = attention_weights(output)
+            there = weights != 0
+            seen, edges = self.stacks[stack], there.all(dim=0).all(dim=0).cpu().numpy()
+            seen.allowed = edges if seen.allowed is None else seen.allowed & edges
+            seen.smallest = min(seen.smallest, float(torch.where(there, weights, torch.inf).min()))
+
+        return hook
+
+    def _starting(self, stack: str) -> Callable[[nn.Module, tuple[Any, ...], dict[str, Any]], None]:
+        def hook(_module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+            tokens = token_batch((args, kwargs))
+            extremes = torch.stack([tokens.amin(dim=1), tokens.amax(dim=1)], dim=1)
+            self.stacks[stack].extremes += list(extremes.cpu().double().numpy())
+
+        return hook
+
+
+def _home(name: str, layers: Sequence[str]) -> str | None:
+    return next((stack_of(layer) for layer in layers if name == layer or name.startswith(f"{layer}.")), None)
+
+
+def _is_cross(name: str) -> bool:
+    return any(word in name.lower() for word in ("encdec", "cross", "encoder_attn"))

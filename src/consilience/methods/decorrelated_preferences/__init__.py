@@ -12,8 +12,9 @@ arXiv:2406.17969.
 The names load when they are first used; they need torch, and the trainer TRL.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from consilience.ground.late import late_names
 
 if TYPE_CHECKING:
     from consilience.methods.decorrelated_preferences.callback import MonosemanticityCallback
@@ -57,14 +58,4 @@ __all__ = [
     "rule_rate",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """Load a public name when it is first asked for."""
-    if name in _HOMES:
-        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    """List the public names, loaded or not."""
-    return sorted(__all__)
+__getattr__, __dir__ = late_names(__name__, _HOMES)

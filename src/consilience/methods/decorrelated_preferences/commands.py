@@ -6,11 +6,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
-from consilience.ground.errors import MissingDependency
+from consilience.ground.late import late_module
 from consilience.methods.decorrelated_preferences.own_pairs.request import Measuring, Training
 
 Variant = Literal["cosine", "paper", "code2024", "barlow", "vicreg", "l1", "squared_norm"]
@@ -187,14 +186,8 @@ VERBS: Mapping[str, Callable[..., int]] = {"train": train, "measure": measure}
 
 
 def _heavy(name: Literal["training", "measuring"]) -> Any:
-    """Import what does the work, and with it torch and TRL: the flags are read without them."""
-    try:
-        return import_module(f"consilience.methods.decorrelated_preferences.own_pairs.{name}")
-    except MissingDependency:
-        raise
-    except ImportError as error:
-        if (error.name or "").startswith("consilience"):
-            raise
-        raise MissingDependency(
-            f"preferences need {error.name or 'torch and trl'}; install consilience[preferences]"
-        ) from error
+    return late_module(
+        f"consilience.methods.decorrelated_preferences.own_pairs.{name}",
+        "preferences need {missing}; install consilience[preferences]",
+        usually="torch and trl",
+    )

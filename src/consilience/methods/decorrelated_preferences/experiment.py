@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
-
-from consilience.ground import Report, RunFolder, Statement, Streams, conduct, late_study
+from consilience.ground import Report, RunFolder, Statement, conduct, late_studies
 from consilience.methods.decorrelated_preferences.config import Config
 
 __all__ = ["run"]
@@ -71,23 +69,5 @@ def run(config: Config, folder: RunFolder) -> Report:
     Report
         All claims; those that the recipe leaves out are "not measured".
     """
-    streams = Streams(config.seed)
-    return conduct(
-        "decorrelated_preferences",
-        config,
-        folder,
-        [
-            (
-                statement,
-                partial(
-                    late_study("consilience.methods.decorrelated_preferences", place, extra="preferences"),
-                    config,
-                    streams.child(place.partition(":")[2]),
-                    folder,
-                )
-                if statement.id in config.claims
-                else f"left out of the recipe {config.recipe}",
-            )
-            for statement, place in CLAIMS
-        ],
-    )
+    studies = late_studies("decorrelated_preferences", config, folder, CLAIMS, extra="preferences")
+    return conduct("decorrelated_preferences", config, folder, studies)

@@ -6,11 +6,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
-from consilience.ground.errors import MissingDependency
+from consilience.ground.late import late_module
 from consilience.methods.pretraining_objectives.own_text.request import Layout, Training
 from consilience.methods.pretraining_objectives.settings import ObjectiveName, ObjectiveSettings
 from consilience.methods.pretraining_objectives.spectrum_verb import spectrum
@@ -147,7 +146,7 @@ def train(
         seed=seed,
         quiet=quiet,
     )
-    status: int = _heavy("own_text.training").train(request)
+    status: int = _heavy("training").train(request)
     return status
 
 
@@ -234,19 +233,17 @@ def compare(
         seed=seed,
         quiet=quiet,
     )
-    comparing = _heavy("own_text.comparing")
+    comparing = _heavy("comparing")
     status: int = comparing.compare(request, tuple(objectives), matched=matched, as_json=json)
     return status
 
 
-def _heavy(module: str) -> Any:
-    """Load what needs torch and transformers, when a verb runs."""
-    try:
-        return import_module(f"consilience.methods.pretraining_objectives.{module}")
-    except ImportError as error:
-        if isinstance(error, MissingDependency):
-            raise
-        raise MissingDependency(f"this needs {error.name or 'torch'}; install consilience[pretraining]") from error
+def _heavy(name: Literal["training", "comparing"]) -> Any:
+    return late_module(
+        f"consilience.methods.pretraining_objectives.own_text.{name}",
+        "this needs {missing}; install consilience[pretraining]",
+        usually="torch and transformers",
+    )
 
 
 VERBS: Mapping[str, Callable[..., int]] = {"train": train, "compare": compare, "spectrum": spectrum}

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
-
-from consilience.ground import Report, RunFolder, Statement, Streams, conduct, late_study
+from consilience.ground import Report, RunFolder, Statement, conduct, late_studies
 from consilience.methods.pretraining_objectives.config import Config
 
 __all__ = ["run"]
@@ -82,23 +80,5 @@ def run(config: Config, folder: RunFolder) -> Report:
     Report
         All claims; those that the recipe leaves out are "not measured".
     """
-    streams = Streams(config.seed)
-    return conduct(
-        "pretraining_objectives",
-        config,
-        folder,
-        [
-            (
-                statement,
-                partial(
-                    late_study("consilience.methods.pretraining_objectives", place, extra="pretraining"),
-                    config,
-                    streams.child(place.partition(":")[2]),
-                    folder,
-                )
-                if statement.id in config.claims
-                else f"left out of the recipe {config.recipe}",
-            )
-            for statement, place in CLAIMS
-        ],
-    )
+    studies = late_studies("pretraining_objectives", config, folder, CLAIMS, extra="pretraining")
+    return conduct("pretraining_objectives", config, folder, studies)

@@ -51,3 +51,7 @@ def test_labels_that_do_not_fit_are_refused(found: Spectrum) -> None:
         probe_bound(found, np.arange(12) % 2, np.arange(9), rank=2)
     with pytest.raises(InvalidInput, match="whole numbers from 0"):
         probe_bound(found, np.arange(12) - 1, rank=2)
+    with pytest.raises(InvalidInput, match="sum to 1, row by row"):
+        probe_bound(found, np.ones((12, 2)), rank=2)
+    with pytest.raises(InvalidInput, match="sum to 1, row by row"):
+        probe_bound(found, np.arange(12) % 2, np.full((9, 2), np.nan), rank=2)

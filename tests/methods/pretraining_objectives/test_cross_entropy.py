@@ -60,3 +60,11 @@ def test_no_gradient_is_made_where_none_is_asked_for() -> None:
     states, unembedding, _ = given(torch.float32)
     weighted_cross_entropy(states, unembedding.detach(), None, TARGETS, WEIGHTS).backward()
     assert states.grad is not None
+
+
+def test_a_gradient_is_given_once_rather_than_wrong_the_second_time() -> None:
+    states, unembedding, _ = given(torch.float32)
+    loss = 0.5 * weighted_cross_entropy(states, unembedding, None, TARGETS, WEIGHTS)
+    loss.backward(retain_graph=True)
+    with pytest.raises(RuntimeError, match="can be asked for once"):
+        loss.backward()

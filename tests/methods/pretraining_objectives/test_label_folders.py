@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from consilience.ground import InvalidInput
-from consilience.methods.pretraining_objectives.label_folders import label_folders, text_files
+from consilience.methods.pretraining_objectives.label_folders import label_folders
 
 
 def _write(folder: Path, label: str, count: int, text: str = "words of") -> None:
@@ -18,6 +18,7 @@ def test_every_subfolder_is_a_label_and_every_file_a_document(tmp_path: Path) ->
     _write(tmp_path, "sea", 4)
     _write(tmp_path, "land", 5)
     _write(tmp_path, "land/deeper", 1)
+    _write(tmp_path, "land/.hidden", 1)
     (tmp_path / "sea" / "picture.png").write_bytes(b"\xff")
     (tmp_path / "sea" / "empty.txt").write_text("  ")
     (tmp_path / ".git").mkdir()
@@ -62,20 +63,5 @@ def test_what_is_no_text_is_named(tmp_path: Path) -> None:
     _write(tmp_path, "a", 4)
     _write(tmp_path, "b", 4)
     (tmp_path / "b" / "latin.txt").write_bytes("é".encode("latin-1"))
-    with pytest.raises(InvalidInput, match=r"latin\.txt is not \(byte 0\)"):
+    with pytest.raises(InvalidInput, match=r"latin\.txt is not UTF-8 text \(byte 0\)"):
         label_folders(tmp_path)
-
-
-def test_texts_without_labels_come_from_a_folder_or_a_file(tmp_path: Path) -> None:
-    _write(tmp_path, "a/b", 2)
-    assert text_files(tmp_path) == ["words of a/b 0", "words of a/b 1"]
-    assert text_files(tmp_path / "a" / "b" / "1.txt") == ["words of a/b 1"]
-
-
-def test_no_text_is_told(tmp_path: Path) -> None:
-    with pytest.raises(InvalidInput, match="there is no"):
-        text_files(tmp_path / "nowhere")
-    (tmp_path / "blank.txt").write_text(" ")
-    for place in (tmp_path, tmp_path / "blank.txt"):
-        with pytest.raises(InvalidInput, match="the corpus is empty"):
-            text_files(place)

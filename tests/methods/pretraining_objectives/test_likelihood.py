@@ -52,6 +52,17 @@ def test_marks_have_no_probability(layout: Causal | Tight) -> None:
     assert torch.allclose(losses, -SHARES.log()[ROWS[:, [1, 4, 7]]].T)
 
 
+def test_marks_are_not_asked_for() -> None:
+    rows = ROWS.clone()
+    rows[0, 4] = MASK
+    assert torch.isfinite(prefix_losses(Unigram(), rows, (5,), Tight(WORDS))).all()
+    with pytest.raises(InvalidInput, match=r"rows hold \[4\]"):
+        prefix_losses(Unigram(), rows, (4,), Tight(WORDS))
+    for judge in (elbo, pseudo_losses):
+        with pytest.raises(InvalidInput, match="marks get no probability"):
+            judge(Unigram(), rows, WORDS)
+
+
 def test_layouts_give_what_they_say() -> None:
     given = {}
     for layout in (Causal(WORDS), Tight(WORDS), Full(WORDS)):

@@ -20,7 +20,11 @@ def test_rows_padded_on_the_left_are_predicted_from_their_first_token_on() -> No
     assert labels[0, :, 0].tolist() == [-100, -100, 4, 5, -100]
 
 
-@pytest.mark.parametrize("offsets", [0, 5])
-def test_offsets_must_lie_within_a_row(offsets) -> None:
-    with pytest.raises(InvalidInput, match="below the length of the rows"):
-        offset_labels(TOKENS, offsets)
+def test_past_the_end_of_short_rows_there_is_no_target() -> None:
+    assert offset_labels(torch.tensor([[7, 8]]), 3).tolist() == [[[8, -100, -100], [-100] * 3]]
+    assert offset_labels(torch.tensor([[7]]), 2).tolist() == [[[-100, -100]]]
+
+
+def test_there_must_be_an_offset() -> None:
+    with pytest.raises(InvalidInput, match="must be at least 1; got 0"):
+        offset_labels(TOKENS, 0)

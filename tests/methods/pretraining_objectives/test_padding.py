@@ -80,6 +80,9 @@ def test_an_attention_mask_that_was_given_is_kept() -> None:
         (Padding(WORDS, max_length=2), RAGGED, "row 0 of the batch has 3 tokens and the window is 2"),
         (Padding(Vocabulary(20)), RAGGED, "need a pad token and this tokenizer has none"),
         (Padding(WORDS), [{"input_ids": [5], "attention_mask": [1, 1]}], "one value a token"),
+        (Padding(WORDS), [{"input_ids": [5], "text": "a"}], "column `text` must hold numbers; got 'a'"),
+        (Padding(WORDS), [{"input_ids": [5], "n": None}], "column `n` must hold numbers; got None"),
+        (Padding(WORDS), [{"input_ids": [5], "n": 1}, {"input_ids": [6]}], "column `n` must be in every example"),
         (Padding(WORDS), torch.tensor([5, 6]), r"the shape \(row, token\); got \(2,\)"),
     ],
 )

@@ -17,7 +17,7 @@ def test_the_verb_reports(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_an_empty_folder_and_labels_without_text_are_mistakes(tmp_path: Path) -> None:
-    with pytest.raises(InvalidInput, match="the corpus is empty"):
+    with pytest.raises(InvalidInput, match="found none"):
         spectrum(text=tmp_path)
     with pytest.raises(InvalidInput, match="--labels-from-folders needs --text"):
         spectrum(labels_from_folders=True)

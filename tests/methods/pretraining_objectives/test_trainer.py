@@ -19,6 +19,7 @@ from consilience.methods.pretraining_objectives.trainer import (  # noqa: E402
 )
 from consilience.methods.pretraining_objectives.twins import ModelShape, make_model  # noqa: E402
 from consilience.methods.pretraining_objectives.vocabulary import Vocabulary  # noqa: E402
+from consilience.neural.weights import initialised  # noqa: E402
 
 WORDS = 40
 SHAPE = ModelShape(layers=1, width=16, heads=2, window=24)
@@ -162,6 +163,22 @@ def test_rows_longer_than_the_window_are_refused(tmp_path) -> None:
     run.train_dataset = [{"input_ids": torch.arange(3, 28)}] * 8
     with pytest.raises(InvalidInput, match="25 tokens and the window is 24"):
         run.train()
+
+
+def test_a_causal_model_of_experts_is_not_taken_for_one_that_sees_later_tokens(tmp_path) -> None:
+    """Experts work on all their tokens at once, and round differently when there are others."""
+    config = transformers.MixtralConfig(
+        vocab_size=WORDS,
+        hidden_size=16,
+        intermediate_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=2,
+        num_local_experts=4,
+    )
+    for seed in range(8):
+        model = initialised(seed, lambda: transformers.MixtralForCausalLM(config))
+        trainer(tmp_path, "ar", model=model)
 
 
 _ONE_OF_SEVERAL = """

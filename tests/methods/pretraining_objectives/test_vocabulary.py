@@ -46,3 +46,9 @@ def test_a_vocabulary_without_mask_says_what_to_do() -> None:
 def test_marks_outside_and_vocabularies_without_text_are_refused(wrong) -> None:
     with pytest.raises(InvalidInput, match="must hold every mark and some text"):
         Vocabulary(4, **wrong)
+
+
+def test_rows_of_another_tokenizer_are_told() -> None:
+    assert Vocabulary(6, special=(0, 5)).marked(np.array([[0, 3]])).tolist() == [[True, False]]
+    with pytest.raises(InvalidInput, match=r"must lie below 6, .* got 9: were the rows made by another tokenizer"):
+        Vocabulary(6).marked(np.array([[1, 9]]))

@@ -133,4 +133,6 @@ def _distributions(
         given = np.eye(classes or int(given.max()) + 1)[given]
     if given.shape[1] < 2 or (classes is not None and given.shape[1] != classes):  # noqa: PLR2004 - two labels at least
         raise InvalidInput(f"labels of {what} must be of {classes or 'at least 2'} kinds; got {given.shape[1]}")
+    if not (given >= 0).all() or not np.allclose(given.sum(axis=1), 1.0):
+        raise InvalidInput(f"distributions of labels of {what} must be numbers of at least 0 that sum to 1, row by row")
     return np.asarray(given, dtype=np.float64)

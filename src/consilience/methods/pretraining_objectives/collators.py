@@ -191,6 +191,9 @@ class MultiOffsetCollator(ObjectiveCollator):
     Labels past the end of a row, in padding or in another document are -100. Documents are told apart by a column
     `document_ids` of the examples, else by the token that ends them. Rows keep their tokens.
 
+    No model of transformers makes a loss of such labels: they are for `PretrainingTrainer`, for a loop that calls
+    `objective.loss` (both with ``extras=True``), or for the `compute_loss_func` of a plain Trainer.
+
     Parameters
     ----------
     tokenizer

@@ -77,7 +77,11 @@ class _WeightedCrossEntropy(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        return (*(None if found is None else found.mul_(grad) for found in ctx.grads), None, None)
+        # They are scaled in place, so that a second time they would be wrong.
+        grads, ctx.grads = ctx.grads, None
+        if grads is None:
+            raise RuntimeError("the gradient of this loss can be asked for once; compute the loss again")
+        return (*(None if found is None else found.mul_(grad) for found in grads), None, None)
 
 
 def _sum_and_gradient(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:

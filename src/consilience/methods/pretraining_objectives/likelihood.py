@@ -3,7 +3,7 @@ r"""What a model gives to held-out tokens: after prefixes of any length, in any 
 A masked model that continues text must be told how its input is laid out. *Tight* is the prefix and one mask; *full* is
 the prefix and masks up to the window. A model that has only seen few masks at a time may answer differently. Marks such
 as the mask itself are no text and get no probability, or losses of models with and without them could not be compared.
-All rows are text of one length, without padding.
+All rows are text of one length, without padding; a mark among the tokens that are asked for is refused.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ __all__ = ["Causal", "Full", "Layout", "Tight", "elbo", "prefix_losses", "pseudo
 Rows = Int[Tensor, "row token"]
 Losses = Float[Tensor, " row"]
 CHUNK = 128
-"""Rows a pass."""
+"""Rows a pass, fewer of long ones."""
+PLACES = 128 * CHUNK
+"""Tokens a pass: each has as many logits as there are words."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ def prefix_losses(model: nn.Module, rows: Rows, lengths: Sequence[int], layout: 
     losses = []
     for length in lengths:
         given = layout.given(rows, length)
-        logits = [model(input_ids=part).logits[:, layout.place(length)] for part in torch.split(given, CHUNK)]
+        logits = [model(input_ids=part).logits[:, layout.place(length)] for part in _parts(given)]
         losses.append(_losses(torch.cat(logits), rows[:, length], layout.vocabulary))
     return torch.stack(losses)
 
@@ -164,8 +166,12 @@ def _hidden_from(rows: Rows, length: int, vocabulary: Vocabulary) -> Rows:
     return given
 
 
+def _parts(given: Rows) -> tuple[Rows, ...]:
+    return torch.split(given, max(1, min(CHUNK, PLACES // given.shape[1])))
+
+
 def _all_losses(model: nn.Module, given: Rows, rows: Rows, vocabulary: Vocabulary) -> Float[Tensor, "row token"]:
-    logits = torch.cat([model(input_ids=part).logits for part in torch.split(given, CHUNK)])
+    logits = torch.cat([model(input_ids=part).logits for part in _parts(given)])
     return _losses(logits.flatten(0, 1), rows.flatten(), vocabulary).view(rows.shape)
 
 
@@ -173,5 +179,8 @@ def _losses(
     logits: Float[Tensor, "answer token"], truth: Int[Tensor, " answer"], vocabulary: Vocabulary
 ) -> Float[Tensor, " answer"]:
     marks = sorted({*vocabulary.special, *(m for m in (vocabulary.mask, vocabulary.pad) if m is not None)})
+    asked = sorted({*marks} & {*truth.tolist()})
+    if asked:
+        raise InvalidInput(f"marks get no probability, and rows hold {asked}: leave out rows with marks to predict")
     barred = logits.float().index_fill(1, torch.tensor(marks, dtype=torch.long, device=logits.device), -torch.inf)
     return cross_entropy(barred, truth, reduction="none")

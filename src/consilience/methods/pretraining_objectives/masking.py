@@ -133,7 +133,7 @@ class Replacement:
 
     def __post_init__(self) -> None:
         """Refuse shares that are negative or sum to more than one."""
-        if min(self.mask_share, self.random_share) < 0 or self.mask_share + self.random_share > 1 + 1e-9:
+        if not (min(self.mask_share, self.random_share) >= 0 and self.mask_share + self.random_share <= 1 + 1e-9):
             raise InvalidInput(
                 f"shares of masks and of random tokens must be at least 0 and sum to at most 1; "
                 f"got {self.mask_share} and {self.random_share}"

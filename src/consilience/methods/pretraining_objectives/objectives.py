@@ -194,7 +194,7 @@ class MaskedPrediction(Objective):
         """Return the rows with tokens hidden, labels where they were, and each row's `loss_weight` and `mask_ratio`."""
         del documents
         tokens, source = _array(input_ids), generator_from(generator)
-        maskable = ~(self.vocabulary.marks.take(tokens) if special is None else _array(special).astype(np.bool_))
+        maskable = ~(self.vocabulary.marked(tokens) if special is None else _array(special).astype(np.bool_))
         if attention_mask is not None:
             maskable &= _array(attention_mask).astype(np.bool_)
         drawn = self.masking.draw(maskable, source)

@@ -39,7 +39,7 @@ def offset_labels(
     ----------
     tokens
     offsets
-        How many tokens ahead targets lie at most, K.
+        How many tokens ahead targets lie at most, K; those past the end of a short row are ignored.
     real
         Tokens that are no padding; neither predicted nor predicted from otherwise.
     documents
@@ -48,15 +48,15 @@ def offset_labels(
     Raises
     ------
     InvalidInput
-        If there are no offsets, or as many as tokens.
+        If there are no offsets.
 
     Examples
     --------
     >>> offset_labels(torch.tensor([[1, 2, 3]]), 2).tolist()
     [[[2, 3], [3, -100], [-100, -100]]]
     """
-    if not 1 <= offsets < max(tokens.shape[1], 2):
-        raise InvalidInput(f"`offsets` must be at least 1 and below the length of the rows; got {offsets}")
+    if offsets < 1:
+        raise InvalidInput(f"`offsets` must be at least 1; got {offsets}")
     labels = _ahead(tokens if real is None else tokens.masked_fill(~real, IGNORED), offsets, IGNORED)
     if real is not None:
         labels = labels.masked_fill(~real[:, :, None], IGNORED)

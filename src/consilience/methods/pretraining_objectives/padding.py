@@ -56,8 +56,8 @@ class Padding:
         Raises
         ------
         InvalidInput
-            If there are no examples, a row is too long, padding is needed and there is no token for it, or the columns
-            of an example are not as long as its tokens.
+            If there are no examples, a row is too long, padding is needed and there is no token for it, or a column is
+            missing in an example, holds no numbers or is not as long as the tokens.
         """
         columns = _columns(examples)
         if "input_ids" not in columns or len(columns["input_ids"]) == 0:
@@ -109,7 +109,10 @@ class Padding:
 
     def _other(self, name: str, column: Any, lengths: np.ndarray, width: int) -> Tensor:
         if np.ndim(column[0]) == 0:
-            return torch.as_tensor(np.asarray(column))
+            values = np.asarray(column)
+            if values.dtype.kind not in "biuf":
+                raise InvalidInput(f"column `{name}` must hold numbers; got {column[0]!r}: remove it from the examples")
+            return torch.as_tensor(values)
         return self._column(name, column, lengths, width, 0)
 
     def _column(self, name: str, column: Any, lengths: np.ndarray, width: int, filling: int) -> Tensor:
@@ -138,6 +141,9 @@ def _columns(examples: Any) -> dict[str, Any]:
     elif isinstance(examples, Tensor) or len(examples) == 0 or not isinstance(examples[0], Mapping):
         return {"input_ids": examples if len(examples) == 0 else _stacked(examples)}
     else:
+        missing = next((name for name in examples[0] if any(name not in example for example in examples)), None)
+        if missing is not None:
+            raise InvalidInput(f"column `{missing}` must be in every example of a batch or in none; it is in some")
         found = {name: [example[name] for example in examples] for name in examples[0]}
     return {name: _stacked(column) for name, column in found.items() if name not in _DERIVED}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as jsonlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,8 @@ from consilience.methods.pretraining_objectives.connection import Connection, La
 from consilience.methods.pretraining_objectives.corpus import Corpus, docstring_corpus
 from consilience.methods.pretraining_objectives.drawing import COLOURS, plain, require_picture, save_picture
 from consilience.methods.pretraining_objectives.joint import cooccurrence
-from consilience.methods.pretraining_objectives.label_folders import label_folders, text_files
+from consilience.methods.pretraining_objectives.label_folders import label_folders
+from consilience.methods.pretraining_objectives.own_text.texts import read_texts
 from consilience.methods.pretraining_objectives.probe import Probed
 from consilience.methods.pretraining_objectives.spectra import spectrum as spectrum_of
 from consilience.methods.pretraining_objectives.targets import as_targets
@@ -92,7 +94,7 @@ def report(
         rows, values = _labelled(corpus, chosen, vocabulary, rank, seed)
         note = corpus.note
     else:
-        texts = text_files(text)
+        texts = read_texts(text)
         rows, values = _unlabelled(texts, chosen, vocabulary, rank)
         note = f"{len(texts)} documents without labels"
     if picture is not None:
@@ -142,7 +144,7 @@ def _connected(name: str, values: np.ndarray, residual: float, tail: float) -> R
 
 
 def _unlabelled(
-    texts: list[str], chosen: list[str], vocabulary: int, rank: int
+    texts: Sequence[str], chosen: list[str], vocabulary: int, rank: int
 ) -> tuple[list[Row], dict[str, list[float]]]:
     lexicon = Lexicon.learned(texts, vocabulary)
     if lexicon.size <= rank + 1:

@@ -28,7 +28,7 @@ def spectrum(
     Parameters
     ----------
     text
-        Folder of text files (.txt, .md, .rst), or one file; the docstrings of this Python, by package, when left out.
+        A text file, or a folder of them, as for train; the docstrings of this Python, by package, when left out.
     labels_from_folders
         Whether the subfolders of --text are labels; then probes are trained and tested, too.
     targets

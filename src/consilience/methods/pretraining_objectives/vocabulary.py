@@ -83,6 +83,22 @@ class Vocabulary:
         """Say of every token whether it is a mark."""
         return torch.from_numpy(self.marks).to(tokens.device)[tokens]
 
+    def marked(self, tokens: Int[np.ndarray, "*shape"]) -> Bool[np.ndarray, "*shape"]:
+        """Say of every token whether it is a mark, as an array.
+
+        Raises
+        ------
+        InvalidInput
+            If a token lies outside the vocabulary.
+        """
+        try:
+            return self.marks.take(tokens)
+        except IndexError as error:
+            raise InvalidInput(
+                f"tokens must lie below {self.size}, the size of the vocabulary; got {tokens.max()}: "
+                "were the rows made by another tokenizer?"
+            ) from error
+
     @cached_property
     def marks(self) -> Bool[np.ndarray, " token"]:
         """Say of every number whether it is a mark."""

@@ -1,6 +1,7 @@
 """Objectives side by side."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -83,3 +84,9 @@ def test_shares_and_lengths() -> None:
 def test_objectives_are_named_once_each(names, request_) -> None:
     with pytest.raises(InvalidInput, match="each once"):
         compare(request_, names)
+
+
+def test_what_is_wrong_with_the_last_is_said_before_the_first_is_trained(request_) -> None:
+    with pytest.raises(InvalidInput, match="--offsets must be below --window"):
+        compare(replace(request_, objective=ObjectiveSettings(offsets=64)), ("ar", "diverse-ar"))
+    assert not request_.out.exists()

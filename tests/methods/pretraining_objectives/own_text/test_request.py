@@ -32,6 +32,7 @@ def test_a_record_tells_runs_apart_by_what_decides_their_weights() -> None:
         ({"window": 1}, "--window must be at least 2; got 1"),
         ({"vocabulary": 100}, "--vocabulary must be at least 260"),
         ({"batch_size": 0}, "--batch-size must be at least 1"),
+        ({"objective": ObjectiveSettings(name="diverse-ar", offsets=128)}, r"--offsets must be below --window \(128\)"),
         ({"learning_rate": 0.0}, "--learning-rate must be above 0"),
         ({"held_out": 1.0}, "--held-out and --warmup must be shares"),
         ({"out": Path(__file__)}, "is a file"),

@@ -3,7 +3,7 @@
 import pytest
 
 from consilience.ground import InvalidInput
-from consilience.methods.pretraining_objectives.own_text.texts import read_texts
+from consilience.methods.pretraining_objectives.own_text.texts import documents_below, read_texts
 
 
 def test_a_folder_is_read_in_order_and_only_its_texts(tmp_path) -> None:
@@ -46,3 +46,17 @@ def test_what_is_no_text_says_why(name, content, says, tmp_path) -> None:
 def test_nothing_there_says_so(tmp_path) -> None:
     with pytest.raises(InvalidInput, match="there is no"):
         read_texts(tmp_path / "x")
+
+
+def test_lines_of_json_end_where_files_say_lines_end(tmp_path) -> None:
+    path = tmp_path / "d.jsonl"
+    path.write_bytes('{"text": "one\u2028more\u0085"}\r\n{"text": "two"}'.encode())
+    assert read_texts(path) == ("one\u2028more\u0085", "two")
+
+
+def test_hidden_folders_are_passed_over(tmp_path) -> None:
+    (tmp_path / ".git" / "objects").mkdir(parents=True)
+    (tmp_path / ".git" / "objects" / "ab").write_bytes(b"\xff")
+    (tmp_path / "a.txt").write_text("one")
+    assert read_texts(tmp_path) == documents_below(tmp_path) == ("one",)
+    assert documents_below(tmp_path / ".git" / "nothing") == ()

@@ -153,3 +153,49 @@ def test_a_run_outside_the_main_thread_leaves_signals_alone(text) -> None:
     thread.start()
     thread.join()
     assert found == [True]
+
+
+def test_a_finished_model_is_not_replaced_by_another(text) -> None:
+    asked = request(text, objective=ObjectiveSettings(name="ar"))
+    learn(asked)
+    weights = (asked.out / "model.safetensors").read_bytes()
+    with pytest.raises(InvalidInput, match=r"the model in .* is of objective 'ar', not 'mlm'; choose another --out"):
+        learn(request(text, objective=ObjectiveSettings(name="mlm")))
+    with pytest.raises(InvalidInput, match=r"the model in .* has another --steps \(8, now 9\)"):
+        learn(request(text, objective=ObjectiveSettings(name="ar"), steps=9))
+    assert (asked.out / "model.safetensors").read_bytes() == weights
+
+
+def test_a_run_that_fails_before_its_first_checkpoint_leaves_nothing_that_stands_in_the_way(text) -> None:
+    small = request(text)
+    learn(small)
+    longer = request(text, model=str(small.out), window=32, out=text.parent / "longer")
+    with pytest.raises(InvalidInput, match="32 tokens and the window is 16"):
+        learn(longer)
+    assert not state_folder(longer.out).exists()
+    killed = state_folder(longer.out)
+    killed.mkdir()
+    (killed / RECORD).write_text(json.dumps(longer.record()))
+    assert learn(request(text, model=str(small.out), out=longer.out)).complete
+
+
+def test_a_checkpoint_that_a_killed_process_left_in_part_is_passed_over(text, monkeypatch) -> None:
+    whole = request(text, out=text.parent / "whole")
+    learn(whole)
+    asked = request(text)
+    interrupt_at(monkeypatch, 3)
+    train(asked)
+    monkeypatch.undo()
+    part = state_folder(asked.out) / "checkpoint-5"
+    part.mkdir()
+    (part / "model.safetensors").write_bytes(b"")
+    assert learn(asked).complete
+    weights = [(folder / "model.safetensors").read_bytes() for folder in (whole.out, asked.out)]
+    assert weights[0] == weights[1]
+
+
+def test_documents_may_be_shorter_than_the_offsets(text) -> None:
+    lines = text.parent / "lines.jsonl"
+    lines.write_text("\n".join(json.dumps({"text": "ab"}) for _ in range(20)))
+    objective = ObjectiveSettings(name="diverse-ar", offsets=8)
+    assert learn(request(lines, objective=objective, layout="documents", batch_size=1)).complete

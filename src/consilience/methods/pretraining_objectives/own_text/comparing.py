@@ -29,8 +29,9 @@ from consilience.methods.pretraining_objectives.own_text.training import INTERRU
 from consilience.methods.pretraining_objectives.ratios import as_ratio
 from consilience.methods.pretraining_objectives.settings import ObjectiveName, ObjectiveSettings
 from consilience.methods.pretraining_objectives.vocabulary import Vocabulary
+from consilience.neural.device import choose_device
 
-__all__ = ["Compared", "Matched", "compare", "prefix_lengths", "target_share"]
+__all__ = ["Compared", "Matched", "compare", "judged", "prefix_lengths", "target_share", "unigram_loss"]
 
 Matched = Literal["steps", "targets"]
 """What the arms have in common: steps, or tokens that were predicted."""
@@ -68,16 +69,17 @@ def compare(
     if request.held_out == 0 or request.layout != "packed":
         raise InvalidInput("a comparison needs packed rows that are not trained on: leave --held-out above 0")
     found = []
-    for name in names:
-        arm = _arm(request, name, matched)
+    # All before any is trained, so that what is wrong with the last is said at once.
+    for arm in [_arm(request, name, matched) for name in names]:
+        name = arm.objective.name
         if not request.quiet:
             sys.stderr.write(f"{name}: {arm.steps} steps\n")
         outcome = learn(arm)
         if not outcome.complete:
             sys.stderr.write(f"stopped in {name} after step {outcome.steps}; the same command goes on from there\n")
             return INTERRUPTED
-        found += _judged(arm, outcome.seen)
-    unigram = _unigram(request, found)
+        found += judged(arm, outcome.seen)
+    unigram = unigram_loss(arm)
     if as_json:
         sys.stdout.write(json.dumps({"unigram": unigram, "arms": [asdict(arm) for arm in found]}, indent=2) + "\n")
     else:
@@ -109,12 +111,22 @@ def _arm(request: Training, name: ObjectiveName, matched: Matched) -> Training:
     return replace(request, objective=settings, out=request.out / name, steps=math.ceil(request.steps * scale))
 
 
-def _judged(arm: Training, seen: int) -> list[Compared]:
+def judged(arm: Training, seen: int) -> list[Compared]:
+    """Ask a trained model for the token after prefixes of held-out rows, in each layout that it can be asked in.
+
+    Parameters
+    ----------
+    arm
+        As it was trained; the model lies in its folder.
+    seen
+        Tokens that went through the model in training.
+    """
+    device = choose_device(arm.device)
     kind: Any = AutoModelForMaskedLM if arm.objective.bidirectional else AutoModelForCausalLM
     with hushed():
-        tokenizer, model = AutoTokenizer.from_pretrained(arm.out), kind.from_pretrained(arm.out).eval()
+        tokenizer, model = AutoTokenizer.from_pretrained(arm.out), kind.from_pretrained(arm.out).eval().to(device)
     vocabulary = Vocabulary.of(tokenizer)
-    rows = _held_out(arm, tokenizer)
+    rows = _held_out(arm, tokenizer).to(device)
     layouts = (Tight(vocabulary), Full(vocabulary)) if arm.objective.bidirectional else (Causal(vocabulary),)
     compared = []
     for layout in layouts:
@@ -147,16 +159,15 @@ def _after(
     text = rows[~vocabulary.is_special(rows[:, length])]
     if len(text) == 0:
         return math.nan, math.nan
-    losses = prefix_losses(model, text, [length], layout)[0].double()
+    losses = prefix_losses(model, text, [length], layout)[0].cpu().double()
     return float(losses.mean()), float(losses.std(correction=0) / max(1, len(losses) - 1) ** 0.5)
 
 
-def _unigram(request: Training, found: Sequence[Compared]) -> float:
+def unigram_loss(arm: Training) -> float:
     """Return the loss of always answering with the frequencies of the held-out tokens themselves."""
-    out = request.out / found[0].objective
-    tokenizer = AutoTokenizer.from_pretrained(out)
+    tokenizer = AutoTokenizer.from_pretrained(arm.out)
     vocabulary = Vocabulary.of(tokenizer)
-    tokens = _held_out(replace(request, out=out), tokenizer).flatten()
+    tokens = _held_out(arm, tokenizer).flatten()
     counts = torch.bincount(tokens[~vocabulary.is_special(tokens)], minlength=vocabulary.size).double()
     shares = counts[counts > 0] / counts.sum()
     return float(-(shares * shares.log()).sum())

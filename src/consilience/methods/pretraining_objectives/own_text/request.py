@@ -64,6 +64,8 @@ class Training:
         for name, bound in least.items():
             if getattr(self, name) < bound:
                 raise InvalidInput(f"--{name.replace('_', '-')} must be at least {bound}; got {getattr(self, name)}")
+        if self.objective.name == "diverse-ar" and self.objective.offsets >= self.window:
+            raise InvalidInput(f"--offsets must be below --window ({self.window}); got {self.objective.offsets}")
         if not self.learning_rate > 0:
             raise InvalidInput(f"--learning-rate must be above 0; got {self.learning_rate}")
         if not 0 <= self.held_out < 1 or not 0 <= self.warmup <= 1:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from consilience.ground.errors import InvalidInput
 
-__all__ = ["SUFFIXES", "read_texts"]
+__all__ = ["SUFFIXES", "documents_below", "read_texts"]
 
 SUFFIXES = frozenset({"", ".text", ".txt", ".md", ".rst", ".py", ".jsonl"})
 """Endings of the files that are read in a folder."""
@@ -17,8 +17,8 @@ SUFFIXES = frozenset({"", ".text", ".txt", ".md", ".rst", ".py", ".jsonl"})
 def read_texts(path: Path) -> tuple[str, ...]:
     """Read a file, or all text files below a folder in alphabetical order: one document each.
 
-    A ``.jsonl`` file has a document a line, in its field `text`. Documents of white space alone, and hidden files, are
-    passed over.
+    A ``.jsonl`` file has a document a line, in its field `text`. Documents of white space alone are passed over, and so
+    are hidden files and those in hidden folders.
 
     Raises
     ------
@@ -27,15 +27,23 @@ def read_texts(path: Path) -> tuple[str, ...]:
     """
     if not path.exists():
         raise InvalidInput(f"--text must name a file or a folder; there is no {path}")
-    files = [path] if path.is_file() else sorted(_below(path))
-    if not files:
+    if path.is_dir() and not any(_below(path)):
         raise InvalidInput(
             f"expected text files (.txt, .md, .rst, .py, .jsonl or without an ending) in {path}; found none"
         )
-    documents = tuple(text for file in files for text in _documents(file) if text.strip())
+    documents = documents_below(path) if path.is_dir() else _with_words(path)
     if not documents:
         raise InvalidInput(f"--text must hold some text; {path} is empty")
     return documents
+
+
+def documents_below(folder: Path) -> tuple[str, ...]:
+    """Read all text files below a folder, of which there may be none."""
+    return tuple(text for file in sorted(_below(folder)) for text in _with_words(file))
+
+
+def _with_words(file: Path) -> tuple[str, ...]:
+    return tuple(text for text in _documents(file) if text.strip())
 
 
 def _below(folder: Path) -> Iterator[Path]:
@@ -53,7 +61,7 @@ def _documents(file: Path) -> Iterator[str]:
     except OSError as error:
         raise InvalidInput(f"{file} cannot be read: {error.strerror}") from error
     if file.suffix.lower() == ".jsonl":
-        yield from (_field(line, file, number) for number, line in enumerate(text.splitlines(), 1) if line.strip())
+        yield from (_field(line, file, number) for number, line in enumerate(text.split("\n"), 1) if line.strip())
     else:
         yield text
 

@@ -26,6 +26,7 @@ from consilience.neural.device import choose_device
 try:
     from safetensors.torch import save_file
     from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, AutoTokenizer, PrinterCallback
+    from transformers.trainer import TRAINER_STATE_NAME
     from transformers.trainer_utils import get_last_checkpoint
 
     from consilience.methods.pretraining_objectives.own_text.hush import hushed
@@ -86,26 +87,29 @@ def learn(request: Training) -> Outcome:
     Raises
     ------
     InvalidInput
-        If the text, the model or its tokenizer will not do, or an unfinished run in the same place is another one.
+        If the text, the model or its tokenizer will not do, or a run in the same place is another one, finished or
+        not.
     """
     documents = read_texts(request.text)
     record = request.record() | {"text": hashlib.sha256("\0".join(documents).encode()).hexdigest()}
     state = state_folder(request.out)
-    _require_own(request.out)
     finished = _finished(request.out, record)
     if finished is not None:
         return finished
-    _require_same_run(state, record)
+    latest = _latest_checkpoint(state)
+    if latest is not None and (state / RECORD).is_file():
+        _require_same_run(state, record)
     with hushed():
         tokenizer, model = _start(request, documents)
         rows = _rows(request, tokenizer, documents)
         trainer, stop, watch = _trainer(request, model, tokenizer, rows, state)
         write_whole(state / RECORD, json.dumps(record, indent=2) + "\n")
-        latest = get_last_checkpoint(str(state))  # type: ignore[no-untyped-call]
         try:
             trainer.train(resume_from_checkpoint=latest)
         finally:
             stop.restore()
+            if _latest_checkpoint(state) is None:
+                shutil.rmtree(state)
         made = trainer.state.global_step
         if made < request.steps:
             return Outcome(made, complete=False)
@@ -124,39 +128,47 @@ def learn(request: Training) -> Outcome:
 
 
 def _finished(out: Path, record: dict[str, Any]) -> Outcome | None:
-    """Return what an earlier run of the same command came to, if there was one."""
-    path = out / RECORD
-    kept = json.loads(path.read_text()) if path.is_file() else {}
-    same = kept and all(kept.get(name) == value for name, value in record.items())
-    return Outcome(**kept["outcome"]) if same else None
-
-
-def _require_own(out: Path) -> None:
-    """Refuse to replace a folder that something else made."""
-    if out.is_dir() and any(out.iterdir()) and not (out / RECORD).is_file():
+    """Return what an earlier run of the same command came to, if there was one; refuse to replace anything else."""
+    if not out.is_dir() or not any(out.iterdir()):
+        return None
+    if not (out / RECORD).is_file():
         raise InvalidInput(f"--out {out} holds files that are not of an earlier run; choose another folder")
+    kept = json.loads((out / RECORD).read_text())
+    difference = _difference(kept, record)
+    if difference is not None:
+        raise InvalidInput(f"the model in {out} {difference}; choose another --out, or delete it")
+    return Outcome(**kept["outcome"])
+
+
+def _latest_checkpoint(state: Path) -> str | None:
+    """Return the newest checkpoint that was written to its end; one that a killed process left behind is removed."""
+    while (latest := get_last_checkpoint(str(state)) if state.is_dir() else None) is not None:  # type: ignore[no-untyped-call]
+        # The state of the trainer is what transformers writes last.
+        if (Path(latest) / TRAINER_STATE_NAME).is_file():
+            break
+        shutil.rmtree(latest)
+    return latest
 
 
 def _require_same_run(state: Path, record: dict[str, Any]) -> None:
-    path = state / RECORD
-    if not path.is_file():
-        return
-    begun = json.loads(path.read_text())
+    difference = _difference(json.loads((state / RECORD).read_text()), record)
+    if difference is not None:
+        raise InvalidInput(
+            f"the unfinished run in {state} {difference}; finish it with its own, choose another --out, or delete it"
+        )
+
+
+def _difference(begun: dict[str, Any], record: dict[str, Any]) -> str | None:
+    """Say in what an earlier run differs from what is asked for now, if it does."""
     was, now = begun["objective"], record["objective"]
+    if was["name"] != now["name"]:
+        return f"is of objective {was['name']!r}, not {now['name']!r}"
     if was != now:
-        differing = was["name"] != now["name"]
-        told = f"{was['name']!r}, not {now['name']!r}" if differing else f"{was['name']!r} with other settings"
-        raise InvalidInput(
-            f"the unfinished run in {state} is of objective {told}; finish it with its own, choose another --out, "
-            "or delete it"
-        )
-    changed = [name for name in record if begun.get(name) != record[name]]
-    if changed:
-        raise InvalidInput(
-            f"the unfinished run in {state} has another --{changed[0].replace('_', '-')} "
-            f"({begun.get(changed[0])!r}, now {record[changed[0]]!r}); finish it with its own, choose another --out, "
-            "or delete it"
-        )
+        return f"is of objective {was['name']!r} with other settings"
+    changed = next((name for name in record if begun.get(name) != record[name]), None)
+    if changed is None:
+        return None
+    return f"has another --{changed.replace('_', '-')} ({begun.get(changed)!r}, now {record[changed]!r})"
 
 
 def _start(request: Training, documents: Sequence[str]) -> tuple[Any, Any]:

@@ -18,6 +18,8 @@ except ImportError as error:
 
 __all__ = ["MonosemanticityCallback"]
 
+_PREFIX = "features/"
+
 
 class MonosemanticityCallback(TrainerCallback):
     """Measure features of the same texts before training, every some steps, and after it.
@@ -81,8 +83,10 @@ class MonosemanticityCallback(TrainerCallback):
         control: TrainerControl,  # noqa: ARG002
         **given: Any,
     ) -> None:
-        """Measure what training starts from; later norms are compared with these."""
-        self._measure(state, given["model"])
+        """Measure what training starts from; later norms are compared with these, in a resumed run too."""
+        self._recall(state)
+        if not self.history or self.history[-1]["step"] != state.global_step:
+            self._measure(state, given["model"])
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **given: Any) -> None:  # noqa: ARG002
         """Measure, where it is time to."""
@@ -93,6 +97,18 @@ class MonosemanticityCallback(TrainerCallback):
         """Measure what came out, unless the last step was measured."""
         if not self.history or self.history[-1]["step"] != state.global_step:
             self._measure(state, given["model"])
+
+    def _recall(self, state: TrainerState) -> None:
+        """Take up the portraits that a checkpoint kept, so that norms are those of the run's start."""
+        kept = [
+            {name.removeprefix(_PREFIX): value for name, value in record.items() if name.startswith((_PREFIX, "step"))}
+            for record in state.log_history
+            if any(name.startswith(_PREFIX) for name in record)
+        ]
+        self.history, self._norms = kept, None
+        if kept:
+            first = (name.rpartition("/") for name in kept[0] if name.endswith("/norm"))
+            self._norms = {_place(place): kept[0][f"{place}/norm"] for place, _, _ in first}
 
     def _measure(self, state: TrainerState, model: Any) -> None:
         found = portrait(model, self._texts, against=self._norms, **self._how)
@@ -105,5 +121,11 @@ class MonosemanticityCallback(TrainerCallback):
         }
         self.history.append({"step": state.global_step, **flat})
         state.log_history.append(
-            {"step": state.global_step, **{f"features/{name}": value for name, value in flat.items()}}
+            {"step": state.global_step, **{f"{_PREFIX}{name}": value for name, value in flat.items()}}
         )
+
+
+def _place(words: str) -> tuple[int, str]:
+    """Read layer and token from words such as ``layer 2/before last``."""
+    layer, _, token = words.removeprefix("layer ").partition("/")
+    return int(layer), token

@@ -13,6 +13,11 @@ from consilience.ground.late import late_module
 from consilience.methods.decorrelated_preferences.own_pairs.request import Measuring, Training
 
 Variant = Literal["cosine", "paper", "code2024", "barlow", "vicreg", "l1", "squared_norm"]
+Loss = Literal[
+    "sigmoid", "hinge", "ipo", "nca_pair", "robust", "bco_pair", "sppo_hard", "aot", "aot_unpaired", "apo_zero",
+    "apo_down", "discopop", "sft", "sigmoid_norm",
+]  # fmt: skip
+"""Those of TRL's DPO trainer that need no setting which has no flag here."""
 
 
 def train(
@@ -27,7 +32,7 @@ def train(
     rows: Literal["chosen", "rejected", "both"] = "chosen",
     pool: Literal["last", "mean", "tokens"] = "last",
     memory: int = 0,
-    loss: str = "sigmoid",
+    loss: Loss = "sigmoid",
     beta: float = 0.1,
     lora: int = 0,
     epochs: float = 1.0,
@@ -69,7 +74,7 @@ def train(
     memory
         Rows of earlier batches to compare with; for small batches.
     loss
-        Base loss, any that TRL's DPO trainer has.
+        Base loss of TRL's DPO trainer.
     beta
         Of the base loss.
     lora

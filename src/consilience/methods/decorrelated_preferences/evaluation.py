@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+
+from consilience.ground.errors import InvalidInput
+from consilience.methods.decorrelated_preferences.rest import at_rest
 
 __all__ = ["Preferences", "answer_log_probs", "generations", "kl_to_reference", "preferences", "rule_rate"]
 
@@ -51,7 +53,7 @@ class Preferences:
 def answer_log_probs(model: nn.Module, batch: Batch) -> Float[Tensor, " row"]:
     """Return the log-probability of every answer of a batch."""
     ids, answers = batch["input_ids"], batch["completion_mask"]
-    with _at_rest(model) as device:
+    with at_rest(model) as device:
         logits = model(input_ids=ids.to(device), attention_mask=batch["attention_mask"].to(device)).logits.cpu()
     found = _picked(logits[:, :-1].float().log_softmax(dim=-1), ids[:, 1:])
     summed: Tensor = (found * answers[:, 1:]).sum(dim=1)
@@ -85,18 +87,25 @@ def generations(
     made: list[str] = []
     for first in range(0, len(prompts), batch_size):
         asked, ids = _generated(model, tokenizer, prompts[first : first + batch_size], tokens, _next(seed, first))
-        made += tokenizer.batch_decode(ids[:, asked:], skip_special_tokens=True)
+        made += tokenizer.batch_decode(ids[:, asked.shape[1] :], skip_special_tokens=True)
     return made
 
 
 def rule_rate(answers: Sequence[str], prompts: Sequence[str], rule: Callable[[str, str], bool]) -> float:
     """Return the share of answers that follow a rule, which is told prompt and answer.
 
+    Raises
+    ------
+    InvalidInput
+        If there are no answers.
+
     Examples
     --------
     >>> rule_rate(["b", "c"], ["a", "b"], lambda prompt, answer: ord(answer) == ord(prompt) + 1)
     1.0
     """
+    if not answers:
+        raise InvalidInput("a share needs answers; got none: give at least one prompt")
     followed = [rule(prompt, answer) for prompt, answer in zip(prompts, answers, strict=True)]
     return sum(followed) / len(followed)
 
@@ -116,16 +125,19 @@ def kl_to_reference(
     return float(torch.cat(sums).mean())
 
 
-def _divergences(policy: Any, reference: Any, ids: Int[Tensor, "row token"], asked: int, tokenizer: Any) -> Tensor:
-    ended = (ids[:, asked:] == tokenizer.eos_token_id).long().cumsum(dim=1)
+def _divergences(
+    policy: Any, reference: Any, ids: Int[Tensor, "row token"], asked: Int[Tensor, "row asked"], tokenizer: Any
+) -> Tensor:
+    start = asked.shape[1]
+    ended = (ids[:, start:] == tokenizer.eos_token_id).long().cumsum(dim=1)
     live = torch.cat([torch.ones_like(ended[:, :1]), (ended[:, :-1] == 0).long()], dim=1)
-    attended = torch.cat([(ids[:, :asked] != tokenizer.pad_token_id).long(), live], dim=1)
-    first, second = (_log_probs(model, ids, attended)[:, asked - 1 : -1] for model in (policy, reference))
+    attended = torch.cat([asked, live], dim=1)
+    first, second = (_log_probs(model, ids, attended)[:, start - 1 : -1] for model in (policy, reference))
     return ((first.exp() * (first - second)).sum(dim=-1) * live).sum(dim=1)
 
 
 def _log_probs(model: Any, ids: Tensor, attended: Tensor) -> Tensor:
-    with _at_rest(model) as device:
+    with at_rest(model) as device:
         places = (attended.cumsum(dim=1) - 1).clamp(min=0)
         logits = model(
             input_ids=ids.to(device), attention_mask=attended.to(device), position_ids=places.to(device)
@@ -134,10 +146,15 @@ def _log_probs(model: Any, ids: Tensor, attended: Tensor) -> Tensor:
     return found
 
 
-def _generated(model: Any, tokenizer: Any, prompts: Sequence[str], tokens: int, seed: int | None) -> tuple[int, Tensor]:
-    """Return how long the padded prompts are, and them with their answers."""
+def _generated(
+    model: Any, tokenizer: Any, prompts: Sequence[str], tokens: int, seed: int | None
+) -> tuple[Int[Tensor, "row asked"], Int[Tensor, "row token"]]:
+    """Return which tokens of the padded prompts count, and the prompts with their answers.
+
+    Ids alone do not say: many tokenizers pad with the very token that ends a turn of a chat.
+    """
     asked = tokenizer(list(prompts), return_tensors="pt", padding=True, padding_side="left")
-    with _at_rest(model) as device, torch.random.fork_rng(devices=[] if device.type == "cpu" else [device]):
+    with at_rest(model) as device, torch.random.fork_rng(devices=[] if device.type == "cpu" else [device]):
         if seed is not None:
             torch.manual_seed(seed)
         ids = model.generate(
@@ -151,7 +168,7 @@ def _generated(model: Any, tokenizer: Any, prompts: Sequence[str], tokens: int, 
             pad_token_id=tokenizer.pad_token_id,
             eos_token_id=tokenizer.eos_token_id,
         )
-    return asked["input_ids"].shape[1], ids.cpu()
+    return asked["attention_mask"], ids.cpu()
 
 
 def _next(seed: int | None, place: int) -> int | None:
@@ -160,15 +177,3 @@ def _next(seed: int | None, place: int) -> int | None:
 
 def _picked(log_probs: Float[Tensor, "row token word"], ids: Int[Tensor, "row token"]) -> Float[Tensor, "row token"]:
     return log_probs.gather(-1, ids[..., None]).squeeze(-1)
-
-
-@contextmanager
-def _at_rest(model: nn.Module) -> Iterator[torch.device]:
-    """Lend the model's device while it runs without dropout and gradients."""
-    training = model.training
-    model.eval()
-    try:
-        with torch.no_grad():
-            yield next(model.parameters()).device
-    finally:
-        model.train(training)

@@ -9,7 +9,7 @@ from torch import nn
 
 from consilience.ground.errors import InvalidInput, UnknownName, nearest
 
-__all__ = ["KNOWN_MODULES", "feature_modules"]
+__all__ = ["KNOWN_MODULES", "block_of", "feature_modules"]
 
 KNOWN_MODULES = ("mlp.up_proj", "mlp.c_fc", "mlp.dense_h_to_4h", "mlp.fc1", "mlp.fc_in", "fc1")
 """What the first map of the feed-forward network is called in the usual families; ``"auto"`` takes the first found."""
@@ -51,6 +51,18 @@ def feature_modules(
     if not numbers:
         raise InvalidInput("expected at least one layer; got none: name one, or 'middle'")
     return {number: found[number] for number in sorted(numbers)}
+
+
+def block_of(path: str) -> int | None:
+    """Return the number of the block that a module or a weight is in; None for those outside all blocks.
+
+    Examples
+    --------
+    >>> block_of("model.layers.3.mlp.up_proj.weight"), block_of("model.embed_tokens.weight")
+    (3, None)
+    """
+    place = _BLOCK.search(path)
+    return int(place[1]) if place else None
 
 
 def _in_blocks(model: nn.Module) -> dict[str, dict[int, nn.Module]]:

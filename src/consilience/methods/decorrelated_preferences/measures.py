@@ -64,8 +64,8 @@ def relative_variance(features: Features) -> float:
 def kurtosis(features: Features) -> float:
     """Return the kurtosis over the features of a row, the mean over rows: 3 for a normal law, more for heavy tails."""
     wide = features.double()
-    centred = wide - wide.mean(dim=1, keepdim=True)
-    return float((centred.pow(4).mean(dim=1) / centred.square().mean(dim=1).square().clamp(min=_SMALL)).mean())
+    squares = (wide - wide.mean(dim=1, keepdim=True)).square()
+    return float((squares / squares.mean(dim=1, keepdim=True).clamp(min=_SMALL)).square().mean())
 
 
 def hoyer(features: Features) -> float:
@@ -73,13 +73,16 @@ def hoyer(features: Features) -> float:
 
     .. math:: \frac{\sqrt d-\|z\|_1/\|z\|_2}{\sqrt d-1}
 
+    A row of zeros counts as 0, for its features are alike.
+
     Examples
     --------
     >>> hoyer(torch.eye(4)), hoyer(-torch.ones(2, 4))
     (1.0, 0.0)
     """
     wide, root = features.double().abs(), features.shape[1] ** 0.5
-    ratio = wide.sum(dim=1) / wide.norm(dim=1).clamp(min=_SMALL)
+    sums, norms = wide.sum(dim=1), wide.norm(dim=1)
+    ratio = torch.where(norms > 0, sums / norms, root)
     return float(((root - ratio) / (root - 1)).mean())
 
 

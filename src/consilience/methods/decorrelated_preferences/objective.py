@@ -103,7 +103,10 @@ class DecPOConfig(DPOConfig):  # type: ignore[misc]  # TRL ships without types
             )
 
 
-_OBJECTIVE = ("loss_type", "loss_weights", "beta", "label_smoothing", "f_divergence_type", "ld_alpha", "use_weighting")
+_OBJECTIVE = (
+    "loss_type", "loss_weights", "beta", "label_smoothing", "f_divergence_type", "f_alpha_divergence_coef", "ld_alpha",
+    "use_weighting", "discopop_tau", "sync_ref_model", "ref_model_mixup_alpha", "ref_model_sync_steps",
+)  # fmt: skip
 _NO_OBJECTIVE = ("decorrelation_scale_check",)
 
 

@@ -66,18 +66,25 @@ class Reading:
                 f"got {self.back} with pooling {self.pool!r}"
             )
 
-    def __call__(self, activations: Float[Tensor, "row place feature"], answers: Mask) -> Features:
+    def __call__(self, activations: Float[Tensor, "... feature"], answers: Mask) -> Features:
         """Return the features of the answers that have such a token.
 
         Parameters
         ----------
         activations
             Of all rows; where there are more tokens than `answers` has, virtual ones stand before the real ones.
+            Some families put rows one after the other, so that tokens of all rows are one axis.
         answers
             Which tokens belong to the answer.
+
+        Raises
+        ------
+        InvalidInput
+            If the activations are not those of every token of every row.
         """
         kept = ROWS[self.rows](len(answers))
-        real = activations[:, activations.shape[1] - answers.shape[1] :]
+        apart = _by_rows(activations, answers)
+        real = apart[:, apart.shape[1] - answers.shape[1] :]
         return POOLS[self.pool](real[kept], answers[kept], self.back)
 
     def count(self, batch_size: int) -> int:
@@ -94,6 +101,19 @@ ROWS: Mapping[str, Callable[[int], slice]] = MappingProxyType(
     }
 )
 """Every choice of rows by name, told how many rows a batch has."""
+
+
+def _by_rows(activations: Float[Tensor, "... feature"], answers: Mask) -> Float[Tensor, "row place feature"]:
+    rows, tokens = answers.shape
+    whole = activations.ndim == 3 and len(activations) == rows  # noqa: PLR2004  rows, tokens, features
+    flat = activations.ndim == 2 and len(activations) % rows == 0  # noqa: PLR2004  OPT has rows one after the other
+    apart = activations.reshape(rows, -1, activations.shape[-1]) if whole or flat else None
+    if apart is None or apart.shape[1] < tokens:
+        raise InvalidInput(
+            f"expected features of {rows} rows of {tokens} tokens; the module put out {tuple(activations.shape)}: name "
+            "one that every token runs through, which an expert is not"
+        )
+    return apart
 
 
 def _last(activations: Activations, answers: Mask, back: int) -> Features:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +14,7 @@ from consilience.methods.decorrelated_preferences.capture import Capture
 from consilience.methods.decorrelated_preferences.layers import feature_modules
 from consilience.methods.decorrelated_preferences.measures import measured
 from consilience.methods.decorrelated_preferences.pooling import Reading
+from consilience.methods.decorrelated_preferences.rest import at_rest
 
 __all__ = ["TOKENS", "Texts", "features", "portrait"]
 
@@ -65,17 +65,16 @@ def features(
     tokens: Mapping[str, Reading] = TOKENS,
     batch_size: int = 32,
 ) -> dict[tuple[int, str], Tensor]:
-    """Return the features at every layer and token asked for, in double use of one forward pass a batch.
+    """Return the features at every layer and token asked for, from one forward pass a batch.
 
     The model is run as it is used, without dropout, and is left in the mode it was in.
     """
     modules = feature_modules(model, layers, module)
     found: dict[tuple[int, str], list[Tensor]] = {}
-    with _at_rest(model):
-        for batch in texts.batches(batch_size):
-            for layer, activations in _activations(model, modules, batch).items():
-                for name, reading in tokens.items():
-                    found.setdefault((layer, name), []).append(reading(activations, batch.counted).float().cpu())
+    for batch in texts.batches(batch_size):
+        for layer, activations in _activations(model, modules, batch).items():
+            for name, reading in tokens.items():
+                found.setdefault((layer, name), []).append(reading(activations, batch.counted).float().cpu())
     return {place: torch.cat(parts) for place, parts in found.items()}
 
 
@@ -103,18 +102,6 @@ def portrait(
 
 
 def _activations(model: nn.Module, modules: Mapping[int, nn.Module], batch: Texts) -> dict[Any, Tensor]:
-    device = next(model.parameters()).device
-    with Capture(model, modules) as captured:
+    with at_rest(model) as device, Capture(model, modules) as captured:
         model(input_ids=batch.input_ids.to(device), attention_mask=batch.attention_mask.to(device))
     return {layer: output.to(batch.counted.device) for layer, output in captured.features.items()}
-
-
-@contextmanager
-def _at_rest(model: nn.Module) -> Iterator[None]:
-    training = model.training
-    model.eval()
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        model.train(training)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint
 
@@ -32,11 +33,11 @@ class ObjectiveRecord(TrainerCallback):
     def __init__(self, memory: FeatureMemory) -> None:
         self._memory = memory
 
-    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:  # noqa: ARG002
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **given: Any) -> None:  # noqa: ARG002
         """Add to the checkpoint that was just saved."""
         folder = Path(str(args.output_dir)) / f"checkpoint-{state.global_step}"
         if state.is_world_process_zero:
-            write_whole(folder / _FILE, json.dumps(objective_of(args), indent=2) + "\n")
+            write_whole(folder / _FILE, json.dumps(_record(args, given["model"]), indent=2) + "\n")
         if self._memory.rows is not None:
             torch.save(self._memory.rows, folder / _memory_file(args))
 
@@ -61,8 +62,8 @@ def last_checkpoint(output_dir: str) -> str | None:
     return found
 
 
-def check_objective(folder: Path, args: TrainingArguments) -> None:
-    """Refuse to go on from a checkpoint that was trained for something else.
+def check_objective(folder: Path, args: TrainingArguments, model: nn.Module) -> None:
+    """Refuse to go on from a checkpoint that was trained for something else, or with other adapters.
 
     Raises
     ------
@@ -75,7 +76,7 @@ def check_objective(folder: Path, args: TrainingArguments) -> None:
             f"expected a checkpoint of DecPOTrainer; {folder} does not say what it was trained for: "
             "load it as the model of a new run, without resuming"
         )
-    there, here = json.loads(path.read_text(encoding="utf-8")), json.loads(json.dumps(objective_of(args)))
+    there, here = json.loads(path.read_text(encoding="utf-8")), json.loads(json.dumps(_record(args, model)))
     differing = sorted(name for name in there | here if there.get(name) != here.get(name))
     if differing:
         listed = ", ".join(f"{name} was {there.get(name)!r} and is {here.get(name)!r}" for name in differing)
@@ -83,6 +84,12 @@ def check_objective(folder: Path, args: TrainingArguments) -> None:
             f"{folder} was trained for another objective ({listed}): give the settings it began with, or load it as "
             "the model of a new run, without resuming"
         )
+
+
+def _record(args: TrainingArguments, model: nn.Module) -> dict[str, Any]:
+    adapters = getattr(model, "peft_config", None) or {}
+    kinds = [f"{one.peft_type.value} of rank {getattr(one, 'r', None)}" for one in adapters.values()]
+    return {**objective_of(args), "adapters": kinds}
 
 
 def _memory_file(args: TrainingArguments) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 from consilience.ground.errors import InvalidInput, MissingDependency
 from consilience.methods.decorrelated_preferences.capture import Capture
 from consilience.methods.decorrelated_preferences.gathering import gathered, processes
-from consilience.methods.decorrelated_preferences.layers import feature_modules
+from consilience.methods.decorrelated_preferences.layers import block_of, feature_modules
 from consilience.methods.decorrelated_preferences.memory import FeatureMemory
 from consilience.methods.decorrelated_preferences.objective import DecPOConfig
 
@@ -83,17 +84,18 @@ class DecPOTrainer(DPOTrainer):  # type: ignore[misc]  # TRL ships without types
         super().__init__(model, ref_model, args, **kwargs)
         self.memory = FeatureMemory(args.decorrelation_memory)
         self._record = ObjectiveRecord(self.memory)
-        self._checked = not args.decorrelation_scale_check
+        self._said = not args.decorrelation_scale_check
         self.add_callback(self._record)
         self._modules: dict[int, nn.Module] = {}
         if args.decorrelation_coef:
             self._modules = feature_modules(self.model, args.decorrelation_layers, args.decorrelation_module)
+            _expect_trained(self.model, self._modules)
 
     def train(self, resume_from_checkpoint: str | bool | None = None, **kwargs: Any) -> Any:  # noqa: FBT001  transformers' signature
         """Train; a checkpoint to go on from must have been trained for this very objective."""
         folder = checkpoint_to_resume(self.args.output_dir, given=resume_from_checkpoint)
         if folder is not None:
-            check_objective(folder, self.args)
+            check_objective(folder, self.args, self.model)
             self._record.restore(folder, self.args)
         return super().train(resume_from_checkpoint=resume_from_checkpoint, **kwargs)
 
@@ -116,31 +118,34 @@ class DecPOTrainer(DPOTrainer):  # type: ignore[misc]  # TRL ships without types
         if torch.is_grad_enabled():
             for number in self._modules:
                 _expect_gradient(captured[number], number, self.args)
-        total = loss + self._term(torch.stack([captured[number] for number in self._modules]), loss)
+        value = self._regularised(torch.stack([captured[number] for number in self._modules]))
+        total = loss if value is None else loss + self._recorded(value, loss)
         return (total, found[1]) if return_outputs else total
 
-    def _term(self, features: Float[Tensor, "layer row feature"], loss: Tensor) -> Tensor:
-        with torch.autocast(features.device.type, enabled=False):
-            wide = features if features.dtype == torch.float64 else features.float()
-            value = self._regularised(wide)
+    def _recorded(self, value: Tensor, loss: Tensor) -> Tensor:
+        """Return the term, and leave it among the metrics."""
         term: Tensor = self.args.decorrelation_coef * value
         mode = "train" if self.model.training else "eval"
         self._metrics[mode]["decorrelation/loss"].append(term.item())
         self._metrics[mode][f"decorrelation/{self.args.decorrelation_variant}"].append(value.item())
-        if not self._checked and mode == "train":
-            self._checked = True
+        if not self._said and mode == "train":
+            self._said = True
             _say_scale(self.args, value.item(), loss.item(), main=self.is_world_process_zero())
         return term.to(loss.dtype)
 
-    def _regularised(self, features: Float[Tensor, "layer row feature"]) -> Tensor:
-        """Return the mean over layers, and remember what was seen while training."""
+    def _regularised(self, features: Float[Tensor, "layer row feature"]) -> Tensor | None:
+        """Return the mean over layers, or None where too few rows are there; remember what was seen while training."""
+        with torch.autocast(features.device.type, enabled=False):
+            return self._compared(features if features.dtype == torch.float64 else features.float())
+
+    def _compared(self, features: Float[Tensor, "layer row feature"]) -> Tensor | None:
         rows = features.transpose(0, 1)
         if self.args.decorrelation_gather and self.args.regulariser.compares:
             rows = gathered(rows.flatten(1)).reshape(-1, *rows.shape[1:])
         remembered = self.memory.rows
-        if len(rows) + len(self.memory) < self.args.regulariser.fewest_rows or not len(rows):
-            value = 0.0 * features.sum()  # an epoch's last batch may have a single row; it has nothing to compare
-        else:
+        value = None
+        # An epoch's last batch may have a single row; recorded as 0 it would pass for perfectly decorrelated.
+        if len(rows) and len(rows) + len(self.memory) >= self.args.regulariser.fewest_rows:
             terms = [
                 self.args.regulariser(rows[:, layer], None if remembered is None else remembered[:, layer])
                 for layer in range(rows.shape[1])
@@ -168,6 +173,18 @@ def _expect_rows(args: DecPOConfig) -> None:
             f"{args.decorrelation_variant!r} compares answers and needs at least {args.regulariser.fewest_rows} of "
             f"them at a time; got {rows}: raise the batch size, read both answers (decorrelation_rows='both'), or "
             "remember earlier batches (decorrelation_memory=64)"
+        )
+
+
+def _expect_trained(model: nn.Module, layers: Iterable[int]) -> None:
+    """Refuse layers below all that is trained; checkpointing asks for a gradient of inputs, which hides them later."""
+    trained = [name for name, weight in model.named_parameters() if weight.requires_grad]
+    lowest = min((-1 if (block := block_of(name)) is None else block for name in trained), default=-1)
+    below = [layer for layer in layers if layer < lowest]
+    if below:
+        raise InvalidInput(
+            f"expected a layer that training can change; layer {below[0]} lies below {lowest}, the first that is "
+            f"trained: regularise layer {lowest} or a later one, or train an earlier one"
         )
 
 

@@ -11,8 +11,16 @@ from consilience.ground.errors import InvalidInput
 __all__ = ["load_model", "load_tokenizer"]
 
 
-def load_model(name: str, **given: Any) -> Any:
+def load_model(name: str, *, adapters: bool = False) -> Any:
     """Return a causal language model in single precision.
+
+    Parameters
+    ----------
+    name
+        A folder, or a name that from_pretrained knows.
+    adapters
+        Whether it may be an adapter beside its base model. Trained on, the base alone would be taken for the reference,
+        and a new adapter would take the place of the old one.
 
     Raises
     ------
@@ -20,9 +28,15 @@ def load_model(name: str, **given: Any) -> Any:
         If there is none of that name, or it is of another kind.
     """
     try:
-        return AutoModelForCausalLM.from_pretrained(name, dtype="float32", **given)
+        found = AutoModelForCausalLM.from_pretrained(name, dtype="float32")
     except (OSError, ValueError) as error:
         raise InvalidInput(f"expected a causal language model at {name}; {_first_line(error)}") from error
+    if not adapters and getattr(found, "peft_config", None):
+        raise InvalidInput(
+            f"expected a whole model at {name}; it is an adapter: merge it into its base model (merge_and_unload of "
+            "peft), save that, and train on it"
+        )
+    return found
 
 
 def load_tokenizer(name: str) -> Any:

@@ -37,6 +37,7 @@ def _measured(request: Measuring) -> int:
     if request.against is not None:
         _same_words(tokenizer, request)
         found[request.against] = _portrait(request.against, texts, request)
+        _same_blocks(found)
     if request.json:
         plain = {name: {f"{layer}/{token}": one for (layer, token), one in own.items()} for name, own in found.items()}
         sys.stdout.write(jsonlib.dumps(plain, indent=2) + "\n")
@@ -68,7 +69,7 @@ def _classes(lines: Lines, kept: list[int]) -> Any:
 
 
 def _portrait(name: str, texts: Texts, request: Measuring) -> Portrait:
-    model = load_model(name).to(choose_device(request.device))
+    model = load_model(name, adapters=True).to(choose_device(request.device))
     words = model.get_input_embeddings().num_embeddings
     if int(texts.input_ids.max()) >= words:
         raise InvalidInput(f"{name} knows {words} tokens, and the tokenizer of {request.model} has more")
@@ -82,6 +83,13 @@ def _same_words(tokenizer: Any, request: Measuring) -> None:
             f"{request.model} and {request.against} have different tokenizers, so that their tokens do not correspond; "
             "measure each alone"
         )
+
+
+def _same_blocks(found: Mapping[str, Portrait]) -> None:
+    layers = {name: sorted({layer for layer, _ in own}) for name, own in found.items()}
+    if len({tuple(numbers) for numbers in layers.values()}) > 1:
+        listed = " and ".join(f"{', '.join(map(str, numbers))} of {name}" for name, numbers in layers.items())
+        raise InvalidInput(f"expected the same layers of both models; got {listed}: name layers by number")
 
 
 def _table(found: Mapping[str, Portrait], texts: Texts) -> Table:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from consilience.ground.errors import InvalidInput
+
 __all__ = ["Measuring", "Training"]
 
 
@@ -37,6 +39,22 @@ class Training:
     device: str
     seed: int
     quiet: bool
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that libraries would stumble over, or take for their own defaults."""
+        for flag, least in _LEAST.items():
+            value = getattr(self, flag)
+            if value is not None and not value >= least:
+                raise InvalidInput(f"--{flag.replace('_', '-')} must be at least {least}; got {value}")
+        for flag in ("learning_rate", "epochs", "beta"):
+            value = getattr(self, flag)
+            if value is not None and not value > 0:
+                raise InvalidInput(f"--{flag.replace('_', '-')} must be above 0; got {value}")
+
+
+_LEAST = {
+    "lora": 0, "steps": 1, "batch_size": 1, "accumulate": 1, "max_length": 2, "save_every": 1, "seed": 0, "memory": 0,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -99,3 +99,13 @@ def test_orthogonal_rows_of_length_one_cost_nothing(shape) -> None:
     Z = basis[: min(rows, width)]
     assert float(paper(Z)) == pytest.approx(0, abs=1e-14)
     assert float(cosine(Z)) == pytest.approx(0, abs=1e-14)
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+@pytest.mark.parametrize("remembered", [False, True])
+def test_gradients_are_those_of_small_differences(name, remembered) -> None:
+    others = drawn((4, 6, 1)).detach() if remembered else None
+    # Far from 0, so that absolute values have no kink nearby.
+    Z = drawn((5, 6, 0)).detach()
+    Z = (Z + 0.1 * Z.sign()).requires_grad_()
+    assert torch.autograd.gradcheck(lambda rows: VARIANTS[name](rows, others), Z, atol=1e-6, rtol=1e-5)

@@ -42,6 +42,17 @@ def test_it_watches_a_trainer_of_trl_without_changing_what_it_learns(make_traine
         assert torch.equal(weight, other)
 
 
+def test_a_resumed_run_compares_with_its_start(make_trainer) -> None:
+    saved = {"max_steps": 4, "save_strategy": "steps", "save_steps": 2, "lr_scheduler_type": "constant"}
+    whole, resumed = (MonosemanticityCallback(texts(), layers=["middle"], every=2) for _ in range(2))
+    made = make_trainer(DPOTrainer, DPOConfig, **saved, callbacks=[whole])
+    made.train()
+    again = make_trainer(DPOTrainer, DPOConfig, **saved, callbacks=[resumed])
+    again.train(resume_from_checkpoint=f"{made.args.output_dir}/checkpoint-2")
+    assert resumed.history == whole.history
+    assert [record["step"] for record in resumed.history] == [0, 2, 4]
+
+
 def test_it_watches_a_plain_trainer(tmp_path) -> None:
     rows = [{"input_ids": row, "labels": row} for row in texts().input_ids]
     args = TrainingArguments(

@@ -9,6 +9,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="the preferences extra is not installed")
 pytest.importorskip("trl", reason="the preferences extra is not installed")
 
+from consilience.ground.errors import InvalidInput  # noqa: E402
 from consilience.methods.decorrelated_preferences.evaluation import (  # noqa: E402
     Preferences,
     answer_log_probs,
@@ -71,6 +72,26 @@ def test_the_divergence_is_nought_from_itself_and_that_of_the_log_ratios_otherwi
     assert abs(found - np.mean(ratios)) < 4 * error + 0.02
 
 
+def test_a_prompt_may_hold_the_token_that_also_pads() -> None:
+    tokenizer = sorting.digit_tokenizer()
+    tokenizer.pad_token = tokenizer.eos_token
+    asked, how = ["31<eos>41>", "2<eos>718281>"], {"tokens": 3, "seed": 0, "batch_size": 1}
+    found = [kl_to_reference(POLICY, REFERENCE, tokenizer, [one], **how) for one in asked]
+    by_hand = []
+    for one in asked:
+        ids = tokenizer(one, return_tensors="pt")["input_ids"]
+        said = generations(POLICY, tokenizer, [one], tokens=3, seed=0)[0]
+        whole = torch.cat([ids, tokenizer(said, return_tensors="pt")["input_ids"]], dim=1)
+        steps = min(3, len(said) + 1)
+        with torch.no_grad():
+            first, second = (
+                model(input_ids=whole).logits[0].log_softmax(-1)[ids.shape[1] - 1 :][:steps]
+                for model in (POLICY, REFERENCE)
+            )
+        by_hand.append(float((first.exp() * (first - second)).sum()))
+    assert found == pytest.approx(by_hand, abs=1e-5)
+
+
 def test_prompts_of_different_lengths_are_answered_as_if_alone() -> None:
     asked = ["314159>", "21>"]
     together = generations(POLICY, TOKENIZER, asked, tokens=3)
@@ -87,3 +108,5 @@ def test_sampling_is_seeded_and_leaves_the_global_generator_alone() -> None:
 
 def test_rules_are_told_prompt_and_answer() -> None:
     assert rule_rate(["113459", "1"], PROMPTS[:2], sorting.follows_rule) == 0.5
+    with pytest.raises(InvalidInput, match="got none"):
+        rule_rate([], [], sorting.follows_rule)

@@ -12,6 +12,7 @@ from consilience.methods.decorrelated_preferences.measures import (  # noqa: E40
     class_selectivity,
     decorrelation,
     effective_rank,
+    hoyer,
     kurtosis,
     l0,
     measured,
@@ -33,6 +34,11 @@ def test_kurtosis_and_variance_are_those_of_scipy_and_numpy() -> None:
     rows = Z.double().numpy()
     assert kurtosis(Z) == pytest.approx(float(stats.kurtosis(rows, axis=1, fisher=False).mean()), rel=1e-9)
     assert variance(Z) == pytest.approx(float(rows.var(axis=1).mean()), rel=1e-9)
+
+
+@pytest.mark.parametrize("name", set(MEASURES) - set(OF_SIZE))
+def test_features_may_be_very_small(name) -> None:
+    assert MEASURES[name](1e-5 * Z.double()) == pytest.approx(MEASURES[name](Z.double()), rel=1e-6)
 
 
 @pytest.mark.parametrize("name", MEASURES)
@@ -60,6 +66,7 @@ def test_selectivity_is_nought_where_classes_are_alike() -> None:
 
 
 def test_zeros_are_measured() -> None:
+    assert hoyer(torch.zeros(3, 4)) == 0
     assert all(np.isfinite(value) for value in measured(torch.zeros(3, 4)).values())
 
 

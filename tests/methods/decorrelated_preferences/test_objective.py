@@ -43,7 +43,8 @@ def test_the_objective_is_what_is_minimised_and_no_more() -> None:
     one = objective_of(DecPOConfig(**PLAIN, decorrelation_scale_check=False))
     assert one == objective_of(DecPOConfig(**PLAIN, learning_rate=1.0))
     assert one["decorrelation_variant"] == "cosine"
-    assert one != objective_of(DecPOConfig(**PLAIN, beta=0.5))
+    for other in ({"beta": 0.5}, {"f_alpha_divergence_coef": 0.7}, {"discopop_tau": 0.1}, {"sync_ref_model": True}):
+        assert one != objective_of(DecPOConfig(**PLAIN, **other)), other
 
 
 def test_without_a_coefficient_the_objective_is_that_of_trl() -> None:

@@ -63,3 +63,13 @@ def test_settings_that_mean_nothing_are_refused() -> None:
         Reading(back=-1)
     with pytest.raises(InvalidInput, match="got 1 with pooling 'mean'"):
         Reading(pool="mean", back=1)
+
+
+def test_rows_that_lie_one_after_the_other_are_set_apart() -> None:
+    assert Reading(rows="both")(ACTIVATIONS.flatten(0, 1), ANSWERS).flatten().tolist() == read(rows="both")
+
+
+@pytest.mark.parametrize("shape", [(7, 3), (8, 3), (3, 5, 3), (4, 4, 3), (20,)])
+def test_activations_of_some_tokens_only_are_refused(shape) -> None:
+    with pytest.raises(InvalidInput, match=r"features of 4 rows of 5 tokens; the module put out \("):
+        Reading()(torch.zeros(shape), ANSWERS)

@@ -6,6 +6,8 @@ import pytest
 torch = pytest.importorskip("torch", reason="the preferences extra is not installed")
 pytest.importorskip("trl", reason="the preferences extra is not installed")
 
+from transformers import OPTConfig, OPTForCausalLM  # noqa: E402
+
 from consilience.methods.decorrelated_preferences.pooling import Reading  # noqa: E402
 from consilience.methods.decorrelated_preferences.portrait import Texts, features, portrait  # noqa: E402
 from consilience.methods.decorrelated_preferences.studies import sorting  # noqa: E402
@@ -59,3 +61,16 @@ def test_answers_of_a_preference_batch_are_texts(make_trainer) -> None:
     made = Texts.of_answers(batch, torch.tensor([0, 0, 0, 1, 1, 1]))
     found = portrait(MODEL, made, layers=["0"], tokens={"last": Reading(rows="both")})
     assert np.isfinite(list(found[0, "last"].values())).all()
+
+
+def test_a_family_with_flattened_rows_is_read_as_any_other() -> None:
+    opt = OPTForCausalLM(
+        OPTConfig(
+            vocab_size=13, hidden_size=8, num_hidden_layers=2, ffn_dim=12, num_attention_heads=2, dropout=0.0,
+            max_position_embeddings=32, word_embed_proj_dim=8, pad_token_id=0, bos_token_id=1, eos_token_id=1,
+        )
+    )  # fmt: skip
+    whole, parts = features(opt, texts()), features(opt, texts(), batch_size=1)
+    for place, rows in whole.items():
+        assert rows.shape == (5, 12)
+        assert torch.allclose(rows, parts[place], atol=1e-5)

@@ -5,6 +5,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="the preferences extra is not installed")
 pytest.importorskip("trl", reason="the preferences extra is not installed")
 
+from peft import LoraConfig  # noqa: E402
 from trl import DPOConfig, DPOTrainer  # noqa: E402
 
 from consilience.ground.errors import InvalidInput  # noqa: E402
@@ -48,3 +49,21 @@ def test_nothing_to_resume_is_left_to_transformers(make_trainer) -> None:
     trainer = make_trainer()
     with pytest.raises(ValueError, match="No valid checkpoint"):
         trainer.train(resume_from_checkpoint=True)
+
+
+def test_other_adapters_are_refused(make_trainer) -> None:
+    make_trainer(**SAVED).train()
+    adapted = make_trainer(**SAVED, peft_config=LoraConfig(r=2, target_modules=["up_proj"]))
+    with pytest.raises(InvalidInput, match=r"adapters was \[\] and is \['LORA of rank 2'\]"):
+        adapted.train(resume_from_checkpoint=True)
+
+
+def test_a_run_with_adapters_goes_on(make_trainer) -> None:
+    def adapted():
+        return make_trainer(**SAVED, peft_config=LoraConfig(r=2, target_modules=["up_proj"]))
+
+    whole, resumed = adapted(), adapted()
+    whole.train()
+    resumed.train(resume_from_checkpoint=f"{whole.args.output_dir}/checkpoint-2")
+    for (name, weight), other in zip(whole.model.named_parameters(), resumed.model.parameters(), strict=True):
+        assert torch.equal(weight, other), name

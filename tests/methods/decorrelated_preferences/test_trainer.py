@@ -124,6 +124,18 @@ def test_frozen_layers_are_said(make_trainer) -> None:
         trainer.compute_loss(trainer.model, batch(trainer))
 
 
+@pytest.mark.parametrize("checkpointing", [False, True])
+def test_a_layer_below_all_that_is_trained_is_refused(make_trainer, checkpointing) -> None:
+    def adapted(layer: int, **given):
+        adapter = LoraConfig(r=2, target_modules=["up_proj"], layers_to_transform=[layer], task_type="CAUSAL_LM")
+        return make_trainer(peft_config=adapter, activation_checkpointing=checkpointing, **given)
+
+    with pytest.raises(InvalidInput, match="layer 1 lies below 2, the first that is trained: regularise layer 2 or"):
+        adapted(2)
+    assert adapted(2, decorrelation_coef=0.0)
+    assert adapted(1)
+
+
 def test_hooks_do_not_stay_neither_after_steps_nor_after_an_error(make_trainer, monkeypatch) -> None:
     trainer = make_trainer(max_steps=3)
     before = hooks(trainer)
@@ -215,14 +227,24 @@ def test_evaluation_reports_the_term_and_remembers_nothing(make_trainer) -> None
     assert len(trainer.memory) == 0
 
 
-def test_one_answer_at_a_time_is_refused_unless_something_is_remembered(make_trainer) -> None:
+def test_one_answer_at_a_time_is_refused_unless_something_is_remembered(make_trainer, capsys) -> None:
     with pytest.raises(InvalidInput, match="needs at least 2 of them at a time; got 1: raise the batch size"):
         make_trainer(per_device_train_batch_size=1)
     trainer = make_trainer(per_device_train_batch_size=1, decorrelation_memory=8, max_steps=3)
     trainer.train()
-    values = [row["decorrelation/cosine"] for row in trainer.state.log_history if "decorrelation/cosine" in row]
-    assert values[0] == 0.0  # nothing to compare with yet
-    assert min(values[1:]) > 0
+    steps = {row["step"]: row for row in trainer.state.log_history if "loss" in row}
+    assert "decorrelation/cosine" not in steps[1]  # nothing to compare with yet
+    assert all(0 < steps[step]["decorrelation/cosine"] <= 1 for step in (2, 3))
+    (said,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("decorrelation at the first")]
+    assert "cosine 0 " not in said
+    assert "cosine -0 " not in said
+
+
+def test_held_out_answers_that_are_alone_do_not_pass_for_decorrelated(make_trainer) -> None:
+    held_out = sorting.pairs(np.random.default_rng(1), 2)
+    found = make_trainer(eval_dataset=held_out, per_device_eval_batch_size=1).evaluate()
+    assert np.isfinite(found["eval_loss"])
+    assert "eval_decorrelation/cosine" not in found
 
 
 def test_the_scale_is_printed_once_at_the_first_step(make_trainer, capsys) -> None:

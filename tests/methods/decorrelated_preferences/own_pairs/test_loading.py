@@ -4,6 +4,7 @@ import pytest
 
 pytest.importorskip("trl", reason="the preferences extra is not installed")
 
+from peft import LoraConfig, get_peft_model
 from transformers import AutoTokenizer
 
 from consilience.ground.errors import InvalidInput
@@ -31,3 +32,13 @@ def test_tokenizers_without_an_end_are_refused_and_without_padding_mended(model)
     tokenizer.save_pretrained(model)
     with pytest.raises(InvalidInput, match="no token that ends a text"):
         load_tokenizer(str(model))
+
+
+# peft asks transformers for a name that is going away.
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
+def test_an_adapter_is_looked_at_and_not_trained_on(model, tmp_path) -> None:
+    folder = tmp_path / "adapter"
+    get_peft_model(load_model(str(model)), LoraConfig(r=2, target_modules=["up_proj"])).save_pretrained(folder)
+    with pytest.raises(InvalidInput, match="it is an adapter: merge it into its base model"):
+        load_model(str(folder))
+    assert load_model(str(folder), adapters=True).peft_config

@@ -11,6 +11,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: E402
 
 from consilience.ground.errors import InvalidInput, UnknownName  # noqa: E402
 from consilience.methods.decorrelated_preferences.commands import measure  # noqa: E402
+from consilience.methods.decorrelated_preferences.studies import sorting  # noqa: E402
 
 
 @pytest.fixture
@@ -72,3 +73,13 @@ def test_what_cannot_be_measured_is_said(model, other, text, tmp_path) -> None:
     tokenizer.save_pretrained(other)
     with pytest.raises(InvalidInput, match="have different tokenizers"):
         measure(model=str(model), against=str(other), text=text, device="cpu")
+
+
+def test_the_middles_of_unlike_models_are_not_compared(model, text, tmp_path) -> None:
+    deeper = tmp_path / "deeper"
+    sorting.model(0, sorting.Shape(width=16, layers=5, feedforward=24, heads=2)).save_pretrained(deeper)
+    AutoTokenizer.from_pretrained(model).save_pretrained(deeper)
+    how = {"model": str(model), "against": str(deeper), "text": text, "device": "cpu"}
+    with pytest.raises(InvalidInput, match=r"the same layers of both models; got 1 of .* and 2 of .*: name layers by"):
+        measure(**how)
+    assert measure(**how, layers=("1",), json=True) == 0

@@ -1,6 +1,7 @@
 """The trainer: TRL's to the bit without a coefficient, the right gradient with one, one line where there is none."""
 
 import copy
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from peft import LoraConfig, get_peft_model  # noqa: E402
 from trl import DPOConfig, DPOTrainer  # noqa: E402
 
 from consilience.ground.errors import InvalidInput, UnknownName  # noqa: E402
+from consilience.methods.decorrelated_preferences.commands import Loss  # noqa: E402
 from consilience.methods.decorrelated_preferences.regularisers import cosine  # noqa: E402
 from consilience.methods.decorrelated_preferences.studies import sorting  # noqa: E402
 
@@ -157,6 +159,10 @@ def test_every_base_loss_takes_the_term(make_trainer, loss) -> None:
     trainer.args.decorrelation_coef = 0.0
     base = trainer.compute_loss(trainer.model, given)
     assert float(found.detach()) == pytest.approx(float(base.detach()) + term, rel=1e-5)
+
+
+def test_the_flag_for_the_loss_takes_what_needs_no_other_flag() -> None:
+    assert set(get_args(Loss)) == set(EVERY_LOSS)
 
 
 def test_losses_can_be_mixed_and_micro_batches_accumulated(make_trainer) -> None:

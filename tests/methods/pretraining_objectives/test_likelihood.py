@@ -9,6 +9,7 @@ torch = pytest.importorskip("torch", reason="the pretraining extra is not instal
 from torch import Tensor, nn  # noqa: E402
 
 from consilience.ground import InvalidInput  # noqa: E402
+from consilience.methods.pretraining_objectives import likelihood  # noqa: E402
 from consilience.methods.pretraining_objectives.likelihood import (  # noqa: E402
     Causal,
     Full,
@@ -74,6 +75,14 @@ def test_layouts_give_what_they_say() -> None:
     assert given[Tight][:, 3:].tolist() == [[MASK]] * 6
     assert given[Full][:, 3:].tolist() == [[MASK] * 5] * 6
     assert ROWS.max() < MASK
+
+
+def test_long_rows_are_asked_a_few_at_a_time(monkeypatch) -> None:
+    whole = prefix_losses(Unigram(), ROWS, (1, 7), Full(WORDS))
+    monkeypatch.setattr(likelihood, "PLACES", 2 * ROWS.shape[1])
+    model = Unigram()
+    assert torch.equal(prefix_losses(model, ROWS, (1, 7), Full(WORDS)), whole)
+    assert [len(given) for given in model.seen] == [2] * 6
 
 
 def test_answers_are_read_where_the_token_belongs() -> None:

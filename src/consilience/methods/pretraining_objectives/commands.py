@@ -56,8 +56,8 @@ def train(
         A text file, or a folder of them (.txt, .md, .rst, .py): a document each. A .jsonl file has a document a line,
         in its field "text".
     out
-        Folder for the model and its tokenizer, as from_pretrained loads them. What an unfinished run needs lies in
-        OUT.state beside it.
+        Folder for the model and its tokenizer, as from_pretrained loads them; what another run left there is never
+        replaced. What an unfinished run needs lies in OUT.state beside it.
     objective
         Next token (ar), the next several (diverse-ar), hidden tokens at a fixed share (mlm), or at a share drawn for
         every row (variable-mlm).

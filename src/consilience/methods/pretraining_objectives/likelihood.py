@@ -166,7 +166,7 @@ def _hidden_from(rows: Rows, length: int, vocabulary: Vocabulary) -> Rows:
     return given
 
 
-def _parts(given: Rows) -> tuple[Rows, ...]:
+def _parts(given: Rows) -> tuple[Int[Tensor, "_ token"], ...]:
     return torch.split(given, max(1, min(CHUNK, PLACES // given.shape[1])))
 
 

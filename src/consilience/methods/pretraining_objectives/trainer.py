@@ -8,6 +8,7 @@ a run that resumes draws what it would have drawn.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sized
 from pathlib import Path
 from typing import Any
@@ -26,8 +27,9 @@ from consilience.methods.pretraining_objectives.vocabulary import Vocabulary
 
 try:
     import accelerate  # noqa: F401 - the Trainer needs it and says so late
-    from transformers import Trainer, TrainerCallback
-    from transformers.trainer_utils import get_last_checkpoint
+    from transformers import Trainer, TrainerCallback, TrainerState
+    from transformers.trainer import TRAINER_STATE_NAME
+    from transformers.trainer_utils import TrainOutput, get_last_checkpoint
 except ImportError as error:
     raise MissingDependency("training needs transformers and accelerate; install consilience[pretraining]") from error
 
@@ -101,12 +103,16 @@ class PretrainingTrainer(Trainer):
         *args: Any,
         **kwargs: Any,
     ) -> Any:
-        """Train, or go on from a checkpoint of the same objective."""
+        """Train, or go on from a checkpoint of the same objective; one that has made all steps is only loaded."""
         if resume_from_checkpoint:
             latest = None
             if resume_from_checkpoint is True:
                 latest = get_last_checkpoint(self.args.output_dir)  # type: ignore[no-untyped-call]
-            self._require_same_objective(latest or str(resume_from_checkpoint))
+            checkpoint = latest or str(resume_from_checkpoint)
+            self._require_same_objective(checkpoint)
+            if self._makes_no_step(checkpoint):
+                self._load_from_checkpoint(checkpoint)
+                return TrainOutput(self.state.global_step, math.nan, {})
         return super().train(resume_from_checkpoint, *args, **kwargs)
 
     def compute_loss(
@@ -156,6 +162,17 @@ class PretrainingTrainer(Trainer):
         if self.args.average_tokens_across_devices and self.accelerator.num_processes > 1:
             items = self.accelerator.gather(items.reshape(1, -1)).sum(dim=0).reshape(items.shape)
         return items
+
+    def _makes_no_step(self, checkpoint: str) -> bool:
+        """Take over the state of a checkpoint that has made all steps; transformers would make one more."""
+        path = Path(checkpoint) / TRAINER_STATE_NAME
+        if self.args.max_steps < 1 or not path.is_file():
+            return False
+        state = TrainerState.load_from_json(str(path))
+        if state.global_step < self.args.max_steps:
+            return False
+        self.state = state
+        return True
 
     def _require_same_objective(self, checkpoint: str) -> None:
         path = Path(checkpoint) / RECORD

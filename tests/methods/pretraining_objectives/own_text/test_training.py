@@ -79,6 +79,14 @@ def interrupt_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
     monkeypatch.setattr(training, "StopOnInterrupt", Stop)
 
 
+def same(one: Path, other: Path) -> bool:
+    """Say whether two runs left the same weights and the same account of them."""
+    weights = [(folder / "model.safetensors").read_bytes() for folder in (one, other)]
+    return weights[0] == weights[1] and json.loads((one / RECORD).read_text()) == json.loads(
+        (other / RECORD).read_text()
+    )
+
+
 @pytest.mark.parametrize("name", ["diverse-ar", "variable-mlm"])
 def test_an_interrupted_run_goes_on_and_ends_in_the_same_weights(name, text, monkeypatch, capsys) -> None:
     objective = ObjectiveSettings(name=name)
@@ -91,8 +99,23 @@ def test_an_interrupted_run_goes_on_and_ends_in_the_same_weights(name, text, mon
     assert not asked.out.exists()
     monkeypatch.undo()
     assert train(asked) == 0
-    weights = [(folder / "model.safetensors").read_bytes() for folder in (whole.out, asked.out)]
-    assert weights[0] == weights[1]
+    assert same(whole.out, asked.out)
+
+
+def test_a_run_that_was_stopped_after_its_last_step_makes_no_other(text, monkeypatch) -> None:
+    whole = request(text, out=text.parent / "whole")
+    learn(whole)
+    asked = request(text)
+
+    def stop(_trainer) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training.PretrainingTrainer, "evaluate", stop)
+    with pytest.raises(KeyboardInterrupt):
+        learn(asked)
+    monkeypatch.undo()
+    assert learn(asked).steps == asked.steps
+    assert same(whole.out, asked.out)
 
 
 def test_an_unfinished_run_of_another_kind_is_not_gone_on_with(text, monkeypatch) -> None:
@@ -190,8 +213,7 @@ def test_a_checkpoint_that_a_killed_process_left_in_part_is_passed_over(text, mo
     part.mkdir()
     (part / "model.safetensors").write_bytes(b"")
     assert learn(asked).complete
-    weights = [(folder / "model.safetensors").read_bytes() for folder in (whole.out, asked.out)]
-    assert weights[0] == weights[1]
+    assert same(whole.out, asked.out)
 
 
 def test_documents_may_be_shorter_than_the_offsets(text) -> None:

@@ -102,7 +102,7 @@ def learn(request: Training) -> Outcome:
     with hushed():
         tokenizer, model = _start(request, documents)
         rows = _rows(request, tokenizer, documents)
-        trainer, stop, watch = _trainer(request, model, tokenizer, rows, state)
+        trainer, stop = _trainer(request, model, tokenizer, rows, state)
         write_whole(state / RECORD, json.dumps(record, indent=2) + "\n")
         try:
             trainer.train(resume_from_checkpoint=latest)
@@ -114,15 +114,17 @@ def learn(request: Training) -> Outcome:
         if made < request.steps:
             return Outcome(made, complete=False)
         held_out = trainer.evaluate()["eval_loss"] if trainer.eval_dataset is not None else None
+        # The trainer's own, which a run that goes on finds in its checkpoint.
+        losses = [(logged["step"], logged["loss"]) for logged in trainer.state.log_history if "loss" in logged]
         outcome = Outcome(
             steps=made,
             complete=True,
             tokens=rows.tokens,
             seen=trainer.state.num_input_tokens_seen,
-            loss=watch.losses[-1][1] if watch.losses else None,
+            loss=losses[-1][1] if losses else None,
             held_out_loss=held_out,
         )
-        _export(trainer.model, tokenizer, request.out, record | {"outcome": asdict(outcome), "losses": watch.losses})
+        _export(trainer.model, tokenizer, request.out, record | {"outcome": asdict(outcome), "losses": losses})
     shutil.rmtree(state)
     return outcome
 
@@ -212,19 +214,19 @@ def _rows(request: Training, tokenizer: Any, documents: Sequence[str]) -> Packed
 
 def _trainer(
     request: Training, model: Any, tokenizer: Any, rows: Packed | Separate, state: Path
-) -> tuple[PretrainingTrainer, StopOnInterrupt, Watch]:
+) -> tuple[PretrainingTrainer, StopOnInterrupt]:
     trained, kept = _split(request, rows)
-    stop, watch = StopOnInterrupt(), Watch(quiet=request.quiet)
+    stop = StopOnInterrupt()
     trainer = PretrainingTrainer(
         model,
         _arguments(request, state),
         processing_class=tokenizer,
         train_dataset=trained,
         eval_dataset=kept if len(kept) else None,
-        callbacks=[stop, watch],
+        callbacks=[stop, Watch(quiet=request.quiet)],
     )
     trainer.remove_callback(PrinterCallback)
-    return trainer, stop, watch
+    return trainer, stop
 
 
 def _arguments(request: Training, state: Path) -> PretrainingConfig:

@@ -19,16 +19,14 @@ class Watch(TrainerCallback):
 
     def __init__(self, *, quiet: bool) -> None:
         self.quiet = quiet
-        self.losses: list[tuple[int, float]] = []
         self._last = 0.0
 
     def on_log(self, args: Any, state: Any, control: Any, **given: Any) -> None:
-        """Keep the loss, and say it if it is time."""
+        """Say the loss, if it is time."""
         del args, control
         logs = given.get("logs") or {}
         if "loss" not in logs:
             return
-        self.losses.append((state.global_step, float(logs["loss"])))
         last = state.global_step >= state.max_steps
         if not self.quiet and (last or time.monotonic() - self._last > PAUSE_S):
             self._last = time.monotonic()

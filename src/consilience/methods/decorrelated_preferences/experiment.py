@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from consilience.ground import Report, RunFolder, Statement, conduct, late_studies
-from consilience.methods.decorrelated_preferences.config import Config
+from consilience.methods.decorrelated_preferences.config import Config, policy_reason
 
 __all__ = ["run"]
 
@@ -52,6 +52,15 @@ CLAIMS: tuple[tuple[Statement, str], ...] = (
         ),
         "effect:effect",
     ),
+    (
+        Statement(
+            id="decpo.policy",
+            sentence="On a pretrained policy and preferences of one's own: DPO, the cosine form, the literal form and "
+            "L1 side by side.",
+            source=f"{PAPER}, section 4 and table 2 (arms); our report, without bars",
+        ),
+        "policy:policy",
+    ),
 )
 
 
@@ -69,5 +78,6 @@ def run(config: Config, folder: RunFolder) -> Report:
     Report
         All claims; those that the recipe leaves out are "not measured".
     """
-    studies = late_studies("decorrelated_preferences", config, folder, CLAIMS, extra="preferences")
+    lacking = {"decpo.policy": policy_reason(config)}
+    studies = late_studies("decorrelated_preferences", config, folder, CLAIMS, extra="preferences", lacking=lacking)
     return conduct("decorrelated_preferences", config, folder, studies)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from consilience.ground import Report, RunFolder, Statement, conduct, late_studies
-from consilience.methods.pretraining_objectives.config import Config
+from consilience.methods.pretraining_objectives.config import Config, text_reason
 
 __all__ = ["run"]
 
@@ -63,6 +63,14 @@ CLAIMS: tuple[tuple[Statement, str], ...] = (
         ),
         "exact:exact",
     ),
+    (
+        Statement(
+            id="pretrain.text",
+            sentence="Six objectives on text of one's own at the size of published models.",
+            source=f"{PAPER}, abstract (both remedies); our report, without bars",
+        ),
+        "text:text",
+    ),
 )
 
 
@@ -80,5 +88,12 @@ def run(config: Config, folder: RunFolder) -> Report:
     Report
         All claims; those that the recipe leaves out are "not measured".
     """
-    studies = late_studies("pretraining_objectives", config, folder, CLAIMS, extra="pretraining")
+    studies = late_studies(
+        "pretraining_objectives",
+        config,
+        folder,
+        CLAIMS,
+        extra="pretraining",
+        lacking={"pretrain.text": text_reason(config)},
+    )
     return conduct("pretraining_objectives", config, folder, studies)

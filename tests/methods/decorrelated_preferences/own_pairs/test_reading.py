@@ -39,6 +39,11 @@ def test_a_prompt_may_be_part_of_both_answers(write) -> None:
     assert read_pairs(write(row)) == [row]
 
 
+def test_only_a_newline_ends_a_pair(write) -> None:
+    row = {**GOOD, "prompt": "a\u2028b\u0085c"}
+    assert read_pairs(write(json.dumps(row, ensure_ascii=False), GOOD)) == [row, GOOD]
+
+
 @pytest.mark.parametrize(
     ("row", "words"),
     [

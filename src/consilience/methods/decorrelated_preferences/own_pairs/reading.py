@@ -77,7 +77,8 @@ def read_texts(path: Path) -> Lines:
 
 
 def _records(path: Path) -> Iterator[tuple[int, Row]]:
-    for number, line in enumerate(_content(path).splitlines(), start=1):
+    # JSON text may hold the other marks that splitlines() takes for ends of lines.
+    for number, line in enumerate(_content(path).split("\n"), start=1):
         if not line.strip():
             continue
         try:

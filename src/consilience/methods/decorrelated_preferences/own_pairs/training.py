@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from consilience.methods.decorrelated_preferences.resuming import last_checkpoin
 from consilience.methods.decorrelated_preferences.trainer import DecPOTrainer
 from consilience.neural.device import choose_device
 
-__all__ = ["train"]
+__all__ = ["adapter", "make_trainer", "split_pairs", "state_folder", "train"]
 
 FULL_RATE, LORA_RATE = 1e-6, 1e-5
 """Learning rates that TRL recommends for all weights and for adapters."""
@@ -43,10 +43,11 @@ def train(request: Training) -> int:
     """Train, save the policy, and say how it does on pairs that were held out."""
     if request.out.exists():
         raise InvalidInput(f"expected a new folder for --out; {request.out} is there already: give another one")
-    learned, held_out = _split(request)
+    learned, held_out = split_pairs(request)
     with _clean(request), calm(quiet=request.quiet):
-        trainer = _trainer(request, learned, held_out)
-        state = _state(request)
+        adapted = adapter(request.lora) if request.lora else None
+        trainer = make_trainer(request, learned, held_out, adapted=adapted)
+        state = state_folder(request)
         trainer.train(resume_from_checkpoint=last_checkpoint(str(state)) if state.exists() else None)
         summary = _summary(trainer, held_out=bool(held_out))
         _save(trainer, summary, request)
@@ -57,7 +58,14 @@ def train(request: Training) -> int:
     return 0
 
 
-def _split(request: Training) -> tuple[list[Any], list[Any]]:
+def split_pairs(request: Training) -> tuple[list[Any], list[Any]]:
+    """Return the pairs to train on, and those that are held out; the seed decides which.
+
+    Raises
+    ------
+    InvalidInput
+        If the file holds no such pairs, or none would be left.
+    """
     if not 0 <= request.held_out < 1:
         raise InvalidInput(f"--held-out must be a share from 0 to below 1; got {request.held_out}")
     rows = read_pairs(request.data)
@@ -68,8 +76,27 @@ def _split(request: Training) -> tuple[list[Any], list[Any]]:
     return [rows[place] for place in sorted(order[count:])], [rows[place] for place in sorted(order[:count])]
 
 
-def _trainer(request: Training, learned: list[Any], held_out: list[Any]) -> DecPOTrainer:
-    args = _arguments(request)
+def make_trainer(
+    request: Training, learned: list[Any], held_out: list[Any], *, adapted: Any = None, **settings: Any
+) -> DecPOTrainer:
+    """Return a trainer of the policy that is asked for.
+
+    Parameters
+    ----------
+    request
+    learned, held_out
+        Pairs as `split_pairs` returns them.
+    adapted
+        Configuration of adapters; without one, all weights are trained.
+    **settings
+        Of `DecPOConfig`, laid over those that the request gives.
+
+    Raises
+    ------
+    InvalidInput
+        If there is no such model, it cannot write the pairs, or none of them fits.
+    """
+    args = _arguments(request, settings)
     tokenizer = load_tokenizer(request.model)
     if conversational(learned[0]) and tokenizer.chat_template is None:
         raise InvalidInput(
@@ -82,7 +109,7 @@ def _trainer(request: Training, learned: list[Any], held_out: list[Any]) -> DecP
         train_dataset=datasets.Dataset.from_list(learned),
         eval_dataset=datasets.Dataset.from_list(held_out) if held_out else None,
         processing_class=tokenizer,
-        peft_config=_adapter(request),
+        peft_config=adapted,
     )
     if not len(made.train_dataset):
         raise InvalidInput(f"every prompt of {request.data} fills the window of {request.max_length} tokens; raise it")
@@ -91,49 +118,79 @@ def _trainer(request: Training, learned: list[Any], held_out: list[Any]) -> DecP
     return made
 
 
-def _arguments(request: Training) -> DecPOConfig:
-    cpu = choose_device(request.device).type == "cpu"
-    rate = request.learning_rate or (LORA_RATE if request.lora else FULL_RATE)
-    return DecPOConfig(
-        output_dir=str(_state(request)),
-        decorrelation_coef=request.decorrelation,
-        decorrelation_variant=request.variant,
-        decorrelation_layers=list(request.layers),
-        decorrelation_module=request.module,
-        decorrelation_rows=request.rows,
-        decorrelation_pool=request.pool,
-        decorrelation_memory=request.memory,
-        decorrelation_scale_check=not request.quiet,
-        loss_type=[request.loss],
-        beta=request.beta,
-        num_train_epochs=request.epochs,
-        max_steps=request.steps or -1,
-        per_device_train_batch_size=request.batch_size,
-        per_device_eval_batch_size=request.batch_size,
-        gradient_accumulation_steps=request.accumulate,
-        learning_rate=rate,
-        max_length=request.max_length,
-        gradient_checkpointing=request.checkpointing,
-        bf16=not cpu and torch.cuda.is_bf16_supported(),
-        use_cpu=cpu,
-        save_steps=request.save_every,
-        save_total_limit=1,
-        seed=request.seed,
-        report_to=[],
-        disable_tqdm=request.quiet or not sys.stderr.isatty(),
-        dataloader_pin_memory=not cpu,
+def adapter(
+    rank: int, *, alpha: int | None = None, dropout: float = 0.0, modules: Sequence[str] = (), until: int = -1
+) -> Any:
+    """Return the configuration of low-rank adapters.
+
+    Parameters
+    ----------
+    rank
+    alpha
+        Twice the rank unless given.
+    dropout
+        Share of inputs that is dropped in training.
+    modules
+        Which are adapted; all linear maps where none is named.
+    until
+        Last block that is adapted, where modules are named; -1 for all.
+
+    Raises
+    ------
+    InvalidInput
+        If blocks are chosen among all linear maps.
+    """
+    from peft import LoraConfig  # noqa: PLC0415  only adapters need it
+
+    if until >= 0 and not modules:
+        raise InvalidInput(f"adapters end with block {until} only where modules are named, such as q_proj; got none")
+    return LoraConfig(
+        r=rank,
+        lora_alpha=2 * rank if alpha is None else alpha,
+        lora_dropout=dropout,
+        target_modules=list(modules) or "all-linear",
+        layers_to_transform=list(range(until + 1)) or None,
+        task_type="CAUSAL_LM",
     )
 
 
-def _adapter(request: Training) -> Any:
-    if not request.lora:
-        return None
-    from peft import LoraConfig  # noqa: PLC0415  only adapters need it
+def _arguments(request: Training, settings: Mapping[str, Any]) -> DecPOConfig:
+    cpu = choose_device(request.device).type == "cpu"
+    rate = request.learning_rate or (LORA_RATE if request.lora else FULL_RATE)
+    asked: dict[str, Any] = {
+        "output_dir": str(state_folder(request)),
+        "decorrelation_coef": request.decorrelation,
+        "decorrelation_variant": request.variant,
+        "decorrelation_layers": list(request.layers),
+        "decorrelation_module": request.module,
+        "decorrelation_rows": request.rows,
+        "decorrelation_pool": request.pool,
+        "decorrelation_memory": request.memory,
+        "decorrelation_scale_check": not request.quiet,
+        "loss_type": [request.loss],
+        "beta": request.beta,
+        "num_train_epochs": request.epochs,
+        "max_steps": request.steps or -1,
+        "per_device_train_batch_size": request.batch_size,
+        "per_device_eval_batch_size": request.batch_size,
+        "gradient_accumulation_steps": request.accumulate,
+        "learning_rate": rate,
+        "max_length": request.max_length,
+        "gradient_checkpointing": request.checkpointing,
+        "bf16": not cpu and torch.cuda.is_bf16_supported(),
+        "use_cpu": cpu,
+        "save_steps": request.save_every,
+        "save_total_limit": 1,
+        "seed": request.seed,
+        "report_to": [],
+        "disable_tqdm": request.quiet or not sys.stderr.isatty(),
+        "dataloader_pin_memory": not cpu,
+    }
+    return DecPOConfig(**(asked | dict(settings)))
 
-    return LoraConfig(r=request.lora, lora_alpha=2 * request.lora, target_modules="all-linear", task_type="CAUSAL_LM")
 
-
-def _state(request: Training) -> Path:
+def state_folder(request: Training) -> Path:
+    """Return where an unfinished run keeps what it needs, beside its folder."""
     return request.out.with_name(f"{request.out.name}.state")
 
 
@@ -152,7 +209,7 @@ def _save(trainer: DecPOTrainer, summary: dict[str, float], request: Training) -
     trainer.save_model(str(aside))
     (aside / SUMMARY).write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
     replace_folder(aside, request.out)
-    shutil.rmtree(_state(request), ignore_errors=True)
+    shutil.rmtree(state_folder(request), ignore_errors=True)
 
 
 @contextmanager
@@ -162,4 +219,4 @@ def _clean(request: Training) -> Iterator[None]:
         yield
     finally:
         with suppress(OSError):
-            _state(request).rmdir()
+            state_folder(request).rmdir()

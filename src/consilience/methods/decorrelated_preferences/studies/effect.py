@@ -7,7 +7,6 @@ from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float
-from scipy import stats
 
 from consilience.ground import Evidence, Measurement, RunFolder, Streams, Table
 from consilience.methods.decorrelated_preferences.config import Config
@@ -21,6 +20,7 @@ from consilience.methods.decorrelated_preferences.studies.arms import (
     outcomes,
 )
 from consilience.methods.decorrelated_preferences.studies.effect_drawing import draw
+from consilience.methods.decorrelated_preferences.studies.spreads import difference, spread
 
 __all__ = ["at_divergence", "early_stopped", "effect"]
 
@@ -102,23 +102,23 @@ def _bars(found: _Results) -> Iterator[Measurement]:
             name=f"cosine: decorrelation above DPO's at the {token} token",
             value=raised.min(),
             at_least=least,
-            note=f"the least of {len(found.seeds)} seeds; mean {_mean(raised)}; chosen answers that were held out",
+            note=f"the least of {len(found.seeds)} seeds; mean {spread(raised)}; chosen answers that were held out",
         )
     ours, plain = found.values(COSINE, _margin), found.values(PLAIN, _margin)
     yield Measurement(
         name="cosine: margin against DPO's",
         value=ours.mean() / plain.mean(),
         at_least=0.95,
-        note=f"means over seeds on held-out pairs: {_mean(ours)} and {_mean(plain)}; accuracy "
-        f"{_mean(found.values(COSINE, _accuracy))} and {_mean(found.values(PLAIN, _accuracy))}",
+        note=f"means over seeds on held-out pairs: {spread(ours)} and {spread(plain)}; accuracy "
+        f"{spread(found.values(COSINE, _accuracy))} and {spread(found.values(PLAIN, _accuracy))}",
     )
     literal, base = found.values(LITERAL, _rule), found.values(PLAIN, _rule)
     yield Measurement(
         name="literal form: share of answers in order against DPO's",
         value=(literal / np.maximum(base, 1e-9)).min(),
         at_least=2.0,
-        note=f"the least of {len(found.seeds)} seeds; means {_mean(literal)} and {_mean(base)}, the first policy "
-        f"{_mean(np.array([one.looks[0].rule for one in found.of(PLAIN)]))}",
+        note=f"the least of {len(found.seeds)} seeds; means {spread(literal)} and {spread(base)}, the first policy "
+        f"{spread(np.array([one.looks[0].rule for one in found.of(PLAIN)]))}",
     )
 
 
@@ -134,7 +134,7 @@ def _beside(found: _Results) -> Iterator[Measurement]:
     yield Measurement(
         name="literal form: term against the preference loss at the first step",
         value=scale.mean(),
-        note=f"{_mean(scale)}",
+        note=f"{spread(scale)}",
     )
 
 
@@ -149,7 +149,13 @@ def _survival(found: _Results) -> Iterator[Measurement]:
             ]
         )
         yield from (
-            _gain(f"{name}: answers in order above {rival}", found.values(arm, _rule) - values, note)
+            difference(
+                f"{name}: answers in order above {rival}",
+                found.values(arm, _rule) - values,
+                unit="points",
+                scale=100,
+                note=note,
+            )
             for rival, values, note in (
                 ("DPO", found.values(PLAIN, _rule), ""),
                 (
@@ -163,20 +169,9 @@ def _survival(found: _Results) -> Iterator[Measurement]:
         )
 
 
-def _gain(name: str, gains: Values, note: str) -> Measurement:
-    low, high = _interval(gains)
-    return Measurement(
-        name=name,
-        value=100 * gains.mean(),
-        low=100 * low,
-        high=100 * high,
-        unit="points",
-        note="; ".join(filter(None, [note, f"paired over {len(gains)} seeds, 95 % interval of Student's t"])),
-    )
-
-
 def _table(found: _Results) -> Table:
     names = (PLAIN, EARLY, *(arm.name for arm in ARMS if arm.name != PLAIN))
+    first = spread(np.array([one.looks[0].rule for one in found.of(PLAIN)]))
     reads: dict[str, Callable[[Look], float]] = {
         "held-out accuracy": _accuracy,
         "held-out margin": _margin,
@@ -186,10 +181,10 @@ def _table(found: _Results) -> Table:
     }
     rows = []
     for name in names:
-        cells = [_mean(found.values(name, read)) for read in reads.values()]
+        cells = [spread(found.values(name, read)) for read in reads.values()]
         outcome = found.of(PLAIN if name == EARLY else name)
         own = name != EARLY
-        train = _mean(np.array([one.train_accuracy for one in outcome])) if own else None
+        train = spread(np.array([one.train_accuracy for one in outcome])) if own else None
         scale = float(f"{np.mean([one.scale for one in outcome]):.3g}") if own else None
         kind = "control" if name in (EARLY, *CONTROLS) else ("" if name == PLAIN else "decorrelation")
         rows.append((name, kind, *cells, train, scale))
@@ -198,7 +193,7 @@ def _table(found: _Results) -> Table:
         columns=("arm", "kind", *reads, "accuracy on noisy training pairs", "term against loss at the first step"),
         rows=tuple(rows),
         note=f"Seeds {', '.join(map(str, found.seeds))}. Margins of arms with another beta or loss are not comparable. "
-        f"The first policy puts {_mean(np.array([one.looks[0].rule for one in found.of(PLAIN)]))} of answers in order.",
+        f"The first policy puts {first} of answers in order.",
     )
 
 
@@ -206,7 +201,7 @@ def _features(found: _Results) -> Table:
     names = ("decorrelation", "norm_ratio", "variance", "relative_variance", "hoyer", "kurtosis", "effective_rank")
     places = [f"{layer}/{token}" for layer in (TRAINED_LAYER, UNTRAINED_LAYER) for token in ("trained", "next")]
     rows = tuple(
-        (arm.name, place.replace("/", ", "), *(_mean(found.measure(arm.name, place, name)) for name in names))
+        (arm.name, place.replace("/", ", "), *(spread(found.measure(arm.name, place, name)) for name in names))
         for arm in ARMS
         for place in places
     )
@@ -217,16 +212,6 @@ def _features(found: _Results) -> Table:
         note=f"The regulariser reads layer {TRAINED_LAYER} at the last digit (trained); the end of the answer follows "
         "it (next). Norms are against the first policy's.",
     )
-
-
-def _interval(values: Values) -> tuple[float, float]:
-    """Return the 95 % interval of the mean by Student's t."""
-    half = float(stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / len(values) ** 0.5)
-    return float(values.mean()) - half, float(values.mean()) + half
-
-
-def _mean(values: Values) -> str:
-    return f"{values.mean():.3f} ± {values.std(ddof=1):.3f}"
 
 
 def _margin(look: Look) -> float:

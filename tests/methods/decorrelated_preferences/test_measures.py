@@ -36,7 +36,7 @@ def test_kurtosis_and_variance_are_those_of_scipy_and_numpy() -> None:
     assert variance(Z) == pytest.approx(float(rows.var(axis=1).mean()), rel=1e-9)
 
 
-@pytest.mark.parametrize("name", set(MEASURES) - set(OF_SIZE))
+@pytest.mark.parametrize("name", [name for name in MEASURES if name not in OF_SIZE])
 def test_features_may_be_very_small(name) -> None:
     assert MEASURES[name](1e-5 * Z.double()) == pytest.approx(MEASURES[name](Z.double()), rel=1e-6)
 

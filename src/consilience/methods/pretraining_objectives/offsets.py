@@ -19,6 +19,7 @@ def document_numbers(tokens: Int[Tensor, "row token"], end: int) -> Int[Tensor, 
 
     Examples
     --------
+    >>> import torch
     >>> document_numbers(torch.tensor([[5, 6, 0, 7, 0]]), end=0).tolist()
     [[0, 0, 0, 1, 1]]
     """
@@ -52,6 +53,7 @@ def offset_labels(
 
     Examples
     --------
+    >>> import torch
     >>> offset_labels(torch.tensor([[1, 2, 3]]), 2).tolist()
     [[[2, 3], [3, -100], [-100, -100]]]
     """

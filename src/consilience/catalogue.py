@@ -112,6 +112,22 @@ METHODS: tuple[Method, ...] = (
         arxiv="2405.18634",
     ),
     Method(
+        name="pretraining_objectives",
+        question="Should a text model be pretrained to look ahead or to look around, and how far?",
+        paper="Look Ahead or Look Around? A Theoretical Comparison Between Autoregressive and Masked Pretraining",
+        authors=("Qi Zhang", "Tianqi Du", "Haotian Huang", "Yifei Wang", "Yisen Wang"),
+        year=2024,
+        arxiv="2407.00935",
+    ),
+    Method(
+        name="decorrelated_preferences",
+        question="Does it help preference optimisation to keep features from moving as one?",
+        paper="Encourage or Inhibit Monosemanticity? Revisit Monosemanticity from a Feature Decorrelation Perspective",
+        authors=("Hanqi Yan", "Yanzheng Xiang", "Guangyi Chen", "Yifei Wang", "Lin Gui", "Yulan He"),
+        year=2024,
+        arxiv="2406.17969",
+    ),
+    Method(
         name="agent_networks",
         question="Does a network of agents solve what one answer does not, and what does it cost in calls and time?",
         paper="Scaling Large Language Model-based Multi-Agent Collaboration",

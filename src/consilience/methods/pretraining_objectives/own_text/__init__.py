@@ -1,0 +1,1 @@
+"""Training on whoever's own text, from the command line."""

@@ -1,0 +1,223 @@
+"""Training on a text, start to end."""
+
+import json
+import threading
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="the pretraining extra is not installed")
+transformers = pytest.importorskip("transformers", reason="the pretraining extra is not installed")
+pytest.importorskip("accelerate", reason="the pretraining extra is not installed")
+
+from consilience.ground import InvalidInput  # noqa: E402
+from consilience.methods.pretraining_objectives.own_text import training  # noqa: E402
+from consilience.methods.pretraining_objectives.own_text.request import Training, state_folder  # noqa: E402
+from consilience.methods.pretraining_objectives.own_text.stopping import StopOnInterrupt  # noqa: E402
+from consilience.methods.pretraining_objectives.own_text.training import RECORD, learn, train  # noqa: E402
+from consilience.methods.pretraining_objectives.settings import ObjectiveSettings  # noqa: E402
+
+TEXT = "the cat sat on the mat and the dog sat on the cat. " * 60
+AUTO = {
+    "ar": "AutoModelForCausalLM",
+    "diverse-ar": "AutoModelForCausalLM",
+    "mlm": "AutoModelForMaskedLM",
+    "variable-mlm": "AutoModelForMaskedLM",
+}
+
+
+@pytest.fixture
+def text(tmp_path) -> Path:
+    path = tmp_path / "text.txt"
+    path.write_text(TEXT)
+    return path
+
+
+def request(text: Path, **settings) -> Training:
+    small = {
+        "text": text,
+        "out": text.parent / "model",
+        "window": 16,
+        "vocabulary": 270,
+        "layers": 1,
+        "width": 16,
+        "heads": 2,
+        "steps": 8,
+        "batch_size": 4,
+        "held_out": 0.1,
+        "device": "cpu",
+        "quiet": True,
+    }
+    return Training(**(small | settings))
+
+
+@pytest.mark.parametrize("name", AUTO)
+def test_what_is_trained_loads_by_the_auto_classes_whole(name, text) -> None:
+    asked = request(text, objective=ObjectiveSettings(name=name))
+    assert train(asked) == 0
+    kind = getattr(transformers, AUTO[name])
+    model, report = kind.from_pretrained(asked.out, output_loading_info=True)
+    assert not any(report.values())
+    tokenizer = transformers.AutoTokenizer.from_pretrained(asked.out)
+    logits = model(**tokenizer("the cat", return_tensors="pt")).logits
+    assert logits.shape[-1] == len(tokenizer)
+    assert not state_folder(asked.out).exists()
+    assert (asked.out / "offset_heads.safetensors").exists() == (name == "diverse-ar")
+    record = json.loads((asked.out / RECORD).read_text())
+    assert record["objective"]["name"] == name
+    assert record["outcome"]["seen"] == 8 * 4 * 16
+    assert record["outcome"]["held_out_loss"] > 0
+
+
+def interrupt_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
+    """Let ctrl-C come during a step."""
+
+    class Stop(StopOnInterrupt):
+        def on_step_begin(self, args, state, control, **given) -> None:
+            self.asked = self.asked or state.global_step + 1 == step
+
+    monkeypatch.setattr(training, "StopOnInterrupt", Stop)
+
+
+def same(one: Path, other: Path) -> bool:
+    """Say whether two runs left the same weights and the same account of them."""
+    weights = [(folder / "model.safetensors").read_bytes() for folder in (one, other)]
+    return weights[0] == weights[1] and json.loads((one / RECORD).read_text()) == json.loads(
+        (other / RECORD).read_text()
+    )
+
+
+@pytest.mark.parametrize("name", ["diverse-ar", "variable-mlm"])
+def test_an_interrupted_run_goes_on_and_ends_in_the_same_weights(name, text, monkeypatch, capsys) -> None:
+    objective = ObjectiveSettings(name=name)
+    whole = request(text, objective=objective, out=text.parent / "whole")
+    train(whole)
+    asked = request(text, objective=objective)
+    interrupt_at(monkeypatch, 3)
+    assert train(asked) == 130
+    assert capsys.readouterr().err == "stopped after step 3 of 8; the same command goes on from there\n"
+    assert not asked.out.exists()
+    monkeypatch.undo()
+    assert train(asked) == 0
+    assert same(whole.out, asked.out)
+
+
+def test_a_run_that_was_stopped_after_its_last_step_makes_no_other(text, monkeypatch) -> None:
+    whole = request(text, out=text.parent / "whole")
+    learn(whole)
+    asked = request(text)
+
+    def stop(_trainer) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training.PretrainingTrainer, "evaluate", stop)
+    with pytest.raises(KeyboardInterrupt):
+        learn(asked)
+    monkeypatch.undo()
+    assert learn(asked).steps == asked.steps
+    assert same(whole.out, asked.out)
+
+
+def test_an_unfinished_run_of_another_kind_is_not_gone_on_with(text, monkeypatch) -> None:
+    asked = request(text)
+    interrupt_at(monkeypatch, 3)
+    train(asked)
+    monkeypatch.undo()
+    with pytest.raises(InvalidInput, match="is of objective 'variable-mlm', not 'ar'"):
+        learn(request(text, objective=ObjectiveSettings(name="ar")))
+    with pytest.raises(InvalidInput, match="is of objective 'variable-mlm' with other settings"):
+        learn(request(text, objective=ObjectiveSettings(pattern="suffix")))
+    with pytest.raises(InvalidInput, match=r"another --learning-rate \(0.001, now 0.1\)"):
+        learn(request(text, learning_rate=0.1))
+    text.write_text(TEXT + "more")
+    with pytest.raises(InvalidInput, match="another --text"):
+        learn(asked)
+    assert any(state_folder(asked.out).glob("checkpoint-*"))
+
+
+def test_a_finished_run_is_not_run_again(text, monkeypatch) -> None:
+    asked = request(text)
+    first = learn(asked)
+    monkeypatch.setattr(training, "PretrainingTrainer", None)
+    assert learn(asked) == first
+
+
+def test_a_trained_model_is_trained_on(text) -> None:
+    first = request(text, objective=ObjectiveSettings(name="ar"))
+    learn(first)
+    second = request(text, objective=ObjectiveSettings(name="diverse-ar"), model=str(first.out), out=text.parent / "b")
+    assert learn(second).complete
+    around = request(text, model=str(first.out), out=text.parent / "c")
+    with pytest.raises(InvalidInput, match="--model must name a masked language model"):
+        learn(around)
+
+
+def test_documents_may_have_a_row_each(text) -> None:
+    lines = text.parent / "lines.jsonl"
+    lines.write_text("\n".join(json.dumps({"text": "the cat sat"[: 3 + n % 8]}) for n in range(20)))
+    assert learn(request(lines, layout="documents", held_out=0.0)).held_out_loss is None
+    lines.write_text(json.dumps({"text": TEXT}))
+    with pytest.raises(InvalidInput, match="longer than the window"):
+        learn(request(lines, layout="documents", out=text.parent / "c"))
+
+
+def test_a_folder_that_is_not_ours_is_left_alone(text) -> None:
+    out = text.parent / "precious"
+    out.mkdir()
+    (out / "thesis.tex").write_text("x")
+    with pytest.raises(InvalidInput, match="holds files that are not of an earlier run"):
+        learn(request(text, out=out))
+    assert (out / "thesis.tex").read_text() == "x"
+
+
+def test_a_run_outside_the_main_thread_leaves_signals_alone(text) -> None:
+    found = []
+    thread = threading.Thread(target=lambda: found.append(learn(request(text)).complete))
+    thread.start()
+    thread.join()
+    assert found == [True]
+
+
+def test_a_finished_model_is_not_replaced_by_another(text) -> None:
+    asked = request(text, objective=ObjectiveSettings(name="ar"))
+    learn(asked)
+    weights = (asked.out / "model.safetensors").read_bytes()
+    with pytest.raises(InvalidInput, match=r"the model in .* is of objective 'ar', not 'mlm'; choose another --out"):
+        learn(request(text, objective=ObjectiveSettings(name="mlm")))
+    with pytest.raises(InvalidInput, match=r"the model in .* has another --steps \(8, now 9\)"):
+        learn(request(text, objective=ObjectiveSettings(name="ar"), steps=9))
+    assert (asked.out / "model.safetensors").read_bytes() == weights
+
+
+def test_a_run_that_fails_before_its_first_checkpoint_leaves_nothing_that_stands_in_the_way(text) -> None:
+    small = request(text)
+    learn(small)
+    longer = request(text, model=str(small.out), window=32, out=text.parent / "longer")
+    with pytest.raises(InvalidInput, match="32 tokens and the window is 16"):
+        learn(longer)
+    assert not state_folder(longer.out).exists()
+    killed = state_folder(longer.out)
+    killed.mkdir()
+    (killed / RECORD).write_text(json.dumps(longer.record()))
+    assert learn(request(text, model=str(small.out), out=longer.out)).complete
+
+
+def test_a_checkpoint_that_a_killed_process_left_in_part_is_passed_over(text, monkeypatch) -> None:
+    whole = request(text, out=text.parent / "whole")
+    learn(whole)
+    asked = request(text)
+    interrupt_at(monkeypatch, 3)
+    train(asked)
+    monkeypatch.undo()
+    part = state_folder(asked.out) / "checkpoint-5"
+    part.mkdir()
+    (part / "model.safetensors").write_bytes(b"")
+    assert learn(asked).complete
+    assert same(whole.out, asked.out)
+
+
+def test_documents_may_be_shorter_than_the_offsets(text) -> None:
+    lines = text.parent / "lines.jsonl"
+    lines.write_text("\n".join(json.dumps({"text": "ab"}) for _ in range(20)))
+    objective = ObjectiveSettings(name="diverse-ar", offsets=8)
+    assert learn(request(lines, objective=objective, layout="documents", batch_size=1)).complete

@@ -4,13 +4,17 @@ import pytest
 
 from consilience.ground import Evidence, RunFolder, Streams
 from consilience.methods.agent_networks.config import Config
+from consilience.methods.agent_networks.studies import limits as study
 from consilience.methods.agent_networks.studies.limits import CASES, _Case, _read, limits
 
 
 @pytest.fixture(scope="module")
 def evidence(tmp_path_factory: pytest.TempPathFactory) -> Evidence:
     config = Config(limits_s=1.5, limits_budgets=3)
-    return limits(config, Streams(0), RunFolder(tmp_path_factory.mktemp("run"), quiet=True))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(study, "AT_ONCE", len(CASES))
+        patch.setattr(study, "ATTEMPTS", 1)
+        return limits(config, Streams(0), RunFolder(tmp_path_factory.mktemp("run"), quiet=True))
 
 
 def test_bars_are_those_of_the_issue(evidence: Evidence) -> None:

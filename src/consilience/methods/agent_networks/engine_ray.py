@@ -24,7 +24,7 @@ from consilience.methods.agent_networks.parts import News, Opening, Part, Shared
 from consilience.methods.agent_networks.profiles import Profiles
 from consilience.methods.agent_networks.ray_cluster import cluster
 from consilience.methods.agent_networks.result import Result
-from consilience.methods.agent_networks.traversal import _check
+from consilience.methods.agent_networks.traversal import check_settings
 
 __all__ = ["Opening", "WorkerLost", "traverse_on_ray"]
 
@@ -93,7 +93,7 @@ async def traverse_on_ray(
     ConsilienceError
         Whatever a run in one process raises.
     """
-    _check(task, rounds, temperature, reasks, width)
+    check_settings(task, rounds, temperature, reasks, width)
     failure.check(network)
     _require_database(opening.journal)
     if parts is not None and parts < 1:

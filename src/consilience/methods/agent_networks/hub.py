@@ -29,6 +29,7 @@ from consilience.methods.agent_networks.parts import (
     came_from,
 )
 from consilience.methods.agent_networks.result import ElementFacts, Outcome, Result
+from consilience.methods.agent_networks.traversal import ancestry
 
 __all__ = ["Hub", "Worker", "WorkerLost"]
 
@@ -227,7 +228,7 @@ class Hub:
             ends={
                 network.nodes[sink]: ends[network.nodes[sink]] for sink in network.sinks if network.nodes[sink] in ends
             },
-            ancestry=_ancestry(network, used) if final else (),
+            ancestry=ancestry(network, used) if final else (),
             pending=pending,
             elements=elements,
         )
@@ -246,18 +247,3 @@ def _takers(job: SharedRun) -> list[frozenset[int]]:
 def _incoming(network: Network) -> list[Sequence[int]]:
     """Return what leads to each node, and to the end."""
     return [*map(network.incoming, range(len(network))), network.sinks]
-
-
-def _ancestry(network: Network, used: bytes) -> tuple[str, ...]:
-    """Return the nodes whose work went into the final artifact, found backwards along the edges that were used."""
-    found = bytearray(len(network))
-    waiting = [sink for at, sink in enumerate(network.sinks, len(network.edges)) if used[at]]
-    for sink in waiting:
-        found[sink] = True
-    while waiting:
-        for edge in network.incoming(waiting.pop()):
-            parent = network.edges[edge][0]
-            if used[edge] and not found[parent]:
-                found[parent] = True
-                waiting.append(parent)
-    return tuple(name for name, is_found in zip(network.nodes, found, strict=True) if is_found)

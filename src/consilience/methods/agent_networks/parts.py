@@ -34,7 +34,7 @@ from consilience.methods.agent_networks.prompts import Prompts
 from consilience.methods.agent_networks.result import ElementFacts
 from consilience.methods.agent_networks.stand_ins import PLAYERS
 from consilience.methods.agent_networks.standing import Piece, Standing
-from consilience.methods.agent_networks.traversal import _Flow
+from consilience.methods.agent_networks.traversal import Flow
 from consilience.methods.agent_networks.turns import Element, Turns
 
 __all__ = [
@@ -345,7 +345,7 @@ class Part:
         return mine, sum(weights)
 
 
-class Share(_Flow):
+class Share(Flow):
     """What flows along those edges of a network that lead to nodes of one part.
 
     Parameters

@@ -37,7 +37,7 @@ from consilience.methods.agent_networks.result import ElementFacts, Outcome, Res
 from consilience.methods.agent_networks.standing import Piece, Standing
 from consilience.methods.agent_networks.turns import Asks, Element, Turns
 
-__all__ = ["traverse"]
+__all__ = ["Flow", "ancestry", "check_settings", "traverse"]
 
 
 async def traverse(
@@ -126,7 +126,7 @@ async def traverse(
     >>> result.spent.calls, result.ancestry
     (8, ('0', '1', '2'))
     """
-    _check(task, rounds, temperature, reasks, width)
+    check_settings(task, rounds, temperature, reasks, width)
     failure.check(network)
     crew = Crew(width)
     prompts = Prompts(task, kind, profiles or standard_profiles(), seed)
@@ -144,10 +144,10 @@ async def traverse(
     standing = Standing(
         task=task, kind=kind, failure=failure, approvals=approvals, journal=journal, transcript=transcript
     )
-    return await _Flow(network, crew, turns, standing, rounds=rounds, group=group, temperature=temperature).run()
+    return await Flow(network, crew, turns, standing, rounds=rounds, group=group, temperature=temperature).run()
 
 
-class _Flow:
+class Flow:
     """What flows along the edges of a network, and whose work is in it."""
 
     def __init__(
@@ -185,6 +185,7 @@ class _Flow:
         self._facts: dict[str, ElementFacts] = {}
 
     async def run(self) -> Result:
+        """Let all agents work, and return what came of it."""
         network, tell = self._network, self._standing.tell
         merges = sum(merge_calls(len(edges), self._group) for edges in self._incoming if edges)
         begun = tell("run.begins", "", (), elements=network.agents + merges + (len(network.sinks) > 1))
@@ -203,7 +204,7 @@ class _Flow:
             outcome=outcome,
             artifact=None if final is None else final.artifact,
             ends=self._ends,
-            ancestry=self._ancestry() if final else (),
+            ancestry=ancestry(network, self._used) if final else (),
             pending=tuple(pending),
             elements=self._facts,
         )
@@ -352,17 +353,27 @@ class _Flow:
         """Return the nodes whose work is in what came into a node."""
         return [self._names[self._tails[edge]] for edge in self._incoming[node] if self._used[edge]]
 
-    def _ancestry(self) -> tuple[str, ...]:
-        """Return the nodes whose work went into the final artifact, found backwards along the edges that were used."""
-        found = bytearray(self._end)
-        waiting = [self._end]
-        while waiting:
-            for edge in self._incoming[waiting.pop()]:
-                parent = self._tails[edge]
-                if self._used[edge] and not found[parent]:
-                    found[parent] = True
-                    waiting.append(parent)
-        return tuple(name for name, is_found in zip(self._network.nodes, found, strict=True) if is_found)
+
+def ancestry(network: Network, used: bytes | bytearray) -> tuple[str, ...]:
+    """Return the nodes whose work went into the final artifact, found backwards along the edges that were used.
+
+    Parameters
+    ----------
+    network
+    used
+        Whether an edge was used, and after the edges, whether what came of a last node was.
+    """
+    found = bytearray(len(network))
+    waiting = [sink for at, sink in enumerate(network.sinks, len(network.edges)) if used[at]]
+    for sink in waiting:
+        found[sink] = True
+    while waiting:
+        for edge in network.incoming(waiting.pop()):
+            parent = network.edges[edge][0]
+            if used[edge] and not found[parent]:
+                found[parent] = True
+                waiting.append(parent)
+    return tuple(name for name, is_found in zip(network.nodes, found, strict=True) if is_found)
 
 
 def _places(incoming: list[tuple[int, ...]], count: int) -> list[int]:
@@ -381,7 +392,8 @@ def _temperatures(network: Network, ends: tuple[float, float]) -> list[float]:
     return [round(first + (last - first) * depth / height, 2) for depth in (*network.depth, network.height)]
 
 
-def _check(task: str, rounds: int, temperature: tuple[float, float], reasks: int, width: int) -> None:
+def check_settings(task: str, rounds: int, temperature: tuple[float, float], reasks: int, width: int) -> None:
+    """Refuse settings of a run that mean nothing, before anybody is asked."""
     if not task.strip():
         raise InvalidInput("the task must say what is to be done; got an empty one")
     for name, value, least in (("rounds", rounds, 1), ("reasks", reasks, 0), ("width", width, 1)):

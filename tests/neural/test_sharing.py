@@ -16,6 +16,20 @@ def test_results_come_in_order_from_one_thread_each(processes) -> None:
     assert shared(threads_and_square, [3, 1, 2], processes) == [(1, 9), (1, 1), (1, 4)]
 
 
+def test_no_jobs_have_no_results() -> None:
+    assert shared(threads_and_square, [], 2) == []
+
+
+def test_jobs_here_use_one_thread_and_give_it_back() -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        assert shared(threads_and_square, [0, 1], 1) == [(1, 0), (1, 1)]
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
 @pytest.mark.parametrize("processes", [1, 2])
 def test_what_a_job_raises_is_raised(processes) -> None:
     with pytest.raises(TypeError):

@@ -40,7 +40,7 @@ def shared(job: Callable[[_Job], _Result], jobs: Sequence[_Job], processes: int)
     processes
         At most so many at once.
     """
-    if processes == 1 or len(jobs) == 1:
+    if processes == 1 or len(jobs) <= 1:
         with one_thread():
             return [job(each) for each in jobs]
     with get_context("spawn").Pool(min(processes, len(jobs)), initializer=_begin) as pool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -19,6 +17,8 @@ try:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
     from safetensors import SafetensorError
+
+    from consilience.neural.hush import hushed
 except ImportError as missing:
     raise MissingDependency("models of others need transformers; install consilience[rank].") from missing
 
@@ -90,7 +90,7 @@ def load(source: str, precision: Precision = "single", device: torch.device | No
     folder = _folder(source)
     if not list(folder.glob("*.safetensors")):
         raise InvalidInput(f"{source} must hold a model as safetensors; save it with save_pretrained, which does so.")
-    with _quietly():
+    with hushed():
         model, notes = _model(folder, source, _TYPES[precision])
         tokenizer = _tokenizer(folder)
     text = model.config.get_text_config()
@@ -173,7 +173,7 @@ def _pieces(loaded: Loaded, text: str, tokens: int) -> list[list[int]]:
     if loaded.tokenizer is None:
         raw = list(text.encode())
         return [raw[first : first + tokens] for first in range(0, len(raw), tokens)]
-    with _quietly():
+    with hushed():
         if loaded.tokenizer.is_fast:
             cut = loaded.tokenizer(text, truncation=True, max_length=tokens, return_overflowing_tokens=True)
             return [list(piece) for piece in cut["input_ids"]]
@@ -221,18 +221,3 @@ def _tokenizer(folder: Path) -> Any:
     except (OSError, ValueError, KeyError, ImportError) as error:
         first = (str(error).strip().splitlines() or ["it cannot be read"])[0]
         raise InvalidInput(f"the tokenizer in {folder} cannot be read; {first}") from error
-
-
-@contextmanager
-def _quietly() -> Iterator[None]:
-    """Keep what transformers would print about progress and heads that are left out to itself."""
-    logging = transformers.utils.logging
-    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if bars:
-            logging.enable_progress_bar()  # type: ignore[no-untyped-call]

@@ -29,7 +29,6 @@ try:
     from transformers.trainer import TRAINER_STATE_NAME
     from transformers.trainer_utils import get_last_checkpoint
 
-    from consilience.methods.pretraining_objectives.own_text.hush import hushed
     from consilience.methods.pretraining_objectives.own_text.stopping import StopOnInterrupt
     from consilience.methods.pretraining_objectives.own_text.watching import Watch
     from consilience.methods.pretraining_objectives.trainer import (
@@ -37,6 +36,7 @@ try:
         PretrainingTrainer,
         objective_arguments,
     )
+    from consilience.neural.hush import hushed
 except ImportError as error:
     raise MissingDependency("training needs transformers; install consilience[pretraining]") from error
 

@@ -14,11 +14,11 @@ from consilience.methods.pretraining_objectives.config import Config
 from consilience.methods.pretraining_objectives.corpus import docstring_corpus
 from consilience.methods.pretraining_objectives.fitting import train_arm
 from consilience.methods.pretraining_objectives.likelihood import Causal, Full, Layout, Tight, prefix_losses
-from consilience.methods.pretraining_objectives.studies.sharing import shared
 from consilience.methods.pretraining_objectives.studies.trained_arms import ARMS, RATE, SHAPE, TOKENS
 from consilience.methods.pretraining_objectives.twins import make_model
 from consilience.methods.pretraining_objectives.vocabulary import Vocabulary
 from consilience.methods.pretraining_objectives.words import Lexicon
+from consilience.neural.sharing import shared
 
 __all__ = ["plateau_table"]
 

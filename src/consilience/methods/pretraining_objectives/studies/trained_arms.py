@@ -16,10 +16,10 @@ from consilience.methods.pretraining_objectives.objectives import DiverseAutoreg
 from consilience.methods.pretraining_objectives.patterns import MixturePattern
 from consilience.methods.pretraining_objectives.probe import Folds, probed
 from consilience.methods.pretraining_objectives.ratios import FixedRatio
-from consilience.methods.pretraining_objectives.studies.sharing import shared
 from consilience.methods.pretraining_objectives.topic_chain import TopicChain
 from consilience.methods.pretraining_objectives.twins import ModelShape, make_model
 from consilience.methods.pretraining_objectives.vocabulary import Vocabulary
+from consilience.neural.sharing import shared
 from consilience.neural.training import train
 
 __all__ = [

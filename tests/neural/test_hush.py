@@ -2,11 +2,11 @@
 
 import pytest
 
-pytest.importorskip("transformers", reason="the pretraining extra is not installed")
+pytest.importorskip("transformers", reason="transformers is not installed")
 
 from transformers.utils import logging
 
-from consilience.methods.pretraining_objectives.own_text.hush import hushed
+from consilience.neural.hush import hushed
 
 
 def test_transformers_is_silent_in_the_block_and_as_before_after_it() -> None:

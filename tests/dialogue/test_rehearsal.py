@@ -12,7 +12,7 @@ from consilience.dialogue.faults import Faults, Latency, RateLimit
 from consilience.dialogue.messages import Message, Question, Reply, Settings
 from consilience.dialogue.models import BadReply, ModelError, Refused, Rejected, TimedOut, Unreachable
 from consilience.dialogue.players import constant, echo, talker
-from consilience.dialogue.rehearsal import REHEARSAL_NOTICE, Rehearsal, rehearse, tokens_of
+from consilience.dialogue.rehearsal import REHEARSAL_NOTICE, Rehearsal, notice_for, rehearse, tokens_of
 from consilience.ground import InvalidInput, UnknownName
 
 WRONG = 1e-4
@@ -275,3 +275,8 @@ def test_it_speaks_the_same_in_every_release() -> None:
         .says(question)
         .startswith("Case by two sample check which. Way order these more")
     )
+
+
+def test_only_a_stand_in_is_noticed() -> None:
+    assert notice_for(["openai:gpt-4o", "rehearsal:echo"])
+    assert not notice_for(["openai:gpt-4o"])

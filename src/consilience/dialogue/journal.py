@@ -225,6 +225,11 @@ class Journal:
         number = self._number(run)
         return iter(()) if number is None else self._store.calls(number)
 
+    @property
+    def facts(self) -> RunFacts | None:
+        """What the run holds and what it spent so far; None before its first call."""
+        return next((facts for facts in self.runs() if facts.name == self.run), None)
+
     def runs(self) -> tuple[RunFacts, ...]:
         """Return every run of the journal, in the order they began."""
         return self._store.runs()

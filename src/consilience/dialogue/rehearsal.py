@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +22,7 @@ from consilience.dialogue.models import BadReply, ModelError, Refused, Rejected,
 from consilience.dialogue.players import PLAYERS, Player, talker
 from consilience.ground.errors import InvalidInput, UnknownName
 
-__all__ = ["REHEARSAL_NOTICE", "Rehearsal", "Turn", "rehearse", "tokens_of"]
+__all__ = ["REHEARSAL_NOTICE", "Rehearsal", "Turn", "notice_for", "rehearse", "tokens_of"]
 
 REHEARSAL_NOTICE = "rehearsal: a stated stand-in, not a language model"
 """What every report says in which a rehearsal appears."""
@@ -37,6 +37,17 @@ _FAILURES: dict[str, tuple[type[ModelError], str]] = {
     "empty": (BadReply, "sent an empty body"),
     "disconnect": (Unreachable, "cut the connection within its reply"),
 }
+
+
+def notice_for(models: Iterable[str]) -> str:
+    """Return what has to be said where one of these models is a stand-in, else nothing.
+
+    Examples
+    --------
+    >>> notice_for(["openai:gpt-4o"]), notice_for(["rehearsal:solver"])
+    ('', 'rehearsal: a stated stand-in, not a language model')
+    """
+    return REHEARSAL_NOTICE if any(model.startswith(_PREFIX) for model in models) else ""
 
 
 def tokens_of(characters: int) -> int:

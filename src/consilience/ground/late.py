@@ -17,7 +17,7 @@ def late_names(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], 
     package
         The door, as its ``__name__``.
     homes
-        The module within it that each public name comes from.
+        The module within it that each public name comes from, or one of the house's floors by its whole name.
 
     Examples
     --------
@@ -28,7 +28,8 @@ def late_names(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], 
 
     def load(name: str) -> Any:
         if name in homes:
-            return getattr(import_module(f"{package}.{homes[name]}"), name)
+            home = homes[name]
+            return getattr(import_module(home if home.startswith("consilience.") else f"{package}.{home}"), name)
         raise AttributeError(f"module {package!r} has no attribute {name!r}")
 
     def names() -> list[str]:

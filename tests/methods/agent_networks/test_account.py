@@ -13,10 +13,10 @@ from consilience.dialogue.rehearsal import Rehearsal
 from consilience.dialogue.retrying import Retry
 from consilience.dialogue.session import Session
 from consilience.dialogue.transcript import Event, Transcript, read_events
-from consilience.methods.agent_networks.account import Account, notice_for
+from consilience.dialogue.work.kinds import Text
+from consilience.methods.agent_networks.account import Account
 from consilience.methods.agent_networks.failure import Failure
 from consilience.methods.agent_networks.graph import Network
-from consilience.methods.agent_networks.kinds import Text
 from consilience.methods.agent_networks.result import Result
 from consilience.methods.agent_networks.stand_ins import PLAYERS
 from consilience.methods.agent_networks.topology import mesh, star
@@ -143,11 +143,6 @@ def test_a_merge_belongs_to_its_node(tmp_path: Path, element: str, owner: str) -
     network = Network.of([("0", "1"), ("1", "a.b")])
     with Journal.open(tmp_path / "journal.sqlite", "run") as journal:
         assert Account(network, Text(), journal, []).owner(element) == owner
-
-
-def test_only_a_stand_in_is_noticed() -> None:
-    assert notice_for(["openai:gpt-4o", "rehearsal:echo"])
-    assert not notice_for(["openai:gpt-4o"])
 
 
 def test_the_critical_path_of_an_unfinished_run_ends_where_it_got(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@ import asyncio
 import pytest
 
 from consilience.dialogue.journal import Journal
+from consilience.dialogue.work.artifact import Artifact
 from consilience.methods.agent_networks.approval import (
     Approved,
     Edited,
@@ -12,7 +13,6 @@ from consilience.methods.agent_networks.approval import (
     approvals_at,
     remembered,
 )
-from consilience.methods.agent_networks.artifact import Artifact
 
 
 def asking(*decisions):

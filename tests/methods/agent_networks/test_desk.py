@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from consilience.dialogue.work.artifact import Artifact
 from consilience.ground.errors import InvalidInput
 from consilience.methods.agent_networks.approval import Approved, Edited, Pending, Rejected, Submission
-from consilience.methods.agent_networks.artifact import Artifact
 from consilience.methods.agent_networks.desk import Desk, decided
 
 

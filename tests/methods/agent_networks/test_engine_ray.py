@@ -14,17 +14,18 @@ from consilience.dialogue.connecting import connect
 from consilience.dialogue.faults import Latency
 from consilience.dialogue.journal import Journal, JournalUnavailable
 from consilience.dialogue.limits import Limits
+from consilience.dialogue.opening import Opening
+from consilience.dialogue.ray_cluster import cluster
 from consilience.dialogue.rehearsal import Rehearsal
 from consilience.dialogue.rehearsal_server import RehearsalServer
 from consilience.dialogue.session import Session
 from consilience.dialogue.transcript import Transcript, canonical_digest
+from consilience.dialogue.work.kinds import Text
 from consilience.ground import late
 from consilience.ground.errors import InvalidInput, MissingDependency, UnknownName
 from consilience.methods.agent_networks import engine_ray
-from consilience.methods.agent_networks.engine_ray import Opening, traverse_on_ray
+from consilience.methods.agent_networks.engine_ray import traverse_on_ray
 from consilience.methods.agent_networks.failure import Failure
-from consilience.methods.agent_networks.kinds import Text
-from consilience.methods.agent_networks.ray_cluster import cluster
 from consilience.methods.agent_networks.stand_ins import PLAYERS
 from consilience.methods.agent_networks.topology import layer, mesh
 from consilience.methods.agent_networks.traversal import traverse
@@ -141,8 +142,9 @@ def test_several_tasks_share_a_cluster_and_a_journal(postgres_url, ray):
 def test_a_cluster_that_runs_is_joined_and_goes_on_afterwards(postgres_url, ray):
     program = """
 import asyncio, sys
-from consilience.methods.agent_networks.engine_ray import Opening, traverse_on_ray
-from consilience.methods.agent_networks.kinds import Text
+from consilience.dialogue.opening import Opening
+from consilience.methods.agent_networks.engine_ray import traverse_on_ray
+from consilience.dialogue.work.kinds import Text
 from consilience.methods.agent_networks.topology import mesh
 opening = Opening(model="rehearsal:solver", journal=sys.argv[1], run="run")
 print(asyncio.run(traverse_on_ray(mesh(4), "Say it.", opening, kind=Text(), address=sys.argv[2])).artifact.digest)
@@ -187,8 +189,9 @@ def test_an_interrupted_run_shuts_down_what_it_started(tmp_path, postgres_url):
         deaf.listen()
         program = f"""
 import asyncio, sys
-from consilience.methods.agent_networks.engine_ray import Opening, traverse_on_ray
-from consilience.methods.agent_networks.kinds import Text
+from consilience.dialogue.opening import Opening
+from consilience.methods.agent_networks.engine_ray import traverse_on_ray
+from consilience.dialogue.work.kinds import Text
 from consilience.methods.agent_networks.topology import mesh
 opening = Opening(model="m", base_url="http://127.0.0.1:{deaf.getsockname()[1]}/v1", journal=sys.argv[1], run="run")
 asyncio.run(traverse_on_ray(mesh(3), "Say it.", opening, kind=Text(), parts=2))

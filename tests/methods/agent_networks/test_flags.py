@@ -1,59 +1,18 @@
-"""Flags: a field each, with its docstring; what is out of range is told by its flag."""
-
-import inspect
-from pathlib import Path
+"""Flags of the room: what is not given is as little as it can be, and what is not known is refused."""
 
 import pytest
-from pydantic.dataclasses import dataclass
+from pydantic import ValidationError
 
-from consilience.ground import STRICT
-from consilience.ground.errors import InvalidInput
-from consilience.methods.agent_networks.flags import with_flags
+from consilience.methods.agent_networks.flags import Assumptions, Replaying, Showing, Sitting
 
 
-@dataclass(frozen=True, kw_only=True, config=STRICT)
-class _What:
-    task: str
-    """What is to be
-    done."""
-    many: int = 2
-    """How many."""
+def test_nothing_given_is_nothing_decided() -> None:
+    sitting = Sitting()
+    assert not any((sitting.accept, sitting.reject, sitting.edit, sitting.resume, sitting.out))
+    assert Showing().element is None
+    assert Replaying().journal is None
 
 
-@dataclass(frozen=True, kw_only=True, config=STRICT)
-class _How:
-    many: int = 2
-    """How many."""
-    place: Path | None = None
-    """Where."""
-    names: tuple[str, ...] = ()
-    """Who."""
-
-
-@with_flags(_What, _How, positional="task")
-def work(what: _What, how: _How) -> int:
-    """Do it."""
-    return hash((what.task, what.many, how.many, how.place, how.names))
-
-
-def test_the_verb_has_a_parameter_for_each_field() -> None:
-    signature = inspect.signature(work)
-    assert list(signature.parameters) == ["task", "many", "place", "names"]
-    assert signature.parameters["task"].kind is inspect.Parameter.POSITIONAL_ONLY
-    assert signature.parameters["task"].default is inspect.Parameter.empty
-    assert signature.parameters["many"].default == 2
-
-
-def test_help_is_what_the_fields_say() -> None:
-    assert work.__name__ == "work"
-    assert "Do it." in work.__doc__
-    assert "task\n    What is to be done.\nmany\n    How many." in work.__doc__
-
-
-def test_a_flag_of_two_groups_is_one() -> None:
-    assert work("x", many=5, place=Path("a")) == hash(("x", 5, 5, Path("a"), ()))
-
-
-def test_what_makes_no_sense_is_told_by_its_flag() -> None:
-    with pytest.raises(InvalidInput, match="--many must be a valid integer"):
-        work("x", many="lots")
+def test_what_is_no_number_is_refused() -> None:
+    with pytest.raises(ValidationError, match="artifact_tokens"):
+        Assumptions(artifact_tokens="many")

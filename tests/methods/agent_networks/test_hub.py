@@ -3,20 +3,22 @@ from itertools import count
 
 import pytest
 
+from consilience.dialogue import opening as opening_module
 from consilience.dialogue.budget import Budget, BudgetExhausted
 from consilience.dialogue.connecting import connect
 from consilience.dialogue.faults import Latency
 from consilience.dialogue.journal import Journal
+from consilience.dialogue.opening import Opening
 from consilience.dialogue.rehearsal import Rehearsal
 from consilience.dialogue.session import Session
 from consilience.dialogue.transcript import Transcript, canonical_digest
+from consilience.dialogue.work.kinds import Text
 from consilience.methods.agent_networks import parts as parts_module
 from consilience.methods.agent_networks.approval import Approved, Edited, Pending, Rejected, approvals_at
 from consilience.methods.agent_networks.failure import ElementFailed, Failure
 from consilience.methods.agent_networks.graph import Network
 from consilience.methods.agent_networks.hub import Hub, WorkerLost
-from consilience.methods.agent_networks.kinds import Text
-from consilience.methods.agent_networks.parts import Opening, Part, SharedRun, divide
+from consilience.methods.agent_networks.parts import Part, SharedRun, divide
 from consilience.methods.agent_networks.stand_ins import PLAYERS
 from consilience.methods.agent_networks.topology import layer, mesh, random, star
 from consilience.methods.agent_networks.traversal import traverse
@@ -283,7 +285,7 @@ def test_a_bug_in_a_part_keeps_its_error(postgres_url, monkeypatch):
 
 def test_a_run_that_is_cancelled_leaves_no_task(postgres_url, monkeypatch):
     slow = Rehearsal(PLAYERS["solver"], name="solver", latency=Latency(mean_s=30.0))
-    monkeypatch.setattr(parts_module, "connect", lambda *_, **__: slow)
+    monkeypatch.setattr(opening_module, "connect", lambda *_, **__: slow)
 
     async def cancelled():
         running = asyncio.create_task(Shared(postgres_url, mesh(5), 2).go())

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from consilience.dialogue.command.means import Means
 from consilience.ground.errors import InvalidInput, UnknownName
 from consilience.methods.agent_networks.approval import Approved
 from consilience.methods.agent_networks.job import found, prepared, whole
-from consilience.methods.agent_networks.order import Means, Order
+from consilience.methods.agent_networks.order import Order
 
 ORDER = Order(task="Explain a queue.", agents=5)
 

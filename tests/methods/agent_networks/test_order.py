@@ -1,13 +1,10 @@
 """The order: networks and kinds from what was typed."""
 
-from pathlib import Path
-
 import pytest
 from pydantic import ValidationError
 
-from consilience.ground.errors import InvalidInput
-from consilience.methods.agent_networks.kinds import Choice, Function, Repository, Text
-from consilience.methods.agent_networks.order import Means, Order, read_text
+from consilience.dialogue.work.kinds import Choice, Function, Repository, Text
+from consilience.methods.agent_networks.order import Order
 from consilience.methods.agent_networks.topology import topology
 
 
@@ -48,23 +45,7 @@ def test_flags_that_were_given() -> None:
     assert Order(task="a", max_tokens=5).given() == {"--task": "a", "--max-tokens": 5}
 
 
-def test_a_text_or_a_file(tmp_path: Path) -> None:
-    path = tmp_path / "task.txt"
-    path.write_text("\ufeffDo it.", encoding="utf-8")
-    assert read_text("the task", f"@{path}") == "Do it."
-    assert read_text("the task", "Do it.") == "Do it."
-    path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(InvalidInput, match="must be a text in UTF-8"):
-        read_text("the task", f"@{path}")
-
-
 @pytest.mark.parametrize("wrong", [{"rounds": 0}, {"group": 1}, {"seed": -1}, {"density": 1.1}, {"failure": "panic"}])
 def test_what_is_out_of_range_is_refused(wrong: dict) -> None:
     with pytest.raises(ValidationError):
         Order(**wrong)
-
-
-@pytest.mark.parametrize("wrong", [{"budget_usd": -1}, {"concurrency": 0}, {"timeout_s": 0}, {"engine": "cloud"}])
-def test_means_out_of_range_are_refused(wrong: dict) -> None:
-    with pytest.raises(ValidationError):
-        Means(**wrong)

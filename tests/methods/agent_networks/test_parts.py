@@ -6,12 +6,14 @@ from hypothesis import strategies as st
 
 from consilience.dialogue.budget import Budget
 from consilience.dialogue.limits import Limits
+from consilience.dialogue.opening import Opening
 from consilience.dialogue.session import Session
+from consilience.dialogue.work.kinds import Text
+from consilience.dialogue.work.merging import merge_calls
 from consilience.ground.errors import UnknownName
 from consilience.methods.agent_networks.graph import Network
-from consilience.methods.agent_networks.kinds import Text
-from consilience.methods.agent_networks.merging import merge_calls
-from consilience.methods.agent_networks.parts import Opening, SharedRun, divide
+from consilience.methods.agent_networks.parts import SharedRun, divide
+from consilience.methods.agent_networks.stand_ins import PLAYERS
 from consilience.methods.agent_networks.topology import chain, layer, mesh, random
 
 NODES, SEEDS = st.integers(2, 60), st.integers(0, 99)
@@ -86,10 +88,10 @@ def test_shares_of_a_rate_make_up_the_rate_and_every_part_may_have_one_call_unde
 
 
 def test_stand_ins_of_the_room_can_be_asked_and_unknown_ones_cannot():
-    session = Opening(model="rehearsal:solver", journal="", run="r").session(None, None)
+    session = Opening(model="rehearsal:solver", journal="", run="r").session(None, None, players=PLAYERS)
     assert isinstance(session, Session)
     with pytest.raises(UnknownName, match="solver"):
-        Opening(model="rehearsal:solvr", journal="", run="r").session(None, None)
+        Opening(model="rehearsal:solvr", journal="", run="r").session(None, None, players=PLAYERS)
 
 
 def test_a_run_crosses_a_process_boundary_whole():

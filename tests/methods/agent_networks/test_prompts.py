@@ -1,6 +1,6 @@
 from consilience.dialogue.messages import Message
-from consilience.methods.agent_networks.artifact import Artifact
-from consilience.methods.agent_networks.kinds import Text
+from consilience.dialogue.work.artifact import Artifact
+from consilience.dialogue.work.kinds import Text
 from consilience.methods.agent_networks.profiles import Profiles
 from consilience.methods.agent_networks.prompts import ACTOR, AGGREGATOR, CRITIC, FINISHED, Prompts, finished
 

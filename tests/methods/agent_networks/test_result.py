@@ -1,7 +1,7 @@
 import pytest
 
 from consilience.dialogue.messages import Message, Reply, Usage
-from consilience.methods.agent_networks.artifact import Artifact
+from consilience.dialogue.work.artifact import Artifact
 from consilience.methods.agent_networks.result import ElementFacts, Result
 
 

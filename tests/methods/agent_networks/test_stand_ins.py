@@ -7,9 +7,9 @@ import pytest
 from consilience.dialogue.messages import Question
 from consilience.dialogue.rehearsal import Rehearsal, rehearse
 from consilience.dialogue.session import Session
+from consilience.dialogue.work.artifact import Artifact
+from consilience.dialogue.work.kinds import Choice, Function, Repository, Text
 from consilience.ground.errors import InvalidInput
-from consilience.methods.agent_networks.artifact import Artifact
-from consilience.methods.agent_networks.kinds import Choice, Function, Repository, Text
 from consilience.methods.agent_networks.profiles import standard_profiles
 from consilience.methods.agent_networks.prompts import Prompts, finished
 from consilience.methods.agent_networks.stand_ins import PLAYERS, Solver

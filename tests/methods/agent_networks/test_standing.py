@@ -4,10 +4,10 @@ import pytest
 
 from consilience.dialogue.models import Denied, Unreachable
 from consilience.dialogue.transcript import Transcript
+from consilience.dialogue.work.artifact import Artifact
+from consilience.dialogue.work.kinds import Text
 from consilience.methods.agent_networks.approval import Edited, Pending, Rejected
-from consilience.methods.agent_networks.artifact import Artifact
 from consilience.methods.agent_networks.failure import ElementFailed, Failure
-from consilience.methods.agent_networks.kinds import Text
 from consilience.methods.agent_networks.result import ElementFacts
 from consilience.methods.agent_networks.standing import Piece, Standing
 from consilience.methods.agent_networks.turns import Element

@@ -21,13 +21,13 @@ from consilience.dialogue.rehearsal import Rehearsal
 from consilience.dialogue.retrying import Retry
 from consilience.dialogue.session import NotInJournal, Session
 from consilience.dialogue.transcript import Transcript, canonical_digest
+from consilience.dialogue.work.artifact import Artifact
+from consilience.dialogue.work.kinds import Text
+from consilience.dialogue.work.merging import merge_calls
 from consilience.ground.errors import InvalidInput, UnknownName
 from consilience.methods.agent_networks.approval import Approved, Edited, Pending, Rejected, approvals_at
-from consilience.methods.agent_networks.artifact import Artifact
 from consilience.methods.agent_networks.failure import ElementFailed, Failure
 from consilience.methods.agent_networks.graph import Network
-from consilience.methods.agent_networks.kinds import Text
-from consilience.methods.agent_networks.merging import merge_calls
 from consilience.methods.agent_networks.plan import plan
 from consilience.methods.agent_networks.prompts import AGGREGATOR, CRITIC, FINISHED
 from consilience.methods.agent_networks.topology import chain, layer, mesh, star, tree
@@ -675,7 +675,7 @@ from consilience.dialogue.journal import Journal
 from consilience.dialogue.players import talker
 from consilience.dialogue.rehearsal import Rehearsal
 from consilience.dialogue.session import Session
-from consilience.methods.agent_networks.kinds import Text
+from consilience.dialogue.work.kinds import Text
 from consilience.methods.agent_networks.topology import mesh
 from consilience.methods.agent_networks.traversal import traverse
 
@@ -743,7 +743,7 @@ SCALE = """
 import asyncio, json, resource, sys, time
 from consilience.dialogue.messages import Reply
 from consilience.methods.agent_networks import topology
-from consilience.methods.agent_networks.kinds import Text
+from consilience.dialogue.work.kinds import Text
 from consilience.methods.agent_networks.traversal import traverse
 
 class Constant:

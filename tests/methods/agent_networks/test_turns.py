@@ -5,8 +5,8 @@ import pytest
 from consilience.dialogue.messages import Reply
 from consilience.dialogue.models import Unreachable
 from consilience.dialogue.transcript import Transcript
-from consilience.methods.agent_networks.artifact import Artifact
-from consilience.methods.agent_networks.kinds import Text
+from consilience.dialogue.work.artifact import Artifact
+from consilience.dialogue.work.kinds import Text
 from consilience.methods.agent_networks.profiles import Profiles
 from consilience.methods.agent_networks.prompts import FINISHED, Prompts
 from consilience.methods.agent_networks.result import ElementFacts

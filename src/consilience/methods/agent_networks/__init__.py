@@ -23,31 +23,31 @@ from typing import TYPE_CHECKING
 from consilience.ground.late import late_names
 
 if TYPE_CHECKING:
+    from consilience.dialogue.work.artifact import Artifact
+    from consilience.dialogue.work.kinds.choice import Choice
+    from consilience.dialogue.work.kinds.function import Function
+    from consilience.dialogue.work.kinds.repository import Repository
+    from consilience.dialogue.work.kinds.text import Text
     from consilience.methods.agent_networks.approval import approvals_at
-    from consilience.methods.agent_networks.artifact import Artifact
     from consilience.methods.agent_networks.blueprint import Blueprint
     from consilience.methods.agent_networks.failure import Failure
     from consilience.methods.agent_networks.formats import read, write
     from consilience.methods.agent_networks.graph import Network
-    from consilience.methods.agent_networks.kinds.choice import Choice
-    from consilience.methods.agent_networks.kinds.function import Function
-    from consilience.methods.agent_networks.kinds.repository import Repository
-    from consilience.methods.agent_networks.kinds.text import Text
     from consilience.methods.agent_networks.profiles import Profiles
     from consilience.methods.agent_networks.result import Result
     from consilience.methods.agent_networks.traversal import traverse
 
 _HOMES = {
-    "Artifact": "artifact",
+    "Artifact": "consilience.dialogue.work.artifact",
     "Blueprint": "blueprint",
-    "Choice": "kinds.choice",
+    "Choice": "consilience.dialogue.work.kinds.choice",
     "Failure": "failure",
-    "Function": "kinds.function",
+    "Function": "consilience.dialogue.work.kinds.function",
     "Network": "graph",
     "Profiles": "profiles",
-    "Repository": "kinds.repository",
+    "Repository": "consilience.dialogue.work.kinds.repository",
     "Result": "result",
-    "Text": "kinds.text",
+    "Text": "consilience.dialogue.work.kinds.text",
     "approvals_at": "approval",
     "read": "formats",
     "traverse": "traversal",

@@ -13,29 +13,18 @@ from functools import cached_property
 from consilience.dialogue.graph_run import GraphEdge, GraphNode, Run, State, Turn
 from consilience.dialogue.history import Call
 from consilience.dialogue.journal import Journal
-from consilience.dialogue.rehearsal import REHEARSAL_NOTICE
+from consilience.dialogue.rehearsal import notice_for
 from consilience.dialogue.transcript import Event, OpenCalls
-from consilience.methods.agent_networks.artifact import Artifact, Kind
+from consilience.dialogue.work.artifact import Artifact, Kind
 from consilience.methods.agent_networks.failure import END
 from consilience.methods.agent_networks.graph import Network
 from consilience.methods.agent_networks.prompts import AGGREGATOR, CRITIC
 
-__all__ = ["Account", "Bill", "notice_for"]
+__all__ = ["Account", "Bill"]
 
 _MERGE = re.compile(r"(.*)\+\d+\.\d+", re.DOTALL)
 _STATES: dict[str, State] = {"committed": "done", "skipped": "skipped", "failed": "failed"}
 _STANDING = ("done", "skipped", "failed")
-
-
-def notice_for(models: Iterable[str]) -> str:
-    """Return what has to be said where one of these models is a stand-in, else nothing.
-
-    Examples
-    --------
-    >>> notice_for(["openai:gpt-4o"]), notice_for(["rehearsal:solver"])
-    ('', 'rehearsal: a stated stand-in, not a language model')
-    """
-    return REHEARSAL_NOTICE if any(model.startswith("rehearsal:") for model in models) else ""
 
 
 @dataclass(frozen=True, kw_only=True)

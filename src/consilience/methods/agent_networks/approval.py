@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 
 from consilience.dialogue.journal import Journal
-from consilience.methods.agent_networks.artifact import Artifact
+from consilience.dialogue.work.artifact import Artifact
 
 __all__ = [
     "Approvals",

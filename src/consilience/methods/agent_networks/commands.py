@@ -11,10 +11,12 @@ from typing import Any
 
 from pydantic.dataclasses import dataclass
 
+from consilience.dialogue.command.flags import with_flags
+from consilience.dialogue.command.means import Means
 from consilience.ground import STRICT
 from consilience.ground.late import late_module
-from consilience.methods.agent_networks.flags import Assumptions, Replaying, Showing, Sitting, with_flags
-from consilience.methods.agent_networks.order import Means, Order
+from consilience.methods.agent_networks.flags import Assumptions, Replaying, Showing, Sitting
+from consilience.methods.agent_networks.order import Order
 
 
 @with_flags(Order, Means, Sitting, positional="task")

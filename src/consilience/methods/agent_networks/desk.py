@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from consilience.dialogue.command.flags import read_text
+from consilience.dialogue.work.artifact import Artifact
 from consilience.ground.errors import InvalidInput
 from consilience.methods.agent_networks.approval import Approved, Decision, Edited, Pending, Rejected, Submission
-from consilience.methods.agent_networks.artifact import Artifact
-from consilience.methods.agent_networks.order import read_text
 
 __all__ = ["Desk", "decided"]
 

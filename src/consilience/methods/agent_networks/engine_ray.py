@@ -13,20 +13,21 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from typing import Any
 
+from consilience.dialogue.opening import Opening
+from consilience.dialogue.ray_cluster import cluster
 from consilience.dialogue.transcript import Transcript
+from consilience.dialogue.work.artifact import Kind
 from consilience.ground.errors import InvalidInput
 from consilience.methods.agent_networks.approval import Approvals, Decision
-from consilience.methods.agent_networks.artifact import Kind
 from consilience.methods.agent_networks.failure import Failure
 from consilience.methods.agent_networks.graph import Network
 from consilience.methods.agent_networks.hub import Hub, WorkerLost
-from consilience.methods.agent_networks.parts import News, Opening, Part, SharedRun, Stood, divide
+from consilience.methods.agent_networks.parts import News, Part, SharedRun, Stood, divide
 from consilience.methods.agent_networks.profiles import Profiles
-from consilience.methods.agent_networks.ray_cluster import cluster
 from consilience.methods.agent_networks.result import Result
 from consilience.methods.agent_networks.traversal import check_settings
 
-__all__ = ["Opening", "WorkerLost", "traverse_on_ray"]
+__all__ = ["WorkerLost", "traverse_on_ray"]
 
 
 async def traverse_on_ray(
@@ -53,7 +54,7 @@ async def traverse_on_ray(
     """Let the agents of a network work on a task in several processes; see `traverse` for what is not told here.
 
     A cluster that runs already is used: one that this program is connected to, or the one at `address`. Else one is
-    started on this machine for the length of the run; see `consilience.methods.agent_networks.ray_cluster`,
+    started on this machine for the length of the run; see `consilience.dialogue.ray_cluster`,
     whose `cluster` is to be opened around several runs at once, so that they share one.
 
     Parameters

@@ -25,13 +25,14 @@ from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import TypeAdapter, ValidationError
 
+from consilience.dialogue.command.means import Means
+from consilience.dialogue.work.artifact import Artifact
+from consilience.dialogue.work.kinds.repository import files_of
 from consilience.ground.errors import InvalidInput
 from consilience.ground.folder import replace_folder, write_whole
-from consilience.methods.agent_networks.artifact import Artifact
 from consilience.methods.agent_networks.blueprint import Blueprint
 from consilience.methods.agent_networks.formats import read, write
-from consilience.methods.agent_networks.kinds.repository import files_of
-from consilience.methods.agent_networks.order import Means, Order
+from consilience.methods.agent_networks.order import Order
 
 __all__ = ["VERSION", "NetworkFolder", "Record"]
 

@@ -12,11 +12,11 @@ from itertools import chain
 from typing import Protocol
 
 from consilience.dialogue.transcript import Event, Fact, Transcript
+from consilience.dialogue.work.artifact import Artifact
+from consilience.dialogue.work.merging import merge_calls
 from consilience.ground.errors import ConsilienceError
 from consilience.methods.agent_networks.approval import Approvals, Decision, Submission
-from consilience.methods.agent_networks.artifact import Artifact
 from consilience.methods.agent_networks.graph import Network
-from consilience.methods.agent_networks.merging import merge_calls
 from consilience.methods.agent_networks.parts import (
     BEGUN,
     Ended,

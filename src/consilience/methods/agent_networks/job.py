@@ -9,17 +9,19 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+from consilience.dialogue.command.flags import read_text
+from consilience.dialogue.command.means import Means
 from consilience.dialogue.connecting import connect
 from consilience.dialogue.journal import Journal
 from consilience.dialogue.models import ChatModel
+from consilience.dialogue.work.artifact import Kind
+from consilience.dialogue.work.humaneval import problem_at
 from consilience.ground.errors import InvalidInput, UnknownName
 from consilience.methods.agent_networks.approval import Decision, approvals_at
-from consilience.methods.agent_networks.artifact import Kind
 from consilience.methods.agent_networks.blueprint import Blueprint
 from consilience.methods.agent_networks.desk import Desk
 from consilience.methods.agent_networks.folder import NetworkFolder, Record
-from consilience.methods.agent_networks.kinds.humaneval import problem_at
-from consilience.methods.agent_networks.order import Means, Order, read_text
+from consilience.methods.agent_networks.order import Order
 from consilience.methods.agent_networks.profiles import standard_profiles
 from consilience.methods.agent_networks.stand_ins import PLAYERS
 from consilience.methods.agent_networks.yaml_format import to_yaml

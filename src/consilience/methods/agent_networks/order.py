@@ -1,4 +1,4 @@
-"""The order: what a run is to do, and by which means, as the command line takes it and a run folder keeps it.
+"""The order: what a run is to do, as the command line takes it and a run folder keeps it.
 
 What makes the outcome is the `Order`; a run that is resumed keeps it. What it may cost and how fast it may go are the
 `Means`, which may be others every time.
@@ -14,16 +14,16 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter
 from pydantic.dataclasses import dataclass
 
+from consilience.dialogue.work.artifact import Kind
+from consilience.dialogue.work.kinds import Choice, Function, Repository, Text
 from consilience.ground import STRICT
 from consilience.ground.errors import InvalidInput
-from consilience.methods.agent_networks.artifact import Kind
 from consilience.methods.agent_networks.blueprint import Blueprint
 from consilience.methods.agent_networks.failure import Policy
 from consilience.methods.agent_networks.formats import read
-from consilience.methods.agent_networks.kinds import Choice, Function, Repository, Text
 from consilience.methods.agent_networks.topology import topology
 
-__all__ = ["REHEARSED", "KindName", "Means", "Order", "read_text"]
+__all__ = ["REHEARSED", "KindName", "Order"]
 
 REHEARSED = "rehearsal:solver"
 """Who answers when no model is named."""
@@ -33,7 +33,6 @@ KindName = Literal["text", "choice", "function", "repository"]
 
 _Chance = Annotated[float, Field(ge=0, le=1)]
 _Count = Annotated[int, Field(ge=1)]
-_Positive = Annotated[float, Field(gt=0)]
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -170,62 +169,3 @@ class Order:
         unfit = [flag for flag in self.given() if flag in shape]
         if unfit:
             raise InvalidInput(f"a network from --graph has its own shape; leave {', '.join(unfit)} out")
-
-
-@dataclass(frozen=True, kw_only=True, config=STRICT)
-class Means:
-    """What a run may cost and how fast it may go."""
-
-    budget_usd: Annotated[float, Field(ge=0)] | None = None
-    """Money that the run may cost, earlier sittings included."""
-    budget_tokens: Annotated[int, Field(ge=0)] | None = None
-    """Tokens of questions and replies, likewise."""
-    budget_calls: Annotated[int, Field(ge=0)] | None = None
-    """Questions sent, likewise."""
-    budget_wall_s: _Positive | None = None
-    """Seconds that this sitting may take."""
-    requests_per_minute: _Positive | None = None
-    """Limit of the provider."""
-    tokens_per_minute: _Positive | None = None
-    """Limit of the provider."""
-    concurrency: _Count | None = None
-    """Calls under way at once."""
-    timeout_s: _Positive = 120.0
-    """Seconds for one reply."""
-    attempts: _Count = 6
-    """Times that a question is sent before its element fails."""
-    engine: Literal["local", "ray"] = "local"
-    """Where the agents run: in this process, or shared among processes by Ray, over a journal in PostgreSQL."""
-    parts: _Count | None = None
-    """Of the engine ray: processes; one for each processor if left out."""
-    ray_address: str | None = None
-    """Of the engine ray: a cluster that runs already, such as auto or 10.0.0.1:6379; else one is started here."""
-    journal: str | None = None
-    """Where replies are kept: a file, or postgresql+psycopg://...; the run folder's own file if left out. A password
-    is not written down: set PGPASSWORD."""
-
-
-def read_text(flag: str, text: str) -> str:
-    """Return a text, or what is in the file where ``@FILE`` stands for it.
-
-    Parameters
-    ----------
-    flag
-        What it is, for the complaint.
-    text
-        As it was typed.
-
-    Raises
-    ------
-    InvalidInput
-        When the file cannot be read as UTF-8.
-    """
-    if not text.startswith("@"):
-        return text
-    path = Path(text[1:])
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise InvalidInput(f"{flag} must be a text or @FILE; {path}: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise InvalidInput(f"{flag} must be a text in UTF-8; {path}: {error}") from error

@@ -10,9 +10,9 @@ from typing import Any, cast
 from consilience.dialogue import graph_page
 from consilience.dialogue.journal import Journal
 from consilience.dialogue.transcript import Event
+from consilience.dialogue.work.artifact import Artifact, Scorer
 from consilience.ground.errors import ConsilienceError
 from consilience.methods.agent_networks.account import Account
-from consilience.methods.agent_networks.artifact import Artifact, Scorer
 from consilience.methods.agent_networks.failure import END
 from consilience.methods.agent_networks.job import Job
 from consilience.methods.agent_networks.result import Result

@@ -15,20 +15,17 @@ from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 from itertools import count
 
-from consilience.dialogue.budget import Budget
-from consilience.dialogue.connecting import connect
+from consilience.dialogue.crew import Crew, Stopped
 from consilience.dialogue.journal import Journal
-from consilience.dialogue.limits import Limits
-from consilience.dialogue.retrying import Retry
+from consilience.dialogue.opening import Opening
 from consilience.dialogue.session import Session
 from consilience.dialogue.transcript import Event, Fact, Transcript
+from consilience.dialogue.work.artifact import Artifact, Kind
+from consilience.dialogue.work.merging import merge_calls
 from consilience.ground.errors import ConsilienceError
 from consilience.methods.agent_networks.approval import Decision, Submission
-from consilience.methods.agent_networks.artifact import Artifact, Kind
-from consilience.methods.agent_networks.crew import Crew, Stopped
 from consilience.methods.agent_networks.failure import Failure
 from consilience.methods.agent_networks.graph import Network
-from consilience.methods.agent_networks.merging import merge_calls
 from consilience.methods.agent_networks.profiles import Profiles, standard_profiles
 from consilience.methods.agent_networks.prompts import Prompts
 from consilience.methods.agent_networks.result import ElementFacts
@@ -43,7 +40,6 @@ __all__ = [
     "Failed",
     "Happened",
     "News",
-    "Opening",
     "Part",
     "Share",
     "SharedRun",
@@ -59,42 +55,6 @@ BEGUN = "begun"
 _RUNS = 8
 """About how many runs of neighbouring nodes a part consists of: each end of one costs a message."""
 _PAUSE_S = 0.1
-
-
-@dataclass(frozen=True, kw_only=True)
-class Opening:
-    """How a session is opened, in whichever process. It holds no key: those come from the environment of each."""
-
-    model: str
-    """Name of who is asked, as `consilience.dialogue.connecting.connect` takes it; stand-ins of the room are known."""
-    journal: str
-    """Address of the journal that all share. A password is better left to ``PGPASSWORD`` or ``~/.pgpass``."""
-    run: str
-    """Name of the run in it."""
-    base_url: str | None = None
-    """Address of a server for the model."""
-    timeout_s: float = 120.0
-    """For one reply."""
-    budget: Budget = field(default_factory=Budget)
-    """What may be spent, by all together."""
-    limits: Limits = field(default_factory=Limits)
-    """What the provider lets through, to all together."""
-    retry: Retry = field(default_factory=Retry)
-    """What to do when a call fails."""
-
-    def session(
-        self, journal: Journal | None, transcript: Transcript | None, share: tuple[int, int] = (1, 1)
-    ) -> Session:
-        """Open a session that may take a share, such as 1 of 4, of the budget and the limits."""
-        model = connect(self.model, base_url=self.base_url, players=PLAYERS, timeout_s=self.timeout_s)
-        return Session(
-            model,
-            journal=journal,
-            budget=_part_of_budget(self.budget, share),
-            limits=_part_of_limits(self.limits, share),
-            retry=self.retry,
-            transcript=transcript,
-        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -290,7 +250,7 @@ class Part:
         transcript = _Relay(self._happened) if job.tells else None
         try:
             with Journal.open(job.opening.journal, job.opening.run) as journal:
-                async with job.opening.session(journal, transcript, self._fraction()) as session:
+                async with job.opening.session(journal, transcript, self._fraction(), players=PLAYERS) as session:
                     await self._traverse(session, journal, transcript)
         except ConsilienceError as error:
             self._say(Failed(error))
@@ -530,25 +490,3 @@ def _weights(network: Network, rounds: int, group: int) -> list[int]:
         edges = len(network.incoming(node))
         weights.append(2 * rounds * edges + merge_calls(edges, group) if edges else 1)
     return weights
-
-
-def _part_of_budget(budget: Budget, share: tuple[int, int]) -> Budget:
-    """Return a share of what may be spent, rounded down: all shares together are no more than the whole."""
-    mine, whole = share
-    return Budget(
-        calls=None if budget.calls is None else budget.calls * mine // whole,
-        tokens=None if budget.tokens is None else budget.tokens * mine // whole,
-        usd=None if budget.usd is None else budget.usd * mine / whole,
-        wall_s=budget.wall_s,
-    )
-
-
-def _part_of_limits(limits: Limits, share: tuple[int, int]) -> Limits:
-    """Return a share of what is let through; of calls at once, one at least."""
-    mine, whole = share
-    calls, tokens, at_once = limits.requests_per_minute, limits.tokens_per_minute, limits.concurrency
-    return Limits(
-        requests_per_minute=None if calls is None else calls * mine / whole,
-        tokens_per_minute=None if tokens is None else tokens * mine / whole,
-        concurrency=None if at_once is None else max(1, at_once * mine // whole),
-    )

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from consilience.dialogue.messages import Usage
+from consilience.dialogue.work.merging import SMALLEST, merge_levels
 from consilience.ground.errors import InvalidInput
 from consilience.methods.agent_networks.graph import Network
-from consilience.methods.agent_networks.merging import SMALLEST, merge_levels
 
 __all__ = ["Lengths", "Pace", "Plan", "Priorities", "Span", "plan", "priorities"]
 

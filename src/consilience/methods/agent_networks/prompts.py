@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from consilience.dialogue.messages import Message
-from consilience.methods.agent_networks.artifact import Artifact, Kind
+from consilience.dialogue.work.artifact import Artifact, Kind
 from consilience.methods.agent_networks.profiles import Profiles
 
 __all__ = ["ACTOR", "AGGREGATOR", "CRITIC", "FINISHED", "Prompts", "finished"]
@@ -63,7 +63,7 @@ class Prompts:
 
     Examples
     --------
-    >>> from consilience.methods.agent_networks.kinds import Text
+    >>> from consilience.dialogue.work.kinds import Text
     >>> prompts = Prompts("Say hello.", Text(), Profiles(("You write.",), ("You read.",)), 0)
     >>> system, user = prompts.critique("3->7", Artifact("Hi"))
     >>> system.text.startswith("You read."), user.text.startswith("<task>\nSay hello.\n</task>")

@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from consilience.dialogue.command.means import Means
+from consilience.dialogue.command.telling import say
 from consilience.dialogue.journal import Journal
 from consilience.dialogue.messages import Question, Reply
 from consilience.dialogue.models import Unreachable
@@ -15,9 +17,7 @@ from consilience.dialogue.transcript import read_events
 from consilience.ground.errors import ConsilienceError
 from consilience.methods.agent_networks.account import Account
 from consilience.methods.agent_networks.job import Job, found
-from consilience.methods.agent_networks.order import Means
 from consilience.methods.agent_networks.result import Result
-from consilience.methods.agent_networks.telling import say
 from consilience.methods.agent_networks.traversal import traverse
 
 __all__ = ["run"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from consilience.dialogue.messages import Message, Reply
-from consilience.methods.agent_networks.artifact import Artifact
+from consilience.dialogue.work.artifact import Artifact
 
 __all__ = ["ElementFacts", "Outcome", "Result", "Spent", "State"]
 

@@ -6,29 +6,26 @@ import asyncio
 import json
 import time
 from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
-from consilience.dialogue.budget import Budget, BudgetExhausted, Purse
-from consilience.dialogue.journal import Journal, RunFacts
-from consilience.dialogue.limits import Limits
+from consilience.dialogue.budget import BudgetExhausted
+from consilience.dialogue.command.means import Means
+from consilience.dialogue.command.telling import say
+from consilience.dialogue.journal import Journal
 from consilience.dialogue.live import Live
-from consilience.dialogue.messages import Usage
 from consilience.dialogue.models import ChatModel, Denied, ModelError
-from consilience.dialogue.retrying import Retry
+from consilience.dialogue.opening import Opening
+from consilience.dialogue.rehearsal import notice_for
 from consilience.dialogue.session import Session
 from consilience.dialogue.transcript import Transcript, read_events
-from consilience.methods.agent_networks.account import notice_for
 from consilience.methods.agent_networks.approval import Decision
-from consilience.methods.agent_networks.engine_ray import Opening, WorkerLost, traverse_on_ray
+from consilience.methods.agent_networks.engine_ray import WorkerLost, traverse_on_ray
 from consilience.methods.agent_networks.failure import ElementFailed
 from consilience.methods.agent_networks.job import Job, prepared
-from consilience.methods.agent_networks.order import Means, Order
+from consilience.methods.agent_networks.order import Order
 from consilience.methods.agent_networks.outcome import keep, summary
 from consilience.methods.agent_networks.plan import plan, priorities
 from consilience.methods.agent_networks.result import Result
-from consilience.methods.agent_networks.telling import say
 from consilience.methods.agent_networks.traversal import traverse
 
 __all__ = ["run"]
@@ -120,13 +117,6 @@ def _live(job: Job, *, quiet: bool) -> Live:
 async def _traverse(job: Job, model: ChatModel, journal: Journal, transcript: Transcript) -> Result:
     means, order = job.record.means, job.order
     network, task = job.blueprint.network, order.task
-    limits = Limits(
-        requests_per_minute=means.requests_per_minute,
-        tokens_per_minute=means.tokens_per_minute,
-        concurrency=means.concurrency,
-    )
-    budget, spent = _budget(means), _spent(journal)
-    retry = Retry(attempts=means.attempts)
     if means.engine == "ray":
         opening = Opening(
             model=order.model_name,
@@ -134,9 +124,9 @@ async def _traverse(job: Job, model: ChatModel, journal: Journal, transcript: Tr
             journal=str(job.folder.journal(means)),
             run=job.record.run,
             timeout_s=means.timeout_s,
-            budget=_left(budget, spent),
-            limits=limits,
-            retry=retry,
+            budget=means.left(journal.facts),
+            limits=means.limits,
+            retry=means.retry,
         )
         return await traverse_on_ray(
             network,
@@ -150,41 +140,10 @@ async def _traverse(job: Job, model: ChatModel, journal: Journal, transcript: Tr
     session = Session(
         model,
         journal=journal,
-        budget=_purse(budget, spent),
-        limits=limits,
-        retry=retry,
+        budget=means.purse(journal.facts),
+        limits=means.limits,
+        retry=means.retry,
         transcript=transcript,
     )
     async with session:
         return await traverse(network, task, session, journal=journal, transcript=transcript, **job.settings)
-
-
-def _budget(means: Means) -> Budget:
-    return Budget(
-        calls=means.budget_calls, tokens=means.budget_tokens, usd=means.budget_usd, wall_s=means.budget_wall_s
-    )
-
-
-def _spent(journal: Journal) -> RunFacts | None:
-    """Return what earlier sittings spent."""
-    return next((facts for facts in journal.runs() if facts.name == journal.run), None)
-
-
-def _purse(budget: Budget, spent: RunFacts | None) -> Purse:
-    """Return a purse from which is taken what was spent."""
-    purse = Purse(budget)
-    if spent is not None and spent.calls and purse.capped:
-        with suppress(BudgetExhausted):  # the first question that would have to be sent says so
-            purse.reserve(0).settle(Usage(spent.input_tokens, spent.output_tokens, spent.usd))
-            for _ in range(spent.calls - 1):
-                purse.reserve(0).settle(Usage())
-    return purse
-
-
-def _left(budget: Budget, spent: RunFacts | None) -> Budget:
-    """Return what is left of a budget, to be shared out."""
-    if spent is None:
-        return budget
-    gone = {"calls": spent.calls, "tokens": spent.input_tokens + spent.output_tokens, "usd": spent.usd}
-    caps = {name: getattr(budget, name) for name in gone}
-    return replace(budget, **{name: max(0, cap - gone[name]) for name, cap in caps.items() if cap is not None})

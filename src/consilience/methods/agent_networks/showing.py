@@ -8,14 +8,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from consilience.dialogue.command.means import Means
+from consilience.dialogue.command.telling import say
 from consilience.dialogue.graph_run import Turn
 from consilience.dialogue.transcript import Event, read_events
 from consilience.ground.errors import UnknownName
 from consilience.methods.agent_networks.account import Account
 from consilience.methods.agent_networks.job import found
-from consilience.methods.agent_networks.order import Means
 from consilience.methods.agent_networks.outcome import numbers, summary, write_page
-from consilience.methods.agent_networks.telling import say
 
 __all__ = ["run"]
 

@@ -8,9 +8,9 @@ from typing import NamedTuple
 from consilience.dialogue.journal import Journal
 from consilience.dialogue.models import Denied
 from consilience.dialogue.transcript import Fact, Transcript
+from consilience.dialogue.work.artifact import Artifact, Kind
 from consilience.ground.errors import ConsilienceError, InvalidInput
 from consilience.methods.agent_networks.approval import Approvals, Edited, Pending, Rejected, Submission, remembered
-from consilience.methods.agent_networks.artifact import Artifact, Kind
 from consilience.methods.agent_networks.failure import ElementFailed, Failure, Policy
 from consilience.methods.agent_networks.turns import Element
 

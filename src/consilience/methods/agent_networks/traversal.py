@@ -20,22 +20,23 @@ from __future__ import annotations
 from itertools import chain
 from math import inf
 
+from consilience.dialogue.asking import Asks
+from consilience.dialogue.crew import Crew
 from consilience.dialogue.journal import Journal
 from consilience.dialogue.models import ModelError
 from consilience.dialogue.transcript import Transcript
+from consilience.dialogue.work.artifact import Artifact, Kind
+from consilience.dialogue.work.merging import Gathering, Group, merge_calls
 from consilience.ground.errors import ConsilienceError, InvalidInput
 from consilience.methods.agent_networks.approval import Approvals
-from consilience.methods.agent_networks.artifact import Artifact, Kind
-from consilience.methods.agent_networks.crew import Crew
 from consilience.methods.agent_networks.failure import END, ElementFailed, Failure
 from consilience.methods.agent_networks.graph import Network
-from consilience.methods.agent_networks.merging import Gathering, Group, merge_calls
 from consilience.methods.agent_networks.plan import priorities
 from consilience.methods.agent_networks.profiles import Profiles, standard_profiles
 from consilience.methods.agent_networks.prompts import Prompts
 from consilience.methods.agent_networks.result import ElementFacts, Outcome, Result
 from consilience.methods.agent_networks.standing import Piece, Standing
-from consilience.methods.agent_networks.turns import Asks, Element, Turns
+from consilience.methods.agent_networks.turns import Element, Turns
 
 __all__ = ["Flow", "ancestry", "check_settings", "traverse"]
 
@@ -118,7 +119,7 @@ async def traverse(
     >>> import asyncio
     >>> from consilience.dialogue.rehearsal import rehearse
     >>> from consilience.dialogue.session import Session
-    >>> from consilience.methods.agent_networks.kinds import Text
+    >>> from consilience.dialogue.work.kinds import Text
     >>> async def run():
     ...     async with Session(rehearse("talker")) as session:
     ...         return await traverse(Network.of([(0, 1), (0, 2), (1, 2)]), "Say it.", session, kind=Text(), rounds=1)

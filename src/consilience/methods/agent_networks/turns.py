@@ -3,30 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol, runtime_checkable
 from zlib import crc32
 
+from consilience.dialogue.asking import Asks
 from consilience.dialogue.messages import Message, Question, Reply, Settings
 from consilience.dialogue.transcript import Transcript
-from consilience.methods.agent_networks.artifact import Artifact, Kind
+from consilience.dialogue.work.artifact import Artifact, Kind
 from consilience.methods.agent_networks.prompts import Prompts, finished
 from consilience.methods.agent_networks.result import ElementFacts
 
-__all__ = ["Asks", "Element", "Turns"]
+__all__ = ["Element", "Turns"]
 
 SEEDS = 16
 """Seeds of questions are drawn from so many: enough to tell equal prompts apart, few for a journal to keep."""
-
-
-@runtime_checkable
-class Asks(Protocol):
-    """What a run needs of a session."""
-
-    async def ask(self, question: Question, *, priority: float = 0.0, caused_by: tuple[str, ...] = ()) -> Reply:
-        """Return the reply to a question."""
-
-    def last_event(self, element: str) -> tuple[str, ...]:
-        """Return the id of the last event of an element, if there is one."""
 
 
 class Element:

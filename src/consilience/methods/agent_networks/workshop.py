@@ -16,10 +16,10 @@ import numpy as np
 
 from consilience.dialogue import sandbox
 from consilience.dialogue.sandbox import Snippets
+from consilience.dialogue.work.artifact import Artifact, Score
+from consilience.dialogue.work.stubs import parsed
 from consilience.ground.errors import InvalidInput
 from consilience.ground.seeds import Streams
-from consilience.methods.agent_networks.artifact import Artifact, Score
-from consilience.methods.agent_networks.stubs import parsed
 
 __all__ = ["MUTANTS", "Workshop", "bodies", "expressions", "module"]
 

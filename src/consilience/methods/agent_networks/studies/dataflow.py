@@ -18,10 +18,10 @@ from multiprocessing import get_context
 import numpy as np
 
 from consilience.dialogue.messages import Question, Reply
+from consilience.dialogue.work.kinds.text import Text
 from consilience.ground import Evidence, Measurement, RunFolder, Streams, Table
 from consilience.methods.agent_networks.config import Config
 from consilience.methods.agent_networks.graph import Network
-from consilience.methods.agent_networks.kinds.text import Text
 from consilience.methods.agent_networks.result import Result
 from consilience.methods.agent_networks.topology import topology
 from consilience.methods.agent_networks.traversal import traverse

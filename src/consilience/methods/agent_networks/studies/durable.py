@@ -16,9 +16,9 @@ from consilience.dialogue.faults import Latency
 from consilience.dialogue.rehearsal import REHEARSAL_NOTICE, Rehearsal
 from consilience.dialogue.session import Session
 from consilience.dialogue.transcript import Transcript, canonical_digest
+from consilience.dialogue.work.kinds.text import Text
 from consilience.ground import Evidence, Measurement, RunFolder, Streams, Table
 from consilience.methods.agent_networks.config import Config
-from consilience.methods.agent_networks.kinds.text import Text
 from consilience.methods.agent_networks.studies.lives import (
     KEPT,
     SENT,

@@ -27,8 +27,8 @@ from consilience.dialogue.models import ChatModel
 from consilience.dialogue.players import Player
 from consilience.dialogue.rehearsal import Rehearsal
 from consilience.dialogue.session import Session
-from consilience.methods.agent_networks.artifact import Kind
-from consilience.methods.agent_networks.kinds.text import Text
+from consilience.dialogue.work.artifact import Kind
+from consilience.dialogue.work.kinds.text import Text
 from consilience.methods.agent_networks.profiles import standard_profiles
 from consilience.methods.agent_networks.prompts import CRITIC, FINISHED
 from consilience.methods.agent_networks.stand_ins import Solver

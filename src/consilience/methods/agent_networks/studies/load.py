@@ -24,8 +24,8 @@ from consilience.dialogue.messages import Question, Reply, Usage
 from consilience.dialogue.rehearsal import tokens_of
 from consilience.dialogue.session import Session
 from consilience.dialogue.transcript import Transcript
+from consilience.dialogue.work.kinds.text import Text
 from consilience.methods.agent_networks.graph import Network
-from consilience.methods.agent_networks.kinds.text import Text
 from consilience.methods.agent_networks.result import Result
 from consilience.methods.agent_networks.topology import topology
 from consilience.methods.agent_networks.traversal import traverse

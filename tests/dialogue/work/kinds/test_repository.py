@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consilience.dialogue.sandbox import SandboxLimits
+from consilience.dialogue.work.kinds import Repository
+from consilience.dialogue.work.kinds.repository import files_of, rendered
 from consilience.ground.errors import InvalidInput
-from consilience.methods.agent_networks.kinds import Repository
-from consilience.methods.agent_networks.kinds.repository import files_of, rendered
 
 KIND = Repository(limits=SandboxLimits(wall_s=1))
 

@@ -3,8 +3,8 @@ import asyncio
 import pytest
 
 from consilience.dialogue.sandbox import SandboxLimits, Snippets
+from consilience.dialogue.work.kinds import Function
 from consilience.ground.errors import InvalidInput
-from consilience.methods.agent_networks.kinds import Function
 
 KIND = Function(
     entry="double",

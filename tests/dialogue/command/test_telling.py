@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from consilience.methods.agent_networks.telling import say
+from consilience.dialogue.command.telling import say
 
 
 def test_a_line_goes_out_or_aside(capsys: pytest.CaptureFixture[str]) -> None:
@@ -15,7 +15,7 @@ def test_a_line_goes_out_or_aside(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_reader_who_has_seen_enough_is_no_error() -> None:
-    code = "from consilience.methods.agent_networks.telling import say\nfor _ in range(10**5): say('x' * 100)"
+    code = "from consilience.dialogue.command.telling import say\nfor _ in range(10**5): say('x' * 100)"
     command = [sys.executable, "-c", code]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         process.stdout.readline()

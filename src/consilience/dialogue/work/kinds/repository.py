@@ -8,9 +8,9 @@ from pathlib import PurePosixPath
 
 from consilience.dialogue import sandbox
 from consilience.dialogue.sandbox import SandboxLimits, Snippets
+from consilience.dialogue.work.artifact import Artifact, Score
+from consilience.dialogue.work.stubs import functions, parsed, stubs
 from consilience.ground.errors import InvalidInput
-from consilience.methods.agent_networks.artifact import Artifact, Score
-from consilience.methods.agent_networks.stubs import functions, parsed, stubs
 
 __all__ = ["Repository", "files_of", "rendered"]
 

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consilience.methods.agent_networks.kinds import Text
+from consilience.dialogue.work.kinds import Text
 
 
 @given(st.text())

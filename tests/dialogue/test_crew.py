@@ -2,8 +2,8 @@ import asyncio
 
 import pytest
 
+from consilience.dialogue.crew import Crew
 from consilience.ground.errors import InvalidInput
-from consilience.methods.agent_networks.crew import Crew
 
 
 def test_jobs_bring_forth_jobs_until_none_is_left():

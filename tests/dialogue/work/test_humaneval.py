@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from consilience.dialogue.work.humaneval import problem_at, problems_at
 from consilience.ground.errors import InvalidInput
-from consilience.methods.agent_networks.kinds.humaneval import problem_at, problems_at
 
 PROMPT = '''from typing import List
 

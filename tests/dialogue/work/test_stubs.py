@@ -3,7 +3,7 @@ from textwrap import dedent
 
 import pytest
 
-from consilience.methods.agent_networks.stubs import functions, parsed, stubs
+from consilience.dialogue.work.stubs import functions, parsed, stubs
 
 
 def of(source):

@@ -8,8 +8,8 @@ from functools import cached_property
 from string import ascii_uppercase
 
 from consilience.dialogue.sandbox import Snippets
+from consilience.dialogue.work.artifact import Artifact, Score
 from consilience.ground.errors import InvalidInput
-from consilience.methods.agent_networks.artifact import Artifact, Score
 
 __all__ = ["Choice"]
 

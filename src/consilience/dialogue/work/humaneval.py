@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from consilience.dialogue.work.kinds.function import Function
+from consilience.dialogue.work.stubs import parsed
 from consilience.ground.errors import InvalidInput
-from consilience.methods.agent_networks.kinds.function import Function
-from consilience.methods.agent_networks.stubs import parsed
 
 __all__ = ["Problem", "problem_at", "problems_at"]
 

@@ -1,6 +1,6 @@
 from consilience.dialogue.texts import digest, encoded
-from consilience.methods.agent_networks.artifact import Artifact, Kind, Scorer
-from consilience.methods.agent_networks.kinds import Choice, Function, Repository, Text
+from consilience.dialogue.work.artifact import Artifact, Kind, Scorer
+from consilience.dialogue.work.kinds import Choice, Function, Repository, Text
 from consilience.methods.agent_networks.workshop import Workshop
 
 

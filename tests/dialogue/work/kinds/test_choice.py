@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from consilience.dialogue.work.kinds import Choice
 from consilience.ground.errors import InvalidInput
-from consilience.methods.agent_networks.kinds import Choice
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from consilience.dialogue import sandbox
 from consilience.dialogue.sandbox import Snippets
+from consilience.dialogue.work.artifact import Artifact, Score
+from consilience.dialogue.work.stubs import functions, parsed, stubs
 from consilience.ground.errors import InvalidInput
-from consilience.methods.agent_networks.artifact import Artifact, Score
-from consilience.methods.agent_networks.stubs import functions, parsed, stubs
 
 __all__ = ["Function"]
 

@@ -19,7 +19,7 @@ ALONE = """
 import asyncio, json, os, signal, sys
 
 from consilience.methods.agent_networks.engine_ray import Opening, traverse_on_ray
-from consilience.methods.agent_networks.kinds import Text
+from consilience.dialogue.work.kinds import Text
 from consilience.methods.agent_networks.topology import mesh
 import psutil
 
@@ -81,7 +81,7 @@ def test_a_cluster_that_does_not_run_is_told(address):
     program = """
 import sys
 from consilience.ground.errors import InvalidInput
-from consilience.methods.agent_networks.ray_cluster import cluster
+from consilience.dialogue.ray_cluster import cluster
 try:
     with cluster(sys.argv[1]):
         pass

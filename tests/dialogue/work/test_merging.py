@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from consilience.dialogue.work.merging import Gathering, merge_calls, merge_levels
 from consilience.ground.errors import InvalidInput
-from consilience.methods.agent_networks.merging import Gathering, merge_calls, merge_levels
 
 
 def gathered(pieces, group, chance):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from consilience.methods.agent_networks.artifact import Artifact
+from consilience.dialogue.work.artifact import Artifact
 
 __all__ = ["Text"]
 

@@ -1,0 +1,94 @@
+"""Means: what a run of agents may cost, how fast it may go and where it runs; they may be others every time."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from typing import Annotated, Literal
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from consilience.dialogue.budget import Budget, BudgetExhausted, Purse
+from consilience.dialogue.history import RunFacts
+from consilience.dialogue.limits import Limits
+from consilience.dialogue.messages import Usage
+from consilience.dialogue.retrying import Retry
+from consilience.ground import STRICT
+
+__all__ = ["Means"]
+
+_Count = Annotated[int, Field(ge=1)]
+_Positive = Annotated[float, Field(gt=0)]
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Means:
+    """What a run may cost and how fast it may go."""
+
+    budget_usd: Annotated[float, Field(ge=0)] | None = None
+    """Money that the run may cost, earlier sittings included."""
+    budget_tokens: Annotated[int, Field(ge=0)] | None = None
+    """Tokens of questions and replies, likewise."""
+    budget_calls: Annotated[int, Field(ge=0)] | None = None
+    """Questions sent, likewise."""
+    budget_wall_s: _Positive | None = None
+    """Seconds that this sitting may take."""
+    requests_per_minute: _Positive | None = None
+    """Limit of the provider."""
+    tokens_per_minute: _Positive | None = None
+    """Limit of the provider."""
+    concurrency: _Count | None = None
+    """Calls under way at once."""
+    timeout_s: _Positive = 120.0
+    """Seconds for one reply."""
+    attempts: _Count = 6
+    """Times that a question is sent before its element fails."""
+    engine: Literal["local", "ray"] = "local"
+    """Where the agents run: in this process, or shared among processes by Ray, over a journal in PostgreSQL."""
+    parts: _Count | None = None
+    """Of the engine ray: processes; one for each processor if left out."""
+    ray_address: str | None = None
+    """Of the engine ray: a cluster that runs already, such as auto or 10.0.0.1:6379; else one is started here."""
+    journal: str | None = None
+    """Where replies are kept: a file, or postgresql+psycopg://...; the run folder's own file if left out. A password
+    is not written down: set PGPASSWORD."""
+
+    @property
+    def budget(self) -> Budget:
+        """What may be spent in all."""
+        return Budget(
+            calls=self.budget_calls, tokens=self.budget_tokens, usd=self.budget_usd, wall_s=self.budget_wall_s
+        )
+
+    @property
+    def limits(self) -> Limits:
+        """What the provider lets through."""
+        return Limits(
+            requests_per_minute=self.requests_per_minute,
+            tokens_per_minute=self.tokens_per_minute,
+            concurrency=self.concurrency,
+        )
+
+    @property
+    def retry(self) -> Retry:
+        """What to do when a call fails."""
+        return Retry(attempts=self.attempts)
+
+    def purse(self, spent: RunFacts | None) -> Purse:
+        """Return a purse from which is taken what earlier sittings spent."""
+        purse = Purse(self.budget)
+        if spent is not None and spent.calls and purse.capped:
+            with suppress(BudgetExhausted):  # the first question that would have to be sent says so
+                purse.reserve(0).settle(Usage(spent.input_tokens, spent.output_tokens, spent.usd))
+                for _ in range(spent.calls - 1):
+                    purse.reserve(0).settle(Usage())
+        return purse
+
+    def left(self, spent: RunFacts | None) -> Budget:
+        """Return what earlier sittings left of the budget, to be shared out."""
+        if spent is None:
+            return self.budget
+        gone = {"calls": spent.calls, "tokens": spent.input_tokens + spent.output_tokens, "usd": spent.usd}
+        caps = {name: getattr(self.budget, name) for name in gone}
+        return replace(self.budget, **{name: max(0, cap - gone[name]) for name, cap in caps.items() if cap is not None})

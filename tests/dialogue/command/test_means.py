@@ -1,0 +1,52 @@
+"""Means: what earlier sittings spent is spent; what is out of range is refused."""
+
+import asyncio
+
+import pytest
+from pydantic import ValidationError
+
+from consilience.dialogue.budget import Budget, BudgetExhausted
+from consilience.dialogue.command.means import Means
+from consilience.dialogue.history import RunFacts
+
+SPENT = RunFacts(
+    name="run", began_at=0.0, forked_from=None, calls=3, artifacts=0, input_tokens=60, output_tokens=40, usd=0.5
+)
+
+
+def _means(budget: Budget) -> Means:
+    means = Means(
+        budget_calls=budget.calls, budget_tokens=budget.tokens, budget_usd=budget.usd, budget_wall_s=budget.wall_s
+    )
+    assert means.budget == budget
+    return means
+
+
+def test_what_was_spent_is_taken_from_the_purse() -> None:
+    async def spend() -> None:
+        purse = _means(Budget(calls=5, tokens=1000, usd=2.0)).purse(SPENT)
+        assert (purse.calls, purse.tokens, purse.usd) == (3, 100, 0.5)
+        assert _means(Budget(calls=5)).purse(None).calls == 0
+        for budget in (Budget(calls=2), Budget(tokens=50), Budget(usd=0.1), Budget(calls=3)):
+            with pytest.raises(BudgetExhausted):
+                _means(budget).purse(SPENT).reserve(1, 1, 0.01)
+
+    asyncio.run(spend())
+
+
+def test_what_is_left_is_shared_out() -> None:
+    assert _means(Budget(calls=5, usd=0.25, wall_s=9.0)).left(SPENT) == Budget(calls=2, usd=0, wall_s=9.0)
+    assert _means(Budget(calls=5)).left(None) == Budget(calls=5)
+
+
+@pytest.mark.parametrize("wrong", [{"budget_usd": -1}, {"concurrency": 0}, {"timeout_s": 0}, {"engine": "cloud"}])
+def test_means_out_of_range_are_refused(wrong: dict) -> None:
+    with pytest.raises(ValidationError):
+        Means(**wrong)
+
+
+def test_limits_and_attempts_are_as_they_were_given() -> None:
+    means = Means(requests_per_minute=60, tokens_per_minute=1000, concurrency=4, attempts=2)
+    limits = means.limits
+    assert (limits.requests_per_minute, limits.tokens_per_minute, limits.concurrency) == (60, 1000, 4)
+    assert means.retry.attempts == 2

@@ -1,0 +1,1 @@
+"""Teams that work apart, then meet and merge."""

@@ -1,0 +1,182 @@
+"""The result of a run: the artifact, whose work it is and why, and what each team and phase did and cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+
+from consilience.dialogue.messages import Reply
+from consilience.dialogue.work.artifact import Artifact
+
+if TYPE_CHECKING:
+    from consilience.methods.cross_team.aggregation import MeetingFacts
+    from consilience.methods.cross_team.lineage import Lineage
+
+__all__ = ["Cell", "CellState", "Outcome", "Rated", "Rates", "Result", "Spent", "TeamFacts", "TeamState"]
+
+CellState = Literal["waiting", "working", "done", "skipped", "failed"]
+"""Not begun; at work, or waiting for others at a key phase; came to its end; left out; failed for good."""
+
+TeamState = Literal["done", "dead", "stopped"]
+"""Went through all its phases; failed for good; was stopped because another team had passed every visible test."""
+
+Outcome = Literal["done", "kept"]
+"""Whether the run came to its end, or all failed or the budget ended and the best so far was kept."""
+
+
+@runtime_checkable
+class Rated(Protocol):
+    """What executing an artifact told: ratings are compared with one another, the better the greater."""
+
+    @property
+    def value(self) -> float:
+        """From 0 to 1, for tables; ratings themselves are compared."""
+
+    @property
+    def usable(self) -> bool:
+        """Whether it can be handed on at all."""
+
+    @property
+    def runs(self) -> bool:
+        """Whether it ran without an error."""
+
+    @property
+    def passed(self) -> float:
+        """Share of the visible tests that pass; 1 where there are none and it runs."""
+
+    @property
+    def complete(self) -> float:
+        """Share of its functions that are no stubs."""
+
+    @property
+    def report(self) -> str:
+        """What the run and the visible tests said, in words that a developer can act on."""
+
+    def __lt__(self, other: Any, /) -> bool:
+        """Whether the other is better."""
+
+
+@runtime_checkable
+class Rates(Protocol):
+    """Who rates artifacts."""
+
+    async def rate(self, artifact: Artifact) -> Rated:
+        """Rate an artifact; equal artifacts are rated once."""
+
+
+class Cell:
+    """What a team did in a phase, over all cycles, and what it cost: a cell of the matrix of teams and phases."""
+
+    __slots__ = ("calls", "dropped", "input_tokens", "output_tokens", "replayed", "seconds", "state", "turns", "usd")
+
+    def __init__(self) -> None:
+        self.state: CellState = "waiting"
+        """How far it is."""
+        self.turns = 0
+        """Times that the phase was gone through: cycles, or 1."""
+        self.calls = 0
+        """Questions asked, those that the journal answered too."""
+        self.replayed = 0
+        """Questions that the journal answered."""
+        self.dropped = 0
+        """Replies that parsed worse than what was there, and were dropped."""
+        self.input_tokens = 0
+        """Tokens of the questions."""
+        self.output_tokens = 0
+        """Tokens of the replies."""
+        self.usd = 0.0
+        """Money, as far as prices are known; 0 for what the journal answered."""
+        self.seconds = 0.0
+        """From the start of the phase to its end, waiting included."""
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of questions and replies together."""
+        return self.input_tokens + self.output_tokens
+
+    def count(self, reply: Reply) -> None:
+        """Add the cost of a question that was answered."""
+        usage = reply.usage
+        self.input_tokens += usage.input_tokens
+        self.output_tokens += usage.output_tokens
+        if reply.replayed:
+            self.replayed += 1
+        else:
+            self.usd += usage.usd
+
+
+@dataclass(frozen=True, kw_only=True)
+class TeamFacts:
+    """What became of a team, and what it cost."""
+
+    state: TeamState
+    """How it ended."""
+    calls: int
+    """Questions asked, those that the journal answered too."""
+    tokens: int
+    """Tokens of questions and replies."""
+    usd: float
+    """Money, as far as prices are known; 0 for what the journal answered."""
+    seconds: float
+    """From its start to its end."""
+    artifact: Artifact | None
+    """Its work when it ended; None where it never had any."""
+    rating: Rated | None
+    """What executing that told; None where there is no work, or nobody rates."""
+    reason: str = ""
+    """Why it is dead or stopped, in one sentence; empty where it is done."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spent:
+    """What a run cost, and what a journal saved."""
+
+    calls: int
+    """Questions asked, those that the journal answered too."""
+    replayed: int
+    """Questions that the journal answered."""
+    input_tokens: int
+    """Tokens of all questions."""
+    output_tokens: int
+    """Tokens of all replies."""
+    usd: float
+    """Money for what was sent now, as far as prices are known."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What came of a run of teams."""
+
+    outcome: Outcome
+    """Whether it came to its end, or the best so far was kept."""
+    artifact: Artifact | None
+    """The final work; None only where no team ever had any."""
+    rating: Rated | None
+    """What executing it told."""
+    winner: str
+    """The team or the merge whose work it is; empty where there is none."""
+    why: str
+    """One sentence that explains the final selection."""
+    teams: Mapping[str, TeamFacts]
+    """What became of each team, by name."""
+    matrix: Mapping[str, Mapping[str, Cell]]
+    """Cells by team and by column of the chain (`Chain.columns`)."""
+    meetings: tuple[MeetingFacts, ...] = ()
+    """What happened at each key phase, in the order of the chain; the final merge last."""
+    lineage: Lineage | None = None
+    """Which team gave which file and function."""
+    merges: Mapping[str, Cell] = field(default_factory=dict)
+    """What merges cost, by element."""
+
+    @property
+    def spent(self) -> Spent:
+        """What all teams and merges cost together."""
+        cells = [cell for row in self.matrix.values() for cell in row.values()] + list(self.merges.values())
+        return Spent(
+            calls=sum(cell.calls for cell in cells),
+            replayed=sum(cell.replayed for cell in cells),
+            input_tokens=sum(cell.input_tokens for cell in cells),
+            output_tokens=sum(cell.output_tokens for cell in cells),
+            usd=sum(cell.usd for cell in cells),
+        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Literal
 
 from consilience.dialogue.messages import Reply
 from consilience.dialogue.work.artifact import Artifact
@@ -12,8 +12,9 @@ from consilience.dialogue.work.artifact import Artifact
 if TYPE_CHECKING:
     from consilience.methods.cross_team.aggregation import MeetingFacts
     from consilience.methods.cross_team.lineage import Lineage
+    from consilience.methods.cross_team.rating import Rating
 
-__all__ = ["Cell", "CellState", "Outcome", "Rated", "Rates", "Result", "Spent", "TeamFacts", "TeamState"]
+__all__ = ["Cell", "CellState", "Outcome", "Result", "Spent", "TeamFacts", "TeamState"]
 
 CellState = Literal["waiting", "working", "done", "skipped", "failed"]
 """Not begun; at work, or waiting for others at a key phase; came to its end; left out; failed for good."""
@@ -23,46 +24,6 @@ TeamState = Literal["done", "dead", "stopped"]
 
 Outcome = Literal["done", "kept"]
 """Whether the run came to its end, or all failed or the budget ended and the best so far was kept."""
-
-
-@runtime_checkable
-class Rated(Protocol):
-    """What executing an artifact told: ratings are compared with one another, the better the greater."""
-
-    @property
-    def value(self) -> float:
-        """From 0 to 1, for tables; ratings themselves are compared."""
-
-    @property
-    def usable(self) -> bool:
-        """Whether it can be handed on at all."""
-
-    @property
-    def runs(self) -> bool:
-        """Whether it ran without an error."""
-
-    @property
-    def passed(self) -> float:
-        """Share of the visible tests that pass; 1 where there are none and it runs."""
-
-    @property
-    def complete(self) -> float:
-        """Share of its functions that are no stubs."""
-
-    @property
-    def report(self) -> str:
-        """What the run and the visible tests said, in words that a developer can act on."""
-
-    def __lt__(self, other: Any, /) -> bool:
-        """Whether the other is better."""
-
-
-@runtime_checkable
-class Rates(Protocol):
-    """Who rates artifacts."""
-
-    async def rate(self, artifact: Artifact) -> Rated:
-        """Rate an artifact; equal artifacts are rated once."""
 
 
 class Cell:
@@ -122,7 +83,7 @@ class TeamFacts:
     """From its start to its end."""
     artifact: Artifact | None
     """Its work when it ended; None where it never had any."""
-    rating: Rated | None
+    rating: Rating | None
     """What executing that told; None where there is no work, or nobody rates."""
     reason: str = ""
     """Why it is dead or stopped, in one sentence; empty where it is done."""
@@ -152,7 +113,7 @@ class Result:
     """Whether it came to its end, or the best so far was kept."""
     artifact: Artifact | None
     """The final work; None only where no team ever had any."""
-    rating: Rated | None
+    rating: Rating | None
     """What executing it told."""
     winner: str
     """The team or the merge whose work it is; empty where there is none."""

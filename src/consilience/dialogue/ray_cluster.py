@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
-from consilience.ground.errors import InvalidInput
+from consilience.ground.errors import ConsilienceError, InvalidInput
 from consilience.ground.late import late_module
 
-__all__ = ["cluster"]
+__all__ = ["WorkerLost", "cluster"]
 
 _ABSENT = "the engine 'ray' needs {missing}; install consilience[ray]"
 _OBJECTS_BYTES = 80 * 2**20
@@ -27,6 +27,10 @@ _LONGEST_PLACE = 24
 
 _ANSWER_S = 5.0
 _SET_BY_RAY = ("PYTHONBREAKPOINT", "RAY_CLIENT_MODE")
+
+
+class WorkerLost(ConsilienceError):
+    """A process that worked on a part of a run ended before its time, and is not begun again."""
 
 
 @contextmanager

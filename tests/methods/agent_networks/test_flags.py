@@ -1,18 +1,17 @@
-"""Flags of the room: what is not given is as little as it can be, and what is not known is refused."""
+"""Flags of the room: what is not given is as little as it can be."""
 
 import pytest
 from pydantic import ValidationError
 
-from consilience.methods.agent_networks.flags import Assumptions, Replaying, Showing, Sitting
+from consilience.methods.agent_networks.flags import Deciding, Showing
 
 
 def test_nothing_given_is_nothing_decided() -> None:
-    sitting = Sitting()
-    assert not any((sitting.accept, sitting.reject, sitting.edit, sitting.resume, sitting.out))
+    deciding = Deciding()
+    assert not any((deciding.accept, deciding.reject, deciding.edit))
     assert Showing().element is None
-    assert Replaying().journal is None
 
 
-def test_what_is_no_number_is_refused() -> None:
-    with pytest.raises(ValidationError, match="artifact_tokens"):
-        Assumptions(artifact_tokens="many")
+def test_what_is_no_text_is_refused() -> None:
+    with pytest.raises(ValidationError, match="element"):
+        Showing(element=7)

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from consilience.dialogue.command.kept import Record
 from consilience.dialogue.command.means import Means
 from consilience.dialogue.work.artifact import Artifact
 from consilience.ground.errors import InvalidInput
 from consilience.methods.agent_networks.blueprint import Blueprint, Note
-from consilience.methods.agent_networks.folder import NetworkFolder, Record
+from consilience.methods.agent_networks.folder import NetworkFolder
 from consilience.methods.agent_networks.order import Order
 from consilience.methods.agent_networks.topology import mesh
 

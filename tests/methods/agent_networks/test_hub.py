@@ -9,6 +9,7 @@ from consilience.dialogue.connecting import connect
 from consilience.dialogue.faults import Latency
 from consilience.dialogue.journal import Journal
 from consilience.dialogue.opening import Opening
+from consilience.dialogue.ray_cluster import WorkerLost
 from consilience.dialogue.rehearsal import Rehearsal
 from consilience.dialogue.session import Session
 from consilience.dialogue.transcript import Transcript, canonical_digest
@@ -17,7 +18,7 @@ from consilience.methods.agent_networks import parts as parts_module
 from consilience.methods.agent_networks.approval import Approved, Edited, Pending, Rejected, approvals_at
 from consilience.methods.agent_networks.failure import ElementFailed, Failure
 from consilience.methods.agent_networks.graph import Network
-from consilience.methods.agent_networks.hub import Hub, WorkerLost
+from consilience.methods.agent_networks.hub import Hub
 from consilience.methods.agent_networks.parts import Part, SharedRun, divide
 from consilience.methods.agent_networks.stand_ins import PLAYERS
 from consilience.methods.agent_networks.topology import layer, mesh, random, star

@@ -7,50 +7,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 
+from consilience.dialogue.command.bill import Bill, bill_of
+from consilience.dialogue.command.courses import Course, followed
 from consilience.dialogue.graph_run import GraphEdge, GraphNode, Run, State, Turn
 from consilience.dialogue.history import Call
 from consilience.dialogue.journal import Journal
 from consilience.dialogue.rehearsal import notice_for
-from consilience.dialogue.transcript import Event, OpenCalls
+from consilience.dialogue.transcript import Event
 from consilience.dialogue.work.artifact import Artifact, Kind
 from consilience.methods.agent_networks.failure import END
 from consilience.methods.agent_networks.graph import Network
 from consilience.methods.agent_networks.prompts import AGGREGATOR, CRITIC
 
-__all__ = ["Account", "Bill"]
+__all__ = ["Account"]
 
 _MERGE = re.compile(r"(.*)\+\d+\.\d+", re.DOTALL)
-_STATES: dict[str, State] = {"committed": "done", "skipped": "skipped", "failed": "failed"}
-_STANDING = ("done", "skipped", "failed")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Bill:
-    """What an element cost."""
-
-    calls: int
-    """Replies it got."""
-    input_tokens: int
-    """Tokens of its questions."""
-    output_tokens: int
-    """Tokens of its replies."""
-    usd: float | None
-    """Money; None where a price is not known."""
-    seconds: float
-    """Time of its calls, one after the other."""
-
-
-@dataclass(slots=True)
-class _Course:
-    """How an element fared."""
-
-    state: State = "waiting"
-    note: str = ""
-    started_s: float | None = None
-    finished_s: float | None = None
 
 
 class Account:
@@ -88,7 +62,6 @@ class Account:
         self._network = network
         self._kind = kind
         self._names = {*network.nodes, *network.edge_names, END}
-        self._asks = set(pending)
         self._group = group
         self._calls: dict[str, list[Call]] = {}
         self._took: dict[str, float] = {}
@@ -97,11 +70,7 @@ class Account:
             self._calls.setdefault(self.owner(element), []).append(call)
             self._took[element] = self._took.get(element, 0.0) + call.reply.latency_s
         self._made = {artifact.element: artifact for artifact in journal.artifacts()}
-        self._courses = self._follow(events)
-        if over:
-            for course in self._courses.values():
-                if course.state == "running":
-                    course.state = "waiting"
+        self._courses = followed(events, self._names, owner=self.owner, asks=pending, over=over)
 
     def owner(self, element: str) -> str:
         """Return the node or edge that an element belongs to: a merge belongs to its node."""
@@ -130,7 +99,7 @@ class Account:
         network = self._network
         edges = [self._edge(tail, head) for tail, head in network.edges]
         if len(network.sinks) > 1:
-            over = self._courses.get(END, _Course()).state
+            over = self._courses.get(END, Course()).state
             ends = [network.nodes[sink] for sink in network.sinks]
             edges += [GraphEdge(source=end, target=END, kind="hand over", state=over) for end in ends]
         return edges
@@ -155,12 +124,12 @@ class Account:
     @cached_property
     def bills(self) -> dict[str, Bill]:
         """What each element cost that said anything."""
-        return {element: _bill(calls) for element, calls in self._calls.items()}
+        return {element: bill_of(calls) for element, calls in self._calls.items()}
 
     @property
     def bill(self) -> Bill:
         """What all of them cost together, in every sitting."""
-        return _bill([call for calls in self._calls.values() for call in calls])
+        return bill_of([call for calls in self._calls.values() for call in calls])
 
     @property
     def notice(self) -> str:
@@ -216,33 +185,6 @@ class Account:
     def digests(self) -> dict[str, str]:
         """Return the digest of what each node made, and of the end."""
         return {name: artifact.digest.hex() for name, artifact in self._made.items() if name in self._names}
-
-    def _follow(self, events: Iterable[Event]) -> dict[str, _Course]:
-        """Read the events; the clock of each sitting begins at 0, so they are laid end to end."""
-        courses = {name: _Course() for name in self._names}
-        base = latest = 0.0
-        open_calls = OpenCalls()
-        for event in events:
-            if event.kind == "run.begins":
-                base = latest
-            latest = base + event.at
-            call = open_calls.of(event)  # the failure of a call is not yet that of its element
-            course = courses.get(self.owner(event.element))
-            if course is None:
-                continue
-            if event.kind == "asked" and course.state not in _STANDING:
-                course.state = "running"
-                course.started_s = latest if course.started_s is None else course.started_s
-            elif event.element in courses and event.kind in _STATES and call is None:
-                course.state = _STATES[event.kind]
-                course.note = str(event.facts.get("instead") or event.facts.get("reason") or "")
-                course.finished_s = latest if course.finished_s is None else course.finished_s
-            elif event.kind == "approved" and event.facts.get("edited"):
-                course.note = "edited by hand"
-        for name in self._asks & courses.keys():
-            courses[name].state = "asks"
-            courses[name].finished_s = None
-        return courses
 
     def _node(self, name: str, kind: str, label: str = "") -> GraphNode:
         course, made = self._courses[name], self._made.get(name)
@@ -303,14 +245,3 @@ def _note(call: Call, element: str) -> str:
     again = any(message.role == "assistant" for message in call.question.messages)
     merge = f"merge {call.question.element}" if call.question.element != element else ""
     return "; ".join(filter(None, (merge, "asked again, as the reply before could not be used" if again else "")))
-
-
-def _bill(calls: Iterable[Call]) -> Bill:
-    replies = [call.reply for call in calls]
-    return Bill(
-        calls=len(replies),
-        input_tokens=sum(reply.usage.input_tokens for reply in replies),
-        output_tokens=sum(reply.usage.output_tokens for reply in replies),
-        usd=sum(reply.usage.usd for reply in replies) if all(reply.priced for reply in replies) else None,
-        seconds=sum(reply.latency_s for reply in replies),
-    )

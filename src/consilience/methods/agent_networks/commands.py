@@ -12,20 +12,21 @@ from typing import Any
 from pydantic.dataclasses import dataclass
 
 from consilience.dialogue.command.flags import with_flags
+from consilience.dialogue.command.manner import Assumptions, Replaying, Sitting
 from consilience.dialogue.command.means import Means
 from consilience.ground import STRICT
 from consilience.ground.late import late_module
-from consilience.methods.agent_networks.flags import Assumptions, Replaying, Showing, Sitting
+from consilience.methods.agent_networks.flags import Deciding, Showing
 from consilience.methods.agent_networks.order import Order
 
 
-@with_flags(Order, Means, Sitting, positional="task")
-def run(order: Order, means: Means, sitting: Sitting) -> int:
+@with_flags(Order, Means, Sitting, Deciding, positional="task")
+def run(order: Order, means: Means, sitting: Sitting, deciding: Deciding) -> int:
     """Have a network of agents work on a task; without --model a stand-in rehearses it, and that is said.
 
     The same command again goes on where it stopped: what was answered is not asked again.
     """
-    decisions = _late("desk").decided(sitting.accept, sitting.reject, sitting.edit)
+    decisions = _late("desk").decided(deciding.accept, deciding.reject, deciding.edit)
     status: int = _late("running").run(
         order,
         means,

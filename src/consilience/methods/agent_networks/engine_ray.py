@@ -14,20 +14,20 @@ from contextlib import suppress
 from typing import Any
 
 from consilience.dialogue.opening import Opening
-from consilience.dialogue.ray_cluster import cluster
+from consilience.dialogue.ray_cluster import WorkerLost, cluster
 from consilience.dialogue.transcript import Transcript
 from consilience.dialogue.work.artifact import Kind
 from consilience.ground.errors import InvalidInput
 from consilience.methods.agent_networks.approval import Approvals, Decision
 from consilience.methods.agent_networks.failure import Failure
 from consilience.methods.agent_networks.graph import Network
-from consilience.methods.agent_networks.hub import Hub, WorkerLost
+from consilience.methods.agent_networks.hub import Hub
 from consilience.methods.agent_networks.parts import News, Part, SharedRun, Stood, divide
 from consilience.methods.agent_networks.profiles import Profiles
 from consilience.methods.agent_networks.result import Result
 from consilience.methods.agent_networks.traversal import check_settings
 
-__all__ = ["WorkerLost", "traverse_on_ray"]
+__all__ = ["traverse_on_ray"]
 
 
 async def traverse_on_ray(

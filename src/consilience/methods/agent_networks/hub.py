@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from itertools import chain
 from typing import Protocol
 
+from consilience.dialogue.ray_cluster import WorkerLost
 from consilience.dialogue.transcript import Event, Fact, Transcript
 from consilience.dialogue.work.artifact import Artifact
 from consilience.dialogue.work.merging import merge_calls
@@ -31,11 +32,7 @@ from consilience.methods.agent_networks.parts import (
 from consilience.methods.agent_networks.result import ElementFacts, Outcome, Result
 from consilience.methods.agent_networks.traversal import ancestry
 
-__all__ = ["Hub", "Worker", "WorkerLost"]
-
-
-class WorkerLost(ConsilienceError):
-    """A process that worked on a part of a run ended before its time, and is not begun again."""
+__all__ = ["Hub", "Worker"]
 
 
 class Worker(Protocol):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+from consilience.dialogue.command.again import allowed, placed, require_shared_journal, require_unchanged
 from consilience.dialogue.command.flags import read_text
+from consilience.dialogue.command.kept import Record
 from consilience.dialogue.command.means import Means
 from consilience.dialogue.connecting import connect
 from consilience.dialogue.journal import Journal
@@ -20,7 +22,7 @@ from consilience.ground.errors import InvalidInput, UnknownName
 from consilience.methods.agent_networks.approval import Decision, approvals_at
 from consilience.methods.agent_networks.blueprint import Blueprint
 from consilience.methods.agent_networks.desk import Desk
-from consilience.methods.agent_networks.folder import NetworkFolder, Record
+from consilience.methods.agent_networks.folder import NetworkFolder
 from consilience.methods.agent_networks.order import Order
 from consilience.methods.agent_networks.profiles import standard_profiles
 from consilience.methods.agent_networks.stand_ins import PLAYERS
@@ -37,7 +39,7 @@ class Job:
 
     folder: NetworkFolder
     """Where it lies."""
-    record: Record
+    record: Record[Order]
     """What was asked for."""
     blueprint: Blueprint
     """The network."""
@@ -182,10 +184,7 @@ def prepared(
         job = _resumed(order, means, resume)
     else:
         raise InvalidInput("--resume goes on in the folder of the run; leave --out out")
-    if job.record.means.engine == "ray" and "postgresql" not in (job.record.means.journal or "").partition("://")[0]:
-        raise InvalidInput(
-            "--engine ray needs a journal that several processes can write; give --journal postgresql+psycopg://user@host/db"
-        )
+    require_shared_journal(job.record.means)
     job = replace(job, desk=Desk(decisions or {}))
     network = job.blueprint.network
     known = {*network.nodes, *network.edge_names}
@@ -215,8 +214,7 @@ def found(folder: Path, means: Means | None = None) -> Job:
     """
     kept = NetworkFolder(folder)
     record = kept.record()
-    if means is not None:
-        record = replace(record, means=_placed(replace(record.means, **_changed(means, Means()))))
+    record = replace(record, means=allowed(record.means, means))
     return Job(folder=kept, record=record, blueprint=kept.blueprint(), kind=record.order.task_kind())
 
 
@@ -228,12 +226,8 @@ def _new(order: Order, means: Means, out: Path | None) -> Job:
     shape = order.graph.stem if order.graph is not None else order.topology
     name = f"{shape}-{len(blueprint.network)}-{mark}"
     folder = NetworkFolder(out or _RUNS / name)
-    if folder.begun and folder.record().run != name:
-        raise InvalidInput(
-            f"{folder.path} holds another run; go on with that by --resume {folder.path}, or name another folder "
-            "by --out"
-        )
-    record = Record(run=name, order=order, means=_placed(means))
+    folder.require_same(name)
+    record = Record(run=name, order=order, means=placed(means))
     return Job(folder=folder, record=record, blueprint=blueprint, kind=kind)
 
 
@@ -241,24 +235,5 @@ def _resumed(order: Order, means: Means, resume: Path) -> Job:
     job = found(resume, means)
     if order != Order():
         again = whole(replace(order, task=order.task or job.order.task))
-        for name, value in _changed(again, Order()).items():
-            was = getattr(job.order, name)
-            if value != was:
-                flag = "the task" if name == "task" else f"--{name.replace('_', '-')}"
-                raise InvalidInput(
-                    f"a run that is resumed keeps what it is to do; {flag} was {was!r} and now is {value!r}: leave it "
-                    "out, or start a run of its own"
-                )
+        require_unchanged(job.order, again, Order())
     return job
-
-
-def _changed(settings: Order | Means, default: Order | Means) -> dict[str, Any]:
-    values = {item.name: getattr(settings, item.name) for item in fields(settings)}
-    return {name: value for name, value in values.items() if value != getattr(default, name)}
-
-
-def _placed(means: Means) -> Means:
-    """Have a journal in a file found from any folder."""
-    if means.journal is None or "://" in means.journal:
-        return means
-    return replace(means, journal=str(Path(means.journal).absolute()))

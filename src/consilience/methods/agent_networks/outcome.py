@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 from consilience.dialogue import graph_page
+from consilience.dialogue.command.bill import money
 from consilience.dialogue.journal import Journal
 from consilience.dialogue.transcript import Event
 from consilience.dialogue.work.artifact import Artifact, Scorer
@@ -134,7 +135,7 @@ def summary(facts: Mapping[str, Any], *, resume: str = "") -> Iterator[str]:
         yield f"  trouble        {facts['trouble']}"
     yield f"  network        {facts['network']}, {facts['agents']:,} agents; {states}"
     yield f"  model          {facts['model']}"
-    yield f"  spent          {facts['calls']:,} calls{replayed}; {tokens}; {_money(facts['usd'])}"
+    yield f"  spent          {facts['calls']:,} calls{replayed}; {tokens}; {money(facts['usd'])}"
     yield f"  time           {facts['seconds']:.1f} s; the critical path's calls took {facts['critical_path_s']:.1f} s"
     if facts["digest"]:
         yield f"  artifact       {facts['artifact']}, hash {facts['digest']}"
@@ -158,7 +159,3 @@ def _score(job: Job, artifact: Artifact) -> dict[str, Any] | None:
     except ConsilienceError as error:
         return {"value": 0.0, "error": str(error)}
     return {"value": score.value, **score.facts}
-
-
-def _money(usd: float | None) -> str:
-    return "price not known" if usd is None else f"${usd:.2f}" if usd >= 1 or not usd else f"${usd:.2g}"

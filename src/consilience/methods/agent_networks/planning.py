@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from consilience.dialogue.command.manner import Assumptions
 from consilience.dialogue.command.means import Means
 from consilience.dialogue.command.telling import say
 from consilience.dialogue.estimate import prompt_tokens
 from consilience.dialogue.messages import Message, Usage
 from consilience.dialogue.prices import price
 from consilience.dialogue.rehearsal import notice_for
-from consilience.methods.agent_networks.flags import Assumptions
 from consilience.methods.agent_networks.job import Job, prepared
 from consilience.methods.agent_networks.order import Order
 from consilience.methods.agent_networks.plan import Lengths, Pace, Plan, Span, plan

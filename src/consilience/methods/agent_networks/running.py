@@ -8,18 +8,19 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from consilience.dialogue.budget import BudgetExhausted
 from consilience.dialogue.command.means import Means
+from consilience.dialogue.command.sitting import INTERRUPTED, STOPPED, Sat, sat
 from consilience.dialogue.command.telling import say
 from consilience.dialogue.journal import Journal
 from consilience.dialogue.live import Live
-from consilience.dialogue.models import ChatModel, Denied, ModelError
+from consilience.dialogue.models import ChatModel
 from consilience.dialogue.opening import Opening
 from consilience.dialogue.rehearsal import notice_for
 from consilience.dialogue.session import Session
 from consilience.dialogue.transcript import Transcript, read_events
+from consilience.ground.errors import ConsilienceError
 from consilience.methods.agent_networks.approval import Decision
-from consilience.methods.agent_networks.engine_ray import WorkerLost, traverse_on_ray
+from consilience.methods.agent_networks.engine_ray import traverse_on_ray
 from consilience.methods.agent_networks.failure import ElementFailed
 from consilience.methods.agent_networks.job import Job, prepared
 from consilience.methods.agent_networks.order import Order
@@ -32,8 +33,6 @@ __all__ = ["run"]
 
 THE_RUN = "the run"
 """Who failed where no element did."""
-
-_STOPPED, _MISTAKEN, _INTERRUPTED = 1, 2, 130
 
 
 def run(
@@ -71,10 +70,11 @@ def run(
     begun = time.monotonic()
     with job.journal() as journal:
         job.folder.begin(job.record, job.blueprint)
-        result, trouble, status = _sitting(job, model, journal, quiet=quiet)
+        sitting = _sitting(job, model, journal, quiet=quiet)
+        result, trouble, status = sitting.outcome, sitting.trouble, sitting.status
         events = read_events(job.folder.transcript)
         facts = keep(job, journal, events, result, trouble=trouble, seconds=time.monotonic() - begun)
-    if result is None and status != _INTERRUPTED:
+    if result is None and status != INTERRUPTED:
         say(f"consilience: {trouble}; {facts['calls']:,} answers are kept, go on with: {job.resume}", aside=True)
     if as_json:
         say(json.dumps(facts, indent=2))
@@ -82,27 +82,25 @@ def run(
         say("\n".join(summary(facts, resume=job.resume)))
     if notice or facts["notice"]:
         say(notice or facts["notice"], aside=as_json)
-    return status
+    return STOPPED if result is not None and result.outcome != "done" else status
 
 
-def _sitting(job: Job, model: ChatModel, journal: Journal, *, quiet: bool) -> tuple[Result | None, str, int]:
-    """Work until the end, or until something stands in the way; say what that is, and which exit status it gives."""
-    try:
+def _sitting(job: Job, model: ChatModel, journal: Journal, *, quiet: bool) -> Sat[Result]:
+    """Work until the end, or until something stands in the way."""
+
+    def work() -> Result:
         with Transcript(job.folder.transcript) as transcript, _live(job, quiet=quiet) as live:
             live.follow(transcript)
-            result = asyncio.run(_traverse(job, model, journal, transcript))
-    except KeyboardInterrupt:
-        if quiet:  # then the display said nothing
-            say(f"consilience: interrupted; go on with: {job.resume}", aside=True)
-        return None, "interrupted", _INTERRUPTED
-    except ElementFailed as error:
-        who = error.element if error.element == THE_RUN else f"element {error.element}"
-        return None, f"{who} failed: {error.reason}", _STOPPED
-    except BudgetExhausted as error:
-        return None, f"{str(error).partition('. ')[0]}; raise --budget-{error.cap.replace('_', '-')}", _STOPPED
-    except (ModelError, WorkerLost) as error:
-        return None, str(error), _MISTAKEN if isinstance(error, Denied) else _STOPPED
-    return result, "", 0 if result.outcome == "done" else _STOPPED
+            return asyncio.run(_traverse(job, model, journal, transcript))
+
+    return sat(work, resume=job.resume, quiet=quiet, told=_told)
+
+
+def _told(error: ConsilienceError) -> str:
+    if not isinstance(error, ElementFailed):
+        return ""
+    who = error.element if error.element == THE_RUN else f"element {error.element}"
+    return f"{who} failed: {error.reason}"
 
 
 def _live(job: Job, *, quiet: bool) -> Live:

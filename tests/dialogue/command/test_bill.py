@@ -1,0 +1,25 @@
+"""The bill: sums of calls, and no money where one price is missing."""
+
+from consilience.dialogue.command.bill import bill_of, money
+from consilience.dialogue.history import Call
+from consilience.dialogue.messages import Message, Question, Reply, Usage
+
+
+def call(usd: float, *, priced: bool = True, latency_s: float = 0.5) -> Call:
+    reply = Reply(text="ok", model="m", usage=Usage(3, 2, usd), latency_s=latency_s, priced=priced)
+    return Call(b"key", Question("7", (Message("user", ("Hello",)),)), "m", reply, 1.0)
+
+
+def test_calls_add_up() -> None:
+    bill = bill_of([call(0.25), call(0.5)])
+    assert (bill.calls, bill.input_tokens, bill.output_tokens, bill.usd, bill.seconds) == (2, 6, 4, 0.75, 1.0)
+
+
+def test_one_price_that_is_missing_leaves_the_sum_unknown() -> None:
+    assert bill_of([call(0.25), call(0.0, priced=False)]).usd is None
+
+
+def test_money_in_words() -> None:
+    assert [money(usd) for usd in (None, 0.0, 0.00456, 0.999, 2.345)] == [
+        "price not known", "$0.00", "$0.0046", "$1", "$2.35",
+    ]  # fmt: skip

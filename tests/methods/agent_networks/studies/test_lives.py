@@ -4,18 +4,9 @@ import numpy as np
 import pytest
 
 from consilience.dialogue.messages import Message, Question
+from consilience.dialogue.trials.lives import KEPT, SENT, Life, calls_of, journal_of
 from consilience.methods.agent_networks.prompts import ACTOR, CRITIC, FINISHED
-from consilience.methods.agent_networks.studies.lives import (
-    KEPT,
-    SENT,
-    WORKS,
-    Life,
-    calls_of,
-    journal_of,
-    live,
-    payload,
-    scribble,
-)
+from consilience.methods.agent_networks.studies.lives import WORKS, live, payload, scribble
 
 
 @pytest.mark.parametrize("work", WORKS)
@@ -64,8 +55,3 @@ def test_scribbles_fit_the_role():
     assert 10 < sum(comment == FINISHED for comment in comments) < 60
     assert all(len(said(ACTOR, number)) == 1400 for number in range(5))
     assert said(ACTOR, 1) == said(ACTOR, 1) != said(ACTOR, 2)
-
-
-def test_a_record_that_is_not_there_is_empty(tmp_path):
-    assert len(calls_of(tmp_path)) == 0
-    assert calls_of(tmp_path).entries() == []

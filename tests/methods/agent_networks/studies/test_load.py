@@ -2,7 +2,8 @@
 
 import pytest
 
-from consilience.methods.agent_networks.studies.load import WAYS, network_of, weigh, weigh_apart
+from consilience.dialogue.trials.load import WAYS
+from consilience.methods.agent_networks.studies.load import network_of, weigh, weigh_apart
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -5,12 +5,12 @@ import asyncio
 import pytest
 
 from consilience.dialogue.faults import Latency
+from consilience.dialogue.trials.rival import Outcome
 from consilience.ground import Evidence, RunFolder, Streams
 from consilience.ground.errors import InvalidInput
 from consilience.methods.agent_networks.config import Config
 from consilience.methods.agent_networks.studies import makespan as study
 from consilience.methods.agent_networks.studies.makespan import BARS, ENGINES, course, faster, makespan
-from consilience.methods.agent_networks.studies.rivals import Outcome
 from consilience.methods.agent_networks.topology import topology
 
 

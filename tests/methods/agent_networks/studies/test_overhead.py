@@ -2,13 +2,14 @@
 
 import pytest
 
+from consilience.dialogue.trials.load import WAYS
+from consilience.dialogue.trials.rival import Outcome
 from consilience.ground import Evidence, RunFolder, Streams
 from consilience.methods.agent_networks.config import Config
 from consilience.methods.agent_networks.studies import overhead as study
-from consilience.methods.agent_networks.studies.load import WAYS, Weight
+from consilience.methods.agent_networks.studies.load import Weight
 from consilience.methods.agent_networks.studies.overhead import ENGINES, NETWORKS, RATIOS, overhead
 from consilience.methods.agent_networks.studies.rivals import ENGINES as KNOWN
-from consilience.methods.agent_networks.studies.rivals import Outcome
 
 COSTS = {"bare": 0.01, "session": 0.02, "kept": 0.1}
 ORDER: list[tuple[str, str]] = []

@@ -16,19 +16,11 @@ from consilience.dialogue.faults import Latency
 from consilience.dialogue.rehearsal import REHEARSAL_NOTICE, Rehearsal
 from consilience.dialogue.session import Session
 from consilience.dialogue.transcript import Transcript, canonical_digest
+from consilience.dialogue.trials.lives import Kill, Life, calls_of, killed
 from consilience.dialogue.work.kinds.text import Text
 from consilience.ground import Evidence, Measurement, RunFolder, Streams, Table
 from consilience.methods.agent_networks.config import Config
-from consilience.methods.agent_networks.studies.lives import (
-    KEPT,
-    SENT,
-    WORKS,
-    Life,
-    calls_of,
-    live,
-    payload,
-    scribble,
-)
+from consilience.methods.agent_networks.studies.lives import WORKS, live, payload, scribble
 from consilience.methods.agent_networks.topology import topology
 from consilience.methods.agent_networks.traversal import traverse
 
@@ -41,24 +33,6 @@ BARRED_BYTES = 1_000_000
 PERMUTED_NODES = 8
 PERMUTED_LATENCY = (0.002, 1.0)
 GREY, BLUE, ORANGE = "#888888", "#3b7dd8", "#d9722e"
-
-
-@dataclass(frozen=True)
-class _Kill:
-    """What became of a run that was killed once."""
-
-    hit: bool
-    """Whether the kill came before the run was over."""
-    kept: int
-    """Replies that an asker had got when it came."""
-    in_flight: int
-    """Questions that were sent and whose asker had no reply yet."""
-    repeated: int
-    """Questions that both lives sent."""
-    lost: int
-    """Questions whose asker had got a reply, and that were sent again."""
-    life: Life
-    """The life after it."""
 
 
 @dataclass(frozen=True)
@@ -119,17 +93,9 @@ def _whole(work: str, place: Path, nodes: int, seed: int) -> _Whole:
     return _Whole(life, replayed, len(calls_of(place)), *payload(place, work, seed))
 
 
-def _killed(place: Path, nodes: int, seed: int, point: int) -> _Kill:
+def _killed(place: Path, nodes: int, seed: int, point: int) -> Kill:
     place.mkdir()
-    hit = live("noise", place, nodes, seed, until=point) is None
-    record = calls_of(place)
-    before = record.entries()
-    life = live("noise", place, nodes, seed)
-    if life is None:
-        raise RuntimeError("a run that nobody killed was killed")
-    sent, kept = ({key for what, key in before if what == kind} for kind in (SENT, KEPT))
-    again = [key for what, key in record.entries(len(before)) if what == SENT]
-    return _Kill(hit, len(kept), len(sent - kept), len(sent.intersection(again)), len(kept.intersection(again)), life)
+    return killed(lambda until: live("noise", place, nodes, seed, until=until), place, point)
 
 
 async def _permuted(count: int, seed: int) -> list[tuple[str, str, str]]:
@@ -153,7 +119,7 @@ def _digest(text: str) -> str:
     return blake2b(text.encode(), digest_size=16).hexdigest()
 
 
-def _of_kills(kills: list[_Kill], whole: _Whole, config: Config) -> Iterator[Measurement]:
+def _of_kills(kills: list[Kill], whole: _Whole, config: Config) -> Iterator[Measurement]:
     network = topology("mesh", config.durable_nodes)
     same = [(kill.life.artifact, kill.life.journal) == (whole.life.artifact, whole.life.journal) for kill in kills]
     yield Measurement(
@@ -240,7 +206,7 @@ def _of_permutations(permuted: list[tuple[str, str, str]]) -> Iterator[Measureme
     )
 
 
-def _table(kills: list[_Kill]) -> Table:
+def _table(kills: list[Kill]) -> Table:
     return Table(
         title="Runs that were killed",
         columns=(
@@ -270,7 +236,7 @@ def _table(kills: list[_Kill]) -> Table:
     )
 
 
-def _drawn(kills: list[_Kill]) -> Canvas:
+def _drawn(kills: list[Kill]) -> Canvas:
     canvas = Canvas(figsize=(5.4, 3.2), layout="constrained")
     axes = canvas.subplots()
     kept = np.array([kill.kept for kill in kills])

@@ -9,37 +9,23 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
-import resource
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from typing import cast
 
-from consilience.dialogue.journal import Journal
-from consilience.dialogue.messages import Question, Reply, Usage
-from consilience.dialogue.rehearsal import tokens_of
-from consilience.dialogue.session import Session
-from consilience.dialogue.transcript import Transcript
+from consilience.dialogue.trials.apart import said_apart
+from consilience.dialogue.trials.load import Always, Way, asked, peak_mb
 from consilience.dialogue.work.kinds.text import Text
 from consilience.methods.agent_networks.graph import Network
 from consilience.methods.agent_networks.result import Result
 from consilience.methods.agent_networks.topology import topology
 from consilience.methods.agent_networks.traversal import traverse
 
-__all__ = ["WAYS", "Always", "Weight", "main", "network_of", "weigh", "weigh_apart"]
-
-WAYS = ("bare", "session", "kept")
-"""The engine and a model; with a session between them; with the session's journal and events too."""
-
-SAID = 1000
-"""Characters of a reply."""
+__all__ = ["Weight", "main", "network_of", "weigh", "weigh_apart"]
 
 _EDGES_A_NODE = 3
-_PATIENCE_S = 900.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,31 +57,6 @@ class Weight:
         return 1e3 * self.cpu_s / self.calls
 
 
-class Always:
-    """A model that answers at once, in process, each question with a text of its own: nothing is kept only once."""
-
-    name = "rehearsal:always"
-
-    async def reply(self, question: Question) -> Reply:
-        """Answer without waiting."""
-        asked = sum([len(part) for message in question.messages for part in message.parts])
-        said = f"{question.element}/{question.occurrence} ".ljust(SAID, ".")
-        return Reply(text=said, model=self.name, usage=Usage(tokens_of(asked), tokens_of(SAID)))
-
-    async def close(self) -> None:
-        """Nothing is held."""
-
-    async def ask(self, question: Question, *, priority: float = 0.0, caused_by: tuple[str, ...] = ()) -> Reply:
-        """Answer as if there were a session."""
-        del priority, caused_by
-        return await self.reply(question)
-
-    def last_event(self, element: str) -> tuple[str, ...]:
-        """There are no events."""
-        del element
-        return ()
-
-
 def network_of(shape: str, nodes: int) -> Network:
     """Return a network by its name; a ``"sparse"`` one is random with three edges a node.
 
@@ -111,11 +72,11 @@ def network_of(shape: str, nodes: int) -> Network:
     return topology(shape, nodes)
 
 
-def weigh(shape: str, nodes: int, rounds: int, way: str) -> Weight:
+def weigh(shape: str, nodes: int, rounds: int, way: Way) -> Weight:
     """Run a network in this process, and weigh it."""
     asyncio.run(_run(network_of("mesh", 4), 1, way))  # loads what there is to load
     gc.collect()
-    held = _peak_mb()
+    held = peak_mb()
     begun_s = time.process_time()
     network = network_of(shape, nodes)
     built_s = time.process_time()
@@ -128,14 +89,14 @@ def weigh(shape: str, nodes: int, rounds: int, way: str) -> Weight:
         calls=spent.calls,
         built_cpu_s=built_s - begun_s,
         cpu_s=ended_s - built_s,
-        grown_mb=_peak_mb() - held,
+        grown_mb=peak_mb() - held,
         largest_prompt=result.largest_prompt,
         tokens=spent.input_tokens,
         complete=result.ancestry == network.nodes,
     )
 
 
-def weigh_apart(shape: str, nodes: int, rounds: int = 3, way: str = "session") -> Weight:
+def weigh_apart(shape: str, nodes: int, rounds: int = 3, way: Way = "session") -> Weight:
     """Run a network in a process of its own, and weigh it.
 
     Parameters
@@ -147,39 +108,20 @@ def weigh_apart(shape: str, nodes: int, rounds: int = 3, way: str = "session") -
     rounds
         Comments and refinements of each edge.
     way
-        One of `WAYS`.
+        One of `consilience.dialogue.trials.load.WAYS`.
     """
-    command = [sys.executable, "-m", __name__, shape, str(nodes), str(rounds), way]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE_S, check=False)  # noqa: S603  our own module
-    if done.returncode:
-        raise RuntimeError(f"the run ended with status {done.returncode}: {done.stderr[-2000:]}")
-    return Weight(**json.loads(done.stdout.splitlines()[-1]))
+    return Weight(**json.loads(said_apart(["-m", __name__, shape, str(nodes), str(rounds), way])))
 
 
-async def _run(network: Network, rounds: int, way: str) -> Result:
-    model = Always()
-    if way == "bare":
-        return await traverse(network, "Say it.", model, kind=Text(), rounds=rounds)
-    with ExitStack() as stack:
-        journal = events = None
-        if way == "kept":
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            journal = stack.enter_context(Journal.open(folder / "journal.sqlite", "load"))
-            events = stack.enter_context(Transcript(folder / "transcript.jsonl"))
-        session = Session(model, journal=journal, transcript=events)
-        return await traverse(
-            network, "Say it.", session, kind=Text(), rounds=rounds, journal=journal, transcript=events
-        )
-
-
-def _peak_mb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+async def _run(network: Network, rounds: int, way: Way) -> Result:
+    with asked(way, Always()) as (asks, journal, events):
+        return await traverse(network, "Say it.", asks, kind=Text(), rounds=rounds, journal=journal, transcript=events)
 
 
 def main(words: Sequence[str] | None = None) -> int:
     """Weigh one run, and return the exit status."""
     shape, nodes, rounds, way = sys.argv[1:] if words is None else words
-    sys.stdout.write(f"{json.dumps(asdict(weigh(shape, int(nodes), int(rounds), way)))}\n")
+    sys.stdout.write(f"{json.dumps(asdict(weigh(shape, int(nodes), int(rounds), cast('Way', way))))}\n")
     return 0
 
 

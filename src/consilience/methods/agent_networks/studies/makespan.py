@@ -14,13 +14,15 @@ from consilience.dialogue.faults import Latency
 from consilience.dialogue.players import talker
 from consilience.dialogue.rehearsal import Rehearsal
 from consilience.dialogue.session import Session
+from consilience.dialogue.trials.rival import Outcome, Visit
+from consilience.dialogue.trials.side_by_side import typical
 from consilience.dialogue.work.kinds.text import Text
 from consilience.ground import Evidence, Measurement, RunFolder, Streams, Table
 from consilience.methods.agent_networks.config import Config
 from consilience.methods.agent_networks.graph import Network
 from consilience.methods.agent_networks.studies.load import network_of
-from consilience.methods.agent_networks.studies.rivals import Outcome, Visit, critical_path_s
-from consilience.methods.agent_networks.studies.side_by_side import require_peers, run_beside, typical
+from consilience.methods.agent_networks.studies.rivals import critical_path_s
+from consilience.methods.agent_networks.studies.side_by_side import require_peers, run_beside
 from consilience.methods.agent_networks.traversal import traverse
 
 __all__ = ["BARS", "NETWORKS", "Course", "course", "faster", "makespan"]

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from statistics import median
 
+from consilience.dialogue.trials.load import WAYS
+from consilience.dialogue.trials.rival import Outcome
+from consilience.dialogue.trials.side_by_side import typical
 from consilience.ground import Evidence, Measurement, RunFolder, Streams, Table
 from consilience.methods.agent_networks.config import Config
-from consilience.methods.agent_networks.studies.load import WAYS, Weight, network_of, weigh_apart
-from consilience.methods.agent_networks.studies.rivals import Outcome
-from consilience.methods.agent_networks.studies.side_by_side import require_peers, run_beside, typical
+from consilience.methods.agent_networks.studies.load import Weight, network_of, weigh_apart
+from consilience.methods.agent_networks.studies.side_by_side import require_peers, run_beside
 
 __all__ = ["BESIDE", "ENGINES", "NETWORKS", "overhead"]
 

@@ -1,48 +1,26 @@
 """One run of one engine, alone in its process: ours, or one of the peers in a Python that has it.
 
-The file is run by its path, so that a Python without this package can run it: a job as JSON comes in on standard
-input, and what came of it goes out as the last line. All engines run the same bodies against the same stand-in: an
-edge is a critic and an actor, a node merges what comes in pairwise, as soon as both are there. Latency belongs to an
-element and the number of its question, so that every engine meets the same.
+The file is run through `consilience.dialogue.trials.rival`, so that a Python without this package can run it: a job
+as JSON comes in on standard input, and what came of it goes out as the last line. All engines run the same bodies
+against the same stand-in: an edge is a critic and an actor, a node merges what comes in pairwise, as soon as both are
+there. Latency belongs to an element and the number of its question, so that every engine meets the same.
 """
 
 from __future__ import annotations
 
 import asyncio
-import gc
-import json
-import math
-import resource
 import sys
-import tempfile
-import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from functools import partial
-from hashlib import blake2b
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
-from statistics import NormalDist
-from typing import Any, NamedTuple
+from typing import Any
 
-__all__ = ["ENGINES", "Job", "Outcome", "Visit", "critical_path_s", "main", "run"]
+from consilience.dialogue.trials.rival import Model, Outcome, Run, Visit, answer, compiled, measured
 
-ARTIFACT = 1000
-"""Characters of everything that is said."""
-
-_STANDARD = NormalDist()
-
-
-class Visit(NamedTuple):
-    """One call, as whoever answers saw it."""
-
-    element: str
-    """Who asked."""
-    arrived_s: float
-    """When."""
-    finished_s: float
-    """When the reply went out."""
+__all__ = ["ENGINES", "Job", "critical_path_s", "main", "run"]
 
 
 @dataclass(frozen=True)
@@ -63,53 +41,6 @@ class Job:
     """Deviation of the logarithm of the latency."""
     seed: int = 0
     """Deals out latencies."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What came of a job."""
-
-    calls: int
-    """Questions that were answered."""
-    cpu_s: float
-    """Processor time of the run, all threads, once the engine was loaded and its graph was built."""
-    built_cpu_s: float
-    """Processor time of building the graph."""
-    makespan_s: float
-    """From the first question to the last reply."""
-    critical_path_s: float
-    """The least that the calls could have taken together, as long as each of them took."""
-    grown_mb: float
-    """Memory that the build and the run took at their peak."""
-    kept_bytes: int
-    """Bytes of the files in which the engine kept the run."""
-    version: str
-    """Of the engine."""
-
-
-@dataclass
-class Model:
-    """Answers after a latency that belongs to the question."""
-
-    job: Job
-    visits: list[Visit] = field(default_factory=list)
-    """Calls so far; only kept where there is latency."""
-    calls: int = 0
-
-    async def say(self, element: str, occurrence: int) -> str:
-        """Answer a question of an element."""
-        self.calls += 1
-        if self.job.mean_s:
-            clock = asyncio.get_running_loop().time
-            arrived_s = clock()
-            await asyncio.sleep(self._latency_s(element, occurrence))
-            self.visits.append(Visit(element, arrived_s, clock()))
-        return f"{element}/{occurrence} ".ljust(ARTIFACT, ".")
-
-    def _latency_s(self, element: str, occurrence: int) -> float:
-        drawn = blake2b(f"{self.job.seed}/{element}/{occurrence}".encode(), digest_size=8).digest()
-        normal = _STANDARD.inv_cdf((int.from_bytes(drawn, "little") + 0.5) / 2**64)
-        return self.job.mean_s * math.exp(self.job.sigma * (normal - self.job.sigma / 2))
 
 
 @dataclass
@@ -176,15 +107,11 @@ async def _itself(artifact: str) -> str:
     return artifact
 
 
-Run = Callable[[], Awaitable[object]]
-"""A graph that was built and can be run."""
-
-
 async def _ours(job: Job, model: Model, folder: Path | None) -> tuple[Run, str]:
     """Build our own; with a folder, with a session, its journal and its events."""
-    room = "consilience.methods.agent_networks"
-    messages, network_of = import_module("consilience.dialogue.messages"), import_module(f"{room}.graph").Network
-    traverse, text = import_module(f"{room}.traversal").traverse, import_module(f"{room}.kinds.text").Text()
+    room, dialogue = "consilience.methods.agent_networks", "consilience.dialogue"
+    messages, network_of = import_module(f"{dialogue}.messages"), import_module(f"{room}.graph").Network
+    traverse, text = import_module(f"{room}.traversal").traverse, import_module(f"{dialogue}.work.kinds.text").Text()
 
     class Direct:
         name = "rehearsal:peer"
@@ -209,7 +136,6 @@ async def _ours(job: Job, model: Model, folder: Path | None) -> tuple[Run, str]:
         return await traverse(network, "Say it.", Direct(), kind=text, rounds=job.rounds)
 
     async def kept() -> object:
-        dialogue = "consilience.dialogue"
         journal_type, transcript_type, session_type = (
             getattr(import_module(f"{dialogue}.{name.lower()}"), name) for name in ("Journal", "Transcript", "Session")
         )
@@ -257,7 +183,7 @@ async def _langgraph(job: Job, model: Model, folder: Path | None) -> tuple[Run, 
     for node, parents in enumerate(bodies.parents):
         steps.add(f"n{node}", [f"n{tail}" for tail in parents], partial(bodies.node, node))
     steps.add("end", [f"n{sink}" for sink in bodies.sinks], bodies.end)
-    return await _state_graph(steps, folder)
+    return _state_graph(steps, folder)
 
 
 async def _langgraph_edges(job: Job, model: Model, folder: Path | None) -> tuple[Run, str]:
@@ -268,7 +194,7 @@ async def _langgraph_edges(job: Job, model: Model, folder: Path | None) -> tuple
             steps.add(f"e{tail}_{node}", [f"n{tail}"], partial(bodies.along, tail, node))
         steps.add(f"n{node}", [f"e{tail}_{node}" for tail in parents], partial(bodies.made, node))
     steps.add("end", [f"n{sink}" for sink in bodies.sinks], bodies.end)
-    return await _state_graph(steps, folder)
+    return _state_graph(steps, folder)
 
 
 async def _langgraph_calls(job: Job, model: Model, folder: Path | None) -> tuple[Run, str]:
@@ -301,7 +227,7 @@ async def _langgraph_calls(job: Job, model: Model, folder: Path | None) -> tuple
             edges.append(last)
         stands[node] = merged(edges, str(node)) if edges else call(f"n{node}", [], str(node))
     steps.add("end", [merged([stands[sink] for sink in bodies.sinks], "")], lambda given: _itself(given[0]))
-    return await _state_graph(steps, folder)
+    return _state_graph(steps, folder)
 
 
 Body = Callable[[Sequence[str]], Awaitable[str]]
@@ -315,7 +241,7 @@ class _Steps(dict[str, tuple[list[str], Body]]):
         self[name] = after, body
 
 
-async def _state_graph(steps: _Steps, folder: Path | None) -> tuple[Run, str]:
+def _state_graph(steps: _Steps, folder: Path | None) -> tuple[Run, str]:
     """Build a LangGraph with a channel a step; a step reads the channels of its parents and no other."""
     graphs = import_module("langgraph.graph")
     typed = import_module("typing_extensions").TypedDict
@@ -332,22 +258,7 @@ async def _state_graph(steps: _Steps, folder: Path | None) -> tuple[Run, str]:
         else:
             graph.add_edge(graphs.START, name)
     graph.add_edge("end", graphs.END)
-    settings: dict[str, Any] = {"recursion_limit": 10**6}
-    if folder is None:
-        compiled = graph.compile()
-
-        async def bare() -> object:
-            return await compiled.ainvoke({}, settings)
-
-        return bare, version("langgraph")
-    saver = import_module("langgraph.checkpoint.sqlite.aio").AsyncSqliteSaver
-
-    async def kept() -> object:
-        async with saver.from_conn_string(str(folder / "checkpoints.sqlite")) as checkpointer:
-            compiled = graph.compile(checkpointer=checkpointer)
-            return await compiled.ainvoke({}, {**settings, "configurable": {"thread_id": "run"}})
-
-    return kept, version("langgraph")
+    return compiled(graph, folder)
 
 
 async def _autogen(job: Job, model: Model, folder: Path | None) -> tuple[Run, str]:
@@ -413,42 +324,11 @@ ENGINES: dict[str, tuple[Callable[[Job, Model, Path | None], Awaitable[tuple[Run
 
 def run(job: Job) -> Outcome:
     """Run a job in this process."""
-    return asyncio.run(_run(job))
+    return measured(job, Job(job.engine, 2, [(0, 1)]), ENGINES, _least_s)
 
 
-async def _load(engine: str) -> None:
-    """Run an engine once, so that what it imports and compiles for the first time is no part of a measurement."""
-    build, keeps = ENGINES[engine]
-    job = Job(engine, 2, [(0, 1)])
-    with tempfile.TemporaryDirectory() as name:
-        await (await build(job, Model(job), Path(name) if keeps else None))[0]()
-
-
-async def _run(job: Job) -> Outcome:
-    build, keeps = ENGINES[job.engine]
-    await _load(job.engine)
-    gc.collect()
-    held_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    model = Model(job)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        begun_s = time.process_time()
-        go, which = await build(job, model, folder if keeps else None)
-        built_s = time.process_time()
-        await go()
-        ended_s = time.process_time()
-        kept = sum(file.stat().st_size for file in folder.iterdir())
-    visits = model.visits
-    return Outcome(
-        calls=model.calls,
-        cpu_s=ended_s - built_s,
-        built_cpu_s=built_s - begun_s,
-        makespan_s=max(v.finished_s for v in visits) - min(v.arrived_s for v in visits) if visits else 0.0,
-        critical_path_s=critical_path_s(job.nodes, job.edges, visits) if visits else 0.0,
-        grown_mb=(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - held_kb) / 1024,
-        kept_bytes=kept,
-        version=which,
-    )
+def _least_s(job: Job, visits: Sequence[Visit]) -> float:
+    return critical_path_s(job.nodes, job.edges, visits)
 
 
 def critical_path_s(
@@ -507,9 +387,7 @@ def _merged(came: list[float], name: str, took: dict[str, float], group: int) ->
 
 def main() -> int:
     """Run the job that standard input holds, and say what came of it."""
-    outcome = run(Job(**json.loads(sys.stdin.read())))
-    sys.stdout.write(f"\n{json.dumps(asdict(outcome))}\n")
-    return 0
+    return answer(Job, run)
 
 
 if __name__ == "__main__":

@@ -1,47 +1,24 @@
-"""Engines side by side: every job in a process of its own, in turns, so that none has the quieter machine."""
+"""Engines side by side on networks, in turns."""
 
 from __future__ import annotations
 
-import json
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from pathlib import Path
-from statistics import median
 
-from consilience.ground.errors import InvalidInput
+from consilience.dialogue.trials import side_by_side
+from consilience.dialogue.trials.rival import Outcome
 from consilience.methods.agent_networks.graph import Network
 from consilience.methods.agent_networks.studies import rivals
-from consilience.methods.agent_networks.studies.rivals import Job, Outcome
+from consilience.methods.agent_networks.studies.rivals import Job
 
-__all__ = ["OURS", "require_peers", "run_apart", "run_beside", "typical"]
+__all__ = ["OURS", "require_peers", "run_beside"]
 
 OURS = ("ours", "ours, with journal and events", "asyncio by hand")
 """Engines that this Python has."""
 
-_PATIENCE_S = 600.0
-_PROBE = "import langgraph.graph, langgraph.checkpoint.sqlite.aio, autogen_agentchat.teams"
-
-
-def run_apart(job: Job, python: str = sys.executable) -> Outcome:
-    """Run a job in a process of its own.
-
-    Parameters
-    ----------
-    job
-        What to run.
-    python
-        A Python that has the engine; our own needs this one.
-    """
-    ours = python == sys.executable
-    command = [python, "-m", rivals.__name__] if ours else [python, "-I", str(Path(rivals.__file__).resolve())]
-    done = subprocess.run(  # noqa: S603  our own module
-        command, input=json.dumps(asdict(job)), capture_output=True, text=True, timeout=_PATIENCE_S, check=False
-    )
-    if done.returncode:
-        raise RuntimeError(f"{job.engine} ended with status {done.returncode}: {done.stderr[-2000:]}")
-    return Outcome(**json.loads(done.stdout.splitlines()[-1]))
+_MODULES = ("langgraph.graph", "langgraph.checkpoint.sqlite.aio", "autogen_agentchat.teams")
+_PACKAGES = ("langgraph", "langgraph-checkpoint-sqlite", "autogen-agentchat")
+_SETUP = "python benchmarks/agent_networks/peers.py --setup"
 
 
 def run_beside(
@@ -75,21 +52,12 @@ def run_beside(
     dict
         By network and engine, an outcome a round.
     """
-    found: dict[tuple[str, str], list[Outcome]] = {(name, engine): [] for name in networks for engine in engines}
-    for turn in range(rounds):
-        for name, network in networks.items():
-            for engine in engines:
-                job = Job(engine, len(network), network.edges, mean_s=mean_s, seed=seed + turn)
-                python = sys.executable if engine in OURS else peers_python
-                found[name, engine].append(run_apart(job, python))
-    return found
 
+    def run(engine: str, name: str, turn: int) -> Outcome:
+        job = Job(engine, len(networks[name]), networks[name].edges, mean_s=mean_s, seed=seed + turn)
+        return side_by_side.run_apart(rivals, job, sys.executable if engine in OURS else peers_python)
 
-def typical(outcomes: Sequence[Outcome], of: str) -> float:
-    """Return the median of a field over rounds; ``"cpu_ms"`` is processor time a call, in milliseconds."""
-    if of == "cpu_ms":
-        return median(1e3 * one.cpu_s / one.calls for one in outcomes)
-    return float(median(getattr(one, of) for one in outcomes))
+    return side_by_side.in_turns(engines, networks, rounds, run)
 
 
 def require_peers(python: str) -> None:
@@ -100,13 +68,4 @@ def require_peers(python: str) -> None:
     InvalidInput
         If there is no such Python, or it lacks one of them.
     """
-    try:
-        done = subprocess.run([python, "-I", "-c", _PROBE], capture_output=True, text=True, timeout=120, check=False)  # noqa: S603  named by the user
-        lacks = done.stderr.strip().splitlines()[-1:] if done.returncode else []
-    except OSError as error:
-        lacks = [error.strerror or str(error)]
-    if lacks:
-        raise InvalidInput(
-            f"`peers_python` must be a Python with langgraph, langgraph-checkpoint-sqlite and autogen-agentchat; "
-            f"{python}: {lacks[0]}; make one with `python benchmarks/agent_networks/peers.py --setup`"
-        )
+    side_by_side.require_peers(python, _MODULES, _PACKAGES, _SETUP)

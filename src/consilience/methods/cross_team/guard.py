@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from consilience.dialogue.work.artifact import Artifact
+from consilience.dialogue.work.kinds.repository import files_of
 from consilience.methods.cross_team.rating import Rating
 
-__all__ = ["Candidate", "MergeFacts", "Merged", "Merges"]
+__all__ = ["Candidate", "MergeFacts", "Merged", "Merges", "best_of", "objection"]
 
 
 class Candidate(NamedTuple):
@@ -71,7 +72,7 @@ class MergeFacts:
     accepted: bool
     """Whether the guard let the merge through; the best parent passes in its place if not."""
     gives: str
-    """Name of what passes: `element`, or the best parent."""
+    """Name of what passes: `element`, the best parent in its place, or the parent that the merge repeats."""
     artifact: Artifact
     """What passes."""
     rating: float
@@ -84,3 +85,46 @@ class MergeFacts:
     """How good that is, from 0 to 1; None where it was not rated."""
     reason: str = ""
     """Why the merge did not pass; empty where it did."""
+
+
+def best_of(candidates: Sequence[Candidate]) -> Candidate:
+    """Return the best rated of some candidates; of equals, the first."""
+    return max(candidates, key=lambda candidate: candidate.rating.value)  # `max` keeps the first
+
+
+def objection(merge: Artifact, rating: Rating, parents: Sequence[Candidate]) -> str:
+    """Return why a merge must not replace what it was made from, or nothing where it may.
+
+    It may when it can be read, is rated at least as high as the best of its parents, and has each file that all of
+    those parents have which have files at all.
+
+    Parameters
+    ----------
+    merge
+        What an aggregator made.
+    rating
+        How good that is.
+    parents
+        What it was made from, one or more.
+
+    Examples
+    --------
+    >>> parent = Candidate("A", Artifact("print(1)"), Rating(usable=True))
+    >>> objection(Artifact("", grade=0, fault="the answer is empty"), Rating(usable=False), [parent])
+    'it cannot be used: the answer is empty'
+    """
+    best = best_of(parents)
+    if not rating.usable and best.rating.usable:
+        return f"it cannot be used: {merge.fault or rating.fault or 'it is no answer'}"
+    if rating.value < best.rating.value:
+        why = f": {rating.fault}" if rating.fault else ""
+        return f"it is rated {rating.value:.3f}, and {best.name} {best.rating.value:.3f}{why}"
+    missing = _common_files(parents) - files_of(merge.text).keys()
+    if missing:
+        return f"it leaves out what all of its parents have: {', '.join(sorted(missing))}"
+    return ""
+
+
+def _common_files(parents: Sequence[Candidate]) -> set[str]:
+    files = [set(files_of(parent.artifact.text)) for parent in parents]
+    return set.intersection(*[paths for paths in files if paths] or [set()])

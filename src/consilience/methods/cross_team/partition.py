@@ -1,4 +1,4 @@
-"""The partition: each candidate in exactly one group, drawn from a seed or packed by size under the limit of a prompt."""
+"""The partition: each candidate in exactly one group, drawn from a seed or packed under the limit of a prompt."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ def groups(count: int, group: int, chance: np.random.Generator) -> tuple[tuple[i
     Returns
     -------
     tuple
-        The numbers of the members, each group's in ascending order.
+        The numbers of the members, ascending in a group, and groups by their first member.
 
     Examples
     --------
     >>> groups(5, 2, np.random.default_rng(0))
-    ((2, 4), (0, 3), (1,))
+    ((0, 3), (1,), (2, 4))
     """
     _check(count, group)
     order = [int(number) for number in chance.permutation(count)]
-    return tuple(tuple(sorted(order[start : start + group])) for start in range(0, count, group))
+    return tuple(sorted(tuple(sorted(order[start : start + group])) for start in range(0, count, group)))
 
 
 def packed(sizes: Sequence[int], group: int, budget: int) -> tuple[tuple[int, ...], ...]:
@@ -59,12 +59,12 @@ def packed(sizes: Sequence[int], group: int, budget: int) -> tuple[tuple[int, ..
     Returns
     -------
     tuple
-        The numbers of the members, each group's in ascending order.
+        The numbers of the members, ascending in a group, and groups by their first member.
 
     Examples
     --------
     >>> packed([100, 300, 100, 900], 2, 1500)
-    ((3,), (0, 1), (2,))
+    ((0, 1), (2,), (3,))
     """
     _check(len(sizes), group)
     open_groups: list[list[int]] = []
@@ -75,7 +75,7 @@ def packed(sizes: Sequence[int], group: int, budget: int) -> tuple[tuple[int, ..
                 break
         else:
             open_groups.append([number])
-    return tuple(tuple(sorted(members)) for members in open_groups)
+    return tuple(sorted(tuple(sorted(members)) for members in open_groups))
 
 
 def too_long(sizes: Sequence[int], budget: int | None) -> bool:

@@ -1,8 +1,7 @@
-from consilience.dialogue.messages import Message
 from consilience.dialogue.work.artifact import Artifact
 from consilience.dialogue.work.kinds import Text
 from consilience.methods.agent_networks.profiles import Profiles
-from consilience.methods.agent_networks.prompts import ACTOR, AGGREGATOR, CRITIC, FINISHED, Prompts, finished
+from consilience.methods.agent_networks.prompts import ACTOR, AGGREGATOR, CRITIC, Prompts
 
 PROMPTS = Prompts("Say hello.", Text(), Profiles(("You write.",), ("You read.",)), 0)
 
@@ -34,19 +33,3 @@ def test_work_and_comment_are_parts_of_their_own_so_that_they_are_kept_once():
     first, second = (PROMPTS.critique(edge, Artifact(text)) for edge, text in (("1->2", "Hi"), ("2->3", "Ho")))
     assert first[0] is second[0]
     assert set(first[1].parts) - set(second[1].parts) == {"Hi"}
-
-
-def test_asking_again_shows_the_last_reply_and_what_is_wrong_with_it():
-    asked = PROMPTS.draft("7")
-    again = PROMPTS.again(asked, "Hm", "the answer is empty")
-    assert again[:2] == asked
-    assert again[2] == Message("assistant", ("Hm",))
-    assert "the answer is empty" in again[3].text
-    assert len(PROMPTS.again(asked, "Hm", "x")) == len(again)
-
-
-def test_a_critic_is_finished_who_says_so_first():
-    assert finished(FINISHED)
-    assert finished(f"\n**{FINISHED}**")
-    assert not finished(f"Do not say {FINISHED} yet.")
-    assert not finished("")

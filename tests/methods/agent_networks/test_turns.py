@@ -6,11 +6,12 @@ from consilience.dialogue.messages import Reply
 from consilience.dialogue.models import Unreachable
 from consilience.dialogue.transcript import Transcript
 from consilience.dialogue.work.artifact import Artifact
+from consilience.dialogue.work.attempts import SEEDS
 from consilience.dialogue.work.kinds import Text
 from consilience.methods.agent_networks.profiles import Profiles
 from consilience.methods.agent_networks.prompts import FINISHED, Prompts
 from consilience.methods.agent_networks.result import ElementFacts
-from consilience.methods.agent_networks.turns import SEEDS, Element, Turns
+from consilience.methods.agent_networks.turns import Element, Turns
 
 
 class Told:

@@ -10,12 +10,10 @@ from collections.abc import Iterable
 
 from consilience.dialogue.messages import Message
 from consilience.dialogue.work.artifact import Artifact, Kind
+from consilience.dialogue.work.attempts import FINISHED, finished
 from consilience.methods.agent_networks.profiles import Profiles
 
 __all__ = ["ACTOR", "AGGREGATOR", "CRITIC", "FINISHED", "Prompts", "finished"]
-
-FINISHED = "[[finished]]"
-"""What a critic says who has nothing to add."""
 
 ACTOR = "You are an actor: you work on a task, and what you hand on is the whole work, as others will take it up."
 CRITIC = (
@@ -33,18 +31,6 @@ _COMMENT = (
     "Name the one change that matters most and how to make it, in a few sentences. If there is nothing left that is "
     f"worth a change, answer only {FINISHED}"
 )
-_AGAIN = ("\nThis cannot be used: ", ". Write the whole answer again, in the form that was asked for.")
-
-
-def finished(comment: str) -> bool:
-    r"""Whether a critic had nothing to add.
-
-    Examples
-    --------
-    >>> finished("[[finished]]\nWell done."), finished("Never answer [[finished]] too early.")
-    (True, False)
-    """
-    return comment.lstrip("`*_ \t\r\n").startswith(FINISHED)
 
 
 class Prompts:
@@ -108,12 +94,6 @@ class Prompts:
             self._system(self._profiles.actor(self._seed, node), self._aggregator),
             Message("user", (self._task, *pieces, _MERGE)),
         )
-
-    @staticmethod
-    def again(messages: tuple[Message, ...], reply: str, fault: str) -> tuple[Message, ...]:
-        """Ask once more, after a reply that could not be used; only the last such reply is shown."""
-        before, after = _AGAIN
-        return *messages, Message("assistant", (reply,)), Message("user", (before, fault, after))
 
     def _system(self, profile: str, role: str) -> Message:
         message = self._systems.get((profile, role))

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from zlib import crc32
 
 from consilience.dialogue.asking import Asks
 from consilience.dialogue.messages import Message, Question, Reply, Settings
 from consilience.dialogue.transcript import Transcript
 from consilience.dialogue.work.artifact import Artifact, Kind
-from consilience.methods.agent_networks.prompts import Prompts, finished
+from consilience.dialogue.work.attempts import attempt, finished, seed_of
+from consilience.methods.agent_networks.prompts import Prompts
 from consilience.methods.agent_networks.result import ElementFacts
 
 __all__ = ["Element", "Turns"]
-
-SEEDS = 16
-"""Seeds of questions are drawn from so many: enough to tell equal prompts apart, few for a journal to keep."""
 
 
 class Element:
@@ -121,18 +118,16 @@ class Turns:
 
     async def _attempt(self, element: Element, messages: tuple[Message, ...], floor: int) -> Artifact | None:
         """Ask until a reply parses no worse than `floor`, and not much longer."""
-        asked = messages
-        for _ in range(1 + self._reasks):
-            reply = (await self._ask(element, asked)).text
-            artifact = self._kind.read(reply)
-            if artifact.grade >= floor:
-                return artifact
-            fault = artifact.fault or "it parses worse than the work it comes from"
+
+        async def ask(asked: tuple[Message, ...]) -> str:
+            return (await self._ask(element, asked)).text
+
+        def dropped(fault: str) -> None:
             element.facts.dropped += 1
             if self._transcript is not None:
                 element.after = (self._transcript.add("dropped", element.name, after=element.after, reason=fault),)
-            asked = self._prompts.again(messages, reply, fault)
-        return None
+
+        return await attempt(messages, floor, ask=ask, read=self._kind.read, reasks=self._reasks, dropped=dropped)
 
     async def _ask(self, element: Element, messages: tuple[Message, ...]) -> Reply:
         self._proceed()
@@ -149,7 +144,7 @@ class Turns:
         return reply
 
     def _setting(self, element: Element, occurrence: int) -> Settings:
-        seed = crc32(f"{self._seed}/{element.name}/{occurrence}".encode("utf-8", "surrogatepass")) % SEEDS
+        seed = seed_of(self._seed, element.name, occurrence)
         key = (element.temperature, seed)
         setting = self._settings.get(key)
         if setting is None:

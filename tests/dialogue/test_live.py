@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import re
 import time
 
 import pytest
@@ -106,3 +107,10 @@ def test_quiet_is_quiet() -> None:
         with pytest.raises(KeyboardInterrupt), live:
             raise KeyboardInterrupt
         assert shown(live) == ""
+
+
+def test_what_is_beneath_is_drawn_anew() -> None:
+    drawn = iter(f"row {number}" for number in range(1000))
+    with Live("mesh", 6, console=console(terminal=True), beneath=lambda: next(drawn)) as live:
+        time.sleep(0.4)
+    assert len(set(re.findall(r"row \d+", shown(live)))) > 1

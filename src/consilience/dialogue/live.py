@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live as Display
@@ -46,6 +46,8 @@ class Live:
         Where to; standard error unless given.
     every_s
         Seconds between plain lines where there is no terminal.
+    beneath
+        What a display shows beneath, drawn anew each time.
 
     Examples
     --------
@@ -71,6 +73,7 @@ class Live:
         quiet: bool = False,
         console: Console | None = None,
         every_s: float = _EVERY_S,
+        beneath: Callable[[], RenderableType] | None = None,
     ) -> None:
         self.title, self.elements, self.resume = title, elements, resume
         self.calls = self.replayed = self.tokens = 0
@@ -83,7 +86,7 @@ class Live:
         self._open = OpenCalls()
         self._remaining = dict(remaining or {})
         self._longest = sorted(self._remaining, key=self._remaining.__getitem__)
-        self._unit, self._quiet, self._every_s = unit, quiet, every_s
+        self._unit, self._quiet, self._every_s, self._beneath = unit, quiet, every_s, beneath
         self._console = console or Console(stderr=True, highlight=False)
         self._spinner = Spinner("dots")
         self._start = self._told = time.monotonic()
@@ -190,7 +193,8 @@ class Live:
             Text(", ".join(self._states()), style="red" if self.failed else ""),
             Text(f"{seconds // 60}:{seconds % 60:02d}", style="dim"),
         )
-        return Group(head, Text(f"  {' · '.join(self._costs())} · ctrl-C stops, and what was answered is kept", "dim"))
+        costs = Text(f"  {' · '.join(self._costs())} · ctrl-C stops, and what was answered is kept", "dim")
+        return Group(head, costs, *([] if self._beneath is None else [self._beneath()]))
 
     def _say(self, line: str) -> None:
         if not self._quiet:

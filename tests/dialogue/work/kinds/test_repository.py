@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from consilience.dialogue.sandbox import SandboxLimits
 from consilience.dialogue.work.kinds import Repository
-from consilience.dialogue.work.kinds.repository import files_of, rendered
+from consilience.dialogue.work.kinds.repository import files_of, rendered, without
 from consilience.ground.errors import InvalidInput
 
 KIND = Repository(limits=SandboxLimits(wall_s=1))
@@ -85,3 +85,14 @@ def test_the_score_is_made_of_parsing_completeness_and_running(files, runs, valu
 def test_bad_settings_are_refused(main):
     with pytest.raises(InvalidInput, match="`main` must be the relative path of a Python file"):
         Repository(main=main)
+
+
+@pytest.mark.parametrize("named", ["notes.py\n```python\n", "```python notes.py\n", "See `notes.py`:\n\n```\n"])
+def test_a_file_is_taken_out_and_the_rest_stays(named: str) -> None:
+    text = f"Do this.\n\n{named}x = 1\n```\n\nmain.py\n```python\nprint(1)\n```\nAnd no more.\n"
+    left = without(text, "notes.py")
+    assert files_of(left) == {"main.py": "print(1)\n"}
+    assert left.startswith("Do this.\n")
+    assert left.endswith("And no more.\n")
+    assert "x = 1" not in left
+    assert without(text, "other.py") == text

@@ -12,7 +12,7 @@ from consilience.dialogue.work.artifact import Artifact, Score
 from consilience.dialogue.work.stubs import functions, parsed, stubs
 from consilience.ground.errors import InvalidInput
 
-__all__ = ["Repository", "files_of", "rendered"]
+__all__ = ["Repository", "files_of", "rendered", "without"]
 
 _BLOCK = re.compile(
     r"^(?P<before>[^\n]*)\n(?:[ \t]*\n)?(?P<fence>`{3,})(?P<info>[^\n`]*)\n(?P<code>.*?)^(?P=fence)[ \t]*$",
@@ -39,6 +39,23 @@ def files_of(reply: str) -> dict[str, str]:
             found.pop(path, None)
             found[path] = match["code"]
     return found
+
+
+def without(text: str, path: str) -> str:
+    r"""Return a text without the fenced blocks of one file, and the lines that name them.
+
+    Examples
+    --------
+    >>> without("Write it.\n\nnotes.py\n```python\nx = 1\n```\nThat is all.", "notes.py")
+    'Write it.\n\n\nThat is all.'
+    """
+    kept, at, padded = "", 0, "\n" + text
+    for match in _BLOCK.finditer(padded):
+        beside, before = _path(match["info"]), _path(match["before"])
+        if path == (beside or before):
+            kept += padded[at : match.start("fence") if beside else match.start()]
+            at = match.end()
+    return (kept + padded[at:])[1:]
 
 
 def rendered(files: dict[str, str]) -> str:

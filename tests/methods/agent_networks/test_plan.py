@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from consilience.dialogue.command.forecast import Pace, Span
 from consilience.dialogue.messages import Usage
 from consilience.dialogue.work.merging import Gathering, merge_calls, merge_levels
 from consilience.ground.errors import InvalidInput
 from consilience.methods.agent_networks.graph import Network
-from consilience.methods.agent_networks.plan import Lengths, Pace, Span, plan, priorities
+from consilience.methods.agent_networks.plan import Lengths, plan, priorities
 from consilience.methods.agent_networks.topology import TOPOLOGIES, chain, mesh, random, star, topology
 
 

@@ -14,12 +14,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from consilience.dialogue.command.forecast import Pace, Span
 from consilience.dialogue.messages import Usage
 from consilience.dialogue.work.merging import SMALLEST, merge_levels
 from consilience.ground.errors import InvalidInput
 from consilience.methods.agent_networks.graph import Network
 
-__all__ = ["Lengths", "Pace", "Plan", "Priorities", "Span", "plan", "priorities"]
+__all__ = ["Lengths", "Plan", "Priorities", "plan", "priorities"]
 
 _Bill = Sequence[tuple[int, Usage]]
 """How many calls of which kind."""
@@ -44,40 +45,6 @@ class Lengths:
         for name, tokens in vars(self).items():
             if tokens < 0:
                 raise InvalidInput(f"`{name}` must be at least 0 tokens; got {tokens}.")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Pace:
-    """How fast a model is taken to answer."""
-
-    first_s: float = 0.8
-    """Seconds until an answer begins, 0 and above."""
-    tokens_per_s: float = 60.0
-    """Tokens a second from there on, above 0."""
-
-    def __post_init__(self) -> None:
-        if not (self.first_s >= 0 and self.tokens_per_s > 0):
-            raise InvalidInput(
-                f"a pace must have `first_s` of at least 0 and `tokens_per_s` above 0; got {self.first_s} and "
-                f"{self.tokens_per_s}."
-            )
-
-    def seconds(self, tokens: int) -> float:
-        """Return how long an answer of that length takes.
-
-        Examples
-        --------
-        >>> Pace(first_s=1, tokens_per_s=50).seconds(100)
-        3.0
-        """
-        return self.first_s + tokens / self.tokens_per_s
-
-
-class Span(NamedTuple):
-    """From the least, where every critic is content at once, to the most, where none ever is."""
-
-    least: float
-    most: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,7 +148,7 @@ def plan(
     rounds: int = 3,
     group: int = 2,
     lengths: Lengths = Lengths(),
-    pace: Pace = Pace(),
+    pace: Pace = Pace(),  # noqa: B008  frozen
     price: Callable[[Usage], float | None] | None = None,
 ) -> Plan:
     """Count what a run will take.

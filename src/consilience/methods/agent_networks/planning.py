@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from consilience.dialogue.command.forecast import Pace, Span, row, short
 from consilience.dialogue.command.manner import Assumptions
 from consilience.dialogue.command.means import Means
 from consilience.dialogue.command.telling import say
@@ -16,7 +17,7 @@ from consilience.dialogue.prices import price
 from consilience.dialogue.rehearsal import notice_for
 from consilience.methods.agent_networks.job import Job, prepared
 from consilience.methods.agent_networks.order import Order
-from consilience.methods.agent_networks.plan import Lengths, Pace, Plan, Span, plan
+from consilience.methods.agent_networks.plan import Lengths, Plan, plan
 
 __all__ = ["run"]
 
@@ -93,11 +94,7 @@ def _short(found: Plan, means: Means, seconds: Span) -> list[str]:
         "budget_usd": None if found.usd is None else found.usd.most,
         "budget_wall_s": seconds.most,
     }
-    return [
-        f"--{name.replace('_', '-')} {cap:g} may not suffice: up to {need:,.6g} may be needed"
-        for name, need in needs.items()
-        if (cap := getattr(means, name)) is not None and need is not None and need > cap
-    ]
+    return short(needs, means)
 
 
 def _lines(facts: dict[str, Any], found: Plan) -> Iterator[str]:
@@ -105,17 +102,17 @@ def _lines(facts: dict[str, Any], found: Plan) -> Iterator[str]:
         yield facts["notice"]
     yield f"{facts['network']}, {facts['agents']:,} agents; {facts['model']}; nothing was asked yet"
     yield f"{'':<16}{'at least':>14}{'at most':>14}"
-    yield _row("calls", found.calls)
-    yield _row("  critics", found.critics)
-    yield _row("  actors", found.actors)
-    yield _row("  drafts", Span(found.drafts, found.drafts))
-    yield _row("  merges", Span(found.merges, found.merges))
-    yield _row("input tokens", found.input_tokens)
-    yield _row("output tokens", found.output_tokens)
-    yield f"{'usd':<16}{'no price known':>28}" if found.usd is None else _row("usd", found.usd, ",.4g")
-    yield _row("turns in a row", found.turns)
-    yield _row("seconds", Span(**facts["seconds"]), ",.0f")
-    yield _row("  one by one", found.work_s, ",.0f")
+    yield row("calls", found.calls)
+    yield row("  critics", found.critics)
+    yield row("  actors", found.actors)
+    yield row("  drafts", Span(found.drafts, found.drafts))
+    yield row("  merges", Span(found.merges, found.merges))
+    yield row("input tokens", found.input_tokens)
+    yield row("output tokens", found.output_tokens)
+    yield f"{'usd':<16}{'no price known':>28}" if found.usd is None else row("usd", found.usd, ",.4g")
+    yield row("turns in a row", found.turns)
+    yield row("seconds", Span(**facts["seconds"]), ",.0f")
+    yield row("  one by one", found.work_s, ",.0f")
     yield f"longest prompt {facts['largest_prompt_tokens']:,} tokens, whatever the number of agents"
     path = facts["critical_path"]
     dots = f" ... {len(path) - _SHOWN:,} more ... " if len(path) > _SHOWN else " "
@@ -125,7 +122,3 @@ def _lines(facts: dict[str, Any], found: Plan) -> Iterator[str]:
     yield from facts["short"]
     if facts["notice"]:
         yield facts["notice"]
-
-
-def _row(name: str, span: Span, form: str = ",.0f") -> str:
-    return f"{name:<16}{span.least:>14{form}}{span.most:>14{form}}"

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from consilience.dialogue.trials.rival import Outcome
-from consilience.dialogue.trials.side_by_side import in_turns, require_peers, run_apart, typical
-from consilience.ground.errors import InvalidInput
+from consilience.dialogue.trials.side_by_side import in_turns, run_apart, typical
 
 ROOM = """
 from dataclasses import dataclass
@@ -69,11 +68,3 @@ def test_the_typical_one_is_the_median() -> None:
     outcomes = [Outcome(10, cpu_s, 0.0, cpu_s * 2, 1.0, 1.0, 1, "9.9") for cpu_s in (0.9, 0.1, 0.2)]
     assert typical(outcomes, "cpu_ms") == pytest.approx(20)
     assert typical(outcomes, "makespan_s") == 0.4
-
-
-def test_a_python_that_lacks_the_peers_is_refused() -> None:
-    require_peers(sys.executable, ["json", "asyncio"], ["a"], "make")
-    with pytest.raises(InvalidInput, match=r"a, b and c; .*No module named 'nowhere'; make one with `make`"):
-        require_peers(sys.executable, ["json", "nowhere"], ["a", "b", "c"], "make")
-    with pytest.raises(InvalidInput, match="No such file"):
-        require_peers("/nowhere/python", ["json"], ["a"], "make")

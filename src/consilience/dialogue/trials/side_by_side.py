@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
@@ -14,9 +13,8 @@ from typing import TypeVar
 from consilience.dialogue.trials import rival
 from consilience.dialogue.trials.apart import said_apart
 from consilience.dialogue.trials.rival import Job, Outcome
-from consilience.ground.errors import InvalidInput
 
-__all__ = ["in_turns", "require_peers", "run_apart", "typical"]
+__all__ = ["in_turns", "run_apart", "typical"]
 
 Result = TypeVar("Result")
 
@@ -82,35 +80,3 @@ def typical(outcomes: Sequence[Outcome], of: str) -> float:
     if of == "cpu_ms":
         return median(1e3 * one.cpu_s / one.calls for one in outcomes)
     return float(median(getattr(one, of) for one in outcomes))
-
-
-def require_peers(python: str, modules: Sequence[str], packages: Sequence[str], setup: str) -> None:
-    """Refuse a Python that does not have the peers.
-
-    Parameters
-    ----------
-    python
-        Which one.
-    modules
-        What it has to import.
-    packages
-        Which bring that.
-    setup
-        The command that makes such a Python.
-
-    Raises
-    ------
-    InvalidInput
-        If there is no such Python, or it lacks one of them.
-    """
-    command = [python, "-I", "-c", f"import {', '.join(modules)}"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)  # noqa: S603  named by the user
-        lacks = done.stderr.strip().splitlines()[-1:] if done.returncode else []
-    except OSError as error:
-        lacks = [error.strerror or str(error)]
-    if lacks:
-        wanted = f"{', '.join(packages[:-1])} and {packages[-1]}" if packages[1:] else packages[0]
-        raise InvalidInput(
-            f"`peers_python` must be a Python with {wanted}; {python}: {lacks[0]}; make one with `{setup}`"
-        )

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from consilience.dialogue.faults import Latency
+from consilience.dialogue.trials.peers import Peers
 from consilience.dialogue.trials.rival import Outcome
 from consilience.ground import Evidence, RunFolder, Streams
 from consilience.ground.errors import InvalidInput
@@ -65,7 +66,7 @@ def test_peers_are_laid_beside(small: Config, tmp_path, monkeypatch: pytest.Monk
         assert python == "python-of-peers"
         return {(name, engine): [outcome(spans[engine])] * rounds for name in networks for engine in engines}
 
-    monkeypatch.setattr(study, "require_peers", lambda python: None)
+    monkeypatch.setattr(Peers, "require", lambda self, python: None)
     monkeypatch.setattr(study, "run_beside", pretended)
     config = Config(makespan_mean_s=0.004, peers_python="python-of-peers")
     evidence = makespan(config, Streams(0), RunFolder(tmp_path, quiet=True))

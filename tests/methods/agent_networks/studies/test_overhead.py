@@ -3,6 +3,7 @@
 import pytest
 
 from consilience.dialogue.trials.load import WAYS
+from consilience.dialogue.trials.peers import Peers
 from consilience.dialogue.trials.rival import Outcome
 from consilience.ground import Evidence, RunFolder, Streams
 from consilience.methods.agent_networks.config import Config
@@ -68,7 +69,7 @@ def test_peers_are_laid_beside_like_with_like(tmp_path, monkeypatch: pytest.Monk
         return found
 
     monkeypatch.setattr(study, "weigh_apart", pretended)
-    monkeypatch.setattr(study, "require_peers", lambda python: None)
+    monkeypatch.setattr(Peers, "require", lambda self, python: None)
     monkeypatch.setattr(study, "run_beside", beside)
     evidence = overhead(Config(peers_python="python"), Streams(0), RunFolder(tmp_path, quiet=True))
     bare, kept = evidence.measurements[2:]

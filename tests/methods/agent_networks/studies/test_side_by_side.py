@@ -9,7 +9,7 @@ from consilience.dialogue.trials.rival import Outcome
 from consilience.ground.errors import InvalidInput
 from consilience.methods.agent_networks.studies import rivals
 from consilience.methods.agent_networks.studies.rivals import Job
-from consilience.methods.agent_networks.studies.side_by_side import require_peers, run_beside
+from consilience.methods.agent_networks.studies.side_by_side import PEERS, run_beside
 from consilience.methods.agent_networks.topology import topology
 
 
@@ -33,4 +33,4 @@ def test_peers_run_in_their_own_python_and_latencies_are_those_of_the_round(monk
 
 def test_a_python_that_lacks_the_peers_is_refused() -> None:
     with pytest.raises(InvalidInput, match=r"langgraph.*No module named.*peers.py --setup"):
-        require_peers(sys.executable)
+        PEERS.require(sys.executable)

@@ -22,7 +22,7 @@ from consilience.methods.agent_networks.config import Config
 from consilience.methods.agent_networks.graph import Network
 from consilience.methods.agent_networks.studies.load import network_of
 from consilience.methods.agent_networks.studies.rivals import critical_path_s
-from consilience.methods.agent_networks.studies.side_by_side import require_peers, run_beside
+from consilience.methods.agent_networks.studies.side_by_side import PEERS, run_beside
 from consilience.methods.agent_networks.traversal import traverse
 
 __all__ = ["BARS", "NETWORKS", "Course", "course", "faster", "makespan"]
@@ -129,7 +129,7 @@ def _pairs(spans: Mapping[tuple[str, str], list[float]], name: str, engine: str)
 def _beside(networks: dict[str, Network], config: Config, seed: int) -> dict[tuple[str, str], list[Outcome]]:
     if not config.peers_python:
         return {}
-    require_peers(config.peers_python)
+    PEERS.require(config.peers_python)
     return run_beside(
         ENGINES, networks, config.peers_rounds, config.peers_python, mean_s=config.makespan_mean_s, seed=seed
     )
@@ -166,8 +166,7 @@ def _faster(beside: dict[tuple[str, str], list[Outcome]], config: Config) -> Ite
                 value=None,
                 at_least=bar,
                 timing=True,
-                note="`peers_python` names no Python that has it; `python benchmarks/agent_networks/peers.py --setup` "
-                "makes one",
+                note=PEERS.absent,
             )
             continue
         together, least, most = faster(beside, engine)

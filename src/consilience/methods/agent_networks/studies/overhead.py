@@ -11,7 +11,7 @@ from consilience.dialogue.trials.side_by_side import typical
 from consilience.ground import Evidence, Measurement, RunFolder, Streams, Table
 from consilience.methods.agent_networks.config import Config
 from consilience.methods.agent_networks.studies.load import Weight, network_of, weigh_apart
-from consilience.methods.agent_networks.studies.side_by_side import require_peers, run_beside
+from consilience.methods.agent_networks.studies.side_by_side import PEERS, run_beside
 
 __all__ = ["BESIDE", "ENGINES", "NETWORKS", "overhead"]
 
@@ -80,7 +80,7 @@ def overhead(config: Config, streams: Streams, folder: RunFolder) -> Evidence:
                 folder.record("overhead", network=name, way=way, cpu_ms=weights[name, way][-1].cpu_ms)
     beside: Beside = {}
     if config.peers_python:
-        require_peers(config.peers_python)
+        PEERS.require(config.peers_python)
         networks = {name: network_of(*of) for name, of in BESIDE.items()}
         beside = run_beside(ENGINES, networks, config.peers_rounds, config.peers_python)
     return Evidence(
@@ -114,8 +114,7 @@ def _times_less(beside: Beside, config: Config) -> Iterator[Measurement]:
                 value=None,
                 at_least=bar,
                 timing=True,
-                note="`peers_python` names no Python that has it; `python benchmarks/agent_networks/peers.py --setup` "
-                "makes one",
+                note=PEERS.absent,
             )
             continue
         ratios = {at: _ratio(beside, at, engine, ours) for at in BESIDE}

@@ -6,19 +6,23 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from consilience.dialogue.trials import side_by_side
+from consilience.dialogue.trials.peers import Peers
 from consilience.dialogue.trials.rival import Outcome
 from consilience.methods.agent_networks.graph import Network
 from consilience.methods.agent_networks.studies import rivals
 from consilience.methods.agent_networks.studies.rivals import Job
 
-__all__ = ["OURS", "require_peers", "run_beside"]
+__all__ = ["OURS", "PEERS", "run_beside"]
 
 OURS = ("ours", "ours, with journal and events", "asyncio by hand")
 """Engines that this Python has."""
 
-_MODULES = ("langgraph.graph", "langgraph.checkpoint.sqlite.aio", "autogen_agentchat.teams")
-_PACKAGES = ("langgraph", "langgraph-checkpoint-sqlite", "autogen-agentchat")
-_SETUP = "python benchmarks/agent_networks/peers.py --setup"
+PEERS = Peers(
+    packages=("langgraph", "langgraph-checkpoint-sqlite", "autogen-agentchat"),
+    modules=("langgraph.graph", "langgraph.checkpoint.sqlite.aio", "autogen_agentchat.teams"),
+    command="python benchmarks/agent_networks/peers.py",
+)
+"""What is laid beside."""
 
 
 def run_beside(
@@ -58,14 +62,3 @@ def run_beside(
         return side_by_side.run_apart(rivals, job, sys.executable if engine in OURS else peers_python)
 
     return side_by_side.in_turns(engines, networks, rounds, run)
-
-
-def require_peers(python: str) -> None:
-    """Refuse a Python that does not have the peers.
-
-    Raises
-    ------
-    InvalidInput
-        If there is no such Python, or it lacks one of them.
-    """
-    side_by_side.require_peers(python, _MODULES, _PACKAGES, _SETUP)

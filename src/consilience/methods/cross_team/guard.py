@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from consilience.dialogue.work.artifact import Artifact
 from consilience.dialogue.work.kinds.repository import files_of
@@ -39,6 +39,7 @@ class Merged(NamedTuple):
     """Why there is none."""
 
 
+@runtime_checkable
 class Merges(Protocol):
     """Asks an aggregator to make one of several: one question, and a few more where a reply cannot be read."""
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from functools import cached_property
+from graphlib import TopologicalSorter
+from typing import Literal, NamedTuple
 
 from consilience.dialogue.messages import Reply
 from consilience.dialogue.work.artifact import Artifact
+from consilience.methods.cross_team.aggregation import MeetingFacts
+from consilience.methods.cross_team.lineage import Lineage
+from consilience.methods.cross_team.rating import Rating
 
-if TYPE_CHECKING:
-    from consilience.methods.cross_team.aggregation import MeetingFacts
-    from consilience.methods.cross_team.lineage import Lineage
-    from consilience.methods.cross_team.rating import Rating
-
-__all__ = ["Cell", "CellState", "Outcome", "Result", "Spent", "TeamFacts", "TeamState"]
+__all__ = ["Cell", "CellState", "Made", "Outcome", "Result", "Spent", "TeamFacts", "TeamState"]
 
 CellState = Literal["waiting", "working", "done", "skipped", "failed"]
 """Not begun; at work, or waiting for others at a key phase; came to its end; left out; failed for good."""
@@ -65,6 +65,17 @@ class Cell:
             self.replayed += 1
         else:
             self.usd += usage.usd
+
+
+class Made(NamedTuple):
+    """A piece of work that an element made."""
+
+    element: str
+    """Such as ``A/coding``, or a merge."""
+    artifact: Artifact
+    """The work."""
+    parents: tuple[str, ...]
+    """Elements whose work went into it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,10 +136,19 @@ class Result:
     """Cells by team and by column of the chain (`Chain.columns`)."""
     meetings: tuple[MeetingFacts, ...] = ()
     """What happened at each key phase, in the order of the chain; the final merge last."""
-    lineage: Lineage | None = None
-    """Which team gave which file and function."""
+    made: tuple[Made, ...] = ()
+    """All works of teams and merges, those excepted that nobody went on with."""
     merges: Mapping[str, Cell] = field(default_factory=dict)
     """What merges cost, by element."""
+
+    @cached_property
+    def lineage(self) -> Lineage:
+        """Which team gave which file and function; found when it is asked for."""
+        made = {one.element: one for one in self.made}
+        lineage = Lineage()
+        for element in TopologicalSorter({one.element: one.parents for one in self.made}).static_order():
+            lineage.record(element, made[element].artifact, made[element].parents)
+        return lineage
 
     @property
     def spent(self) -> Spent:

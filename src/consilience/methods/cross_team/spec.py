@@ -135,6 +135,11 @@ class Loop:
             raise InvalidInput(f"loop {self.name!r} must have an end: `cycles` of 1 or more; got {self.cycles!r}")
         if self.until not in _UNTILS:
             raise _unknown(f"`until` of loop {self.name!r}", str(self.until), _UNTILS)
+        if self.until == "finished" and self.phases[0].makes != "note":
+            raise InvalidInput(
+                f"the first phase of loop {self.name!r} must make a note, in which it says that it is finished; "
+                f"got `makes` {self.phases[0].makes!r}"
+            )
 
     @property
     def calls(self) -> int:

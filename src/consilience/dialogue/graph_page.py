@@ -18,10 +18,11 @@ from markupsafe import Markup
 
 from consilience.dialogue.graph_details import Texts, behind
 from consilience.dialogue.graph_run import STATES, GraphEdge, GraphNode, Run, State, Turn
+from consilience.dialogue.graph_sections import Section, SectionCell
 from consilience.dialogue.graph_timeline import seconds
 from consilience.ground.folder import write_whole
 
-__all__ = ["STATES", "GraphEdge", "GraphNode", "State", "Turn", "page", "write"]
+__all__ = ["STATES", "GraphEdge", "GraphNode", "Section", "SectionCell", "State", "Turn", "page", "write"]
 
 
 def write(
@@ -34,9 +35,19 @@ def write(
     turns: Mapping[str, Sequence[Turn]] | None = None,
     facts: Mapping[str, str] | None = None,
     critical: tuple[float, Sequence[str]] | None = None,
+    sections: Sequence[Section] = (),
 ) -> Path:
     """Write the page of a run to `path` and return it; see `page`."""
-    content = page(title=title, notice=notice, nodes=nodes, edges=edges, turns=turns, facts=facts, critical=critical)
+    content = page(
+        title=title,
+        notice=notice,
+        nodes=nodes,
+        edges=edges,
+        turns=turns,
+        facts=facts,
+        critical=critical,
+        sections=sections,
+    )
     return write_whole(path, content.encode("utf-8", "replace"))
 
 
@@ -49,6 +60,7 @@ def page(
     turns: Mapping[str, Sequence[Turn]] | None = None,
     facts: Mapping[str, str] | None = None,
     critical: tuple[float, Sequence[str]] | None = None,
+    sections: Sequence[Section] = (),
 ) -> str:
     """Render the page of a run.
 
@@ -67,6 +79,8 @@ def page(
     critical
         The critical path, where the caller knows more of it than that calls of an element follow one another: its
         seconds, and its nodes and edges in order.
+    sections
+        Tables of the room, shown before the list of all elements.
 
     Raises
     ------
@@ -94,6 +108,7 @@ def page(
         facts=facts or {},
         run=run,
         states=STATES,
+        sections=sections,
         texts=texts,
         script=script,
         style=style,

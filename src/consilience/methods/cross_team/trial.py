@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from consilience.dialogue import sandbox
 from consilience.dialogue.sandbox import Outcome, SandboxLimits, Snippets
@@ -106,7 +106,8 @@ async def start(
         return Ended("not started", outcome, 0.0)
     told = next(_told(outcome, mark), None)
     if told is not None:
-        return Ended(cast("End", told[0]), str(told[1]), outcome.cpu_s)
+        how, error, cpu_s = told
+        return Ended(how, error, cpu_s)
     return Ended(*_otherwise(outcome), outcome.cpu_s)
 
 
@@ -151,10 +152,10 @@ async def try_tests(
             reason=reason or "it ends while it is loaded",
             cpu_s=outcome.cpu_s,
         )
-    (loaded, reason), *verdicts = told
-    faults = tuple("" if passed else str(fault) for passed, fault in verdicts[:count])
+    (loaded, reason, _), *verdicts = told
+    faults = tuple("" if passed else str(fault) for passed, fault, _ in verdicts[:count])
     missing = reason or outcome.reason or "it ended before"
-    return Tried(bool(loaded), faults + (missing,) * (count - len(faults)), str(reason), outcome.cpu_s)
+    return Tried(bool(loaded), faults + (missing,) * (count - len(faults)), str(reason), sum(row[2] for row in told))
 
 
 def cut_tests(source: str) -> tuple[Test, ...]:

@@ -375,13 +375,13 @@ def _words(error: BaseException) -> str:
 
 
 def run_program(mark: str, *, main: str, typed: str, cpu_s: float, wall_s: float) -> NoReturn:  # noqa: C901  ends
-    """Run a program as if it was started, and say how that ended: a word, the error, and how often input lacked."""
+    """Run a program as if it was started, and say how that ended: a word, the error, and its processor time."""
     outside, script = _prepare(typed, os.path.dirname(main) or ".")
     owner = os.getpid()
 
     def end(how: str, error: str = "") -> NoReturn:
         if os.getpid() == owner:
-            _say(outside, mark, how, error, script.past_end)
+            _say(outside, mark, how, error, time.process_time() - began)
         os._exit(0)
 
     def late(*_: Any) -> None:
@@ -393,6 +393,7 @@ def run_program(mark: str, *, main: str, typed: str, cpu_s: float, wall_s: float
 
     threading.excepthook = broken
     sys.argv = [main]
+    began = time.process_time()
     _arm(late, cpu_s, wall_s)
     try:
         with open(main, "rb") as file:
@@ -424,7 +425,7 @@ def _finish() -> None:
 def run_tests(
     mark: str, *, source: str | None, tests: list[tuple[bool, str]], typed: str, cpu_s: float, wall_s: float
 ) -> NoReturn:
-    """Try tests one after the other, and say of each whether it passed and what came instead; first what was loaded."""
+    """Try tests one after the other, and say of each whether it passed and what came instead; first of what was loaded."""
     outside, _ = _prepare(typed, ".")
     scope = vars(_module("answer" if source else "tests", source or "tests.py"))
 
@@ -436,15 +437,19 @@ def run_tests(
             with open(source, "rb") as file:
                 exec(compile(file.read(), source, "exec"), scope)
 
-    _arm(late, cpu_s, wall_s)
-    fault = _attempt(load)
-    _say(outside, mark, not fault, fault)
-    for counts, code in [] if fault else tests:
+    for counts, work in [(True, load), *((counts, _executing(code, scope)) for counts, code in tests)]:
+        began = time.process_time()
         _arm(late, cpu_s, wall_s)
-        fault = _attempt(lambda code=code: exec(code, scope))  # type: ignore[misc]
+        fault = _attempt(work)
         if counts:
-            _say(outside, mark, not fault, fault)
+            _say(outside, mark, not fault, fault, time.process_time() - began)
+        if fault and work is load:
+            break
     os._exit(0)
+
+
+def _executing(code: str, scope: dict[str, Any]) -> Callable[[], None]:
+    return lambda: exec(code, scope)
 
 
 def _attempt(work: Callable[[], None]) -> str:

@@ -5,9 +5,10 @@ import pytest
 
 from consilience.dialogue.messages import Message, Question, Settings
 from consilience.dialogue.rehearsal import rehearse
+from consilience.dialogue.work.attempts import FINISHED
 from consilience.dialogue.work.kinds import Choice, Function, Repository, Text
 from consilience.methods.cross_team.developer import Developer
-from consilience.methods.cross_team.stand_ins import FINISHED, PLAYERS, Programmer, read, skill
+from consilience.methods.cross_team.stand_ins import PLAYERS, Programmer, read, skill
 from consilience.methods.cross_team.tasks import STUB, Toolbox
 
 BOX = Toolbox(number=7)

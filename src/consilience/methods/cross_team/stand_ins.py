@@ -18,18 +18,17 @@ from jaxtyping import Bool, Float, Int
 
 from consilience.dialogue.messages import Question
 from consilience.dialogue.players import Player, talker
+from consilience.dialogue.work.attempts import FINISHED
 from consilience.dialogue.work.kinds.repository import files_of, rendered
 from consilience.methods.cross_team.developer import Developer, Written
 from consilience.methods.cross_team.tasks import FATAL, STUB, Toolbox, toolbox
 
-__all__ = ["FINISHED", "PLAYERS", "Programmer", "skill"]
-
-FINISHED = "[[finished]]"
-"""What is said by who has nothing to add."""
+__all__ = ["PLAYERS", "Programmer", "read", "skill"]
 
 _FILES = re.compile(r"^[\w/]+\.py\n```python\n.*?^```$", re.MULTILINE | re.DOTALL)
 _NAMED = re.compile(r"\b[a-z]+_\d\d\b")
-_PASSED = re.compile(r"\b(?:pass(?:es|ed)?|ok)\b(?!:)", re.IGNORECASE)
+_ITEM = re.compile(r"; |\n")
+_PASSED = re.compile(r"\bpass(?:es|ed)?\b", re.IGNORECASE)
 _TROUBLE = re.compile(r"\b(?:Name|Import|ModuleNotFound|Value|Key)Error\b|does not start")
 _FORM = "The program starts with `"
 _MAIN = re.compile(r"program starts with `([^`]+)`")
@@ -112,8 +111,8 @@ class _AtWork:
         named = [tool.name for tool, is_named in zip(self._box.tools, self._named(), strict=True) if is_named]
         trouble = _TROUBLE.search(self._told)
         if named or trouble:
-            said = f"The program does not start: {trouble[0]}. " if trouble else ""
-            return f"{said}Write anew: {', '.join(named)}." if named else f"{said}Remove what keeps it from starting."
+            said = [f"The program does not start: {trouble[0]}."] if trouble else []
+            return "\n".join([*said, *([f"Write anew: {', '.join(named)}."] if named else [])])
         at = self._developer.review(self._read(work).variants, self._chance)
         return FINISHED if at is None else f"{self._box.tools[at].name} is wrong: write it anew."
 
@@ -124,8 +123,13 @@ class _AtWork:
         )
 
     def _named(self) -> Bool[np.ndarray, " function"]:
-        """Return which functions are spoken of in what was said, but as passing."""
-        spoken = {name for line in self._told.splitlines() if not _PASSED.search(line) for name in _NAMED.findall(line)}
+        """Return which functions are spoken of, but as passing, or as missing where a file could not be loaded."""
+        spoken = {
+            name
+            for item in _ITEM.split(self._told)
+            if not _PASSED.search(item) and not _TROUBLE.search(item)
+            for name in _NAMED.findall(item)
+        }
         return np.array([tool.name in spoken for tool in self._box.tools])
 
     def _likely(self) -> Float[np.ndarray, " function"]:

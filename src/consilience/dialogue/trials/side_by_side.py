@@ -16,6 +16,7 @@ from consilience.dialogue.trials.rival import Job, Outcome
 
 __all__ = ["in_turns", "run_apart", "typical"]
 
+Engine = TypeVar("Engine", bound=str)
 Result = TypeVar("Result")
 
 
@@ -41,8 +42,8 @@ def run_apart(module: ModuleType, job: Job, python: str = sys.executable) -> Out
 
 
 def in_turns(
-    engines: Sequence[str], places: Iterable[str], rounds: int, run: Callable[[str, str, int], Result]
-) -> dict[tuple[str, str], list[Result]]:
+    engines: Sequence[Engine], places: Iterable[str], rounds: int, run: Callable[[Engine, str, int], Result]
+) -> dict[tuple[str, Engine], list[Result]]:
     """Run every engine in every place in turns, round for round.
 
     Parameters
@@ -67,7 +68,7 @@ def in_turns(
     {('x', 'a'): ['a0', 'a1'], ('x', 'b'): ['b0', 'b1']}
     """
     places = list(places)
-    found: dict[tuple[str, str], list[Result]] = {(place, engine): [] for place in places for engine in engines}
+    found: dict[tuple[str, Engine], list[Result]] = {(place, engine): [] for place in places for engine in engines}
     for turn in range(rounds):
         for place in places:
             for engine in engines:

@@ -41,6 +41,8 @@ __all__ = ["FINAL", "Collaboration", "Pick", "Walks", "collaborate"]
 
 FINAL = "+"
 """The element of the final work."""
+_NAMED = 7
+"""More names than this are only counted."""
 _ENDED, _STOPPED, _PICKED = "+end", "+stop", "+pick"
 
 Pick = Callable[[Sequence[Candidate]], Awaitable[str | None]]
@@ -473,11 +475,15 @@ def _called(candidate: Candidate) -> str:
 
 
 def _explained(best: Candidate, pool: Sequence[Candidate]) -> str:
-    equal = [one.name for one in pool if one is not best and one.rating.value == best.rating.value]
-    why = f"{_called(best)} is rated {best.rating.value:.3f}, the best of {len(pool)}"
+    value = best.rating.value
     if len(pool) == 1:
-        why = f"{_called(best)} is the only one; it is rated {best.rating.value:.3f}"
-    return f"{why}; {', '.join(equal)} {'is' if len(equal) == 1 else 'are'} rated the same" if equal else why
+        return f"{_called(best)} is the only one; it is rated {value:.3f}"
+    equal = [one.name for one in pool if one is not best and one.rating.value == value]
+    why = f"{_called(best)} is rated {value:.3f}, the best of {len(pool)}"
+    if not equal:
+        return why
+    named = ", ".join(equal[:_NAMED]) + (f" and {len(equal) - _NAMED} more" if len(equal) > _NAMED else "")
+    return f"{why}; {named} {'is' if len(equal) == 1 else 'are'} rated the same, and {best.name} comes first"
 
 
 def _reasons(walked: Sequence[Walked]) -> str:

@@ -40,11 +40,10 @@ _TAGS = {"artifact": "work"}
 
 
 class _Segment(NamedTuple):
-    """A piece of a prompt: a text, or what fills a placeholder between two texts."""
+    """A text of a prompt and the placeholder after it; the last one has none."""
 
-    before: str
+    text: str
     name: str
-    after: str
 
 
 class Prompts:
@@ -93,15 +92,9 @@ class Prompts:
             What fills its placeholders, but for the task and the persona; a note that was never made is missing.
         """
         parts: list[str] = []
-        for before, name, after in self._segments[phase.name]:
-            if before:
-                parts.append(before)
-            if name:
-                filling = team.persona if name == "persona" else values.get(name, "")
-                if filling:
-                    parts.append(filling)
-            if after:
-                parts.append(after)
+        for text, name in self._segments[phase.name]:
+            filling = team.persona if name == "persona" else values.get(name, "")
+            parts += (text, filling) if filling else (text,)
         return self._assistant(phase, team), Message("user", tuple(parts))
 
     def comment(self, phase: Phase, team: Team, work: str) -> tuple[Message, ...]:
@@ -154,10 +147,10 @@ class Prompts:
             elif name == "task":
                 text += self._task
             elif name == "persona":
-                segments.append(_Segment(text, name, ""))
+                segments.append(_Segment(text, name))
                 text = ""
             else:
                 tag = _TAGS.get(name, name)
-                segments.append(_Segment(f"{text}<{tag}>\n", name, ""))
+                segments.append(_Segment(f"{text}<{tag}>\n", name))
                 text = f"\n</{tag}>"
-        return (*segments, _Segment("", "", text))
+        return (*segments, _Segment(text, ""))

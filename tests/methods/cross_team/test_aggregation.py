@@ -192,6 +192,39 @@ def test_a_late_team_may_take_what_is_still_being_made():
     assert len(merge.asked) == 1
 
 
+def test_a_late_team_does_not_have_the_others_meet_again():
+    async def run(transcript):
+        how = {"key": {"quorum": 4, "late": "take"}, "run": {"transcript": transcript}, "shared": False}
+        meeting = meeting_of(5, **how)
+        await come(meeting, "ABCD")
+        return await meeting.meet("E", work_of("E"))
+
+    with Transcript() as transcript:
+        assert asyncio.run(run(transcript)).state == "took"
+        assert [event.kind for event in transcript.events()].count("met") == 1
+
+
+def test_nothing_goes_on_for_teams_that_no_longer_wait():
+    class Slow(Brackets):
+        async def __call__(self, element, parents, after):
+            self.wait_s = 60 if [parent.name for parent in parents] == ["B", "C"] else 0
+            return await super().__call__(element, parents, after)
+
+    async def run():
+        merge = Slow()
+        meeting = meeting_of(3, merge=merge, shared=False, seed=0)
+        coming = {name: asyncio.create_task(meeting.meet(name, work_of(name))) for name in "ABC"}
+        done, others = await asyncio.wait(coming.values(), timeout=0.2)
+        assert done, "the seed must give some teams another pair"
+        assert others, "and some this one"
+        for other in others:
+            other.cancel()
+        await asyncio.wait(others)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(run())
+
+
 # --- a run that is resumed ---------------------------------------------------------------------------------------
 
 

@@ -227,7 +227,7 @@ class Meeting:
             return await asyncio.shield(result)
         finally:
             self._waiting -= 1
-            if not self._waiting and not work.done():  # nobody is left to whom it would give anything
+            if not self._waiting and not all(result.done() for result in self._results.values()):  # for nobody
                 self._work = None
                 work.cancel()
                 await asyncio.wait([work])

@@ -23,9 +23,11 @@ from consilience.methods.cross_team.tasks import Toolbox
 __all__ = ["Siege", "guard"]
 
 TEAMS, FUNCTIONS = 8, 12
+CPU_S = 0.5
+"""That a run or a test may take; an endless one takes all of it."""
 PLACES = {
     "at a key phase": ((1, 0), "best"),
-    "at a key phase, a grouping each": ((1, 0), "best"),
+    "at a key phase with a grouping for each team": ((1, 0), "best"),
     "at the end": ((1,), "merge"),
 }
 """Where merges are attacked: phases between meetings, and how the final work is chosen."""
@@ -82,14 +84,18 @@ def guard(config: Config, streams: Streams, folder: RunFolder) -> Evidence:
 
 async def _besieged(box: Toolbox, snippets: Snippets) -> list[Siege]:
     """Try every attack in every place; what is rated once is not rated again."""
-    rater = ProgramRater(box.kind, tests=box.tests, snippets=snippets)
+    rater = ProgramRater(box.kind, tests=box.tests, snippets=snippets, cpu_s=CPU_S)
     attacks: Mapping[str, Attack] = {**ATTACKS, OVERFIT: overfit}
     return [
-        await _siege(box, name, attack, place, rater, snippets) for name, attack in attacks.items() for place in PLACES
+        await _siege(box, rater, snippets, name=name, attack=attack, place=place)
+        for name, attack in attacks.items()
+        for place in PLACES
     ]
 
 
-async def _siege(box: Toolbox, name: str, attack: Attack, place: str, rater: ProgramRater, snippets: Snippets) -> Siege:
+async def _siege(
+    box: Toolbox, rater: ProgramRater, snippets: Snippets, *, name: str, attack: Attack, place: str
+) -> Siege:
     segments, final = PLACES[place]
     plan = Plan(
         chain=chain_of(segments),
@@ -134,8 +140,8 @@ def _measured(sieges: Sequence[Siege], tasks: int) -> Iterator[Measurement]:
         name="attacks of any kind but one that passed the guard",
         value=100 * sum(siege.accepted for siege in blunt) / max(1, sum(siege.merges for siege in blunt)),
         unit="%",
-        note="of the merges asked for; what passes is rated as high as its best parent: where no parent starts, neither "
-        "need the merge",
+        note="of the merges asked for; what passes is rated as high as its best parent: where no parent starts, "
+        "neither need the merge",
     )
     yield Measurement(
         name="functions that the final work has right, over those of the team rated best",
@@ -174,5 +180,5 @@ def _table(sieges: Sequence[Siege]) -> Table:
         title="What an aggregator hands on, and what becomes of it",
         columns=("attack", "merges", "passed", "runs held", "rating gained", "right, hidden", "right, best team"),
         rows=tuple(rows),
-        note="Right: share of the functions, found out by hidden commands; the best team is the one that is rated best.",
+        note="Right: share of the functions, found out by hidden commands; the best team is the one rated best.",
     )

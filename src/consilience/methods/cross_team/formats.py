@@ -240,7 +240,7 @@ def _value(cls: type, name: str, value: Any, where: str) -> Any:
 
 
 @cache
-def _adapter(cls: type, name: str) -> TypeAdapter[Any]:
+def _adapter(cls: type, name: str) -> Any:
     return TypeAdapter(get_type_hints(cls)[name])
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import inf
 from string import ascii_uppercase
 from typing import Literal, TypeVar
@@ -194,16 +194,7 @@ class Chain:
     def __post_init__(self) -> None:
         """Go through the chain as a team would, and refuse what it would stumble over."""
         _check_names(self)
-        written: list[str] = []
-        for step in self.steps:
-            if isinstance(step, Key):
-                _check_meeting(step, written)
-                continue
-            for phase in step.phases if isinstance(step, Loop) else (step,):
-                _check_phase(phase, self, written)
-                written.append("artifact" if phase.makes == "artifact" else phase.name)
-        if "artifact" not in written:
-            raise InvalidInput("a chain must have a phase that makes an artifact; got none: set `makes` of one")
+        _check_steps(self.steps, self)
 
     @property
     def keys(self) -> tuple[Key, ...]:
@@ -425,6 +416,20 @@ def _check_names(chain: Chain) -> None:
             seen.add(name)
 
 
+def _check_steps(steps: Iterable[Step], chain: Chain) -> None:
+    """Go through steps of a chain, and refuse what a team would stumble over."""
+    written: list[str] = []
+    for step in steps:
+        if isinstance(step, Key):
+            _check_meeting(step, written)
+            continue
+        for phase in step.phases if isinstance(step, Loop) else (step,):
+            _check_phase(phase, chain, written)
+            written.append("artifact" if phase.makes == "artifact" else phase.name)
+    if "artifact" not in written:
+        raise InvalidInput("a chain must have a phase that makes an artifact; got none: set `makes` of one")
+
+
 def _check_meeting(key: Key, written: Sequence[str]) -> None:
     if "artifact" not in written:
         raise InvalidInput(
@@ -460,7 +465,7 @@ def _check_teams(plan: Plan) -> None:
                 raise InvalidInput(f"team {team.name} must not skip key phase {name!r}: it is where the teams meet")
         if team.skip:
             try:
-                replace(plan.chain, steps=tuple(step for step in plan.chain.steps if step.name not in team.skip))
+                _check_steps([step for step in plan.chain.steps if step.name not in team.skip], plan.chain)
             except InvalidInput as error:
                 raise InvalidInput(f"team {team.name} skips {', '.join(sorted(team.skip))}, and then {error}") from None
 

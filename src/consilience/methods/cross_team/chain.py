@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from time import monotonic
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from consilience.dialogue.asking import Asks
 from consilience.dialogue.budget import BudgetExhausted
@@ -39,6 +39,7 @@ class RunStopped(ConsilienceError):
     """The run is over for a team that was still at work; the message says why."""
 
 
+@runtime_checkable
 class Meets(Protocol):
     """Takes a team to a meeting."""
 

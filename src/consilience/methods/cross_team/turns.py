@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
 
 from consilience.dialogue.asking import Asks
 from consilience.dialogue.messages import Message, Question, Settings
@@ -106,10 +105,6 @@ class Turn:
         self.calls = 0
 
 
-class _Reads(Protocol):
-    def __call__(self, reply: str, /) -> Artifact: ...
-
-
 class Turns:
     """Takes the turns of elements.
 
@@ -159,7 +154,9 @@ class Turns:
         turn.cell.count(reply)
         return reply.text
 
-    async def attempt(self, turn: Turn, messages: tuple[Message, ...], floor: int, read: _Reads) -> Artifact | None:
+    async def attempt(
+        self, turn: Turn, messages: tuple[Message, ...], floor: int, read: Callable[[str], Artifact]
+    ) -> Artifact | None:
         """Ask until a reply parses no worse than `floor`, and not much longer."""
 
         async def ask(asked: tuple[Message, ...]) -> str:
@@ -198,7 +195,7 @@ class Aggregating:
         Of the run.
     """
 
-    def __init__(self, turns: Turns, prompts: Prompts, asks: Asks, read: _Reads, seed: int) -> None:
+    def __init__(self, turns: Turns, prompts: Prompts, asks: Asks, read: Callable[[str], Artifact], seed: int) -> None:
         self.cells: dict[str, Cell] = {}
         """What merges cost, by element."""
         self._turns = turns

@@ -148,6 +148,27 @@ METHODS: tuple[Method, ...] = (
         year=2024,
         arxiv="2406.07155",
     ),
+    Method(
+        name="cross_team",
+        question="When do teams that work apart and then merge beat the best of as many attempts at equal calls?",
+        paper="Multi-Agent Collaboration via Cross-Team Orchestration",
+        authors=(
+            "Zhuoyun Du",
+            "Chen Qian",
+            "Wei Liu",
+            "Zihao Xie",
+            "Yifei Wang",
+            "Rennai Qiu",
+            "Yufan Dang",
+            "Weize Chen",
+            "Cheng Yang",
+            "Ye Tian",
+            "Xuantang Xiong",
+            "Lei Han",
+        ),
+        year=2024,
+        arxiv="2406.08979",
+    ),
 )
 
 

@@ -114,3 +114,11 @@ def test_what_is_beneath_is_drawn_anew() -> None:
     with Live("mesh", 6, console=console(terminal=True), beneath=lambda: next(drawn)) as live:
         time.sleep(0.4)
     assert len(set(re.findall(r"row \d+", shown(live)))) > 1
+
+
+def test_something_else_than_elements_may_be_counted() -> None:
+    live = Live("teams", 6, console=console(terminal=True), counted=lambda: (3, 8, "phases"))
+    with live:
+        time.sleep(0.2)
+    assert live.line() == "teams: 3 of 8 phases done; 0 calls; 0 tokens; $0.00"
+    assert "3 of 8 phases done" in shown(live)

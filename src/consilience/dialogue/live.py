@@ -48,6 +48,8 @@ class Live:
         Seconds between plain lines where there is no terminal.
     beneath
         What a display shows beneath, drawn anew each time.
+    counted
+        How many are done, of how many, and what they are called, where it is not elements that are counted.
 
     Examples
     --------
@@ -74,6 +76,7 @@ class Live:
         console: Console | None = None,
         every_s: float = _EVERY_S,
         beneath: Callable[[], RenderableType] | None = None,
+        counted: Callable[[], tuple[int, int, str]] | None = None,
     ) -> None:
         self.title, self.elements, self.resume = title, elements, resume
         self.calls = self.replayed = self.tokens = 0
@@ -86,7 +89,8 @@ class Live:
         self._open = OpenCalls()
         self._remaining = dict(remaining or {})
         self._longest = sorted(self._remaining, key=self._remaining.__getitem__)
-        self._unit, self._quiet, self._every_s, self._beneath = unit, quiet, every_s, beneath
+        self._unit, self._quiet, self._every_s = unit, quiet, every_s
+        self._beneath, self._counted = beneath, counted
         self._console = console or Console(stderr=True, highlight=False)
         self._spinner = Spinner("dots")
         self._start = self._told = time.monotonic()
@@ -164,6 +168,10 @@ class Live:
         to.add(element)
 
     def _states(self) -> Iterable[str]:
+        if self._counted is not None:
+            done, count, called = self._counted()
+            yield f"{done:,} of {count:,} {called} done"
+            return
         over = len(self.done) + len(self.skipped) + len(self.failed)
         yield f"{len(self.done):,} of {self.elements:,} done"
         yield f"{len(self.running):,} running"
@@ -183,13 +191,15 @@ class Live:
             yield f"{_plural(self.to_go, self._unit)} to go"
 
     def _render(self) -> RenderableType:
-        over = len(self.done) + len(self.skipped) + len(self.failed)
+        over, count = len(self.done) + len(self.skipped) + len(self.failed), self.elements
+        if self._counted is not None:
+            over, count, _ = self._counted()
         seconds = int(time.monotonic() - self._start)
         head = Table.grid(padding=(0, 1))
         head.add_row(
             self._spinner,
             Text(self.title, style="bold"),
-            ProgressBar(total=max(self.elements, 1), completed=over, width=28),
+            ProgressBar(total=max(count, 1), completed=over, width=28),
             Text(", ".join(self._states()), style="red" if self.failed else ""),
             Text(f"{seconds // 60}:{seconds % 60:02d}", style="dim"),
         )

@@ -2,8 +2,10 @@
 
 import inspect
 from pathlib import Path
+from typing import Annotated, Literal
 
 import pytest
+import tyro
 from pydantic.dataclasses import dataclass
 
 from consilience.dialogue.command.flags import read_text, with_flags
@@ -28,6 +30,10 @@ class _How:
     """Where."""
     names: tuple[str, ...] = ()
     """Who."""
+    pairs: Annotated[tuple[str, ...], tyro.conf.arg(metavar="A=B")] = ()
+    """Which."""
+    late: Literal["join", "drop"] | None = None
+    """Then."""
 
 
 @with_flags(_What, _How, positional="task")
@@ -38,7 +44,7 @@ def work(what: _What, how: _How) -> int:
 
 def test_the_verb_has_a_parameter_for_each_field() -> None:
     signature = inspect.signature(work)
-    assert list(signature.parameters) == ["task", "many", "place", "names"]
+    assert list(signature.parameters) == ["task", "many", "place", "names", "pairs", "late"]
     assert signature.parameters["task"].kind is inspect.Parameter.POSITIONAL_ONLY
     assert signature.parameters["task"].default is inspect.Parameter.empty
     assert signature.parameters["many"].default == 2
@@ -67,3 +73,13 @@ def test_a_text_or_a_file(tmp_path: Path) -> None:
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(InvalidInput, match="must be a text in UTF-8"):
         read_text("the task", f"@{path}")
+
+
+def test_what_stands_for_a_value_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        tyro.cli(work, args=["--help"])
+    told = capsys.readouterr().out
+    assert all(words in told for words in ("--pairs A=B", "--late join|drop", "--place PATH", "--names ELEMENT"))
+    assert isinstance(tyro.cli(work, args=["x", "--pairs", "a=b", "--pairs", "c=d", "--late", "drop"]), int)
+    with pytest.raises(SystemExit):
+        tyro.cli(work, args=["x", "--late", "never"])

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, get_args, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import tyro
 from pydantic import ValidationError
@@ -89,17 +89,21 @@ def _parameter(name: str, kind: Any, default: Any, positional: str) -> inspect.P
         kind = Annotated[kind, tyro.conf.arg(metavar=name.upper())]
     elif kind == _LISTED:
         kind = Annotated[kind, tyro.conf.UseAppendAction, tyro.conf.arg(metavar="ELEMENT")]
+    elif get_args(kind)[:1] == (_LISTED,):  # with a word of its own for what is listed
+        kind = Annotated[kind, tyro.conf.UseAppendAction]
     elif default is None:
-        kind = Annotated[kind, tyro.conf.arg(metavar=_METAVARS[_bare(kind)])]
+        kind = Annotated[kind, tyro.conf.arg(metavar=_metavar(kind))]
     default = inspect.Parameter.empty if default is MISSING else default
     return inspect.Parameter(name, place, default=default, annotation=kind)
 
 
-def _bare(kind: Any) -> type:
-    """Return the type of which a value may also be left out, without what is said about it."""
+def _metavar(kind: Any) -> str:
+    """Return what stands for a value that may also be left out."""
     while not isinstance(kind, type):
+        if get_origin(kind) is Literal:
+            return "|".join(map(str, get_args(kind)))
         kind = next(part for part in get_args(kind) if part is not type(None))
-    return kind
+    return _METAVARS[kind]
 
 
 def _description(group: type, name: str) -> str:

@@ -1,0 +1,100 @@
+"""The room's own verbs: plan a run of teams, run it, look at it, compare merges with parents, and replay it.
+
+``consilience cross-team run | plan | show | diff | replay``
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic.dataclasses import dataclass
+
+from consilience.dialogue.command.flags import with_flags
+from consilience.dialogue.command.manner import Assumptions, Replaying, Sitting
+from consilience.dialogue.command.means import Means
+from consilience.ground import STRICT
+from consilience.ground.late import late_module
+from consilience.methods.cross_team.flags import Comparing, Showing
+from consilience.methods.cross_team.order import Order
+
+
+@with_flags(Order, Means, Sitting, positional="task")
+def run(order: Order, means: Means, sitting: Sitting) -> int:
+    """Have teams work apart on a task, meet and merge; without --model a stand-in rehearses it, and that is said.
+
+    The same command again goes on where it stopped: what was answered is not asked again.
+    """
+    status: int = _late("running").run(
+        order, means, resume=sitting.resume, out=sitting.out, quiet=sitting.quiet, as_json=sitting.json
+    )
+    return status
+
+
+@with_flags(Order, Means, Sitting, Assumptions, positional="task")
+def plan(order: Order, means: Means, sitting: Sitting, assumptions: Assumptions) -> int:
+    """Say what a run will take, before anything is asked: calls, tokens, money, time and the longest prompt.
+
+    It takes the flags of run, and assumptions about how long texts are and how fast a model is.
+    """
+    status: int = _late("planning").run(order, means, assumptions, resume=sitting.resume, as_json=sitting.json)
+    return status
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class _Run:
+    """A run to look at."""
+
+    run: Path
+    """Folder of the run."""
+
+
+@with_flags(_Run, Showing, positional="run")
+def show(which: _Run, showing: Showing) -> int:
+    """Show how a run stands: teams and phases, what they spent, how they met, whose work it is, and what was said.
+
+    Nothing is written but the page, which is made anew.
+    """
+    status: int = _late("showing").run(
+        which.run, element=showing.element, journal=showing.journal, as_json=showing.json
+    )
+    return status
+
+
+@with_flags(_Run, Comparing, positional="run")
+def diff(which: _Run, comparing: Comparing) -> int:
+    """Say how merges differ from what they were made from, file by file.
+
+    Nothing is written.
+    """
+    status: int = _late("differing").run(
+        which.run,
+        merge=comparing.merge,
+        parent=comparing.parent,
+        journal=comparing.journal,
+        as_json=comparing.json,
+    )
+    return status
+
+
+@with_flags(_Run, Replaying, positional="run")
+def replay(which: _Run, replaying: Replaying) -> int:
+    """Do a run again from its journal, without asking anybody, and say whether the same comes out.
+
+    Nothing is written.
+    """
+    status: int = _late("replaying").run(which.run, journal=replaying.journal, as_json=replaying.json)
+    return status
+
+
+VERBS: Mapping[str, Callable[..., int]] = {"run": run, "plan": plan, "show": show, "diff": diff, "replay": replay}
+"""What ``consilience cross-team`` can do."""
+
+
+def _late(module: str) -> Any:
+    return late_module(
+        f"consilience.methods.cross_team.{module}",
+        "teams are run with {missing}; install consilience[agents].",
+        usually="aiohttp and pydantic-ai",
+    )

@@ -1,0 +1,127 @@
+"""Replaying: a run of teams done again from its journal, without asking anybody, and compared with what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+from consilience.dialogue.asking import Asks
+from consilience.dialogue.command.means import Means
+from consilience.dialogue.command.recorded import lost_in, recorded
+from consilience.dialogue.command.telling import say
+from consilience.dialogue.journal import Journal
+from consilience.ground.errors import ConsilienceError
+from consilience.methods.cross_team.account import Account
+from consilience.methods.cross_team.collaboration import FINAL, collaborate
+from consilience.methods.cross_team.job import Job, found
+from consilience.methods.cross_team.outcome import accounted
+from consilience.methods.cross_team.result import Result
+from consilience.methods.cross_team.showing import events_of
+from consilience.methods.cross_team.turns import AGGREGATE
+
+__all__ = ["run"]
+
+_NAMED = 5
+"""Elements that are named where a replay differs."""
+
+
+def run(folder: Path, *, journal: str | None = None, as_json: bool = False) -> int:
+    """Replay a run and print whether the same came out; return 0 if it did, else 1.
+
+    Parameters
+    ----------
+    folder
+        Of the run.
+    journal
+        Where the journal is now.
+    as_json
+        Print JSON instead of words.
+    """
+    job = found(folder, Means(journal=journal))
+    events = events_of(job.folder.transcript)
+    before = job.folder.result()
+    with job.journal(replay_only=True) as kept:
+        account = accounted(job, kept, events)
+        try:
+            result = asyncio.run(_collaborate(job, kept, lost_in(events)))
+        except ConsilienceError as error:
+            return _tell({"same": False, "trouble": str(error), "notice": account.notice}, as_json=as_json)
+        facts = _compared(account, result, before)
+    return _tell({**facts, "notice": account.notice}, as_json=as_json)
+
+
+async def _collaborate(job: Job, journal: Journal, lost: frozenset[str]) -> Result:
+    """Do it again with whoever was asked, by the names that the journal knows."""
+    async with AsyncExitStack() as stack:
+        asks: dict[str, Asks] = {}
+        for name in job.models:
+            session = await stack.enter_async_context(recorded(job.journal_name(name), journal, lost))
+            asks.setdefault("", session)
+            asks.setdefault(AGGREGATE, session)
+            asks[name] = session
+        return await collaborate(
+            job.plan,
+            job.order.task,
+            asks,
+            kind=job.kind,
+            scorer=job.rater(),
+            journal=journal,
+            stop_when_passed=job.order.stop_when_passed,
+        )
+
+
+def _compared(account: Account, result: Result, before: dict[str, Any]) -> dict[str, Any]:
+    """Compare what came out with what the journal and the result hold."""
+    kept = account.digests()
+    digests = {one.element: one.artifact.digest for one in result.made if one.element in kept}
+    if result.artifact is not None:
+        digests[FINAL] = result.artifact.digest
+    differing = [name for name, digest in digests.items() if digest != kept.get(name, digest)]
+    missing = sorted(set(kept) - set(digests) - _refused(result))
+    digest = None if result.artifact is None else result.artifact.digest
+    recorded_digest = before.get("digest")
+    lineage = None if result.artifact is None else result.lineage.digest
+    return {
+        "same": not differing
+        and not missing
+        and recorded_digest in (None, digest)
+        and before.get("lineage_digest") in (None, lineage),
+        "outcome": result.outcome,
+        "digest": digest,
+        "recorded": recorded_digest,
+        "lineage_digest": lineage,
+        "calls": result.spent.calls,
+        "compared": len(digests),
+        "differing": differing,
+        "missing": missing,
+    }
+
+
+def _refused(result: Result) -> set[str]:
+    """Return merges that nobody went on with: a journal may have them, and a result has not."""
+    return {merge.element for meeting in result.meetings for merge in meeting.merges if merge.gives != merge.element}
+
+
+def _tell(facts: dict[str, Any], *, as_json: bool) -> int:
+    if as_json:
+        say(json.dumps(facts, indent=2))
+    elif "trouble" in facts:
+        say(f"not replayed: {facts['trouble']}")
+    elif facts["same"]:
+        say(
+            f"the same: {facts['calls']:,} replies from the journal, {facts['compared']:,} works alike, "
+            f"hash {facts['digest'] or 'none yet'}"
+        )
+    else:
+        where = [*facts["differing"], *facts["missing"]]
+        dots = ", ..." if len(where) > _NAMED else ""
+        say(
+            f"not the same: hash {facts['digest']} and before {facts['recorded']}; "
+            f"{len(where):,} works differ: {', '.join(where[:_NAMED])}{dots}"
+        )
+    if facts["notice"]:
+        say(facts["notice"], aside=as_json)
+    return 0 if facts["same"] else 1

@@ -20,7 +20,6 @@ from consilience.dialogue.trials.load import Always, Way, asked, peak_mb
 from consilience.dialogue.work.kinds.text import Text
 from consilience.methods.cross_team.collaboration import collaborate
 from consilience.methods.cross_team.rating import TextRater
-from consilience.methods.cross_team.result import Result
 from consilience.methods.cross_team.spec import Plan, teams
 from consilience.methods.cross_team.studies.courses import SEGMENTS, chain_of
 
@@ -54,15 +53,9 @@ def weigh(count: int, way: Way) -> Weight:
     gc.collect()
     held = peak_mb()
     begun_s = time.process_time()
-    result = asyncio.run(_run(count, way))
+    calls, merges = asyncio.run(_run(count, way))
     cpu_s = time.process_time() - begun_s
-    return Weight(
-        teams=len(result.teams),
-        calls=result.spent.calls,
-        merges=sum(cell.calls for cell in result.merges.values()),
-        cpu_s=cpu_s,
-        grown_mb=peak_mb() - held,
-    )
+    return Weight(teams=count, calls=calls, merges=merges, cpu_s=cpu_s, grown_mb=peak_mb() - held)
 
 
 def weigh_apart(count: int, way: Way) -> Weight:
@@ -78,11 +71,12 @@ def weigh_apart(count: int, way: Way) -> Weight:
     return Weight(**json.loads(said_apart(["-m", __name__, str(count), way])))
 
 
-async def _run(count: int, way: Way) -> Result:
+async def _run(count: int, way: Way) -> tuple[int, int]:
+    """Return the calls, and those of aggregators; not the result, which `asyncio.run` would write out as text."""
     plan = Plan(chain=chain_of(SEGMENTS), teams=teams(count), prune=False)
     kind = Text()
     with asked(way, Always()) as (asks, journal, events):
-        return await collaborate(
+        result = await collaborate(
             plan,
             "Say it.",
             asks,
@@ -92,6 +86,7 @@ async def _run(count: int, way: Way) -> Result:
             transcript=events,
             width=2 * count,
         )
+    return result.spent.calls, sum(cell.calls for cell in result.merges.values())
 
 
 def main(words: Sequence[str] | None = None) -> int:

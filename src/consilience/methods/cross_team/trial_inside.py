@@ -425,7 +425,7 @@ def _finish() -> None:
 def run_tests(
     mark: str, *, source: str | None, tests: list[tuple[bool, str]], typed: str, cpu_s: float, wall_s: float
 ) -> NoReturn:
-    """Try tests one after the other, and say of each whether it passed and what came instead; first of what was loaded."""
+    """Try tests one after the other, and say of each whether it passed or what came instead; first of the loading."""
     outside, _ = _prepare(typed, ".")
     scope = vars(_module("answer" if source else "tests", source or "tests.py"))
 

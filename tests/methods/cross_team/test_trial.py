@@ -1,0 +1,139 @@
+"""Trials: how a program ends is told as it is, and no program keeps a trial from ending."""
+
+import asyncio
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from consilience.dialogue.sandbox import SandboxLimits, Snippets
+from consilience.ground.errors import InvalidInput
+from consilience.methods.cross_team.trial import Ended, cut_tests, start, try_tests
+
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux", reason="the walls are those of Linux, now and as long as that is so"
+)
+
+ENDS = {
+    "print('x' * 10**6)": "done",
+    "import time\nfor _ in range(100): time.sleep(60)": "done",
+    "import time\nend = time.time() + 3600\nwhile time.time() < end: time.sleep(1)": "done",
+    "import sys; sys.exit(0)": "done",
+    "import os; os._exit(0)": "done",
+    "import pickle\nclass A: pass\npickle.loads(pickle.dumps(A()))": "done",
+    "name = input()\nother = input()": "input",
+    "while True:\n    try:\n        int(input())\n    except Exception:\n        pass": "input",
+    "import sys\nfor line in sys.stdin: print(line)": "done",
+    "import curses\ndef main(screen):\n    while screen.getch() != 27: pass\ncurses.wrapper(main)": "input",
+    "import tkinter as tk\nclass A(tk.Tk):\n    pass\nA().mainloop()": "window",
+    "from tkinter import *\nfrom tkinter import ttk, messagebox\nroot = Tk()\nn = IntVar(value=2)\n"
+    "assert n.get() == 2\nttk.Button(root, command=root.destroy).pack(side=LEFT)\nmainloop()": "window",
+    "from turtle import *\nforward(10)\ndone()": "window",
+    "while True: pass": "timeout",
+    "import threading; threading.Event().wait()": "timeout",
+    "import threading\ndef f():\n    while True: pass\nthreading.Thread(target=f).start()": "timeout",
+    "import signal\nfor name in ('SIGPROF', 'SIGALRM'): signal.signal(getattr(signal, name), signal.SIG_IGN)\n"
+    "while True: pass": "timeout",
+    "1 / 0": "error",
+    "x = (": "error",
+    "x = '\0'": "error",
+    "import nowhere": "error",
+    "import sys; sys.exit(3)": "error",
+    "def f(): f()\nf()": "error",
+    "import pickle; pickle.loads(b'')": "error",
+    "import threading\ndef f(): 1 / 0\nthreading.Thread(target=f).start()": "error",
+    "import tkinter as tk\nroot = tk.Tk()\nroot.after(5, lambda: 1 / 0)\nroot.mainloop()": "error",
+    "bytearray(4 << 30)": "memory",
+    "import ctypes; ctypes.string_at(0)": "killed",
+}
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[Snippets]:
+    with Snippets(workers=1, limits=SandboxLimits(wall_s=2, cpu_s=2)) as snippets:
+        yield snippets
+
+
+def ended(code: str, snippets: Snippets | None = None, typed: str = "1\n") -> Ended:
+    return asyncio.run(start({"main.py": code}, "main.py", typed=typed, snippets=snippets, cpu_s=0.3))
+
+
+@pytest.mark.parametrize("code", ENDS)
+def test_ends_are_told_apart(code: str, pool: Snippets) -> None:
+    assert ended(code, pool).how == ENDS[code]
+
+
+@pytest.mark.parametrize("code", ["print(1)", "while True: pass", "1 / 0", "input(); input()"])
+def test_a_sandbox_of_its_own_says_the_same(code: str, pool: Snippets) -> None:
+    alone, pooled = ended(code), ended(code, pool)
+    assert (alone.how, alone.error) == (pooled.how, pooled.error)
+
+
+def test_an_error_names_its_place_in_the_program(pool: Snippets) -> None:
+    files = {"main.py": "import game\ngame.go()\n", "game.py": "import json\ndef go():\n    json.loads('{')\n"}
+    found = asyncio.run(start(files, "main.py", snippets=pool))
+    assert found.error.startswith("game.py, line 3: JSONDecodeError")
+
+
+def test_what_a_program_prints_is_not_believed(pool: Snippets) -> None:
+    forged = "print('\\n' + '0' * 16 + '[\"done\", \"\", 0]')\nraise ValueError('no')"
+    assert ended(forged, pool).error == "main.py, line 2: ValueError: no"
+
+
+@pytest.mark.parametrize("files", [{}, {"../main.py": ""}, {"main.py/a.py": "", "main.py": ""}, {"other.py": ""}])
+def test_folders_without_a_program_do_not_run(files: dict[str, str], pool: Snippets) -> None:
+    assert asyncio.run(start(files, "main.py", snippets=pool)).how in ("error", "not started")
+
+
+# --- tests ------------------------------------------------------------------------------------------------------------
+
+TESTS = """
+from main import double
+EXPECTED = 4
+assert double(2) == EXPECTED
+assert double(3) == 6, "three"
+def test_of_zero():
+    assert double(0) == 0
+def helper(x):
+    return x
+print(double(1))
+"""
+
+
+def test_tests_are_assertions_calls_and_test_functions() -> None:
+    assert [test.code for test in cut_tests(TESTS) if test.counts] == [
+        "assert double(2) == EXPECTED",
+        "assert double(3) == 6, 'three'",
+        "test_of_zero()",
+        "print(double(1))",
+    ]
+
+
+def test_each_test_has_its_verdict(pool: Snippets) -> None:
+    tried = asyncio.run(try_tests({"main.py": "def double(x):\n    return x * x\n"}, cut_tests(TESTS), snippets=pool))
+    assert tried.loaded
+    assert tried.faults == ("", "AssertionError: three", "", "")
+
+
+def test_a_test_that_never_ends_fails_alone(pool: Snippets) -> None:
+    files = {"main.py": "def double(x):\n    while x == 2: pass\n    return 2 * x\n"}
+    tried = asyncio.run(try_tests(files, cut_tests(TESTS), snippets=pool, cpu_s=0.2))
+    assert tried.faults == ("it took too long", "", "", "")
+
+
+def test_a_program_that_leaves_passes_nothing_more(pool: Snippets) -> None:
+    files = {"main.py": "import os\ndef double(x):\n    return 4 if x == 2 else os._exit(0)\n"}
+    tried = asyncio.run(try_tests(files, cut_tests(TESTS), snippets=pool))
+    assert [bool(fault) for fault in tried.faults] == [False, True, True, True]
+
+
+def test_what_cannot_be_loaded_passes_nothing(pool: Snippets) -> None:
+    tests = cut_tests("assert f() == 1")
+    tried = asyncio.run(try_tests({"answer.py": "import nowhere"}, tests, source="answer.py", snippets=pool))
+    assert (tried.loaded, [bool(fault) for fault in tried.faults]) == (False, [True])
+    assert "nowhere" in tried.reason
+
+
+def test_tests_must_be_python() -> None:
+    with pytest.raises(InvalidInput, match="tests must be Python; line 1"):
+        cut_tests("assert (")

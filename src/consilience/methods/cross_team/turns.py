@@ -48,7 +48,7 @@ def asks_of(asks: Asks | Asked, team: str, model: str | None, phase_model: str |
     InvalidInput
         When there is nobody of that name.
     """
-    if isinstance(asks, Asks):
+    if not isinstance(asks, Mapping):  # told from a protocol, ten times faster than by it
         if wanted := phase_model or model:
             raise InvalidInput(
                 f"{team} is to ask the model {wanted!r}, and there is one session for all; give a mapping of sessions"

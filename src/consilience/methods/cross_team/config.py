@@ -72,3 +72,27 @@ class Config:
     """Random partitions whose properties are checked."""
     merges_latencies: Annotated[int, Field(ge=2)] = 5
     """Ways to deal out latencies, over which the lineage must not differ."""
+
+    # ctc.prune
+    prune_programs: Annotated[int, Field(ge=20)] = 60
+    """Programs that are told apart, half of them with a defect."""
+    prune_fuzzed: Count = 20
+    """Programs with characters taken out or put in at random, which must crash no rater."""
+
+    # ctc.lineage
+    lineage_histories: Count = 20
+    """Histories of teams and merges that are drawn with who wrote what."""
+    lineage_runs: Count = 1
+    """Runs of teams on a toolbox, every part of whose final programs is looked up."""
+
+    # ctc.quality
+    quality_tasks: Count = 4
+    """Toolboxes on which every way of spending the same calls is run and executed."""
+    quality_resamples: Annotated[int, Field(ge=20)] = 200
+    """Times that tasks are drawn anew for intervals."""
+    phases_tasks: Annotated[int, Field(ge=2)] = 50
+    """Simulated toolboxes behind each cell of the phase diagram."""
+    humaneval: str = ""
+    """Path of HumanEval.jsonl or HumanEval.jsonl.gz; empty to leave mutants of its solutions out."""
+    humaneval_problems: Count = 164
+    """Problems of that file, from the first."""

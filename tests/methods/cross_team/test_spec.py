@@ -86,7 +86,7 @@ def test_most_calls_count_cycles_turns_and_what_a_team_leaves_out():
         (lambda: chain(DRAFT, Loop(name="draft", phases=(phase("x"),), cycles=1)), "got 'draft' twice"),
         (lambda: chain(phase("task")), "placeholder {task}"),
         (lambda: chain(NOTE), "makes an artifact"),
-        (lambda: chain(), "makes an artifact"),
+        (chain, "makes an artifact"),
         (lambda: chain(NOTE, Key(name="meet"), DRAFT), "'meet' must come after"),
         (lambda: Loop(name="again", phases=(DRAFT,), cycles=0), "'again' must have an end"),
         (lambda: Loop(name="again", phases=(), cycles=1), "'again' must have phases"),

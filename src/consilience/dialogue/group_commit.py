@@ -57,13 +57,17 @@ class GroupCommit:
 
     async def add(self, row: Row) -> bool:
         """Write a row, and return when it is committed: whether it stands, or another was there first."""
+        return await self.hand_over(row)
+
+    def hand_over(self, row: Row) -> asyncio.Future[bool]:
+        """Have a row written, and return what is done when it is committed, as `add` returns it."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[bool] = loop.create_future()
         self._waiting.append((row, future))
         if self._loop is not loop:
             self._loop = loop
             loop.call_soon(self._commit, loop)
-        return await future
+        return future
 
     def close(self) -> None:
         """Write what is left and end the thread; `JournalUnavailable` when that cannot be."""

@@ -203,10 +203,16 @@ class Journal:
         note
             What is to be remembered of it.
         """
+        await self.hand_over_artifact(element, text, parents, kind, note)
+        return digest(encoded(text))
+
+    def hand_over_artifact(
+        self, element: str, text: str, parents: Sequence[str] = (), kind: str = "text", note: str = ""
+    ) -> asyncio.Future[bool]:
+        """Have a piece of work kept as `put_artifact` does, and return what is done when it is safe."""
         self._require_open()
         _require_name("an element", element)
-        await self._commits.add(ArtifactRow(element, text, tuple(parents), kind, note, now_ms()))
-        return digest(encoded(text))
+        return self._commits.hand_over(ArtifactRow(element, text, tuple(parents), kind, note, now_ms()))
 
     def artifact(self, element: str, *, run: str | None = None) -> Artifact | None:
         """Return the artifact that stands for an element of this or another run, or None."""

@@ -61,7 +61,7 @@ class Keeper:
     def __init__(self, journal: Journal | None, kind: str) -> None:
         self._journal = None if journal is None or journal.replay_only else journal
         self._kind = kind
-        self._under_way: set[asyncio.Task[bytes]] = set()
+        self._under_way: set[asyncio.Future[bool]] = set()
         self._trouble: BaseException | None = None
 
     def keep(self, made: Made) -> None:
@@ -69,9 +69,9 @@ class Keeper:
         if self._journal is None:
             return
         element, artifact, parents = made
-        task = asyncio.create_task(self._journal.put_artifact(element, artifact.text, parents, self._kind))
-        self._under_way.add(task)
-        task.add_done_callback(self._kept)
+        kept = self._journal.hand_over_artifact(element, artifact.text, parents, self._kind)
+        self._under_way.add(kept)
+        kept.add_done_callback(self._kept)
 
     async def all_kept(self) -> None:
         """Return when all is safe; raise the first trouble that there was."""
@@ -81,10 +81,10 @@ class Keeper:
         if self._trouble is not None:
             raise self._trouble
 
-    def _kept(self, task: asyncio.Task[bytes]) -> None:
-        self._under_way.discard(task)
-        if not task.cancelled() and self._trouble is None:
-            self._trouble = task.exception()
+    def _kept(self, kept: asyncio.Future[bool]) -> None:
+        self._under_way.discard(kept)
+        if not kept.cancelled() and self._trouble is None:
+            self._trouble = kept.exception()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -38,7 +38,10 @@ def came():
 def test_every_arm_spends_the_calls_that_it_says(came):
     for one in came:
         for arm in EXACT:
-            assert one[arm.name].calls == (12 if "star" in arm.name else CALLS), arm.name
+            if arm.shared_draft:  # leaves that a reviewer left alone are equal, and equal works are not merged
+                assert 9 <= one[arm.name].calls <= 12
+            else:
+                assert one[arm.name].calls == CALLS, arm.name
         assert one["one team, reviews"].calls == CALLS
         assert one["one team, repairs by tests"].calls <= CALLS
         assert one["one draft (1 call)"].calls == 1

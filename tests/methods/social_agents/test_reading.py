@@ -154,9 +154,9 @@ def malformed(seed: int) -> str:
     return base
 
 
-def test_no_reply_of_two_thousand_that_went_wrong_raises():
+def test_no_reply_of_a_thousand_that_went_wrong_raises():
     read = 0
-    for seed in range(2000):
+    for seed in range(1000):
         text = malformed(seed)
         turn, draft, answer = read_turn(text), read_draft(text), read_answer(text)
         assert all(isinstance(one.value, str) and one.value and 0 <= one.confidence <= 1 for one in turn.facts)
@@ -165,7 +165,7 @@ def test_no_reply_of_two_thousand_that_went_wrong_raises():
         assert len(answer.answer) <= 2000
         assert all(one.slot for one in draft.slots)
         read += any(fact.slot == "place" for fact in turn.facts)
-    assert read > 700  # most of them are torn beyond that
+    assert read > 350  # most of them are torn beyond that
 
 
 @pytest.mark.parametrize(

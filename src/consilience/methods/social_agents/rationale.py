@@ -105,6 +105,12 @@ class Rationale:
         return self.status in ("unknown", "fuzzy", "conflict")
 
     @property
+    def sources(self) -> tuple[str, ...]:
+        """Handles of all who gave the value, in the order of their first reading."""
+        form = plain(self.value)
+        return tuple(dict.fromkeys(one.source for one in self.readings if form and plain(one.value) == form))
+
+    @property
     def rivals(self) -> tuple[str, ...]:
         """The values that were read, the one with most support first."""
         return tuple(group[0].value for group in _groups(self.readings))

@@ -1,0 +1,94 @@
+"""Friends-like joins: two facts that different people were told, joined by a comparison of their numbers.
+
+Half of the facts are stated plainly and can be searched for by their words; the other half obliquely, in talks that
+only a memory of sessions finds. Both sides know their own fact and neither the other's.
+
+Source: the FriendsTV set of InformativeBench, arXiv:2406.14928, in kind; texts are ours.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import numpy as np
+
+from consilience.ground.errors import InvalidInput
+from consilience.methods.social_agents.concluding import QUESTIONS
+from consilience.methods.social_agents.grammar import RELATIONS, slot
+from consilience.methods.social_agents.sections import asking_for
+from consilience.methods.social_agents.worlds.chatter import Writer
+from consilience.methods.social_agents.worlds.people import BEGINNING, Resident, Slot, Task, World, residents
+from consilience.methods.social_agents.worlds.planting import draw, draw_other, plant, plant_obliquely
+
+__all__ = ["friends_like"]
+
+_LABELS = [label for label, relation in RELATIONS.items() if relation.numeric]
+_CIRCLE = 5
+
+
+def friends_like(n: int, rng: np.random.Generator, *, length: int = 60) -> World:
+    """Return a world of `n` circles of five people with a task each; every second task has oblique facts.
+
+    Parameters
+    ----------
+    n
+        Tasks.
+    rng
+        Of the world.
+    length
+        Messages of small talk in each conversation, before and after the facts.
+
+    Examples
+    --------
+    >>> tasks = friends_like(2, np.random.default_rng(0)).tasks
+    >>> [sorted(task.needs) for task in tasks], tasks[0].kind
+    ([['clear'], ['fuzzy']], 'smaller')
+    """
+    if n < 1:
+        raise InvalidInput(f"`n` must be at least 1 task; got {n!r}")
+    people = residents(n * _CIRCLE, rng)
+    writer = Writer(rng, "f-")
+    contacts: list[tuple[str, str]] = []
+    tasks = []
+    for number in range(n):
+        circle = people[number * _CIRCLE : (number + 1) * _CIRCLE]
+        tasks.append(_task(number, circle, writer, length))
+        asker, partner, one, two, other = (resident.handle for resident in circle)
+        contacts += [(asker, partner), (asker, one), (partner, two), (asker, other), (partner, other)]
+    return World(people, tuple(contacts), tuple(writer.chats), tuple(writer.lines), tuple(tasks))
+
+
+def _task(number: int, circle: tuple[Resident, ...], writer: Writer, length: int) -> Task:
+    asker, partner, one, two, other = circle
+    rng = writer.rng
+    label = draw(rng, _LABELS)
+    relation = RELATIONS[label]
+    first = draw(rng, relation.values)
+    second = draw_other(rng, relation, [first])
+    noise = draw_other(rng, relation, [first, second])
+    oblique = number % 2 == 1
+    began = BEGINNING + timedelta(days=int(rng.integers(30)))
+    writer.chat(writer.open((asker.handle, partner.handle), began), length // 2)
+    for listener, teller, value in (
+        (asker, one, first),
+        (partner, two, second),
+        (asker, other, noise),
+        (partner, other, noise),
+    ):
+        chat = writer.open((listener.handle, teller.handle), began)
+        writer.chat(chat, length // 2)
+        (plant_obliquely if oblique and teller is not other else plant)(writer, chat, teller.handle, label, value)
+        writer.chat(chat, length // 2)
+    slots = (Slot("s1", slot(label, one.name), asker.handle), Slot("s2", slot(label, two.name), partner.handle))
+    question = QUESTIONS["smaller"].format(one=slots[0].text, two=slots[1].text)
+    return Task(
+        id=f"friends/{number}",
+        set="friends",
+        asker=asker.handle,
+        partner=partner.handle,
+        question=asking_for(question, [one.text for one in slots]),
+        slots=slots,
+        answer=(one if int(first) < int(second) else two).name,
+        kind="smaller",
+        needs=frozenset({"fuzzy" if oblique else "clear"}),
+    )

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from functools import lru_cache
 
-__all__ = ["content_words", "plain", "same", "slot_key"]
+__all__ = ["contains", "content_words", "covered", "plain", "same", "slot_key"]
 
 _SMALL_WORDS = (
     "a an and are as at be been by did do does for from had has have he her his i in is it its me my of on or our she "
@@ -89,3 +90,32 @@ def _clock(match: re.Match[str]) -> str:
     if not 1 <= int(hour) <= _NOON:
         return match.group()
     return f"{int(hour) % _NOON + (_NOON if half == 'p' else 0):02d}:{minute or '00'}"
+
+
+def contains(text: str, value: str) -> bool:
+    """Whether a text gives a value word for word, whatever the case, spacing and punctuation between.
+
+    Examples
+    --------
+    >>> contains("It is on Oak  Street, at 8.", "oak street"), contains("It is on Oakley Street.", "oak")
+    (True, False)
+    """
+    words, wanted = _tokens(text), _tokens(value)
+    return bool(wanted) and f" {' '.join(wanted)} " in f" {' '.join(words)} "
+
+
+def covered(texts: Iterable[str], value: str) -> float:
+    """Return the share of a value's words that some texts have, from 0 to 1.
+
+    Examples
+    --------
+    >>> covered(["the red lamp", "in the hall"], "red hall door")
+    0.6666666666666666
+    """
+    wanted = [word for word in _tokens(value) if word not in _DROPPED]
+    there = {word for text in texts for word in _tokens(text)}
+    return sum(word in there for word in wanted) / len(wanted) if wanted else 0.0
+
+
+def _tokens(text: str) -> list[str]:
+    return _WORD.findall(unicodedata.normalize("NFKC", text).casefold())

@@ -1,0 +1,222 @@
+"""Retrieval: which of a person's messages an agent sees in a turn. It is code: no model chooses keywords first.
+
+What the other side asked is looked up first, then what the model wished to look for, then what is still open. A slot
+that names somebody is looked up among that person's messages, too. A miss is adapted to in the next turn, with the
+words that the model gives. Beside the words there is what the fuzzy memory recalls.
+
+Source: mixed memory of arXiv:2406.14928, section 3.4, where a model is asked for keywords, window and limit each turn.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from consilience.methods.social_agents.prompts import Recalled
+from consilience.methods.social_agents.records import Episode, Hit, Message, Person, Query
+from consilience.methods.social_agents.values import content_words
+
+__all__ = ["Allowed", "Found", "Reads", "Retrieval"]
+
+MOST_ROWS = 24
+"""Messages of a prompt."""
+MOST_CHARACTERS = 3_200
+"""Of these messages."""
+MOST_RECALLED = 14
+"""Messages of one episode in a prompt."""
+EPISODE_CHARACTERS = 1_400
+"""Of these messages."""
+EPISODES = 2
+"""Episodes of a prompt."""
+MOST_WANTED = 3
+"""Open slots that are looked up in one turn; the others have their turn later."""
+
+_CLAUSE = re.compile(r"[;.?!:\n]+")
+_MOST_CLAUSES = 16
+
+Allowed = Callable[[Sequence[Message]], Sequence[Message]]
+"""Returns those of some messages that the owner lets an agent see, for this talk."""
+
+
+class Reads(Protocol):
+    """What is needed of a memory: it belongs to one person, and nobody else's can be named."""
+
+    def search(self, query: Query) -> list[Hit]:
+        """Return messages by their words."""
+
+    def recent(self, conversation: int | None = None, limit: int = 20) -> list[Message]:
+        """Return the last messages, oldest first."""
+
+    def recall(self, text: str, top: int = 3) -> list[Episode]:
+        """Return episodes that are near a text in meaning."""
+
+    def message(self, number: int) -> Message | None:
+        """Return a message of the owner's."""
+
+    def friends(self) -> list[Person]:
+        """Return whom the owner has accepted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a prompt shows of a memory."""
+
+    rows: tuple[Message, ...] = ()
+    """Messages, oldest first."""
+    episodes: tuple[Recalled, ...] = ()
+    """Episodes, the nearest first."""
+    messages: tuple[Message, ...] = ()
+    """All messages that are shown, each once."""
+
+    @property
+    def by_id(self) -> dict[int, Message]:
+        """The messages by number."""
+        return {row.id: row for row in self.messages}
+
+
+class Retrieval:
+    """Looks things up for one agent in one talk.
+
+    Parameters
+    ----------
+    memory
+        Of the agent's person.
+    clear
+        Whether words are searched for.
+    fuzzy
+        Whether episodes are recalled.
+    allowed
+        What the person lets the agent see.
+    """
+
+    def __init__(
+        self, memory: Reads, *, clear: bool = True, fuzzy: bool = True, allowed: Allowed = lambda rows: rows
+    ) -> None:
+        self._memory = memory
+        self._clear = clear
+        self._fuzzy = fuzzy
+        self._allowed = allowed
+        self._friends: list[Person] | None = None
+
+    def about(self, question: str) -> Found:
+        """Look up everything that a question says, clause by clause."""
+        clauses = [part.strip() for part in _CLAUSE.split(question) if content_words(part)][:_MOST_CLAUSES]
+        each = max(3, MOST_ROWS // max(len(clauses), 1) - 1)
+        rows = [row for clause in clauses for row in self._by_words(clause, each)] if self._clear else []
+        recalled = clauses[-EPISODES:] if len(clauses) > 1 else [question]
+        return self._found(rows, [(text, 1) for text in recalled] if len(recalled) > 1 else [(question, EPISODES)])
+
+    def during(self, asked: str, wanted: Sequence[str], look_for: Sequence[str]) -> Found:
+        """Look up what a turn needs.
+
+        Parameters
+        ----------
+        asked
+            What the other side asked last; may be empty.
+        wanted
+            What is still open, the most urgent first.
+        look_for
+            Words that the model asked for.
+        """
+        rows: list[Message] = []
+        if self._clear:
+            rows += self._by_words(asked, 8, 1)
+            if look_for:
+                rows += self._search(Query(words=tuple(look_for[:8]), context=1, limit=5))
+            for text in wanted[:MOST_WANTED]:
+                rows += self._by_words(text, 5)
+        texts = [text for text in (asked, *wanted[:1]) if text]
+        return self._found(rows, [(text, EPISODES if len(texts) == 1 else 1) for text in texts])
+
+    def _by_words(self, text: str, limit: int, context: int = 0) -> list[Message]:
+        """Return what has the words of a text; of somebody whom it names, first what they said themselves."""
+        words = content_words(text)
+        if not words:
+            return []
+        rows: list[Message] = []
+        for person in self._named(text):
+            own = tuple(word for word in words if word not in content_words(person.name))
+            if own:
+                rows += self._search(Query(words=own, sender=person.handle, context=context, limit=max(2, limit // 2)))
+        return rows + self._search(Query(words=words, context=context, limit=limit))
+
+    def _search(self, query: Query) -> list[Message]:
+        return [row for hit in self._memory.search(query) for row in (hit.message, *hit.before, *hit.after)]
+
+    def _named(self, text: str) -> list[Person]:
+        if self._friends is None:
+            self._friends = self._memory.friends()
+        folded = text.casefold()
+        return [one for one in self._friends if one.name and one.name.casefold() in folded][:MOST_WANTED]
+
+    def _found(self, rows: Iterable[Message], recalls: Iterable[tuple[str, int]]) -> Found:
+        if not self._clear and not self._fuzzy:
+            rows = self._memory.recent(limit=MOST_ROWS)
+        shown = _fitting(self._may_see(rows), MOST_ROWS, MOST_CHARACTERS)
+        episodes = self._recalled(recalls) if self._fuzzy else []
+        messages = {row.id: row for row in shown}
+        for _, kept in episodes:
+            messages |= {row.id: row for row in kept}
+        recalled = tuple(Recalled(one.id, one.since, one.summary, tuple(kept)) for one, kept in episodes)
+        return Found(tuple(sorted(shown, key=_order)), recalled, tuple(messages.values()))
+
+    def _recalled(self, recalls: Iterable[tuple[str, int]]) -> list[tuple[Episode, list[Message]]]:
+        found: dict[int, tuple[Episode, list[Message]]] = {}
+        for text, top in recalls:
+            for episode in self._memory.recall(text, top):
+                if episode.id not in found and len(found) < EPISODES:
+                    found[episode.id] = (episode, self._of_episode(episode, text))
+        # A summary is made of messages; where one of them must not be seen, neither must the summary.
+        return [(episode, rows) for episode, rows in found.values() if rows]
+
+    def _of_episode(self, episode: Episode, text: str) -> list[Message]:
+        """Return the messages of an episode around those that are nearest to a text; none if one is not allowed."""
+        rows = [row for row in map(self._memory.message, episode.messages) if row is not None and row.text]
+        if len(self._may_see(rows)) < len({row.id for row in rows}):
+            return []
+        wanted = _trigrams(text)
+        near = sorted(range(len(rows)), key=lambda at: (-_overlap(wanted, rows[at].text), at))
+        around = [at + off for at in near for off in (0, 1, -1, 2) if 0 <= at + off < len(rows)]
+        picked = _fitting([rows[at] for at in dict.fromkeys(around)], MOST_RECALLED, EPISODE_CHARACTERS)
+        return sorted(picked, key=_order)
+
+    def _may_see(self, rows: Iterable[Message]) -> list[Message]:
+        once = list({row.id: row for row in rows if row.text}.values())
+        return list(self._allowed(once))
+
+
+def _fitting(rows: Sequence[Message], most: int, characters: int) -> list[Message]:
+    """Return the first rows, of which one text of one person is kept once, that fit."""
+    kept: list[Message] = []
+    texts: set[tuple[int, str]] = set()
+    left = characters
+    for row in rows:
+        size = min(len(row.text), 300) + 40
+        if (row.sender, row.text) in texts or size > left:
+            continue
+        texts.add((row.sender, row.text))
+        kept.append(row)
+        left -= size
+        if len(kept) == most:
+            break
+    return kept
+
+
+def _order(row: Message) -> tuple[object, int]:
+    return row.sent_at, row.id
+
+
+def _trigrams(text: str) -> frozenset[str]:
+    return frozenset(
+        padded[at : at + 3]
+        for word in content_words(text)
+        for padded in (f" {word} ",)
+        for at in range(len(padded) - 2)
+    )
+
+
+def _overlap(wanted: frozenset[str], text: str) -> float:
+    there = _trigrams(text)
+    return len(wanted & there) / (len(there) + 8) if there else 0.0

@@ -1,11 +1,111 @@
-"""Memory: the only reader of a store, bound to one owner."""
-# Signatures (being built):
-# class Memory:                      store.memory(person) -> Memory; no method takes an owner
-#     owner: Person
-#     search(query: Query) -> list[Hit]
-#     recent(conversation: int | None = None, limit: int = 20) -> list[Message]      oldest first
-#     around(message: int, k: int = 3) -> list[Message]                              with itself; [] if not the owner's
-#     recall(text: str, top: int = 3) -> list[Episode]
-#     message(number: int) -> Message | None                                         None too when it is another's
-#     friends() -> list[Person]
-#     rebuild_episodes() -> int                                                      how many were made
+"""Memory: the only reader of what was said, bound to one owner for good."""
+
+from __future__ import annotations
+
+from sqlalchemy import text
+
+from consilience.ground.errors import InvalidInput
+from consilience.methods.social_agents import clear, fuzzy
+from consilience.methods.social_agents.database import Database
+from consilience.methods.social_agents.embedding import Embedder
+from consilience.methods.social_agents.fuzzy import Summarise
+from consilience.methods.social_agents.records import MOST_CONTEXT, MOST_HITS, Episode, Hit, Message, Person, Query
+
+__all__ = ["Memory"]
+
+_FRIENDS = text(
+    "SELECT p.id, p.handle, p.name, p.card FROM contact c "
+    "JOIN person p ON p.id = CASE WHEN c.asker = :owner THEN c.asked ELSE c.asker END "
+    "WHERE c.accepted = 1 AND (c.asker = :owner OR c.asked = :owner) ORDER BY p.id"
+)
+
+
+class Memory:
+    """What one person has read and written, and nothing else.
+
+    There is no argument by which another owner could be named. A store makes it; an agent is given it instead of the
+    store. What is found is copied: nothing is kept here, so that what was forgotten is gone.
+
+    Parameters
+    ----------
+    database
+        Where everybody's messages lie.
+    owner
+        Whose memory it is.
+    embedder, summarise
+        What makes vectors and summaries of episodes.
+    """
+
+    __slots__ = ("_database", "_embedder", "_owner", "_summarise")
+
+    def __init__(self, database: Database, owner: Person, embedder: Embedder, summarise: Summarise) -> None:
+        self._database = database
+        self._owner = owner
+        self._embedder = embedder
+        self._summarise = summarise
+
+    def __repr__(self) -> str:
+        """Show whose it is."""
+        return f"<memory of {self._owner.handle}>"
+
+    @property
+    def owner(self) -> Person:
+        """Whose memory it is."""
+        return self._owner
+
+    def search(self, query: Query) -> list[Hit]:
+        """Return the messages that match, the best first; the latest first where no words are asked for.
+
+        Of an utterance that stands there several times only one is returned.
+        """
+        with self._database.reading() as connection:
+            return clear.search(connection, self._owner.id, query)
+
+    def recent(self, conversation: int | None = None, limit: int = 20) -> list[Message]:
+        """Return the last messages, everywhere or in one conversation, oldest first."""
+        _require("limit", limit, 1, MOST_HITS)
+        with self._database.reading() as connection:
+            return clear.recent(connection, self._owner.id, conversation, limit)
+
+    def around(self, message: int, k: int = 3) -> list[Message]:
+        """Return a message between those before and after it, oldest first; nothing when it is not the owner's."""
+        _require("k", k, 0, MOST_CONTEXT)
+        with self._database.reading() as connection:
+            return clear.around(connection, self._owner.id, message, k)
+
+    def message(self, number: int) -> Message | None:
+        """Return a message, or None: also where there is one that the owner may not read."""
+        with self._database.reading() as connection:
+            return next(iter(clear.fetch(connection, self._owner.id, [number])), None)
+
+    def messages(self, numbers: list[int]) -> list[Message]:
+        """Return those of the messages that the owner may read, in the order of the numbers."""
+        with self._database.reading() as connection:
+            found = {each.id: each for each in clear.fetch(connection, self._owner.id, numbers)}
+        return [found[number] for number in dict.fromkeys(numbers) if number in found]
+
+    def recall(self, text: str, top: int = 3) -> list[Episode]:
+        """Return the episodes nearest to what a text is about; those that are missing are made first."""
+        _require("top", top, 1, MOST_HITS)
+        self.rebuild_episodes()
+        with self._database.reading() as connection:
+            return fuzzy.recall(connection, self._owner.id, text, top, self._embedder)
+
+    def friends(self) -> list[Person]:
+        """Return the owner's contacts who accepted, or whom the owner did."""
+        with self._database.reading() as connection:
+            return [Person(*row) for row in connection.execute(_FRIENDS, {"owner": self._owner.id})]
+
+    def rebuild_episodes(self) -> int:
+        """Make the episodes of what came since the last time, and return how many were made."""
+        with self._database.reading() as connection:
+            if not fuzzy.loose(connection, self._owner.id, self._embedder):
+                return 0
+        with self._database.writing() as connection:
+            threads = fuzzy.loose(connection, self._owner.id, self._embedder)
+            return fuzzy.rebuild(connection, threads, self._embedder, self._summarise)
+
+
+def _require(name: str, value: int, least: int, most: int) -> None:
+    if not least <= value <= most:
+        raise InvalidInput(f"`{name}` must be from {least} to {most}; got {value}")

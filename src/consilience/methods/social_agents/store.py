@@ -1,12 +1,400 @@
-"""The store: people, conversations and messages in one database."""
-# Signatures (being built); Who = Person | int | str (handle):
-# class Store:
-#     open(place: str | Path, *, embedder: Embedder = HashedNgrams(), summarise=extract, wait_s=10.0) -> Store   (classmethod, context manager), close()
-#     add_person(handle, name, card="") -> Person; person(who) -> Person; people() -> list[Person]
-#     request(a, b); accept(b, a); withdraw(a, b); contacts_of(who) -> list[Person]; requests_of(who) -> list[Person]
-#     conversation(members, *, title="", began_at=None) -> int; join(conversation, who, at); leave(conversation, who, at)
-#     members(conversation, at=None) -> list[Person]; title(conversation) -> str
-#     add_messages(Iterable[NewMessage]) -> Added; edit(message, text, at); redact(message, at); label(message, label)
-#     memory(who) -> Memory
-#     forget(*, owner=None, conversation=None, messages=None) -> Receipt
-#     reading() / writing() -> context manager of sqlalchemy.Connection: for the room's own tables (audit, accounts), never for agents
+"""The store: people, conversations and messages in one database, a file or a server's."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from consilience.ground.errors import InvalidInput, UnknownName
+from consilience.methods.social_agents import adding, forgetting
+from consilience.methods.social_agents.database import Database
+from consilience.methods.social_agents.embedding import Embedder, HashedNgrams
+from consilience.methods.social_agents.fuzzy import Summarise, extract
+from consilience.methods.social_agents.memory import Memory
+from consilience.methods.social_agents.records import Added, NewMessage, Person, Receipt, to_us
+from consilience.methods.social_agents.words import kept
+
+__all__ = ["Store", "Who"]
+
+Who = Person | int | str
+"""A person, their number, or their handle."""
+
+_HANDLE = re.compile(r"[^\s/\\:\x00-\x1f\x7f]{1,64}")
+_EVER = to_us(datetime.min.replace(tzinfo=UTC))
+_PERSON = "SELECT id, handle, name, card FROM person"
+
+
+class Store:
+    """Everybody's messages. Whoever runs the agents holds it; an agent gets the `Memory` of its own person.
+
+    Parameters
+    ----------
+    database
+        Where they lie; use `Store.open`.
+    embedder
+        What makes vectors of episodes.
+    summarise
+        What makes their summaries.
+
+    Examples
+    --------
+    >>> from consilience.methods.social_agents.records import Query
+    >>> noon = datetime(2024, 5, 2, 12, tzinfo=UTC)
+    >>> with Store.open(":memory:") as store:
+    ...     ann, bea, cyd = (store.add_person(name.lower(), name) for name in ("Ann", "Bea", "Cyd"))
+    ...     chat = store.conversation([ann, bea])
+    ...     added = store.add_messages([NewMessage(chat, ann.id, noon, "My dentist is on Monday at 10:15")])
+    ...     found = [
+    ...         [hit.message.text for hit in store.memory(one).search(Query(words=("dentists",)))] for one in (bea, cyd)
+    ...     ]
+    >>> found
+    [['My dentist is on Monday at 10:15'], []]
+    """
+
+    def __init__(self, database: Database, embedder: Embedder, summarise: Summarise) -> None:
+        self._database = database
+        self._embedder = embedder
+        self._summarise = summarise
+
+    @classmethod
+    def open(
+        cls,
+        place: str | Path,
+        *,
+        embedder: Embedder | None = None,
+        summarise: Summarise = extract,
+        wait_s: float = 10.0,
+    ) -> Store:
+        """Open a store, made if there is none and brought to the newest form if it is older.
+
+        Parameters
+        ----------
+        place
+            A file, ``":memory:"``, or ``"postgresql://user@host/database"``.
+        embedder
+            `HashedNgrams` where none is given.
+        summarise
+            Given the messages of an episode, returns what they are about.
+        wait_s
+            How long to wait for somebody else who writes.
+
+        Raises
+        ------
+        InvalidInput
+            When the place is none, or holds something else.
+        MissingDependency
+            When a library is absent.
+        StoreLocked, StoreUnavailable
+            When it cannot be reached now.
+        """
+        return cls(Database(place, wait_s=wait_s), embedder or HashedNgrams(), summarise)
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the database; twice does no harm."""
+        self._database.close()
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        """Give a connection to the room's other tables (accounts, consent, audit). Agents never get one."""
+        return self._database.reading()
+
+    def writing(self) -> AbstractContextManager[Connection]:
+        """Give a connection within a transaction that comes to be as a whole; for the room's other tables."""
+        return self._database.writing()
+
+    # People.
+
+    def add_person(self, handle: str, name: str, card: str = "") -> Person:
+        """Add somebody.
+
+        Parameters
+        ----------
+        handle
+            1 to 64 characters without spaces, slashes and colons; nobody may have the same in other case.
+        name
+            As others see it; several people may have one.
+        card
+            What everybody may know of them.
+
+        Raises
+        ------
+        InvalidInput
+            When the handle is none or taken, or the name is empty.
+        """
+        handle = unicodedata.normalize("NFC", kept(handle))
+        if not _HANDLE.fullmatch(handle):
+            raise InvalidInput(f"a handle has 1 to 64 characters, no spaces, slashes or colons; got {handle!r}")
+        if not name.strip():
+            raise InvalidInput(f"a name must not be empty; {handle!r} has none")
+        with self._database.writing() as connection:
+            taken = text("SELECT handle FROM person WHERE lower(handle) = lower(:handle)")
+            if (found := connection.execute(taken, {"handle": handle}).scalar()) is not None:
+                raise InvalidInput(f"a handle belongs to one person; {found!r} is taken: choose another")
+            keep = text("INSERT INTO person (handle, name, card) VALUES (:handle, :name, :card) RETURNING id")
+            values = {"handle": handle, "name": kept(name), "card": kept(card)}
+            return Person(connection.execute(keep, values).scalar_one(), **values)
+
+    def set_card(self, who: Who, card: str) -> None:
+        """Let a person's card say something else."""
+        person = self.person(who)
+        with self._database.writing() as connection:
+            change = text("UPDATE person SET card = :card WHERE id = :id")
+            connection.execute(change, {"id": person.id, "card": kept(card)})
+
+    def person(self, who: Who) -> Person:
+        """Return somebody as they stand in the store.
+
+        Raises
+        ------
+        UnknownName
+            When there is no such person.
+        """
+        with self._database.reading() as connection:
+            return _person(connection, who)
+
+    def people(self) -> list[Person]:
+        """Return everybody, in the order they came."""
+        with self._database.reading() as connection:
+            return [Person(*row) for row in connection.execute(text(f"{_PERSON} ORDER BY id"))]
+
+    # Contacts.
+
+    def request(self, asker: Who, asked: Who) -> None:
+        """Ask somebody to be a contact; whoever was asked by them before, accepts by it."""
+        with self._database.writing() as connection:
+            a, b = _two(connection, asker, asked)
+            if _contact(connection, b, a) is not None:
+                connection.execute(_ACCEPT, {"asker": b, "asked": a})
+            elif _contact(connection, a, b) is None:
+                keep = text("INSERT INTO contact (asker, asked, accepted) VALUES (:asker, :asked, 0)")
+                connection.execute(keep, {"asker": a, "asked": b})
+
+    def accept(self, asked: Who, asker: Who) -> None:
+        """Accept what somebody asked.
+
+        Raises
+        ------
+        InvalidInput
+            When they did not ask.
+        """
+        with self._database.writing() as connection:
+            b, a = _two(connection, asked, asker)
+            if _contact(connection, a, b) is None:
+                raise InvalidInput("only who was asked can accept; there is no request: let them ask first")
+            connection.execute(_ACCEPT, {"asker": a, "asked": b})
+
+    def withdraw(self, one: Who, other: Who) -> None:
+        """End a contact or a request, whoever of the two asked."""
+        with self._database.writing() as connection:
+            a, b = _two(connection, one, other)
+            for pair in ({"asker": a, "asked": b}, {"asker": b, "asked": a}):
+                connection.execute(text("DELETE FROM contact WHERE asker = :asker AND asked = :asked"), pair)
+
+    def contacts_of(self, who: Who) -> list[Person]:
+        """Return those with whom a person is in contact, both having agreed."""
+        return self.memory(who).friends()
+
+    def requests_of(self, who: Who) -> list[Person]:
+        """Return those who ask a person to be a contact."""
+        statement = text(
+            "SELECT p.id, p.handle, p.name, p.card FROM contact c JOIN person p ON p.id = c.asker "
+            "WHERE c.asked = :id AND c.accepted = 0 ORDER BY p.id"
+        )
+        with self._database.reading() as connection:
+            values = {"id": _person(connection, who).id}
+            return [Person(*row) for row in connection.execute(statement, values)]
+
+    # Conversations.
+
+    def conversation(self, members: Sequence[Who], *, title: str = "", began_at: datetime | None = None) -> int:
+        """Begin a conversation and return its number.
+
+        Parameters
+        ----------
+        members
+            Who is in it from the beginning.
+        title
+            What it is called.
+        began_at
+            Since when they read it; since ever where nothing is given.
+        """
+        if not members:
+            raise InvalidInput("a conversation must have somebody in it; got no members")
+        since = _EVER if began_at is None else to_us(began_at)
+        with self._database.writing() as connection:
+            people = dict.fromkeys(_person(connection, who).id for who in members)
+            begin = text("INSERT INTO conversation (title) VALUES (:title) RETURNING id")
+            number = int(connection.execute(begin, {"title": kept(title)}).scalar_one())
+            connection.execute(_JOIN, [{"conversation": number, "person": each, "since": since} for each in people])
+            return number
+
+    def conversations_of(self, who: Who) -> list[tuple[int, str]]:
+        """Return number and title of the conversations that a person is or was in."""
+        statement = text(
+            "SELECT DISTINCT c.id, c.title FROM membership m JOIN conversation c ON c.id = m.conversation "
+            "WHERE m.person = :id ORDER BY c.id"
+        )
+        with self._database.reading() as connection:
+            values = {"id": _person(connection, who).id}
+            return [(row[0], row[1]) for row in connection.execute(statement, values)]
+
+    def members(self, conversation: int, at: datetime | None = None) -> list[Person]:
+        """Return who is in a conversation at a time; now where none is given."""
+        statement = text(
+            "SELECT DISTINCT p.id, p.handle, p.name, p.card FROM membership m JOIN person p ON p.id = m.person "
+            "WHERE m.conversation = :conversation AND m.since <= :at AND (m.until IS NULL OR m.until > :at) "
+            "ORDER BY p.id"
+        )
+        values = {"conversation": conversation, "at": to_us(datetime.now(UTC) if at is None else at)}
+        with self._database.reading() as connection:
+            return [Person(*row) for row in connection.execute(statement, values)]
+
+    def join(self, conversation: int, who: Who, at: datetime) -> None:
+        """Let somebody read what is added from now on and was sent from `at` on.
+
+        Who may read a message is decided when it is added: what is there already, stays as it is.
+        """
+        with self._database.writing() as connection:
+            person = _person(connection, who).id
+            _require_conversation(connection, conversation)
+            values = {"conversation": conversation, "person": person, "since": to_us(at)}
+            if _stays(connection, values):
+                raise InvalidInput(f"somebody joins who is not there; person {person} is in it at {at}: nothing to do")
+            connection.execute(_JOIN, values)
+
+    def leave(self, conversation: int, who: Who, at: datetime) -> None:
+        """Let somebody not read what is sent from `at` on; what they read before, they keep."""
+        with self._database.writing() as connection:
+            person = _person(connection, who).id
+            values = {"conversation": conversation, "person": person, "since": to_us(at)}
+            if not _stays(connection, values):
+                raise InvalidInput(f"somebody leaves who is there; person {person} is not in it at {at}: nothing to do")
+            end = text(f"UPDATE membership SET until = :since WHERE {_THERE}")  # noqa: S608 - no value is in it
+            connection.execute(end, values)
+
+    # Messages.
+
+    def add_messages(self, messages: Iterable[NewMessage]) -> Added:
+        """Add messages, all of them or none; those known by source and name there are passed over.
+
+        Who was in the conversation when a message was sent, by its own time, may read it; so may its sender.
+
+        Raises
+        ------
+        InvalidInput
+            When there is no such conversation, the sender never was in it, a time has no zone, or a text is too long.
+        StoreLocked, StoreUnavailable
+            When nothing could be written.
+        """
+        with self._database.writing() as connection:
+            return adding.add(connection, messages)
+
+    def edit(self, message: int, told: str, at: datetime) -> None:
+        """Let a message have another text; the one before is kept as a version, and is found no more."""
+        with self._database.writing() as connection:
+            adding.change(connection, message, told, to_us(at), blank_versions=False)
+
+    def redact(self, message: int, at: datetime) -> None:
+        """Let a message and all its versions be empty. It was there, and when, is still known."""
+        with self._database.writing() as connection:
+            adding.change(connection, message, "", to_us(at), blank_versions=True)
+
+    def label(self, message: int, label: str) -> None:
+        """Say what kind of thing a message tells."""
+        with self._database.writing() as connection:
+            change = text("UPDATE message SET label = :label WHERE id = :id")
+            connection.execute(change, {"id": message, "label": kept(label)})
+
+    # Reading and forgetting.
+
+    def memory(self, who: Who) -> Memory:
+        """Return the memory of one person: all that their agent is ever given."""
+        return Memory(self._database, self.person(who), self._embedder, self._summarise)
+
+    def forget(
+        self, *, owner: Who | None = None, conversation: int | None = None, messages: Iterable[int] | None = None
+    ) -> Receipt:
+        """Delete to the byte: rows, index, versions, summaries, vectors, and what is left of them in the files.
+
+        Parameters
+        ----------
+        owner
+            What this person remembers; messages that others hold stay with them.
+        conversation
+            A conversation, for everybody in it.
+        messages
+            Messages, for everybody.
+
+        Raises
+        ------
+        InvalidInput
+            When not exactly one of them is given.
+        StoreLocked
+            When somebody else writes; or reads, so that all is deleted but bytes stay in the log for now.
+        """
+        given = [each for each in (owner, conversation, messages) if each is not None]
+        if len(given) != 1:
+            raise InvalidInput(f"one of `owner`, `conversation` and `messages` must be given; got {len(given)}")
+        with self._database.writing() as connection:
+            if owner is not None:
+                receipt = forgetting.forget_owner(connection, _person(connection, owner).id)
+            elif conversation is not None:
+                receipt = forgetting.forget_conversation(connection, conversation)
+            else:
+                receipt = forgetting.forget_messages(connection, messages or ())
+        forgetting.wipe(self._database)
+        return receipt
+
+
+_ACCEPT = text("UPDATE contact SET accepted = 1 WHERE asker = :asker AND asked = :asked")
+_JOIN = text("INSERT INTO membership (conversation, person, since) VALUES (:conversation, :person, :since)")
+_THERE = "conversation = :conversation AND person = :person AND since <= :since AND (until IS NULL OR until > :since)"
+
+
+def _person(connection: Connection, who: Who) -> Person:
+    value: Any = who.id if isinstance(who, Person) else who
+    place = "handle" if isinstance(value, str) else "id"
+    value = unicodedata.normalize("NFC", kept(value)) if isinstance(value, str) else value
+    found = connection.execute(text(f"{_PERSON} WHERE {place} = :value"), {"value": value}).first()
+    if found is None:
+        raise UnknownName("person", str(value), ())
+    return Person(*found)
+
+
+def _two(connection: Connection, one: Who, other: Who) -> tuple[int, int]:
+    a, b = _person(connection, one).id, _person(connection, other).id
+    if a == b:
+        raise InvalidInput(f"a contact has two people; got person {a} twice")
+    return a, b
+
+
+def _contact(connection: Connection, asker: int, asked: int) -> int | None:
+    statement = text("SELECT accepted FROM contact WHERE asker = :asker AND asked = :asked")
+    found: int | None = connection.execute(statement, {"asker": asker, "asked": asked}).scalar()
+    return found
+
+
+def _require_conversation(connection: Connection, conversation: int) -> None:
+    statement = text("SELECT 1 FROM conversation WHERE id = :id")
+    if connection.execute(statement, {"id": conversation}).first() is None:
+        raise InvalidInput(f"there is no conversation {conversation}; make it with `Store.conversation`")
+
+
+def _stays(connection: Connection, values: dict[str, int]) -> bool:
+    there = text(f"SELECT 1 FROM membership WHERE {_THERE}")  # noqa: S608 - no value is in it
+    return connection.execute(there, values).first() is not None

@@ -1,0 +1,208 @@
+"""Forgetting: rows, index, versions, summaries and vectors, and then the bytes that they leave in the files."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, text
+
+from consilience.methods.social_agents.adding import Audiences
+from consilience.methods.social_agents.database import Database
+from consilience.methods.social_agents.records import Receipt, StoreLocked, to_us
+from consilience.methods.social_agents.schema import owner_token
+
+__all__ = ["forget_conversation", "forget_messages", "forget_owner", "wipe"]
+
+CHUNK = 1000
+"""Messages named to the database at once."""
+
+
+def forget_messages(connection: Connection, numbers: Iterable[int], what: str = "messages") -> Receipt:
+    """Delete messages for everybody, and take apart the episodes that they were in or before."""
+    gone = sorted(set(numbers))
+    gone = [row[0] for row in _each(connection, "SELECT id FROM message WHERE id IN :numbers", gone)]
+    episodes = _take_apart(connection, gone)
+    fewer: Counter[int] = Counter()
+    shorter: Counter[int] = Counter()
+    seen = "SELECT owner, COUNT(*), SUM(words) FROM visibility WHERE message IN :numbers GROUP BY owner"
+    for owner, count, words in _each(connection, seen, gone):
+        fewer[owner] += count
+        shorter[owner] += words
+    less = text("UPDATE holding SET messages = messages - :count, words = words - :words WHERE owner = :owner")
+    if fewer:
+        values = [{"owner": owner, "count": fewer[owner], "words": shorter[owner]} for owner in fewer]
+        connection.execute(less, values)
+    _all(connection, "DELETE FROM visibility WHERE message IN :numbers", gone)
+    versions = _all(connection, "DELETE FROM version WHERE message IN :numbers", gone)
+    _all(connection, "DELETE FROM message WHERE id IN :numbers", gone)
+    return _receipt(connection, what, gone, unseen=fewer.total(), versions=versions, episodes=episodes)
+
+
+def forget_conversation(connection: Connection, conversation: int) -> Receipt:
+    """Delete a conversation with all its messages, its name and who was in it."""
+    values = {"conversation": conversation}
+    said = connection.execute(text("SELECT id FROM message WHERE conversation = :conversation"), values)
+    receipt = forget_messages(connection, [row[0] for row in said], f"conversation {conversation}")
+    for step in (
+        "DELETE FROM membership WHERE conversation = :conversation",
+        "DELETE FROM conversation WHERE id = :conversation",
+    ):
+        connection.execute(text(step), values)
+    return receipt
+
+
+def forget_owner(connection: Connection, owner: int) -> Receipt:
+    """Delete what an owner remembers.
+
+    Messages that others hold stay with them, under the owner's name; what nobody else holds goes. So do the owner's
+    card, contacts, and places in conversations.
+    """
+    values = {"owner": owner}
+    rows = connection.execute(
+        text(
+            "SELECT a.id, b.owner FROM audience a JOIN audience_member o ON o.audience = a.id AND o.owner = :owner "
+            "JOIN audience_member b ON b.audience = a.id"
+        ),
+        values,
+    )
+    members: dict[int, set[int]] = {}
+    for audience, member in rows:
+        members.setdefault(audience, set()).add(member)
+    ours = list(members)
+    alone = [audience for audience, people in members.items() if people == {owner}]
+    held = [row[0] for row in _each(connection, "SELECT id FROM message WHERE audience IN :numbers", alone)]
+    receipt = forget_messages(connection, held, f"owner {owner}")
+    unseen = connection.execute(text("DELETE FROM visibility WHERE owner = :owner"), values).rowcount
+    _all(connection, "UPDATE message SET episode = NULL WHERE audience IN :numbers AND episode IS NOT NULL", ours)
+    episodes = _all(connection, "DELETE FROM episode WHERE audience IN :numbers", ours)
+    _narrow(connection, owner, {a: people - {owner} for a, people in members.items() if a not in alone})
+    for step in ("audience_member WHERE audience IN :numbers", "audience WHERE id IN :numbers"):
+        _all(connection, f"DELETE FROM {step}", ours)  # noqa: S608 - no value is in it
+    for step in (
+        "DELETE FROM holding WHERE owner = :owner",
+        "DELETE FROM contact WHERE asker = :owner OR asked = :owner",
+        "DELETE FROM membership WHERE person = :owner",
+        "UPDATE person SET card = '' WHERE id = :owner",
+    ):
+        connection.execute(text(step), values)
+    connection.execute(
+        text(
+            "UPDATE receipt SET unseen = unseen + :unseen, episodes = episodes + :episodes WHERE id = "
+            "(SELECT MAX(id) FROM receipt)"
+        ),
+        {"unseen": unseen, "episodes": episodes},
+    )
+    return Receipt(
+        at=receipt.at,
+        what=receipt.what,
+        messages=receipt.messages,
+        unseen=receipt.unseen + unseen,
+        versions=receipt.versions,
+        episodes=receipt.episodes + episodes,
+        digest=receipt.digest,
+    )
+
+
+def wipe(database: Database) -> None:
+    """Write the files anew without what was deleted, and empty the log.
+
+    What lies outside the database's files (a server's own log, copies) is not reached.
+
+    Raises
+    ------
+    StoreLocked
+        When somebody reads for so long that the log cannot be emptied.
+    """
+    with database.outside() as connection:
+        if not database.is_sqlite:
+            for table in ("message", "visibility", "version", "episode", "audience", "person"):
+                connection.exec_driver_sql(f"VACUUM FULL {table}")
+            connection.exec_driver_sql("ANALYZE")
+            return
+        connection.exec_driver_sql("INSERT INTO message_index(message_index) VALUES ('optimize')")
+        connection.exec_driver_sql("VACUUM")
+        busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").scalar()
+    if busy and database.path is not None:
+        raise StoreLocked(
+            f"it is deleted, but somebody still reads {database.place} and its log holds old bytes: "
+            "they go when the last reader has closed it."
+        )
+
+
+def _take_apart(connection: Connection, gone: Sequence[int]) -> int:
+    """Drop the episodes of the messages and those that follow in their threads; return how many."""
+    wanted = "SELECT DISTINCT episode FROM message WHERE id IN :numbers AND episode IS NOT NULL"
+    touched = sorted({row[0] for row in _each(connection, wanted, gone)})
+    firsts: dict[tuple[int, int], int] = {}
+    facts = "SELECT audience, conversation, since FROM episode WHERE id IN :numbers"
+    for audience, conversation, since in _each(connection, facts, touched):
+        thread = audience, conversation
+        firsts[thread] = min(firsts.get(thread, since), since)
+    after = text("SELECT id FROM episode WHERE audience = :a AND conversation = :c AND since >= :since")
+    dropped = [
+        row[0]
+        for (audience, conversation), since in firsts.items()
+        for row in connection.execute(after, {"a": audience, "c": conversation, "since": since})
+    ]
+    _all(connection, "UPDATE message SET episode = NULL WHERE episode IN :numbers", dropped)
+    return _all(connection, "DELETE FROM episode WHERE id IN :numbers", dropped)
+
+
+def _narrow(connection: Connection, owner: int, without: dict[int, set[int]]) -> None:
+    """Give the messages of audiences to the same people without the owner."""
+    audiences = Audiences(connection)
+    sqlite = connection.dialect.name == "sqlite"
+    search = "" if sqlite else ", search = ts_delete(search, CAST(:token AS text))"
+    move = text(f"UPDATE message SET audience = :new{search} WHERE audience = :old AND episode IS NULL")  # noqa: S608 - no value is in it
+    for old, people in without.items():
+        values: dict[str, Any] = {"new": audiences.number(people), "old": old}
+        connection.execute(move, values if sqlite else {**values, "token": owner_token(owner)})
+
+
+def _receipt(
+    connection: Connection, what: str, gone: Sequence[int], *, unseen: int, versions: int, episodes: int
+) -> Receipt:
+    made = Receipt(
+        at=datetime.now(UTC),
+        what=what,
+        messages=len(gone),
+        unseen=unseen,
+        versions=versions,
+        episodes=episodes,
+        digest=sha256(" ".join(map(str, gone)).encode()).hexdigest(),
+    )
+    connection.execute(
+        text(
+            "INSERT INTO receipt (at, what, messages, unseen, versions, episodes, digest) "
+            "VALUES (:at, :what, :messages, :unseen, :versions, :episodes, :digest)"
+        ),
+        {
+            "at": to_us(made.at),
+            "what": what,
+            "messages": made.messages,
+            "unseen": unseen,
+            "versions": versions,
+            "episodes": episodes,
+            "digest": made.digest,
+        },
+    )
+    return made
+
+
+def _each(connection: Connection, statement: str, numbers: Sequence[int]) -> Iterator[Any]:
+    bound = text(statement).bindparams(bindparam("numbers", expanding=True))
+    for start in range(0, len(numbers), CHUNK):
+        yield from connection.execute(bound, {"numbers": list(numbers[start : start + CHUNK])}).all()
+
+
+def _all(connection: Connection, statement: str, numbers: Sequence[int]) -> int:
+    """Run a statement over all the numbers and return how many rows it changed."""
+    bound = text(statement).bindparams(bindparam("numbers", expanding=True))
+    return sum(
+        connection.execute(bound, {"numbers": list(numbers[start : start + CHUNK])}).rowcount
+        for start in range(0, len(numbers), CHUNK)
+    )

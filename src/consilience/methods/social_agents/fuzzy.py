@@ -1,0 +1,234 @@
+"""Fuzzy memory: stretches of a conversation, each with a summary and a vector, found by what they are about.
+
+A thread is what one audience read in one conversation. It is cut where nobody wrote for long and where a stretch has
+become long, from its beginning on; so the cuts of a thread depend on nothing outside it, and what comes later changes
+the last stretch only. Episodes that came to be step by step are those that would be made at once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, bindparam, text
+
+from consilience.methods.social_agents.clear import any_of, ranked
+from consilience.methods.social_agents.embedding import Embedder
+from consilience.methods.social_agents.records import Episode, Message, Query, from_us
+from consilience.methods.social_agents.words import COMMON, content_words, split
+
+__all__ = ["Summarise", "extract", "loose", "rebuild", "recall"]
+
+Summarise = Callable[[Sequence[Message]], str]
+"""What makes a summary of an episode."""
+
+LONGEST_GAP = timedelta(hours=4)
+"""After a longer silence a new episode begins."""
+MOST_MESSAGES = 12
+"""Messages of an episode."""
+SUMMARY_LINES = 3
+"""Messages that a summary is made of."""
+LONGEST_LINE = 160
+"""Characters of each."""
+LONGEST_TEXT = 8000
+"""Characters of an episode that are embedded."""
+FUSION = 60
+"""Constant of reciprocal rank fusion (Cormack, Clarke and Büttcher 2009)."""
+POOL = 120
+"""Messages whose ranks are fused at most."""
+
+_GAP_US = LONGEST_GAP // timedelta(microseconds=1)
+_VECTOR = np.dtype("<f2")
+
+_LOOSE = text(
+    "SELECT m.conversation, m.audience, MIN(m.sent_at) FROM audience_member a "
+    "JOIN message m ON m.audience = a.audience AND m.episode IS NULL "
+    "WHERE a.owner = :owner GROUP BY m.conversation, m.audience"
+)
+_STRANGE = text(
+    "SELECT e.conversation, e.audience, MIN(e.since) FROM audience_member a JOIN episode e ON e.audience = a.audience "
+    "WHERE a.owner = :owner AND e.embedder <> :embedder GROUP BY e.conversation, e.audience"
+)
+_THREAD = "audience = :audience AND conversation = :conversation"
+_START = text(f"SELECT MAX(since) FROM episode WHERE {_THREAD} AND since < :moment")  # noqa: S608 - no value is in it
+_AFFECTED = text(f"SELECT id FROM episode WHERE {_THREAD} AND since >= :start")  # noqa: S608
+_MESSAGES = text(
+    "SELECT m.id, m.conversation, m.sender, p.name, m.sent_at, m.text, m.label "
+    "FROM message m JOIN person p ON p.id = m.sender WHERE m.episode IN :episodes UNION ALL "
+    "SELECT m.id, m.conversation, m.sender, p.name, m.sent_at, m.text, m.label "
+    "FROM message m JOIN person p ON p.id = m.sender "
+    "WHERE m.episode IS NULL AND m.audience = :audience AND m.conversation = :conversation"
+).bindparams(bindparam("episodes", expanding=True))
+_DROP = text("DELETE FROM episode WHERE id IN :episodes").bindparams(bindparam("episodes", expanding=True))
+_KEEP = text(
+    "INSERT INTO episode (conversation, audience, since, until, summary, embedder, vector) "
+    "VALUES (:conversation, :audience, :since, :until, :summary, :embedder, :vector) RETURNING id"
+)
+_TIE = text("UPDATE message SET episode = :episode WHERE id IN :numbers").bindparams(
+    bindparam("numbers", expanding=True)
+)
+_VECTORS = text(
+    "SELECT e.id, e.vector FROM audience_member a JOIN episode e ON e.audience = a.audience "
+    "WHERE a.owner = :owner AND e.embedder = :embedder ORDER BY e.id"
+)
+_EPISODE_OF = text(
+    "SELECT m.id, m.episode FROM visibility v JOIN message m ON m.id = v.message "
+    "WHERE v.owner = :owner AND v.message IN :numbers AND m.episode IS NOT NULL"
+).bindparams(bindparam("numbers", expanding=True))
+_EPISODES = text(
+    "SELECT e.id, e.conversation, e.since, e.until, e.summary FROM audience_member a "
+    "JOIN episode e ON e.audience = a.audience WHERE a.owner = :owner AND e.id IN :episodes"
+).bindparams(bindparam("episodes", expanding=True))
+_MEMBERS = text(
+    "SELECT m.episode, m.id FROM message m JOIN visibility v ON v.message = m.id "
+    "WHERE v.owner = :owner AND m.episode IN :episodes ORDER BY m.sent_at, m.id"
+).bindparams(bindparam("episodes", expanding=True))
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """An episode before it has a number."""
+
+    conversation: int
+    audience: int
+    messages: list[Message]
+    sent: list[int]
+
+
+def extract(messages: Sequence[Message]) -> str:
+    """Return the messages of an episode that share most words with the rest, in their order, with who said them.
+
+    Examples
+    --------
+    >>> when = from_us(0)
+    >>> said = ["Lunch on Monday?", "hm", "Monday lunch at Bo's, then.", "see you"]
+    >>> extract([Message(i, 1, 1, "Ann", when, text) for i, text in enumerate(said)])
+    "Ann: Lunch on Monday? / Ann: hm / Ann: Monday lunch at Bo's, then."
+    """
+    told = [content_words([message.text]) for message in messages]
+    common = Counter(word for words in told for word in words)
+    worth = [
+        sum(1 + math.log(common[word]) + word.isdigit() for word in words) / math.sqrt(len(words) + 2) for words in told
+    ]
+    best = sorted(range(len(messages)), key=lambda place: (-worth[place], place))[:SUMMARY_LINES]
+    lines = (f"{messages[i].sender_name}: {' '.join(messages[i].text.split())[:LONGEST_LINE]}" for i in sorted(best))
+    return " / ".join(lines)
+
+
+def loose(connection: Connection, owner: int, embedder: Embedder) -> list[tuple[int, int, int]]:
+    """Return the owner's threads that have messages without an episode, or episodes with vectors of another kind.
+
+    Each is a conversation, an audience, and the time from which something is missing.
+    """
+    found: dict[tuple[int, int], int] = {}
+    values = {"owner": owner, "embedder": embedder.name}
+    for statement in (_LOOSE, _STRANGE):
+        for conversation, audience, moment in connection.execute(statement, values):
+            earlier = found.get((conversation, audience), moment)
+            found[conversation, audience] = min(earlier, moment)
+    return [(*thread, moment) for thread, moment in found.items()]
+
+
+def rebuild(
+    connection: Connection, threads: Iterable[tuple[int, int, int]], embedder: Embedder, summarise: Summarise
+) -> int:
+    """Make the episodes of threads from where something is missing, and return how many were made."""
+    drafts = [draft for thread in threads for draft in _cut(connection, *thread)]
+    vectors = embedder.embed([_told(draft.messages) for draft in drafts])
+    for draft, vector in zip(drafts, vectors, strict=True):
+        _keep(connection, draft, vector, embedder, summarise)
+    return len(drafts)
+
+
+def _cut(connection: Connection, conversation: int, audience: int, moment: int) -> list[_Draft]:
+    """Take back the episodes from a moment on, and cut the thread anew from there."""
+    values: dict[str, Any] = {"conversation": conversation, "audience": audience}
+    start = connection.execute(_START, {**values, "moment": moment}).scalar()
+    since = moment if start is None else start
+    affected = [row[0] for row in connection.execute(_AFFECTED, {**values, "start": min(since, moment)})]
+    rows = sorted(connection.execute(_MESSAGES, {**values, "episodes": affected}), key=lambda row: (row[4], row[0]))
+    if affected:
+        connection.execute(_DROP, {"episodes": affected})
+    drafts: list[_Draft] = []
+    for row in rows:
+        fits = drafts and len(drafts[-1].messages) < MOST_MESSAGES and row[4] - drafts[-1].sent[-1] <= _GAP_US
+        if not fits:
+            drafts.append(_Draft(conversation, audience, [], []))
+        drafts[-1].messages.append(Message(row[0], row[1], row[2], row[3], from_us(row[4]), row[5], row[6]))
+        drafts[-1].sent.append(row[4])
+    return drafts
+
+
+def _keep(
+    connection: Connection, draft: _Draft, vector: NDArray[np.floating[Any]], embedder: Embedder, summarise: Summarise
+) -> None:
+    values = {
+        "conversation": draft.conversation,
+        "audience": draft.audience,
+        "since": draft.sent[0],
+        "until": draft.sent[-1],
+        "summary": summarise(draft.messages),
+        "embedder": embedder.name,
+        "vector": vector.astype(_VECTOR).tobytes(),
+    }
+    number = connection.execute(_KEEP, values).scalar_one()
+    connection.execute(_TIE, {"episode": number, "numbers": [message.id for message in draft.messages]})
+
+
+def _told(messages: Sequence[Message]) -> str:
+    return "\n".join(f"{message.sender_name}: {message.text}" for message in messages)[:LONGEST_TEXT]
+
+
+def recall(connection: Connection, owner: int, told: str, top: int, embedder: Embedder) -> list[Episode]:
+    """Return the owner's episodes nearest to a text: ranks by vector and by words, fused."""
+    by_vector = _nearest(connection, owner, told, embedder)
+    by_words = _by_words(connection, owner, told)
+    scores: Counter[int] = Counter()
+    for ranks in (by_vector, by_words):
+        for rank, episode in enumerate(ranks):
+            scores[episode] += 1 / (FUSION + rank + 1)  # type: ignore[assignment]
+    best = sorted(scores, key=lambda episode: (-scores[episode], -episode))[:top]
+    return _read(connection, owner, best)
+
+
+def _nearest(connection: Connection, owner: int, told: str, embedder: Embedder) -> list[int]:
+    rows = connection.execute(_VECTORS, {"owner": owner, "embedder": embedder.name}).all()
+    point = embedder.embed([told[:LONGEST_TEXT]])[0]
+    if not rows or not point.any():
+        return []
+    vectors = np.frombuffer(b"".join(row[1] for row in rows), dtype=_VECTOR).reshape(len(rows), -1)
+    alike = vectors.astype(np.float32) @ point.astype(np.float32)
+    order = np.argsort(-alike, kind="stable")[:POOL]
+    return [rows[place][0] for place in order if alike[place] > 0]
+
+
+def _by_words(connection: Connection, owner: int, told: str) -> list[int]:
+    words = list(dict.fromkeys(split(told[:LONGEST_TEXT])))
+    telling = [word for word in words if word not in COMMON] or words
+    if not telling:
+        return []
+    found = [message.id for message, _ in ranked(connection, owner, Query(), any_of(telling), POOL)]
+    if not found:
+        return []
+    episodes: dict[int, int] = dict(connection.execute(_EPISODE_OF, {"owner": owner, "numbers": found}).tuples().all())
+    return list(dict.fromkeys(episodes[number] for number in found if number in episodes))
+
+
+def _read(connection: Connection, owner: int, numbers: Sequence[int]) -> list[Episode]:
+    if not numbers:
+        return []
+    values = {"owner": owner, "episodes": list(numbers)}
+    members: dict[int, list[int]] = {number: [] for number in numbers}
+    for number, message in connection.execute(_MEMBERS, values):
+        members[number].append(message)
+    found = {
+        row[0]: Episode(row[0], row[1], from_us(row[2]), from_us(row[3]), row[4], tuple(members[row[0]]))
+        for row in connection.execute(_EPISODES, values)
+    }
+    return [found[number] for number in numbers if number in found]

@@ -153,15 +153,15 @@ def _longest(template: str) -> str:
     return max(_BLANK.split(template)[::2], key=len)
 
 
-def parts_of(day: str) -> tuple[str, str]:
-    """Return the two labels under which somebody's day is known: until one o'clock, and after it.
+def parts_of(day: str) -> tuple[str, str, str]:
+    """Return the labels under which somebody's day is known: until noon, until five, and after it.
 
     Examples
     --------
     >>> parts_of("Friday")
-    ('Friday morning', 'Friday afternoon')
+    ('Friday morning', 'Friday afternoon', 'Friday evening')
     """
-    return f"{day} morning", f"{day} afternoon"
+    return f"{day} morning", f"{day} afternoon", f"{day} evening"
 
 
 def _part(label: str) -> Relation:

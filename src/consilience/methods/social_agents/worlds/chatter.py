@@ -125,6 +125,13 @@ class Writer:
         self.lines.append(line)
         return line
 
+    def say_to(self, chats: Sequence[int], sender: str, text: str) -> None:
+        """Add one message to several conversations, at the same time."""
+        at = max(self._clocks[chat] for chat in chats) + timedelta(seconds=int(self.rng.integers(30, 300)))
+        for chat in chats:
+            self._clocks[chat] = at
+            self.lines.append(Line(chat, sender, at, text, f"{self.prefix}{len(self.lines)}"))
+
     def chat(self, chat: int, count: int) -> None:
         """Add small talk of all members."""
         members = self.chats[chat].members

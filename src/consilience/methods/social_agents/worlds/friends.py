@@ -64,7 +64,10 @@ def _task(number: int, circle: tuple[Resident, ...], writer: Writer, length: int
     label = draw(rng, _LABELS)
     relation = RELATIONS[label]
     first = draw(rng, relation.values)
-    second = draw_other(rng, relation, [first])
+    # Above and below are as likely: one's own number says nothing about who is below the other.
+    below = [value for value in relation.values if int(value) < int(first)]
+    above = [value for value in relation.values if int(value) > int(first)]
+    second = draw(rng, (below or above) if rng.integers(2) else (above or below))
     noise = draw_other(rng, relation, [first, second])
     oblique = number % 2 == 1
     began = BEGINNING + timedelta(days=int(rng.integers(30)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Final, Literal
@@ -154,6 +154,10 @@ class World:
         for number, line in enumerate(self.messages):
             found[line.chat].append(number)
         return tuple(map(tuple, found))
+
+    def of_set(self, name: SetName) -> World:
+        """Return this world with the tasks of one set alone."""
+        return replace(self, tasks=tuple(task for task in self.tasks if task.set == name))
 
     def person(self, handle: str) -> Resident:
         """Return somebody by handle."""

@@ -1,7 +1,7 @@
 """Schedules: the days of up to six people, of whom each side knows three.
 
-Ana talks with two others, and so does Dan; what they tell is each one's morning and afternoon. Asked is how many
-activities have to go so that Ana and Dan are never both busy (easy), which activities of all six are the longest
+Ana talks with two others, and so does Dan; what they tell is each one's morning, afternoon and evening. Asked is how
+many activities have to go so that Ana and Dan are never both busy (easy), which activities of all six are the longest
 (medium), and when all six are free (hard).
 
 Hardened: neither side's half gives the right answer (of the hard ones: no half reaches an overlap of `ALONE`), the
@@ -20,7 +20,7 @@ from typing import Final, Literal
 import numpy as np
 
 from consilience.ground.errors import InvalidInput
-from consilience.methods.social_agents.concluding import DAY, QUESTIONS, Activity, Kind, clock, conclude, half_hours
+from consilience.methods.social_agents.concluding import QUESTIONS, Activity, Kind, clock, conclude, half_hours
 from consilience.methods.social_agents.grammar import DAYS, parts_of, slot
 from consilience.methods.social_agents.sections import asking_for
 from consilience.methods.social_agents.worlds.chatter import Writer
@@ -38,7 +38,7 @@ _KINDS: Mapping[Level, Kind] = MappingProxyType({"easy": "deletions", "medium": 
 _SETS: Mapping[Level, SetName] = MappingProxyType(
     {"easy": "schedule-easy", "medium": "schedule-medium", "hard": "schedule-hard"}
 )
-_NOON = 26
+_PARTS = ((14, 24), (24, 34), (34, 44))
 _SIX = 6
 _EASY_ANSWERS = 4
 _LONGEST = 8
@@ -51,7 +51,7 @@ _LISTED_ACTIVITIES = (
 )
 _ACTIVITIES = _LISTED_ACTIVITIES.split()
 
-Day = tuple[tuple[Activity, ...], tuple[Activity, ...]]
+Day = tuple[tuple[Activity, ...], ...]
 
 
 def schedule(level: Level, n: int, rng: np.random.Generator, *, length: int = 40) -> World:
@@ -77,7 +77,7 @@ def schedule(level: Level, n: int, rng: np.random.Generator, *, length: int = 40
     --------
     >>> task = schedule("hard", 1, np.random.default_rng(0)).tasks[0]
     >>> task.kind, len(task.slots)
-    ('free', 12)
+    ('free', 18)
     """
     if level not in _KINDS or n < 1:
         raise InvalidInput(f"`level` must be 'easy', 'medium' or 'hard' and `n` at least 1; got {level!r} and {n!r}")
@@ -167,29 +167,31 @@ def _overlap(one: str, two: str) -> float:
 
 
 def _days(level: Level, rng: np.random.Generator) -> tuple[Day, ...]:
+    """Draw six days; of the medium level one on each side has an activity of the greatest length."""
     names = iter(rng.permutation(_ACTIVITIES).tolist())
-    count = 4 if level == "easy" else 2
-    long = set(rng.integers(3, size=1).tolist() + (3 + rng.integers(3, size=1)).tolist()) if level == "medium" else ()
+    longest = {int(rng.integers(3)), 3 + int(rng.integers(3))} if level == "medium" else set()
     days = []
     for person in range(_SIX):
-        morning = _busy(rng, DAY[0], _NOON, count // 2 if level == "easy" else 1, names)
-        if person in long:
-            start = int(rng.integers(_NOON, DAY[1] - _LONGEST))
-            afternoon: tuple[Activity, ...] = (Activity(next(names), start, start + _LONGEST),)
-        else:
-            afternoon = _busy(rng, _NOON, DAY[1], count // 2 if level == "easy" else int(rng.integers(1, 3)), names)
-        days.append((morning, afternoon))
+        chosen = int(rng.integers(len(_PARTS))) if person in longest else None
+        day: list[tuple[Activity, ...]] = []
+        for number, (first, last) in enumerate(_PARTS):
+            if number == chosen:
+                start = first + int(rng.integers(last - first - _LONGEST + 1))
+                day.append((Activity(next(names), start, start + _LONGEST),))
+            else:
+                day.append(_busy(rng, (first, last), 1 + (level == "easy" and number > 0), names))
+        days.append(tuple(day))
     return tuple(days)
 
 
-def _busy(rng: np.random.Generator, first: int, last: int, count: int, names: Iterator[str]) -> tuple[Activity, ...]:
-    """Draw activities of one to three hours, one after the other, that do not overlap."""
+def _busy(rng: np.random.Generator, part: tuple[int, int], count: int, names: Iterator[str]) -> tuple[Activity, ...]:
+    """Draw activities that do not overlap: one of one to three hours, or several of half an hour to one and a half."""
+    first, last = part
     room = (last - first) // count
     found = []
     for place in range(count):
-        begin = first + place * room
-        size = int(rng.integers(2, min(_LONGEST - 1, room)))
-        start = begin + int(rng.integers(room - size + 1))
+        size = int(rng.integers(2, _LONGEST - 1)) if count == 1 else int(rng.integers(1, 4))
+        start = first + place * room + int(rng.integers(room - size + 1))
         found.append(Activity(next(names), start, start + size))
     return tuple(found)
 

@@ -21,7 +21,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from consilience.methods.social_agents.rationale import Board, Rationale
+from consilience.methods.social_agents.rationale import SURE, Board, Rationale
 
 __all__ = ["Agreed", "Consensus", "Verdict", "agree", "union"]
 
@@ -83,20 +83,27 @@ class Consensus:
         return tuple(one.why for one in self.slots if not one.settled)
 
 
-def agree(board: Board) -> Consensus:
+def agree(board: Board, *, accept_weak: bool = False) -> Consensus:
     """Return what a side may conclude from.
+
+    Parameters
+    ----------
+    board
+        Its own.
+    accept_weak
+        Whether a value that is not contested is taken though it was read less often than was asked for.
 
     Examples
     --------
     >>> from consilience.methods.social_agents.rationale import Reading
-    >>> board = Board("ann").add("pet").read("pet", Reading(value="parrot", source="bea", turn=2))
+    >>> board = Board("ann").add("pet").read("pet", Reading(value="parrot", source="bea", turn=2, vouched=True))
     >>> agree(board).slots[0].verdict, agree(board).values
     ('one-sided', {'pet': 'parrot'})
     >>> board = board.read("pet", Reading(value="cat", source="ann", evidence=(7,), turn=3))
     >>> agree(board).reasons
     ("pet: 'parrot', 'cat' stand against each other",)
     """
-    return Consensus(tuple(_agreed(one) for one in board))
+    return Consensus(tuple(_agreed(one, accept_weak=accept_weak) for one in board))
 
 
 def union(board: Board) -> dict[str, str]:
@@ -106,14 +113,16 @@ def union(board: Board) -> dict[str, str]:
     --------
     >>> from consilience.methods.social_agents.rationale import Reading
     >>> board = Board("ann").add("pet").read("pet", Reading(value="parrot", source="bea", turn=2))
-    >>> union(board.read("pet", Reading(value="cat", source="bea", turn=4)))
+    >>> union(board.read("pet", Reading(value="cat", source="cem", turn=4)))
     {'pet': 'parrot'}
     """
     return {one.slot: min(one.readings, key=lambda reading: reading.turn).value for one in board if one.readings}
 
 
-def _agreed(one: Rationale) -> Agreed:
+def _agreed(one: Rationale, *, accept_weak: bool) -> Agreed:
     verdict, sources = _verdict(one), one.sources
+    if accept_weak and verdict == "weak" and len(one.rivals) == 1 and one.confidence >= SURE:
+        verdict = "one-sided"
     value = one.value if verdict in ("equal", "one-sided", "weak") else ""
     why = _WHY[verdict].format(
         slot=one.slot,

@@ -7,14 +7,17 @@ by the rules below, and by no model.
 status       when
 ============ ==========================================================================================================
 ``unknown``  nobody has said anything about it
-``fuzzy``    a value leads, but has been read less often than is asked for, without evidence, or with little confidence
-``known``    a value leads, with support enough
+``fuzzy``    a value leads, but by fewer readings than are asked for, or with little confidence
+``known``    a value leads by enough readings, or whoever told it stands by it
 ``conflict`` values differ and none leads; it becomes a question again
 ``declined`` whoever could tell may not or will not
 ============ ==========================================================================================================
 
 What a person says about a slot stands, whatever agents read before or after. Two readings of one turn or of one
-utterance count once.
+utterance count once. Who tells another value than before corrects it.
+
+To ask for a lead of :math:`s` readings is a sequential test: where a reading is wrong with chance :math:`p`, in one
+way, the value that gets there is wrong with :math:`1 / (1 + ((1 - p) / p)^s)`, one in eighty for .1 and 2.
 
 Source: InfoNav of "Autonomous Agents for Collaborative Task under Information Asymmetry", arXiv:2406.14928, section
 3.2, which has an unknown and a known state; confidence, evidence, origin and conflict are ours.
@@ -22,7 +25,8 @@ Source: InfoNav of "Autonomous Agents for Collaborative Task under Information A
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Literal
@@ -63,6 +67,8 @@ class Reading:
     """When; readings of one turn count once."""
     may_forward: bool = True
     """Whether whoever it comes from allows it to be passed on."""
+    vouched: bool = False
+    """Whether whoever told it knew it by their own board."""
     by_person: bool = False
     """Whether a person said so, and no agent."""
 
@@ -105,6 +111,11 @@ class Rationale:
         return self.status in ("unknown", "fuzzy", "conflict")
 
     @property
+    def numbered(self) -> bool:
+        """Whether its name is only a number, as in ``s1``, and says nothing."""
+        return re.fullmatch(r"[a-z]{0,4}\d{1,3}", self.slot) is not None
+
+    @property
     def sources(self) -> tuple[str, ...]:
         """Handles of all who gave the value, in the order of their first reading."""
         form = plain(self.value)
@@ -138,7 +149,7 @@ class Board:
     rationales
         In the order in which they are asked for.
     support
-        How many readings, of different turns, make a value known.
+        By how many readings, of different turns, a value has to lead to be known.
 
     Examples
     --------
@@ -146,7 +157,7 @@ class Board:
     >>> board = board.read("place", Reading(value="Oak Street", source="bea", turn=2))
     >>> board["place"].status, board["place"].source, board.open
     ('known', 'bea', ())
-    >>> board.read("place", Reading(value="Elm Street", source="bea", turn=4))["place"].status
+    >>> board.read("place", Reading(value="Elm Street", source="ann", evidence=(7,), turn=3))["place"].status
     'conflict'
     """
 
@@ -225,7 +236,7 @@ class Board:
         same_turn = [old for old in one.readings if old.turn == kept.turn and plain(old.value) == plain(kept.value)]
         if any(old.direct or not kept.direct for old in same_turn):
             return self
-        others = tuple(old for old in one.readings if old not in same_turn)
+        others = tuple(old for old in one.readings if old not in same_turn and not _corrected(old, kept))
         return self._put(replace(one, readings=(*others, kept)))
 
     def decline(self, slot: str, by: str) -> Board:
@@ -239,6 +250,16 @@ class Board:
         """Say who is to be asked next."""
         one = self.find(slot)
         return self if one is None or one.asked_of == of else self._put(replace(one, asked_of=of))
+
+    def concluding(self, values: Mapping[str, str]) -> Board:
+        """Return the board as an answer is asked for: what was agreed is known, and what was not is left open."""
+        agreed = (
+            replace(one, status="known", value=values[one.slot])
+            if one.slot in values
+            else replace(one, status="unknown" if one.status == "known" else one.status)
+            for one in self.rationales
+        )
+        return replace(self, rationales=tuple(agreed))
 
     def changes(self, earlier: Board) -> tuple[Change, ...]:
         """Return what is different from an earlier board, for whoever watches."""
@@ -270,7 +291,7 @@ def _settled(one: Rationale, support: int) -> Rationale:
         status = "conflict"
     elif top.by_person:
         status = "known"
-    elif len({reading.turn for reading in best}) < support or top.confidence < SURE:
+    elif top.confidence < SURE or (lead < support and not any(reading.vouched for reading in best)):
         status = "fuzzy"
     else:
         status = "known"
@@ -283,6 +304,12 @@ def _settled(one: Rationale, support: int) -> Rationale:
         source=top.source,
         may_forward=all(reading.may_forward for reading in best),
     )
+
+
+def _corrected(old: Reading, new: Reading) -> bool:
+    """Whether a reading is what the same party had told before."""
+    told = not (old.direct or new.direct)
+    return told and old.source == new.source and old.turn < new.turn and plain(old.value) != plain(new.value)
 
 
 def _groups(readings: Iterable[Reading]) -> list[list[Reading]]:

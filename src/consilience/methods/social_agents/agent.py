@@ -1,0 +1,419 @@
+"""The agent: one side of a talk. It reads one person's messages, keeps that side's board, and says what it knows.
+
+One call a turn. Before it, code looks things up; after it, code checks every fact against the messages that were shown,
+counts it on the board, and sees to it that what is said is what the board knows. So a model that misreads once is
+outvoted by itself, and one that invents has no evidence to count.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from consilience.dialogue.asking import Asks
+from consilience.dialogue.messages import Message as Prompt
+from consilience.dialogue.messages import Question, Settings
+from consilience.methods.social_agents.prompts import View, answer_prompt, draft_prompt, length, turn_prompt
+from consilience.methods.social_agents.rationale import MOST_SLOTS, Board, Rationale, Reading
+from consilience.methods.social_agents.reading import AnswerReply, Fact, TurnReply, read_answer, read_draft, read_turn
+from consilience.methods.social_agents.records import Message, Person
+from consilience.methods.social_agents.retrieval import Found, Reads, Retrieval
+from consilience.methods.social_agents.sections import HEARD_LINES, YOU
+from consilience.methods.social_agents.task import Assignment
+from consilience.methods.social_agents.values import contains, covered, same
+
+__all__ = ["Agent", "Move", "Party", "Spent", "Told", "Utterance"]
+
+UNGROUNDED = 0.4
+"""Confidence of a value whose words are not in the messages that it is said to come from: never enough to be known."""
+GROUNDED = 0.6
+"""Share of a value's words that have to be there."""
+ASKED_AT_MOST = 2
+"""How often one side asks for a slot that the other does not know."""
+LONGEST_SAID = 1_200
+"""Characters of an utterance."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """A fact that crossed from one side to the other, by way of the gate."""
+
+    slot: str
+    value: str
+    source: str
+    """Handle of the person whose messages it comes from: the teller's, or a third party's."""
+    may_forward: bool = True
+    """Whether the one who hears it may pass it on."""
+    vouched: bool = False
+    """Whether the teller's board knows it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Utterance:
+    """What one side said to the other: all that crosses."""
+
+    number: int
+    """Its place in the talk, from 1."""
+    speaker: str
+    """Handle of whose agent spoke."""
+    speaker_name: str
+    text: str
+    tells: tuple[Told, ...] = ()
+    """Facts of the text, as data."""
+    asks: str = ""
+    """Slot that it asks for."""
+    lacks: str = ""
+    """Slot that was asked for and that it does not know."""
+    declines: str = ""
+    """Slot that was asked for and that it will not tell."""
+    by_person: bool = False
+    """Whether the person spoke, and not the agent."""
+
+
+@dataclass(slots=True)
+class Spent:
+    """What a talk cost so far."""
+
+    calls: int = 0
+    """Replies of models, those of a journal included."""
+    prompt_characters: int = 0
+    """Of all prompts together."""
+    tokens: int = 0
+    """Of prompts and replies, as the model counts."""
+    model_s: float = 0.0
+    """Waiting for replies."""
+
+    def add(self, other: Spent) -> None:
+        """Count what another talk cost, too."""
+        self.calls += other.calls
+        self.prompt_characters += other.prompt_characters
+        self.tokens += other.tokens
+        self.model_s += other.model_s
+
+
+@dataclass(frozen=True, kw_only=True)
+class Party:
+    """A person, their memory, and whom their agent asks. Nothing of it is ever given to another party."""
+
+    person: Person
+    memory: Reads
+    asks: Asks
+    """The model."""
+    clear: bool = True
+    """Whether the agent searches by words."""
+    fuzzy: bool = True
+    """Whether it recalls episodes."""
+    plan: bool = True
+    """Whether it keeps a board; without one, it sees the last utterances only."""
+    lets: Callable[[Sequence[Message], str, str], Sequence[Message]] = field(
+        default=lambda rows, _other, _purpose: rows
+    )
+    """Which messages the agent may see, given with whom (a handle) and what for."""
+    may_forward: Callable[[Sequence[Message]], bool] = field(default=lambda _rows: True)
+    """Whether what these messages say may be passed on by whoever hears it."""
+
+
+class Move(NamedTuple):
+    """What one side wants to say, before any gate."""
+
+    say: str
+    tells: tuple[Told, ...]
+    asks: str
+    lacks: str
+    asked: str
+    """Slot that the other side asked for last."""
+    declared: tuple[int, ...]
+    """Messages that the facts come from."""
+    found: Found
+    """What the prompt showed."""
+    done: bool
+
+
+class Agent:
+    """One side of a talk.
+
+    Parameters
+    ----------
+    party
+        Whose side.
+    other
+        Whom it speaks with: nothing but the public record of them.
+    task
+        What both are to find out.
+    element
+        What its calls are named in the journal.
+    spent
+        Where the cost is counted.
+    support
+        By how many readings a value has to lead.
+    """
+
+    def __init__(
+        self, party: Party, other: Person, task: Assignment, *, element: str, spent: Spent, support: int = 2
+    ) -> None:
+        self.party = party
+        self.other = other
+        self.board = Board(party.person.handle, support=support)
+        """What this side knows."""
+        self.misses: Counter[str] = Counter()
+        """How often the other side did not know a slot."""
+        self.look_for: tuple[str, ...] = ()
+        """What the model wished to look for."""
+        self._task = task
+        self._element = element
+        self._spent = spent
+        self.calls = 0
+        """Questions so far."""
+        handle, purpose = other.handle, task.purpose
+        self._retrieval = Retrieval(
+            party.memory,
+            clear=party.clear,
+            fuzzy=party.fuzzy,
+            allowed=lambda rows: party.lets(rows, handle, purpose),
+        )
+
+    @property
+    def handle(self) -> str:
+        """Whose side it is."""
+        return self.party.person.handle
+
+    @property
+    def aside(self) -> frozenset[str]:
+        """Slots that the other side was asked for as often as makes sense."""
+        return frozenset(slot for slot, times in self.misses.items() if times >= ASKED_AT_MOST)
+
+    @property
+    def askable(self) -> tuple[Rationale, ...]:
+        """Slots to ask the other side for: unknown ones first, then contested, then unsure ones."""
+        order = {"unknown": 0, "conflict": 1, "fuzzy": 2}
+        return tuple(
+            sorted((one for one in self.board.open if one.slot not in self.aside), key=lambda one: order[one.status])
+        )
+
+    async def draft(self, shared: Sequence[Rationale] = ()) -> None:
+        """Make the plan with one's own messages in view; one that is shared already is only filled in.
+
+        A model that plans nothing leaves one slot, the task itself.
+        """
+        found = self._retrieval.about(self._task.question)
+        for wanted in self._task.wanted:
+            self.board = self.board.add(wanted.slot, wanted.text)
+        for one in shared:
+            self.board = self.board.add(one.slot, one.text)
+        given = len(self.board) > 0
+        view = self._view(found, self.board if given else None)
+        reply = read_draft(await self._ask(draft_prompt(view)))
+        if not given:
+            for planned in reply.slots[:MOST_SLOTS]:
+                self.board = self.board.add(planned.slot, planned.text)
+        if not len(self.board):
+            self.board = self.board.add("answer", self._task.question)
+        self.look_for = reply.look_for
+        self._count(reply.facts, found, (), 0)
+
+    async def turn(self, number: int, heard: Sequence[Utterance]) -> Move:
+        """Take a turn.
+
+        Parameters
+        ----------
+        number
+            Of the utterance that it will be.
+        heard
+            The talk so far.
+        """
+        asked = self._asked(heard)
+        found = self._retrieval.during(asked.text if asked else _said(heard), self._wanted(number), self.look_for)
+        view = self._view(found, self.board if self.party.plan else None, heard)
+        reply = read_turn(await self._ask(turn_prompt(view)))
+        self.look_for = reply.look_for
+        if not self.party.plan:
+            ids = tuple(sorted({one for fact in reply.facts for one in fact.evidence if one in found.by_id}))
+            return Move(reply.say[:LONGEST_SAID], (), "", "", "", ids, found, reply.done)
+        self._count(reply.facts, found, heard, number)
+        return self._move(reply, asked, found)
+
+    async def answer(self, heard: Sequence[Utterance], values: Mapping[str, str]) -> AnswerReply:
+        """Do the task with the values that were agreed, or, without a plan, with what was heard last."""
+        found = Found() if self.party.plan else self._retrieval.about(self._task.question)
+        view = self._view(found, self.board.concluding(values) if self.party.plan else None, heard)
+        return read_answer(await self._ask(answer_prompt(view)))
+
+    def hear(self, utterance: Utterance) -> None:
+        """Count what the other side told, and what it does not know or will not tell."""
+        for told in utterance.tells:
+            reading = Reading(
+                value=told.value,
+                source=told.source,
+                turn=utterance.number,
+                may_forward=told.may_forward,
+                vouched=told.vouched,
+                by_person=utterance.by_person,
+            )
+            self.board = self.board.read(told.slot, reading)
+            self.misses.pop(told.slot, None)
+        if utterance.declines:
+            self.board = self.board.decline(utterance.declines, utterance.speaker)
+            self.misses[utterance.declines] = ASKED_AT_MOST
+        if utterance.lacks:
+            self.misses[utterance.lacks] += 1
+
+    def correct(self, slot: str, value: str, number: int) -> None:
+        """Count what one's own person says; it stands against whatever was read."""
+        reading = Reading(value=value, source=self.handle, turn=number, by_person=True, vouched=True)
+        self.board = self.board.add(slot).read(slot, reading)
+
+    def learn(self, slot: str, told: Told, number: int) -> None:
+        """Count what a third party told, in another talk."""
+        reading = Reading(
+            value=told.value, source=told.source, turn=number, may_forward=told.may_forward, vouched=told.vouched
+        )
+        self.board = self.board.read(slot, reading)
+
+    def _asked(self, heard: Sequence[Utterance]) -> Rationale | None:
+        """Return the slot that the other side asked for last, unless that was answered."""
+        if not heard or heard[-1].speaker == self.handle or not heard[-1].asks:
+            return None
+        return self.board.find(heard[-1].asks)
+
+    def _wanted(self, number: int) -> list[str]:
+        """Return what is open, another one first in each turn, so that none is always looked up last."""
+        texts = [one.text for one in self.board.open]
+        start = number // 2 * 2 % len(texts) if texts else 0
+        return texts[start:] + texts[:start]
+
+    def _view(self, found: Found, board: Board | None, heard: Sequence[Utterance] = ()) -> View:
+        return View(
+            owner=self.party.person.name,
+            other=self.other.name,
+            task=self._task.question,
+            board=board,
+            rows=found.rows,
+            episodes=found.episodes,
+            heard=tuple(
+                (YOU if one.speaker == self.handle else one.speaker_name, one.text) for one in heard[-HEARD_LINES:]
+            ),
+            aside=self.aside,
+        )
+
+    async def _ask(self, messages: tuple[Prompt, ...]) -> str:
+        question = Question(self._element, messages, Settings(), self.calls)
+        self.calls += 1
+        self._spent.calls += 1
+        self._spent.prompt_characters += length(messages)
+        clock = asyncio.get_running_loop().time
+        begun = clock()
+        try:
+            reply = await self.party.asks.ask(question, caused_by=self.party.asks.last_event(self._element))
+        finally:
+            self._spent.model_s += clock() - begun
+        self._spent.tokens += reply.usage.input_tokens + reply.usage.output_tokens
+        return reply.text
+
+    def _count(self, facts: Sequence[Fact], found: Found, heard: Sequence[Utterance], number: int) -> None:
+        """Count facts on the board: those of own messages that were shown, and those that the other side said."""
+        for fact in facts:
+            one = self.board.find(fact.slot)
+            if one is None:
+                continue
+            reading = self._own(fact, found, number) or self._heard(fact, one, heard)
+            if reading is not None:
+                self.board = self.board.read(one.slot, reading)
+
+    def _own(self, fact: Fact, found: Found, number: int) -> Reading | None:
+        rows = [found.by_id[one] for one in fact.evidence if one in found.by_id]
+        if not rows:
+            return None
+        texts = [text for row in rows for text in (row.text, row.sender_name)]
+        share = 1.0 if any(contains(row.text, fact.value) for row in rows) else covered(texts, fact.value)
+        return Reading(
+            value=fact.value,
+            source=self.handle,
+            evidence=tuple(row.id for row in rows),
+            confidence=fact.confidence if share >= GROUNDED else min(fact.confidence, UNGROUNDED),
+            turn=number,
+            may_forward=self.party.may_forward(rows),
+        )
+
+    def _heard(self, fact: Fact, one: Rationale, heard: Sequence[Utterance]) -> Reading | None:
+        """Return a fact as read from what the other side said; where that came as data, the data stands."""
+        for utterance in reversed(heard[-HEARD_LINES:]):
+            if utterance.speaker != self.handle and contains(utterance.text, fact.value):
+                if any(told.slot == one.slot for told in utterance.tells):
+                    return None
+                return Reading(
+                    value=fact.value,
+                    source=utterance.speaker,
+                    confidence=fact.confidence,
+                    turn=utterance.number,
+                    vouched=utterance.by_person,
+                )
+        return None
+
+    def _move(self, reply: TurnReply, asked: Rationale | None, found: Found) -> Move:
+        """Return what is said: the model's own words, where they say what the board knows."""
+        say, facts = reply.say, reply.facts
+        named = {one.slot: one for fact in facts if (one := self.board.find(fact.slot)) is not None}
+        if asked is not None:
+            named[asked.slot] = self.board[asked.slot]
+        wrong = [fact for fact in facts if contains(say, fact.value) and not self._stands(named.get(fact.slot), fact)]
+        tellable = [one for one in named.values() if _tellable(one, self.other.handle)]
+        tells = [one for one in tellable if contains(say, one.value)]
+        if wrong:
+            # What was read now is not what was read as a rule: code says what the board knows.
+            tells = [one for one in tellable if asked is not None and one.slot == asked.slot]
+            say = " ".join(f"{_capital(one.text)} is {one.value}." for one in tells)
+        lacks = asked.slot if asked is not None and asked.slot not in {one.slot for one in tells} else ""
+        if lacks and not say.strip():
+            say = f"I do not know {named[lacks].text} yet."
+        question = self._question(reply.asks)
+        if question is not None and not (contains(say, question.text) and "?" in say):
+            say = f"{say} Do you know {question.text}?".strip()
+        return Move(
+            say=(say or "I have nothing to add.")[:LONGEST_SAID],
+            tells=tuple(
+                Told(
+                    slot=one.slot,
+                    value=one.value,
+                    source=one.source,
+                    may_forward=one.may_forward,
+                    vouched=one.status == "known",
+                )
+                for one in tells
+            ),
+            asks=question.slot if question is not None else "",
+            lacks=lacks,
+            asked=asked.slot if asked is not None else "",
+            declared=tuple(sorted({number for one in tells for number in one.evidence})),
+            found=found,
+            done=reply.done and question is None,
+        )
+
+    def _question(self, asks: str) -> Rationale | None:
+        """Return the slot to ask for: the model's choice, where it is one to be asked for, else the first."""
+        choices = self.askable
+        chosen = self.board.find(asks)
+        if chosen is not None and chosen.slot in {one.slot for one in choices}:
+            return chosen
+        return next(iter(choices), None)
+
+    @staticmethod
+    def _stands(one: Rationale | None, fact: Fact) -> bool:
+        return one is None or (one.status in ("known", "fuzzy") and same(one.value, fact.value))
+
+
+def _tellable(one: Rationale, other: str) -> bool:
+    """Whether a side may say what it has: a value that leads, of its own or one that may be passed on, and no echo."""
+    if one.status not in ("known", "fuzzy") or one.source == other:
+        return False
+    return bool(one.evidence) or one.may_forward
+
+
+def _said(heard: Sequence[Utterance]) -> str:
+    return heard[-1].text if heard else ""
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -33,6 +33,8 @@ GROUNDED = 0.6
 """Share of a value's words that have to be there."""
 ASKED_AT_MOST = 2
 """How often one side asks for a slot that the other does not know."""
+MOST_PINNED = 8
+"""Messages that stay in view because a value that is not sure was read from them."""
 LONGEST_SAID = 1_200
 """Characters of an utterance."""
 
@@ -198,12 +200,12 @@ class Agent:
 
         A model that plans nothing leaves one slot, the task itself.
         """
-        found = self._retrieval.about(self._task.question)
         for wanted in self._task.wanted:
             self.board = self.board.add(wanted.slot, wanted.text)
         for one in shared:
             self.board = self.board.add(one.slot, one.text)
         given = len(self.board) > 0
+        found = self._retrieval.about(self._task.question, [one.text for one in self.board])
         view = self._view(found, self.board if given else None)
         reply = read_draft(await self._ask(draft_prompt(view)))
         if not given:
@@ -225,7 +227,10 @@ class Agent:
             The talk so far.
         """
         asked = self._asked(heard)
-        found = self._retrieval.during(asked.text if asked else _said(heard), self._wanted(number), self.look_for)
+        pinned = [one for slot in self.board.open for one in slot.evidence]
+        found = self._retrieval.during(
+            asked.text if asked else _said(heard), self._wanted(number), self.look_for, pinned[:MOST_PINNED]
+        )
         view = self._view(found, self.board if self.party.plan else None, heard)
         reply = read_turn(await self._ask(turn_prompt(view)))
         self.look_for = reply.look_for

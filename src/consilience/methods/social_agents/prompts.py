@@ -36,6 +36,8 @@ __all__ = ["LONGEST_LINE", "Line", "Recalled", "View", "answer_prompt", "draft_p
 
 LONGEST_LINE = 300
 """Characters of a message in a prompt."""
+LONGEST_SUMMARY = 120
+"""Characters of an episode's summary in a prompt; the messages that matter stand below it."""
 LONGEST_UTTERANCE = 600
 """Characters of an utterance in a prompt."""
 LONGEST_NAME = 60
@@ -178,7 +180,7 @@ def _episodes(view: View) -> list[str]:
     return [
         line
         for one in view.episodes
-        for line in (episode_line(one.id, one.since, _cut(one.summary, LONGEST_LINE)), *map(_row, one.rows))
+        for line in (episode_line(one.id, one.since, _cut(one.summary, LONGEST_SUMMARY)), *map(_row, one.rows))
     ]
 
 

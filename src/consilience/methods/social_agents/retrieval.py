@@ -2,7 +2,8 @@
 
 What the other side asked is looked up first, then what the model wished to look for, then what is still open. A slot
 that names somebody is looked up among that person's messages, too. A miss is adapted to in the next turn, with the
-words that the model gives. Beside the words there is what the fuzzy memory recalls.
+words that the model gives. Beside the words there is what the fuzzy memory recalls, first of those who are named, and
+each time what was not shown before. What a value was read from stays in view until the value is sure.
 
 Source: mixed memory of arXiv:2406.14928, section 3.4, where a model is asked for keywords, window and limit each turn.
 """
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from consilience.methods.social_agents.prompts import Recalled
@@ -21,20 +22,24 @@ from consilience.methods.social_agents.values import content_words
 __all__ = ["Allowed", "Found", "Reads", "Retrieval"]
 
 MOST_ROWS = 24
-"""Messages of a prompt."""
-MOST_CHARACTERS = 3_200
+"""Messages of a prompt that were found by words."""
+MOST_CHARACTERS = 2_600
 """Of these messages."""
-MOST_RECALLED = 14
-"""Messages of one episode in a prompt."""
-EPISODE_CHARACTERS = 1_400
-"""Of these messages."""
-EPISODES = 2
+EPISODES = 4
 """Episodes of a prompt."""
+MOST_RECALLED = 9
+"""Messages of one episode in a prompt."""
+EPISODE_CHARACTERS = 760
+"""Of these messages."""
+POOL = 16
+"""Episodes that are looked through for those that are shown."""
 MOST_WANTED = 3
 """Open slots that are looked up in one turn; the others have their turn later."""
 
 _CLAUSE = re.compile(r"[;.?!:\n]+")
 _MOST_CLAUSES = 16
+_AROUND = (0, 1, -1, 2, 3, 4, -2)
+"""What is shown around a message that is near to what is asked; an answer comes after what it answers."""
 
 Allowed = Callable[[Sequence[Message]], Sequence[Message]]
 """Returns those of some messages that the owner lets an agent see, for this talk."""
@@ -52,8 +57,8 @@ class Reads(Protocol):
     def recall(self, text: str, top: int = 3) -> list[Episode]:
         """Return episodes that are near a text in meaning."""
 
-    def message(self, number: int) -> Message | None:
-        """Return a message of the owner's."""
+    def messages(self, numbers: list[int]) -> list[Message]:
+        """Return those of some messages that are the owner's."""
 
     def friends(self) -> list[Person]:
         """Return whom the owner has accepted."""
@@ -99,16 +104,28 @@ class Retrieval:
         self._fuzzy = fuzzy
         self._allowed = allowed
         self._friends: list[Person] | None = None
+        self._shown: dict[str, set[int]] = {}
+        self._voices: dict[int, frozenset[int]] = {}
 
-    def about(self, question: str) -> Found:
-        """Look up everything that a question says, clause by clause."""
-        clauses = [part.strip() for part in _CLAUSE.split(question) if content_words(part)][:_MOST_CLAUSES]
-        each = max(3, MOST_ROWS // max(len(clauses), 1) - 1)
-        rows = [row for clause in clauses for row in self._by_words(clause, each)] if self._clear else []
-        recalled = clauses[-EPISODES:] if len(clauses) > 1 else [question]
-        return self._found(rows, [(text, 1) for text in recalled] if len(recalled) > 1 else [(question, EPISODES)])
+    def about(self, question: str, texts: Sequence[str] = ()) -> Found:
+        """Look up everything that a question says, clause by clause, or else the slots that it is known to have.
 
-    def during(self, asked: str, wanted: Sequence[str], look_for: Sequence[str]) -> Found:
+        Parameters
+        ----------
+        question
+            The task.
+        texts
+            What the slots ask, if there are any yet.
+        """
+        clauses = [part.strip() for part in _CLAUSE.split(question) if content_words(part)]
+        parts = list(dict.fromkeys(texts or clauses))[-_MOST_CLAUSES:] or [question]
+        each = max(3, MOST_ROWS // len(parts) - 1)
+        rows = [row for part in parts for row in self._by_words(part, each)] if self._clear else []
+        return self._found(rows, _shares(parts[-EPISODES:]))
+
+    def during(
+        self, asked: str, wanted: Sequence[str], look_for: Sequence[str] = (), pinned: Sequence[int] = ()
+    ) -> Found:
         """Look up what a turn needs.
 
         Parameters
@@ -119,16 +136,17 @@ class Retrieval:
             What is still open, the most urgent first.
         look_for
             Words that the model asked for.
+        pinned
+            Messages that are to stay in view.
         """
-        rows: list[Message] = []
+        rows: list[Message] = self._memory.messages(list(pinned)) if pinned else []
         if self._clear:
             rows += self._by_words(asked, 8, 1)
             if look_for:
                 rows += self._search(Query(words=tuple(look_for[:8]), context=1, limit=5))
             for text in wanted[:MOST_WANTED]:
                 rows += self._by_words(text, 5)
-        texts = [text for text in (asked, *wanted[:1]) if text]
-        return self._found(rows, [(text, EPISODES if len(texts) == 1 else 1) for text in texts])
+        return self._found(rows, _shares([text for text in (asked, *wanted[:1]) if text]))
 
     def _by_words(self, text: str, limit: int, context: int = 0) -> list[Message]:
         """Return what has the words of a text; of somebody whom it names, first what they said themselves."""
@@ -159,32 +177,56 @@ class Retrieval:
         messages = {row.id: row for row in shown}
         for _, kept in episodes:
             messages |= {row.id: row for row in kept}
-        recalled = tuple(Recalled(one.id, one.since, one.summary, tuple(kept)) for one, kept in episodes)
+        there = {row.id for row in shown}
+        recalled = tuple(
+            Recalled(one.id, one.since, one.summary, tuple(row for row in kept if row.id not in there))
+            for one, kept in episodes
+        )
         return Found(tuple(sorted(shown, key=_order)), recalled, tuple(messages.values()))
 
     def _recalled(self, recalls: Iterable[tuple[str, int]]) -> list[tuple[Episode, list[Message]]]:
         found: dict[int, tuple[Episode, list[Message]]] = {}
         for text, top in recalls:
-            for episode in self._memory.recall(text, top):
-                if episode.id not in found and len(found) < EPISODES:
-                    found[episode.id] = (episode, self._of_episode(episode, text))
-        # A summary is made of messages; where one of them must not be seen, neither must the summary.
+            named = frozenset(person.id for person in self._named(text))
+            shown = self._shown.setdefault(text, set())
+            pool = [one for one in self._memory.recall(text, POOL) if one.id not in found]
+            pool.sort(key=lambda one: (one.id in shown, bool(named) and not named & self._heard_in(one)))
+            for episode in pool[:top]:
+                shown.add(episode.id)
+                found[episode.id] = self._of_episode(episode, text)
         return [(episode, rows) for episode, rows in found.values() if rows]
 
-    def _of_episode(self, episode: Episode, text: str) -> list[Message]:
-        """Return the messages of an episode around those that are nearest to a text; none if one is not allowed."""
-        rows = [row for row in map(self._memory.message, episode.messages) if row is not None and row.text]
-        if len(self._may_see(rows)) < len({row.id for row in rows}):
-            return []
+    def _heard_in(self, episode: Episode) -> frozenset[int]:
+        """Return who has spoken in the conversation of an episode, as far as its messages tell."""
+        voices = self._voices.get(episode.conversation)
+        if voices is None:
+            voices = frozenset(row.sender for row in self._memory.messages(list(episode.messages)))
+            self._voices[episode.conversation] = voices
+        return voices
+
+    def _of_episode(self, episode: Episode, text: str) -> tuple[Episode, list[Message]]:
+        """Return the messages of an episode around those that are nearest to a text.
+
+        A summary is made of messages: where one of them must not be seen, or not all of it, neither must the summary.
+        """
+        rows = [row for row in self._memory.messages(list(episode.messages)) if row.text]
+        allowed = self._may_see(rows)
+        if allowed != rows:
+            episode = replace(episode, summary="")
         wanted = _trigrams(text)
-        near = sorted(range(len(rows)), key=lambda at: (-_overlap(wanted, rows[at].text), at))
-        around = [at + off for at in near for off in (0, 1, -1, 2) if 0 <= at + off < len(rows)]
-        picked = _fitting([rows[at] for at in dict.fromkeys(around)], MOST_RECALLED, EPISODE_CHARACTERS)
-        return sorted(picked, key=_order)
+        near = sorted(range(len(allowed)), key=lambda at: (-_overlap(wanted, allowed[at].text), at))
+        around = [at + off for at in near for off in _AROUND if 0 <= at + off < len(allowed)]
+        picked = _fitting([allowed[at] for at in dict.fromkeys(around)], MOST_RECALLED, EPISODE_CHARACTERS)
+        return episode, sorted(picked, key=_order)
 
     def _may_see(self, rows: Iterable[Message]) -> list[Message]:
         once = list({row.id: row for row in rows if row.text}.values())
         return list(self._allowed(once))
+
+
+def _shares(texts: Sequence[str]) -> list[tuple[str, int]]:
+    """Return for each text how many episodes it may bring."""
+    return [(text, max(1, EPISODES // len(texts))) for text in texts]
 
 
 def _fitting(rows: Sequence[Message], most: int, characters: int) -> list[Message]:

@@ -11,19 +11,29 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from consilience.dialogue.asking import Asks
 from consilience.dialogue.messages import Message as Prompt
 from consilience.dialogue.messages import Question, Settings
 from consilience.methods.social_agents.prompts import View, answer_prompt, draft_prompt, length, turn_prompt
-from consilience.methods.social_agents.rationale import MOST_SLOTS, Board, Rationale, Reading
-from consilience.methods.social_agents.reading import AnswerReply, Fact, TurnReply, read_answer, read_draft, read_turn
+from consilience.methods.social_agents.rationale import MOST_SLOTS, SURE, Board, Rationale, Reading
+from consilience.methods.social_agents.reading import (
+    AnswerReply,
+    DraftReply,
+    Fact,
+    TurnReply,
+    read_answer,
+    read_draft,
+    read_turn,
+)
 from consilience.methods.social_agents.records import Message, Person
 from consilience.methods.social_agents.retrieval import Found, Reads, Retrieval
-from consilience.methods.social_agents.sections import HEARD_LINES, YOU
+from consilience.methods.social_agents.sections import HEARD_LINES, YOU, needs
 from consilience.methods.social_agents.task import Assignment
 from consilience.methods.social_agents.values import contains, covered, same
+
+R = TypeVar("R", DraftReply, TurnReply, AnswerReply)
 
 __all__ = ["Agent", "Move", "Party", "Spent", "Told", "Utterance"]
 
@@ -33,6 +43,8 @@ GROUNDED = 0.6
 """Share of a value's words that have to be there."""
 ASKED_AT_MOST = 2
 """How often one side asks for a slot that the other does not know."""
+REASKS = 2
+"""How often a reply is asked for again that cannot be read."""
 MOST_PINNED = 8
 """Messages that stay in view because a value that is not sure was read from them."""
 LONGEST_SAID = 1_200
@@ -189,16 +201,27 @@ class Agent:
 
     @property
     def askable(self) -> tuple[Rationale, ...]:
-        """Slots to ask the other side for: unknown ones first, then contested, then unsure ones."""
+        """Slots to ask the other side for: unknown ones first, then contested ones, then what it was not sure of."""
         order = {"unknown": 0, "conflict": 1, "fuzzy": 2}
-        return tuple(
-            sorted((one for one in self.board.open if one.slot not in self.aside), key=lambda one: order[one.status])
+        found = [one for one in self.board.open if one.slot not in self.aside and not self._only_mine(one)]
+        return tuple(sorted(found, key=lambda one: order[one.status]))
+
+    @property
+    def unsure(self) -> bool:
+        """Whether there is something that this side reads again in its own messages, because it is not sure of it."""
+        return any(
+            any(reading.direct for reading in one.readings) and not self.doubtful(one) for one in self.board.open
         )
+
+    @staticmethod
+    def doubtful(one: Rationale) -> bool:
+        """Whether reading it again does not help: its words are not there, or the model itself is in doubt."""
+        return one.status == "fuzzy" and all(reading.confidence < SURE for reading in one.readings)
 
     async def draft(self, shared: Sequence[Rationale] = ()) -> None:
         """Make the plan with one's own messages in view; one that is shared already is only filled in.
 
-        A model that plans nothing leaves one slot, the task itself.
+        A task that the model does not plan has the slots that its question lists, or one, the question itself.
         """
         for wanted in self._task.wanted:
             self.board = self.board.add(wanted.slot, wanted.text)
@@ -207,12 +230,14 @@ class Agent:
         given = len(self.board) > 0
         found = self._retrieval.about(self._task.question, [one.text for one in self.board])
         view = self._view(found, self.board if given else None)
-        reply = read_draft(await self._ask(draft_prompt(view)))
+        reply = await self._ask(
+            draft_prompt(view), read_draft, lambda one: bool(one.facts) if given else bool(one.slots)
+        )
         if not given:
             for planned in reply.slots[:MOST_SLOTS]:
                 self.board = self.board.add(planned.slot, planned.text)
         if not len(self.board):
-            self.board = self.board.add("answer", self._task.question)
+            self.board = self._unplanned()
         self.look_for = reply.look_for
         self._count(reply.facts, found, (), 0)
 
@@ -232,7 +257,7 @@ class Agent:
             asked.text if asked else _said(heard), self._wanted(number), self.look_for, pinned[:MOST_PINNED]
         )
         view = self._view(found, self.board if self.party.plan else None, heard)
-        reply = read_turn(await self._ask(turn_prompt(view)))
+        reply = await self._ask(turn_prompt(view), read_turn, lambda one: bool(one.say or one.facts))
         self.look_for = reply.look_for
         if not self.party.plan:
             ids = tuple(sorted({one for fact in reply.facts for one in fact.evidence if one in found.by_id}))
@@ -244,7 +269,7 @@ class Agent:
         """Do the task with the values that were agreed, or, without a plan, with what was heard last."""
         found = Found() if self.party.plan else self._retrieval.about(self._task.question)
         view = self._view(found, self.board.concluding(values) if self.party.plan else None, heard)
-        return read_answer(await self._ask(answer_prompt(view)))
+        return await self._ask(answer_prompt(view), read_answer, lambda one: bool(one.answer or one.why))
 
     def hear(self, utterance: Utterance) -> None:
         """Count what the other side told, and what it does not know or will not tell."""
@@ -277,6 +302,18 @@ class Agent:
         )
         self.board = self.board.read(slot, reading)
 
+    @staticmethod
+    def _only_mine(one: Rationale) -> bool:
+        """Whether a slot needs no more than another look at one's own messages."""
+        return one.status == "fuzzy" and bool(one.evidence)
+
+    def _unplanned(self) -> Board:
+        """Return the board of a task that the model did not plan: what the question lists, or else the question."""
+        board = self.board
+        for number, text in enumerate(needs(self._task.question), 1):
+            board = board.add(f"s{number}", text)
+        return board if len(board) else board.add("answer", self._task.question.rstrip(" ?."))
+
     def _asked(self, heard: Sequence[Utterance]) -> Rationale | None:
         """Return the slot that the other side asked for last, unless that was answered."""
         if not heard or heard[-1].speaker == self.handle or not heard[-1].asks:
@@ -303,7 +340,16 @@ class Agent:
             aside=self.aside,
         )
 
-    async def _ask(self, messages: tuple[Prompt, ...]) -> str:
+    async def _ask(self, messages: tuple[Prompt, ...], read: Callable[[str], R], usable: Callable[[R], bool]) -> R:
+        """Return a reply as it was read; one that was mended and has nothing in it is asked for again."""
+        reply = read(await self._reply(messages))
+        for _ in range(REASKS):
+            if usable(reply) or not reply.repairs:
+                break
+            reply = read(await self._reply(messages))
+        return reply
+
+    async def _reply(self, messages: tuple[Prompt, ...]) -> str:
         question = Question(self._element, messages, Settings(), self.calls)
         self.calls += 1
         self._spent.calls += 1
@@ -326,6 +372,8 @@ class Agent:
             reading = self._own(fact, found, number) or self._heard(fact, one, heard)
             if reading is not None:
                 self.board = self.board.read(one.slot, reading)
+            if reading is not None and not reading.direct:
+                self.misses.pop(one.slot, None)
 
     def _own(self, fact: Fact, found: Found, number: int) -> Reading | None:
         rows = [found.by_id[one] for one in fact.evidence if one in found.by_id]
@@ -370,9 +418,9 @@ class Agent:
             # What was read now is not what was read as a rule: code says what the board knows.
             tells = [one for one in tellable if asked is not None and one.slot == asked.slot]
             say = " ".join(f"{_capital(one.text)} is {one.value}." for one in tells)
-        lacks = asked.slot if asked is not None and asked.slot not in {one.slot for one in tells} else ""
-        if lacks and not say.strip():
-            say = f"I do not know {named[lacks].text} yet."
+        owed = named[asked.slot] if asked is not None and asked.slot not in {one.slot for one in tells} else None
+        if owed is not None and not say.strip():
+            say = f"I do not know {owed.text} yet."
         question = self._question(reply.asks)
         if question is not None and not (contains(say, question.text) and "?" in say):
             say = f"{say} Do you know {question.text}?".strip()
@@ -389,7 +437,8 @@ class Agent:
                 for one in tells
             ),
             asks=question.slot if question is not None else "",
-            lacks=lacks,
+            # Who has read something and is not sure of it is asked again.
+            lacks=owed.slot if owed is not None and not owed.readings else "",
             asked=asked.slot if asked is not None else "",
             declared=tuple(sorted({number for one in tells for number in one.evidence})),
             found=found,

@@ -296,7 +296,10 @@ class _Course:
         if not self.a.party.plan and not self.b.party.plan:
             return all(utterance.text != one.text for one in self.state.utterances)
         return any(
-            one.board != before[one.handle] and one.board.changes(before[one.handle]) for one in (self.a, self.b)
+            one.board[old.slot].readings != old.readings or one.board[old.slot].refused_by != old.refused_by
+            for one in (self.a, self.b)
+            for old in before[one.handle]
+            if old.open and not one.doubtful(old)
         )
 
     def _over(self) -> Ending | None:
@@ -310,10 +313,21 @@ class _Course:
             "tokens": limits.tokens is not None and tokens >= limits.tokens,
             "seconds": limits.seconds is not None and second >= limits.seconds,
             "nothing new": self.state.silent >= limits.silent_turns,
-            "nobody knows": bool(self.a.board.open and not self.a.askable and said),
+            "nobody knows": self._stuck(),
             "done": len(self.state.done) > 1 and all(self.state.done),
         }
         return next((ending for ending, there in reached.items() if there), None)
+
+    def _stuck(self) -> bool:
+        """Whether the asking side has asked for all that is open, has heard the replies, and reads nothing again."""
+        said = self.state.utterances
+        return bool(
+            self.a.board.open
+            and not self.a.askable
+            and not self.a.unsure
+            and said
+            and said[-1].speaker == self.a.handle
+        )
 
     async def _answer(self, consensus: Consensus) -> None:
         """Ask for the answer once, unless something is missing that it would need."""

@@ -62,7 +62,8 @@ _FOUND_BY: Mapping[str, re.Pattern[str]] = MappingProxyType(
             r"\bpass(?:word|code|phrase)s?\b|\bpin\b|\bsecrets?\b|\bconfidential\w*|\bclassified\b|"
             r"\bbetween (?:us|you and me|ourselves)\b|\bkeep (?:it|this|that) (?:quiet|to yourself)\b|"
             r"\b(?:don'?t|do not|never|must not|mustn'?t) (?:ever )?tell (?:any|him|her|them|my|your|a soul)|"
-            r"\b(?:no ?body|no one) (?:else )?(?:knows? (?:about |of )?(?:it|this|that|yet)|(?:may|must|should|can) know)\b|"
+            r"\b(?:no ?body|no one) (?:else )?(?:knows? (?:about |of )?(?:it|this|that|yet)|"
+            r"(?:may|must|should|can) know)\b|"
             r"\boff the record\b|\bprivate key\b|\bapi key\b|\b(?:access )?token\b|\bpromise not to tell\b|"
             r"\b(?=[a-z0-9]{0,40}[0-9])(?=[a-z0-9]{0,40}[a-z])[a-z0-9]{10,}\b"
         ),

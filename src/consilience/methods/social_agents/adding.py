@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, text
 
 from consilience.ground.errors import InvalidInput
+from consilience.methods.social_agents.fuzzy import take_apart
 from consilience.methods.social_agents.records import Added, NewMessage, to_us
 from consilience.methods.social_agents.schema import owner_token
 from consilience.methods.social_agents.words import kept, plain, split
@@ -24,8 +25,8 @@ MOST_INDEXED = 100_000
 """Characters of a message that a server indexes; a file indexes them all."""
 BATCH = 4000
 """Messages sent to the database at once."""
-MANY = 20_000
-"""Messages after which the index of a file is put in order."""
+MANY = 5_000
+"""Messages at once after which the index is put in order."""
 
 _ADDING = 0x61646421
 _MEMBERSHIPS = text(
@@ -51,6 +52,10 @@ _LET_SEE = text(
     "INSERT INTO visibility (owner, message, conversation, sender, sent_at, words) "
     "SELECT a.owner, m.id, m.conversation, m.sender, m.sent_at, m.words FROM message m "
     "JOIN audience_member a ON a.audience = m.audience WHERE m.id BETWEEN :first AND :last ORDER BY a.owner, m.id"
+)
+_LOOSE = text(
+    "INSERT INTO loose (message, audience, conversation, sent_at) "
+    "SELECT id, audience, conversation, sent_at FROM message WHERE id BETWEEN :first AND :last"
 )
 _COUNT = text(
     "INSERT INTO holding (owner, messages, words) SELECT owner, COUNT(*), SUM(words) FROM visibility "
@@ -135,8 +140,8 @@ def add(connection: Connection, messages: Iterable[NewMessage]) -> Added:
             first = _numbers(connection, len(rows))
             _keep(connection, first, rows)
             ids += range(first, first + len(rows))
-    if len(ids) >= MANY and connection.dialect.name == "sqlite":
-        connection.exec_driver_sql("INSERT INTO message_index(message_index) VALUES ('optimize')")
+    if len(ids) >= MANY:
+        _put_in_order(connection)
     return Added(len(ids), known, tuple(ids))
 
 
@@ -211,8 +216,18 @@ def _keep(connection: Connection, first: int, rows: Sequence[tuple[Any, ...]]) -
         columns = [list(column) for column in zip(*numbered, strict=True)]
         connection.exec_driver_sql(_KEEP_ON_SERVER, (*columns, [_indexed(row[4]) for row in numbered]))
     span = {"first": first, "last": first + len(rows) - 1}
-    connection.execute(_LET_SEE, span)
-    connection.execute(_COUNT, span)
+    for statement in (_LET_SEE, _LOOSE, _COUNT):
+        connection.execute(statement, span)
+
+
+def _put_in_order(connection: Connection) -> None:
+    """Make the index of a file one piece, and let a server know how much there is now."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("INSERT INTO message_index(message_index) VALUES ('optimize')")
+        return
+    connection.exec_driver_sql("SELECT gin_clean_pending_list('message_search')")
+    for table in ("message", "visibility", "audience_member"):
+        connection.exec_driver_sql(f"ANALYZE {table}")
 
 
 def _indexed(told: str) -> str:
@@ -259,12 +274,6 @@ def change(connection: Connection, number: int, told: str, moment: int, *, blank
             "(SELECT owners FROM audience a WHERE a.id = message.audience), ' ')) WHERE id = :id"
         )
         connection.execute(text(again), {"id": number, "told": _indexed(told)})
-    _loosen(connection, number)
-
-
-def _loosen(connection: Connection, number: int) -> None:
-    """Take a message's episode apart, so that its summary and vector are made anew."""
-    episode = connection.execute(text("SELECT episode FROM message WHERE id = :id"), {"id": number}).scalar()
+    episode = connection.execute(text("SELECT episode FROM placed WHERE message = :id"), {"id": number}).scalar()
     if episode is not None:
-        for step in ("UPDATE message SET episode = NULL WHERE episode = :id", "DELETE FROM episode WHERE id = :id"):
-            connection.execute(text(step), {"id": episode})
+        take_apart(connection, [episode])

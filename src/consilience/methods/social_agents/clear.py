@@ -88,17 +88,16 @@ def ranked(
     count, mean = held[0], max(held[1] / held[0], 1.0)
     weights = [math.log1p((count - each + 0.5) / (each + 0.5)) for each in matches.frequencies]
     by_mask = {mask: _sum_of(weights, mask) for mask in set(matches.masks.values())}
-
-    def at_least(item: tuple[int, int]) -> tuple[float, int]:
-        number, mask = item
-        damping = SATURATION * (1 - BY_LENGTH + BY_LENGTH * matches.lengths[number] / mean)
-        return by_mask[mask] * (SATURATION + 1) / (1 + damping), number
-
-    best = dict(nlargest(most, matches.masks.items(), key=at_least))
+    by_length = {each: 1 + _damping(each, mean) for each in set(matches.lengths.values())}
+    at_least = [
+        (by_mask[mask] / by_length[length], number, mask)
+        for (number, mask), length in zip(matches.masks.items(), matches.lengths.values(), strict=True)
+    ]
+    best = {number: mask for _, number, mask in nlargest(most, at_least)}
     scored = []
     for message in fetch(connection, owner, best):
         words = split(message.text)
-        damping = SATURATION * (1 - BY_LENGTH + BY_LENGTH * matches.lengths[message.id] / mean)
+        damping = _damping(matches.lengths[message.id], mean)
         score = 0.0
         for place, term in enumerate(terms):
             if best[message.id] >> place & 1:
@@ -170,7 +169,7 @@ def _matches(connection: Connection, owner: int, query: Query, terms: Sequence[_
         values[f"term{place}"] = term.for_fts5(owner) if sqlite else term.for_postgres()
     if not sqlite:
         values["token"] = f"'{owner_token(owner)}'"
-    rows = connection.execute(_statement(len(terms), condition, sqlite=sqlite), values)
+    rows = connection.execute(_statement(len(terms), condition, sqlite=sqlite), values).all()
     frequencies = [0] * len(terms)
     masks: dict[int, int] = {}
     lengths: dict[int, int] = {}
@@ -182,6 +181,7 @@ def _matches(connection: Connection, owner: int, query: Query, terms: Sequence[_
     required = sum(1 << place for place, term in enumerate(terms) if term.is_required)
     if required:
         masks = {number: mask for number, mask in masks.items() if mask & required == required}
+        lengths = {number: lengths[number] for number in masks}
     return _Matches(masks, lengths, frequencies)
 
 
@@ -271,6 +271,11 @@ def _beside(k: int) -> TextClause:
     return text(
         f"SELECT v.message, {', '.join(sides)} FROM visibility v WHERE v.owner = :owner AND v.message IN :numbers"  # noqa: S608 - no value is in it
     ).bindparams(bindparam("numbers", expanding=True))
+
+
+def _damping(length: int, mean: float) -> float:
+    """Return what a count is weighed against: more in a long message."""
+    return SATURATION * (1 - BY_LENGTH + BY_LENGTH * length / mean)
 
 
 def _sum_of(weights: Sequence[float], mask: int) -> float:

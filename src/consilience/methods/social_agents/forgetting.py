@@ -12,6 +12,7 @@ from sqlalchemy import Connection, bindparam, text
 
 from consilience.methods.social_agents.adding import Audiences
 from consilience.methods.social_agents.database import Database
+from consilience.methods.social_agents.fuzzy import take_apart
 from consilience.methods.social_agents.records import Receipt, StoreLocked, to_us
 from consilience.methods.social_agents.schema import owner_token
 
@@ -36,6 +37,7 @@ def forget_messages(connection: Connection, numbers: Iterable[int], what: str = 
     if fewer:
         values = [{"owner": owner, "count": fewer[owner], "words": shorter[owner]} for owner in fewer]
         connection.execute(less, values)
+    _all(connection, "DELETE FROM loose WHERE message IN :numbers", gone)
     _all(connection, "DELETE FROM visibility WHERE message IN :numbers", gone)
     versions = _all(connection, "DELETE FROM version WHERE message IN :numbers", gone)
     _all(connection, "DELETE FROM message WHERE id IN :numbers", gone)
@@ -77,8 +79,8 @@ def forget_owner(connection: Connection, owner: int) -> Receipt:
     held = [row[0] for row in _each(connection, "SELECT id FROM message WHERE audience IN :numbers", alone)]
     receipt = forget_messages(connection, held, f"owner {owner}")
     unseen = connection.execute(text("DELETE FROM visibility WHERE owner = :owner"), values).rowcount
-    _all(connection, "UPDATE message SET episode = NULL WHERE audience IN :numbers AND episode IS NOT NULL", ours)
-    episodes = _all(connection, "DELETE FROM episode WHERE audience IN :numbers", ours)
+    episodes = [row[0] for row in _each(connection, "SELECT id FROM episode WHERE audience IN :numbers", ours)]
+    take_apart(connection, episodes)
     _narrow(connection, owner, {a: people - {owner} for a, people in members.items() if a not in alone})
     for step in ("audience_member WHERE audience IN :numbers", "audience WHERE id IN :numbers"):
         _all(connection, f"DELETE FROM {step}", ours)  # noqa: S608 - no value is in it
@@ -94,7 +96,7 @@ def forget_owner(connection: Connection, owner: int) -> Receipt:
             "UPDATE receipt SET unseen = unseen + :unseen, episodes = episodes + :episodes WHERE id = "
             "(SELECT MAX(id) FROM receipt)"
         ),
-        {"unseen": unseen, "episodes": episodes},
+        {"unseen": unseen, "episodes": len(episodes)},
     )
     return Receipt(
         at=receipt.at,
@@ -102,7 +104,7 @@ def forget_owner(connection: Connection, owner: int) -> Receipt:
         messages=receipt.messages,
         unseen=receipt.unseen + unseen,
         versions=receipt.versions,
-        episodes=receipt.episodes + episodes,
+        episodes=receipt.episodes + len(episodes),
         digest=receipt.digest,
     )
 
@@ -119,7 +121,7 @@ def wipe(database: Database) -> None:
     """
     with database.outside() as connection:
         if not database.is_sqlite:
-            for table in ("message", "visibility", "version", "episode", "audience", "person"):
+            for table in ("message", "visibility", "version", "episode", "loose", "placed", "audience", "person"):
                 connection.exec_driver_sql(f"VACUUM FULL {table}")
             connection.exec_driver_sql("ANALYZE")
             return
@@ -135,7 +137,7 @@ def wipe(database: Database) -> None:
 
 def _take_apart(connection: Connection, gone: Sequence[int]) -> int:
     """Drop the episodes of the messages and those that follow in their threads; return how many."""
-    wanted = "SELECT DISTINCT episode FROM message WHERE id IN :numbers AND episode IS NOT NULL"
+    wanted = "SELECT DISTINCT episode FROM placed WHERE message IN :numbers"
     touched = sorted({row[0] for row in _each(connection, wanted, gone)})
     firsts: dict[tuple[int, int], int] = {}
     facts = "SELECT audience, conversation, since FROM episode WHERE id IN :numbers"
@@ -148,8 +150,8 @@ def _take_apart(connection: Connection, gone: Sequence[int]) -> int:
         for (audience, conversation), since in firsts.items()
         for row in connection.execute(after, {"a": audience, "c": conversation, "since": since})
     ]
-    _all(connection, "UPDATE message SET episode = NULL WHERE episode IN :numbers", dropped)
-    return _all(connection, "DELETE FROM episode WHERE id IN :numbers", dropped)
+    take_apart(connection, dropped)
+    return len(dropped)
 
 
 def _narrow(connection: Connection, owner: int, without: dict[int, set[int]]) -> None:
@@ -157,10 +159,14 @@ def _narrow(connection: Connection, owner: int, without: dict[int, set[int]]) ->
     audiences = Audiences(connection)
     sqlite = connection.dialect.name == "sqlite"
     search = "" if sqlite else ", search = ts_delete(search, CAST(:token AS text))"
-    move = text(f"UPDATE message SET audience = :new{search} WHERE audience = :old AND episode IS NULL")  # noqa: S608 - no value is in it
+    steps = (
+        f"UPDATE message SET audience = :new{search} WHERE id IN (SELECT message FROM loose WHERE audience = :old)",  # noqa: S608 - no value is in it
+        "UPDATE loose SET audience = :new WHERE audience = :old",
+    )
     for old, people in without.items():
         values: dict[str, Any] = {"new": audiences.number(people), "old": old}
-        connection.execute(move, values if sqlite else {**values, "token": owner_token(owner)})
+        for step in steps:
+            connection.execute(text(step), {**values, "token": owner_token(owner)})
 
 
 def _receipt(

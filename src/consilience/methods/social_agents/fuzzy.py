@@ -23,7 +23,7 @@ from consilience.methods.social_agents.embedding import Embedder
 from consilience.methods.social_agents.records import Episode, Message, Query, from_us
 from consilience.methods.social_agents.words import COMMON, content_words, split
 
-__all__ = ["Summarise", "extract", "loose", "rebuild", "recall"]
+__all__ = ["Summarise", "extract", "loose", "rebuild", "recall", "take_apart"]
 
 Summarise = Callable[[Sequence[Message]], str]
 """What makes a summary of an episode."""
@@ -40,6 +40,8 @@ LONGEST_TEXT = 8000
 """Characters of an episode that are embedded."""
 FUSION = 60
 """Constant of reciprocal rank fusion (Cormack, Clarke and Büttcher 2009)."""
+CHUNK = 1000
+"""Episodes named to the database at once."""
 POOL = 120
 """Messages whose ranks are fused at most."""
 
@@ -47,9 +49,8 @@ _GAP_US = LONGEST_GAP // timedelta(microseconds=1)
 _VECTOR = np.dtype("<f2")
 
 _LOOSE = text(
-    "SELECT m.conversation, m.audience, MIN(m.sent_at) FROM audience_member a "
-    "JOIN message m ON m.audience = a.audience AND m.episode IS NULL "
-    "WHERE a.owner = :owner GROUP BY m.conversation, m.audience"
+    "SELECT l.conversation, l.audience, MIN(l.sent_at) FROM audience_member a JOIN loose l ON l.audience = a.audience "
+    "WHERE a.owner = :owner GROUP BY l.conversation, l.audience"
 )
 _STRANGE = text(
     "SELECT e.conversation, e.audience, MIN(e.since) FROM audience_member a JOIN episode e ON e.audience = a.audience "
@@ -60,34 +61,42 @@ _START = text(f"SELECT MAX(since) FROM episode WHERE {_THREAD} AND since < :mome
 _AFFECTED = text(f"SELECT id FROM episode WHERE {_THREAD} AND since >= :start")  # noqa: S608
 _MESSAGES = text(
     "SELECT m.id, m.conversation, m.sender, p.name, m.sent_at, m.text, m.label "
-    "FROM message m JOIN person p ON p.id = m.sender WHERE m.episode IN :episodes UNION ALL "
-    "SELECT m.id, m.conversation, m.sender, p.name, m.sent_at, m.text, m.label "
-    "FROM message m JOIN person p ON p.id = m.sender "
-    "WHERE m.episode IS NULL AND m.audience = :audience AND m.conversation = :conversation"
-).bindparams(bindparam("episodes", expanding=True))
-_DROP = text("DELETE FROM episode WHERE id IN :episodes").bindparams(bindparam("episodes", expanding=True))
+    "FROM loose l JOIN message m ON m.id = l.message JOIN person p ON p.id = m.sender "
+    "WHERE l.audience = :audience AND l.conversation = :conversation ORDER BY m.sent_at, m.id"
+)
 _KEEP = text(
     "INSERT INTO episode (conversation, audience, since, until, summary, embedder, vector) "
     "VALUES (:conversation, :audience, :since, :until, :summary, :embedder, :vector) RETURNING id"
 )
-_TIE = text("UPDATE message SET episode = :episode WHERE id IN :numbers").bindparams(
-    bindparam("numbers", expanding=True)
+_PLACE = text("INSERT INTO placed (message, episode) VALUES (:message, :episode)")
+_SETTLE = text("DELETE FROM loose WHERE audience = :audience AND conversation = :conversation")
+_TAKE_APART = tuple(
+    text(step).bindparams(bindparam("episodes", expanding=True))
+    for step in (
+        (
+            "INSERT INTO loose (message, audience, conversation, sent_at) "
+            "SELECT m.id, m.audience, m.conversation, m.sent_at FROM placed p JOIN message m ON m.id = p.message "
+            "WHERE p.episode IN :episodes"
+        ),
+        "DELETE FROM placed WHERE episode IN :episodes",
+        "DELETE FROM episode WHERE id IN :episodes",
+    )
 )
 _VECTORS = text(
     "SELECT e.id, e.vector FROM audience_member a JOIN episode e ON e.audience = a.audience "
     "WHERE a.owner = :owner AND e.embedder = :embedder ORDER BY e.id"
 )
 _EPISODE_OF = text(
-    "SELECT m.id, m.episode FROM visibility v JOIN message m ON m.id = v.message "
-    "WHERE v.owner = :owner AND v.message IN :numbers AND m.episode IS NOT NULL"
+    "SELECT p.message, p.episode FROM visibility v JOIN placed p ON p.message = v.message "
+    "WHERE v.owner = :owner AND v.message IN :numbers"
 ).bindparams(bindparam("numbers", expanding=True))
 _EPISODES = text(
     "SELECT e.id, e.conversation, e.since, e.until, e.summary FROM audience_member a "
     "JOIN episode e ON e.audience = a.audience WHERE a.owner = :owner AND e.id IN :episodes"
 ).bindparams(bindparam("episodes", expanding=True))
 _MEMBERS = text(
-    "SELECT m.episode, m.id FROM message m JOIN visibility v ON v.message = m.id "
-    "WHERE v.owner = :owner AND m.episode IN :episodes ORDER BY m.sent_at, m.id"
+    "SELECT p.episode, p.message FROM placed p JOIN visibility v ON v.message = p.message "
+    "WHERE v.owner = :owner AND p.episode IN :episodes ORDER BY v.sent_at, v.message"
 ).bindparams(bindparam("episodes", expanding=True))
 
 
@@ -146,22 +155,28 @@ def rebuild(
     return len(drafts)
 
 
+def take_apart(connection: Connection, episodes: Sequence[int]) -> None:
+    """Drop episodes, with their summaries and vectors, and leave their messages loose."""
+    for start in range(0, len(episodes), CHUNK):
+        for step in _TAKE_APART:
+            connection.execute(step, {"episodes": list(episodes[start : start + CHUNK])})
+
+
 def _cut(connection: Connection, conversation: int, audience: int, moment: int) -> list[_Draft]:
     """Take back the episodes from a moment on, and cut the thread anew from there."""
     values: dict[str, Any] = {"conversation": conversation, "audience": audience}
     start = connection.execute(_START, {**values, "moment": moment}).scalar()
     since = moment if start is None else start
     affected = [row[0] for row in connection.execute(_AFFECTED, {**values, "start": min(since, moment)})]
-    rows = sorted(connection.execute(_MESSAGES, {**values, "episodes": affected}), key=lambda row: (row[4], row[0]))
-    if affected:
-        connection.execute(_DROP, {"episodes": affected})
+    take_apart(connection, affected)
     drafts: list[_Draft] = []
-    for row in rows:
+    for row in connection.execute(_MESSAGES, values):
         fits = drafts and len(drafts[-1].messages) < MOST_MESSAGES and row[4] - drafts[-1].sent[-1] <= _GAP_US
         if not fits:
             drafts.append(_Draft(conversation, audience, [], []))
         drafts[-1].messages.append(Message(row[0], row[1], row[2], row[3], from_us(row[4]), row[5], row[6]))
         drafts[-1].sent.append(row[4])
+    connection.execute(_SETTLE, values)
     return drafts
 
 
@@ -178,7 +193,7 @@ def _keep(
         "vector": vector.astype(_VECTOR).tobytes(),
     }
     number = connection.execute(_KEEP, values).scalar_one()
-    connection.execute(_TIE, {"episode": number, "numbers": [message.id for message in draft.messages]})
+    connection.execute(_PLACE, [{"message": message.id, "episode": number} for message in draft.messages])
 
 
 def _told(messages: Sequence[Message]) -> str:

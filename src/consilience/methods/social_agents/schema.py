@@ -3,7 +3,7 @@
 A message lies in the database once. Who may read it was decided when it was added: `visibility` has a row for each of
 them, and the full-text index a token for each of them, so that a search walks through one owner's messages only.
 An audience is a set of people who read the same messages; episodes are made for each audience apart, so that nobody's
-episodes depend on what only others have read.
+episodes depend on what only others have read. A message is either `placed` in an episode or `loose` till that is made.
 
 The index itself is not here: it is an FTS5 table on SQLite and a column ``search`` of `message` on PostgreSQL.
 """
@@ -128,7 +128,6 @@ message = Table(
     Column("source_id", Text, nullable=False),
     Column("words", Integer, nullable=False),
     Column("audience", Whole, ForeignKey("audience.id"), nullable=False),
-    Column("episode", Whole),
     Index("message_conversation", "conversation"),
     Index(
         "message_source",
@@ -139,23 +138,14 @@ message = Table(
         sqlite_where=text("source_id <> ''"),
         postgresql_where=text("source_id <> ''"),
     ),
-    Index(
-        "message_loose",
-        "audience",
-        "conversation",
-        "sent_at",
-        sqlite_where=text("episode IS NULL"),
-        postgresql_where=text("episode IS NULL"),
-    ),
-    Index("message_episode", "episode"),
     sqlite_autoincrement=True,
 )
 
 visibility = Table(
     "visibility",
     METADATA,
-    Column("owner", Whole, ForeignKey("person.id"), nullable=False),
-    Column("message", Whole, ForeignKey("message.id"), nullable=False),
+    Column("owner", Whole, nullable=False),  # copied from `audience_member` and `message`, which have been checked
+    Column("message", Whole, nullable=False),
     Column("conversation", Whole, nullable=False),
     Column("sender", Whole, nullable=False),
     Column("sent_at", BigInteger, nullable=False),
@@ -165,6 +155,24 @@ visibility = Table(
     Index("visibility_time", "owner", "sent_at", "message"),
     Index("visibility_message", "message"),
     sqlite_with_rowid=False,
+)
+
+loose = Table(
+    "loose",
+    METADATA,
+    Column("message", Whole, primary_key=True, autoincrement=False),
+    Column("audience", Whole, nullable=False),
+    Column("conversation", Whole, nullable=False),
+    Column("sent_at", BigInteger, nullable=False),
+    Index("loose_thread", "audience", "conversation", "sent_at"),
+)
+
+placed = Table(
+    "placed",
+    METADATA,
+    Column("message", Whole, primary_key=True, autoincrement=False),
+    Column("episode", Whole, ForeignKey("episode.id"), nullable=False),
+    Index("placed_episode", "episode"),
 )
 
 holding = Table(

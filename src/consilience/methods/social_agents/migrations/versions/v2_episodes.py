@@ -14,7 +14,7 @@ depends_on: None = None
 
 
 def upgrade() -> None:
-    """Make the tables, and leave every message without an episode: those are made when they are asked for."""
+    """Make the tables, and leave every message loose: episodes are made when they are asked for."""
     whole = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
     op.create_table(
         "episode",
@@ -29,16 +29,24 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("episode_thread", "episode", ["audience", "conversation", "since"])
-    op.add_column("message", sa.Column("episode", whole))
-    loose = sa.text("episode IS NULL")
-    op.create_index(
-        "message_loose",
-        "message",
-        ["audience", "conversation", "sent_at"],
-        sqlite_where=loose,
-        postgresql_where=loose,
+    op.create_table(
+        "loose",
+        sa.Column("message", whole, primary_key=True, autoincrement=False),
+        sa.Column("audience", whole, nullable=False),
+        sa.Column("conversation", whole, nullable=False),
+        sa.Column("sent_at", sa.BigInteger, nullable=False),
     )
-    op.create_index("message_episode", "message", ["episode"])
+    op.create_index("loose_thread", "loose", ["audience", "conversation", "sent_at"])
+    op.create_table(
+        "placed",
+        sa.Column("message", whole, primary_key=True, autoincrement=False),
+        sa.Column("episode", whole, sa.ForeignKey("episode.id"), nullable=False),
+    )
+    op.create_index("placed_episode", "placed", ["episode"])
+    op.execute(
+        "INSERT INTO loose (message, audience, conversation, sent_at) "
+        "SELECT id, audience, conversation, sent_at FROM message"
+    )
     op.create_table(
         "version",
         sa.Column("message", whole, sa.ForeignKey("message.id"), nullable=False),
@@ -62,9 +70,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop what the step brought."""
-    for table in ("receipt", "version"):
+    for table in ("receipt", "version", "placed", "loose", "episode"):
         op.drop_table(table)
-    op.drop_index("message_episode", "message")
-    op.drop_index("message_loose", "message")
-    op.drop_column("message", "episode")
-    op.drop_table("episode")

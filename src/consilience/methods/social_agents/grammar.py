@@ -210,7 +210,7 @@ _FACTS: Sequence[Relation] = (
         ("{who}'s allergy is {value}, be careful with the buffet.",),
         ("Allergic people never get a straight answer.", "Nobody lists allergens here.", "An allergist takes months."),
         ("I swelled up like a balloon in the end and all because of some {value} that nobody had told me about.",),
-        ("allergic", "avoid", "reaction"),
+        ("intolerance", "avoid", "reaction"),
     ),
     Relation(
         "instrument",
@@ -295,7 +295,7 @@ _FACTS: Sequence[Relation] = (
         ("{who}'s dish is {value}, if you want to please them.",),
         ("The dishwasher has given up.", "Dishcloths vanish in this house.", "Dishware from my aunt is all chipped."),
         ("I could eat {value} three days in a row and would still scrape the pot on the fourth.",),
-        ("food", "eat", "cook"),
+        ("food", "favourite", "cook"),
     ),
     Relation(
         "floor",
@@ -304,7 +304,7 @@ _FACTS: Sequence[Relation] = (
         ("{who}'s floor is number {value}, and the lift is slow.",),
         ("Floorboards creak all night here.", "The floorplan was drawn by a child.", "Floorlamps are on sale."),
         ("The lift was stuck so I carried it all up to the {value} by hand and then could not find my key.",),
-        ("lift", "stairs", "storey"),
+        ("storey", "stairs", "level"),
     ),
     Relation(
         "arrival year",
@@ -322,7 +322,7 @@ _FACTS: Sequence[Relation] = (
         ("{who}'s house number is {value}, on the left.",),
         ("Housemates never buy salt.", "Houseplants die when I look at them.", "A housewarming would be a good idea."),
         ("The parcel went to a stranger again because the {value} on my gate has lost a screw and hangs upside down.",),
-        ("door", "address", "gate"),
+        ("door", "address", "corner"),
     ),
 )
 

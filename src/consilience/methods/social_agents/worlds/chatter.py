@@ -65,7 +65,7 @@ _LISTED = {
     "relative": "sister brother aunt uncle cousin neighbour grandmother godfather niece nephew",
 }  # fmt: skip
 _WORDS = {blank: words.split() for blank, words in _LISTED.items()}
-_AMOUNT = 4096
+_AMOUNT = 1024
 """Sentences that are kept ready; more are the same again."""
 
 

@@ -10,7 +10,6 @@ Source: the needle sets of InformativeBench, arXiv:2406.14928; texts and three h
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Literal
 
 import numpy as np
 
@@ -38,7 +37,7 @@ _CHAIN = 5
 _SETS: tuple[SetName, ...] = ("needle-1", "needle-2", "needle-3")
 
 
-def needle(n: int, hops: Literal[1, 2, 3], rng: np.random.Generator, *, length: int = 60) -> World:
+def needle(n: int, hops: int, rng: np.random.Generator, *, length: int = 60) -> World:
     """Return a world of `n` chains with a task each.
 
     Parameters
@@ -78,7 +77,7 @@ def needle(n: int, hops: Literal[1, 2, 3], rng: np.random.Generator, *, length: 
     return World(people, tuple(contacts), tuple(writer.chats), tuple(writer.lines), tuple(tasks))
 
 
-def _task(number: int, hops: Literal[1, 2, 3], chain: tuple[Resident, ...], writer: Writer, length: int) -> Task:
+def _task(number: int, hops: int, chain: tuple[Resident, ...], writer: Writer, length: int) -> Task:
     alice, bob, charlie, dave, erin = chain
     rng = writer.rng
     label = draw(rng, _LABELS)

@@ -143,6 +143,8 @@ class Move(NamedTuple):
     """Messages that the facts come from."""
     found: Found
     """What the prompt showed."""
+    behind: tuple[Message, ...]
+    """All that it showed, and the messages declared."""
     done: bool
 
 
@@ -218,8 +220,15 @@ class Agent:
         """Whether reading it again does not help: its words are not there, or the model itself is in doubt."""
         return one.status == "fuzzy" and all(reading.confidence < SURE for reading in one.readings)
 
-    async def draft(self, shared: Sequence[Rationale] = ()) -> None:
+    async def draft(self, shared: Sequence[Rationale] = (), *, ask: bool = True) -> None:
         """Make the plan with one's own messages in view; one that is shared already is only filled in.
+
+        Parameters
+        ----------
+        shared
+            The plan of the other side.
+        ask
+            Whether the model is asked; else the board has what the task is known to need, and nothing filled in.
 
         A task that the model does not plan has the slots that its question lists, or one, the question itself.
         """
@@ -227,6 +236,8 @@ class Agent:
             self.board = self.board.add(wanted.slot, wanted.text)
         for one in shared:
             self.board = self.board.add(one.slot, one.text)
+        if not ask:
+            return
         given = len(self.board) > 0
         found = self._retrieval.about(self._task.question, [one.text for one in self.board])
         view = self._view(found, self.board if given else None)
@@ -261,7 +272,7 @@ class Agent:
         self.look_for = reply.look_for
         if not self.party.plan:
             ids = tuple(sorted({one for fact in reply.facts for one in fact.evidence if one in found.by_id}))
-            return Move(reply.say[:LONGEST_SAID], (), "", "", "", ids, found, reply.done)
+            return Move(reply.say[:LONGEST_SAID], (), "", "", "", ids, found, found.messages, reply.done)
         self._count(reply.facts, found, heard, number)
         return self._move(reply, asked, found)
 
@@ -424,6 +435,7 @@ class Agent:
         question = self._question(reply.asks)
         if question is not None and not (contains(say, question.text) and "?" in say):
             say = f"{say} Do you know {question.text}?".strip()
+        declared = tuple(sorted({number for one in tells for number in one.evidence}))
         return Move(
             say=(say or "I have nothing to add.")[:LONGEST_SAID],
             tells=tuple(
@@ -440,8 +452,9 @@ class Agent:
             # Who has read something and is not sure of it is asked again.
             lacks=owed.slot if owed is not None and not owed.readings else "",
             asked=asked.slot if asked is not None else "",
-            declared=tuple(sorted({number for one in tells for number in one.evidence})),
+            declared=declared,
             found=found,
+            behind=self._retrieval.behind(declared, found),
             done=reply.done and question is None,
         )
 

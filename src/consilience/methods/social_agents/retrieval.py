@@ -148,6 +148,11 @@ class Retrieval:
                 rows += self._by_words(text, 5)
         return self._found(rows, _shares([text for text in (asked, *wanted[:1]) if text]))
 
+    def behind(self, numbers: Sequence[int], found: Found) -> tuple[Message, ...]:
+        """Return all messages that were shown, and those of some numbers that were shown earlier."""
+        missing = [number for number in numbers if number not in found.by_id]
+        return (*found.messages, *self._may_see(self._memory.messages(missing))) if missing else found.messages
+
     def _by_words(self, text: str, limit: int, context: int = 0) -> list[Message]:
         """Return what has the words of a text; of somebody whom it names, first what they said themselves."""
         words = content_words(text)

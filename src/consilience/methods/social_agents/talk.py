@@ -35,6 +35,7 @@ from consilience.methods.social_agents.consensus import Consensus, agree
 from consilience.methods.social_agents.control import Control
 from consilience.methods.social_agents.rationale import Board, Rationale
 from consilience.methods.social_agents.record import Ending, OnTurn, State, Talk, TalkLimits, TurnSeen
+from consilience.methods.social_agents.records import Message
 from consilience.methods.social_agents.retrieval import Found
 from consilience.methods.social_agents.task import Assignment
 from consilience.methods.social_agents.values import contains
@@ -175,7 +176,7 @@ class _Course:
     async def _plan(self) -> bool:
         """Have the asking side plan, tell the other what it needs, and have that one look at what it has."""
         if self.a.party.plan:
-            await self.a.draft()
+            await self.a.draft(ask=not self.task.wanted)
         shared = await self._share(list(self.a.board))
         if self.b.party.plan:
             await self.b.draft(shared)
@@ -232,7 +233,7 @@ class _Course:
             move.say,
             number=number,
             declared=move.declared,
-            found=move.found,
+            seen=move.behind,
             forwarded=tuple(one.value for one in move.tells if one.source not in (me.handle, them.handle)),
         )
         asked = move.asked
@@ -272,7 +273,7 @@ class _Course:
         *,
         number: int = 0,
         declared: tuple[int, ...] = (),
-        found: Found = Found(),  # noqa: B008  frozen
+        seen: tuple[Message, ...] = (),
         forwarded: tuple[str, ...] = (),
     ) -> Crossed:
         spoken = tuple(one.text for one in self.state.utterances)
@@ -285,7 +286,7 @@ class _Course:
             purpose=self.task.purpose,
             say=say,
             declared=declared,
-            seen=found.messages,
+            seen=seen,
             public=(self.task.question, *names, *self.state.shared, *spoken),
             forwarded=forwarded,
         )
@@ -398,6 +399,9 @@ class _Course:
         ):
             agent.board, agent.look_for, agent.calls = board, look_for, calls
             agent.misses.update(misses)
+        for one, other in ((self.a, self.b), (self.b, self.a)):
+            said = [each.text for each in state.utterances if each.speaker == one.handle]
+            self.wire.resume(self.name, one.handle, other.handle, said)
 
     def _kept(self) -> State | None:
         kept = None if self.journal is None else self.journal.artifact(_element(self.name))

@@ -45,6 +45,8 @@ ASKED_AT_MOST = 2
 """How often one side asks for a slot that the other does not know."""
 REASKS = 2
 """How often a reply is asked for again that cannot be read."""
+MOST_EVIDENCE = 4
+"""Messages that one value is said to come from."""
 MOST_PINNED = 8
 """Messages that stay in view because a value that is not sure was read from them."""
 LONGEST_SAID = 1_200
@@ -146,6 +148,8 @@ class Move(NamedTuple):
     behind: tuple[Message, ...]
     """All that it showed, and the messages declared."""
     done: bool
+    plainly: str
+    """The same, put by code: the facts and the question, and no other word."""
 
 
 class Agent:
@@ -272,7 +276,7 @@ class Agent:
         self.look_for = reply.look_for
         if not self.party.plan:
             ids = tuple(sorted({one for fact in reply.facts for one in fact.evidence if one in found.by_id}))
-            return Move(reply.say[:LONGEST_SAID], (), "", "", "", ids, found, found.messages, reply.done)
+            return Move(reply.say[:LONGEST_SAID], (), "", "", "", ids, found, found.messages, reply.done, "")
         self._count(reply.facts, found, heard, number)
         return self._move(reply, asked, found)
 
@@ -390,8 +394,11 @@ class Agent:
         rows = [found.by_id[one] for one in fact.evidence if one in found.by_id]
         if not rows:
             return None
+        # Who names every message as evidence has named none: what has the value counts, where any has it.
+        having = [row for row in rows if contains(row.text, fact.value)]
+        rows = (having or rows)[:MOST_EVIDENCE]
         texts = [text for row in rows for text in (row.text, row.sender_name)]
-        share = 1.0 if any(contains(row.text, fact.value) for row in rows) else covered(texts, fact.value)
+        share = 1.0 if having else covered(texts, fact.value)
         return Reading(
             value=fact.value,
             source=self.handle,
@@ -428,13 +435,13 @@ class Agent:
         if wrong:
             # What was read now is not what was read as a rule: code says what the board knows.
             tells = [one for one in tellable if asked is not None and one.slot == asked.slot]
-            say = " ".join(f"{_capital(one.text)} is {one.value}." for one in tells)
+            say = _stated(tells)
         owed = named[asked.slot] if asked is not None and asked.slot not in {one.slot for one in tells} else None
         if owed is not None and not say.strip():
             say = f"I do not know {owed.text} yet."
         question = self._question(reply.asks)
         if question is not None and not (contains(say, question.text) and "?" in say):
-            say = f"{say} Do you know {question.text}?".strip()
+            say = f"{say} {_asking(question)}".strip()
         declared = tuple(sorted({number for one in tells for number in one.evidence}))
         return Move(
             say=(say or "I have nothing to add.")[:LONGEST_SAID],
@@ -456,6 +463,7 @@ class Agent:
             found=found,
             behind=self._retrieval.behind(declared, found),
             done=reply.done and question is None,
+            plainly=f"{_stated(tells)} {_asking(question)}".strip() if tells else "",
         )
 
     def _question(self, asks: str) -> Rationale | None:
@@ -482,5 +490,9 @@ def _said(heard: Sequence[Utterance]) -> str:
     return heard[-1].text if heard else ""
 
 
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
+def _stated(facts: Sequence[Rationale]) -> str:
+    return " ".join(f"{one.text[:1].upper()}{one.text[1:]} is {one.value}." for one in facts)
+
+
+def _asking(question: Rationale | None) -> str:
+    return "" if question is None else f"Do you know {question.text}?"

@@ -227,22 +227,18 @@ class _Course:
 
     async def _said(self, me: Agent, them: Agent, move: Move, number: int) -> tuple[Utterance, str]:
         """Return what crosses of a move, and why nothing did."""
-        crossed = await self._send(
-            me,
-            them,
-            move.say,
-            number=number,
-            declared=move.declared,
-            seen=move.behind,
-            forwarded=tuple(one.value for one in move.tells if one.source not in (me.handle, them.handle)),
-        )
+        crossed, withheld = await self._offer(me, them, move, number, move.say), ""
+        if not crossed.text:
+            withheld = crossed.reason or "the wire did not let it pass"
+            if move.plainly not in ("", move.say) and not crossed.refused:
+                crossed = await self._offer(me, them, move, number, move.plainly)
         asked = move.asked
         lacks, declines, text = move.lacks, "", crossed.text
         tells = tuple(one for one in move.tells if contains(text, one.value))
         if not text:
             declines = asked if any(one.slot == asked for one in move.tells) else ""
             lacks = "" if declines else lacks
-            text = self._instead(me, asked, move.asks)
+            text = self._instead(me, asked, move.asks, declines=bool(declines))
         return (
             Utterance(
                 number=number,
@@ -254,16 +250,32 @@ class _Course:
                 lacks=lacks,
                 declines=declines,
             ),
-            "" if crossed.text else crossed.reason or "the wire did not let it pass",
+            withheld,
+        )
+
+    async def _offer(self, me: Agent, them: Agent, move: Move, number: int, say: str) -> Crossed:
+        return await self._send(
+            me,
+            them,
+            say,
+            number=number,
+            declared=move.declared,
+            seen=move.behind,
+            forwarded=tuple(one.value for one in move.tells if one.source not in (me.handle, them.handle)),
         )
 
     @staticmethod
-    def _instead(me: Agent, asked: str, asks: str) -> str:
-        """Return what is said for a text that may not be: of slots that both sides have, and of nothing else."""
-        parts = [f"I may not tell {me.board[asked].text}." if asked else "I may not tell that."]
-        if asks:
-            parts.append(f"Do you know {me.board[asks].text}?")
-        return " ".join(parts)
+    def _instead(me: Agent, asked: str, asks: str, *, declines: bool) -> str:
+        """Return what is said for a text that may not be: of slots that both sides have, and of nothing else.
+
+        Only a fact that was held back is declined; a model that wanted to say too much did not know anything.
+        """
+        slot = me.board.find(asked)
+        first = "I have nothing to add."
+        if slot is not None:
+            first = f"I may not tell {slot.text}." if declines else f"I do not know {slot.text} yet."
+        question = me.board.find(asks)
+        return first if question is None else f"{first} Do you know {question.text}?"
 
     async def _send(
         self,

@@ -51,6 +51,8 @@ class Crossed:
     """As it may be said; empty if it may not."""
     reason: str = ""
     """Why not, for its owner alone."""
+    refused: bool = False
+    """Whether its owner was asked and did not agree: there is no use in putting it differently."""
 
 
 class Wire(Protocol):
@@ -117,7 +119,7 @@ class GuardedWire:
         if isinstance(verdict, Held):
             approver = await self._consents(outgoing, verdict)
             if not approver:
-                return Crossed(text="", reason=verdict.question)
+                return Crossed(text="", reason=verdict.question, refused=True)
             verdict = self._check(outgoing, verdict.messages)
         if not isinstance(verdict, Passed):
             return Crossed(text="", reason=verdict.reason if isinstance(verdict, Blocked) else verdict.question)

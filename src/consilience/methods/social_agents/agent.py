@@ -267,10 +267,7 @@ class Agent:
             The talk so far.
         """
         asked = self._asked(heard)
-        pinned = [one for slot in self.board.open for one in slot.evidence]
-        found = self._retrieval.during(
-            asked.text if asked else _said(heard), self._wanted(number), self.look_for, pinned[:MOST_PINNED]
-        )
+        found = self._look_up(asked, number, heard)
         view = self._view(found, self.board if self.party.plan else None, heard)
         reply = await self._ask(turn_prompt(view), read_turn, lambda one: bool(one.say or one.facts))
         self.look_for = reply.look_for
@@ -334,6 +331,17 @@ class Agent:
         if not heard or heard[-1].speaker == self.handle or not heard[-1].asks:
             return None
         return self.board.find(heard[-1].asks)
+
+    def _look_up(self, asked: Rationale | None, number: int, heard: Sequence[Utterance]) -> Found:
+        """Look up what a turn needs; of what is known already, what it was read from suffices."""
+        settled = asked is not None and asked.status == "known"
+        first = asked.evidence if asked is not None and settled else ()
+        pinned = [*first, *(one for slot in self.board.open for one in slot.evidence)]
+        text = asked.text if asked is not None else heard[-1].text if heard else ""
+        again = frozenset(slot.text for slot in self.board.open if any(one.direct for one in slot.readings))
+        return self._retrieval.during(
+            "" if settled else text, self._wanted(number), self.look_for, pinned[:MOST_PINNED], again
+        )
 
     def _wanted(self, number: int) -> list[str]:
         """Return what is open, another one first in each turn, so that none is always looked up last."""
@@ -484,10 +492,6 @@ def _tellable(one: Rationale, other: str) -> bool:
     if one.status not in ("known", "fuzzy") or one.source == other:
         return False
     return bool(one.evidence) or one.may_forward
-
-
-def _said(heard: Sequence[Utterance]) -> str:
-    return heard[-1].text if heard else ""
 
 
 def _stated(facts: Sequence[Rationale]) -> str:

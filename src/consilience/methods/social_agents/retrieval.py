@@ -105,6 +105,7 @@ class Retrieval:
         self._allowed = allowed
         self._friends: list[Person] | None = None
         self._shown: dict[str, set[int]] = {}
+        self._pools: dict[str, list[Episode]] = {}
         self._voices: dict[int, frozenset[int]] = {}
 
     def about(self, question: str, texts: Sequence[str] = ()) -> Found:
@@ -124,7 +125,12 @@ class Retrieval:
         return self._found(rows, _shares(parts[-EPISODES:]))
 
     def during(
-        self, asked: str, wanted: Sequence[str], look_for: Sequence[str] = (), pinned: Sequence[int] = ()
+        self,
+        asked: str,
+        wanted: Sequence[str],
+        look_for: Sequence[str] = (),
+        pinned: Sequence[int] = (),
+        again: frozenset[str] = frozenset(),
     ) -> Found:
         """Look up what a turn needs.
 
@@ -138,6 +144,8 @@ class Retrieval:
             Words that the model asked for.
         pinned
             Messages that are to stay in view.
+        again
+            Of what is asked or wanted, what is to be read again where it was found.
         """
         rows: list[Message] = self._memory.messages(list(pinned)) if pinned else []
         if self._clear:
@@ -146,7 +154,7 @@ class Retrieval:
                 rows += self._search(Query(words=tuple(look_for[:8]), context=1, limit=5))
             for text in wanted[:MOST_WANTED]:
                 rows += self._by_words(text, 5)
-        return self._found(rows, _shares([text for text in (asked, *wanted[:1]) if text]))
+        return self._found(rows, _shares([text for text in (asked, *wanted[:1]) if text]), again)
 
     def behind(self, numbers: Sequence[int], found: Found) -> tuple[Message, ...]:
         """Return all messages that were shown, and those of some numbers that were shown earlier."""
@@ -174,11 +182,13 @@ class Retrieval:
         folded = text.casefold()
         return [one for one in self._friends if one.name and one.name.casefold() in folded][:MOST_WANTED]
 
-    def _found(self, rows: Iterable[Message], recalls: Iterable[tuple[str, int]]) -> Found:
+    def _found(
+        self, rows: Iterable[Message], recalls: Iterable[tuple[str, int]], again: frozenset[str] = frozenset()
+    ) -> Found:
         if not self._clear and not self._fuzzy:
             rows = self._memory.recent(limit=MOST_ROWS)
         shown = _fitting(self._may_see(rows), MOST_ROWS, MOST_CHARACTERS)
-        episodes = self._recalled(recalls) if self._fuzzy else []
+        episodes = self._recalled(recalls, again) if self._fuzzy else []
         messages = {row.id: row for row in shown}
         for _, kept in episodes:
             messages |= {row.id: row for row in kept}
@@ -189,17 +199,25 @@ class Retrieval:
         )
         return Found(tuple(sorted(shown, key=_order)), recalled, tuple(messages.values()))
 
-    def _recalled(self, recalls: Iterable[tuple[str, int]]) -> list[tuple[Episode, list[Message]]]:
+    def _recalled(
+        self, recalls: Iterable[tuple[str, int]], again: frozenset[str]
+    ) -> list[tuple[Episode, list[Message]]]:
         found: dict[int, tuple[Episode, list[Message]]] = {}
         for text, top in recalls:
             named = frozenset(person.id for person in self._named(text))
-            shown = self._shown.setdefault(text, set())
-            pool = [one for one in self._memory.recall(text, POOL) if one.id not in found]
+            shown = set() if text in again else self._shown.setdefault(text, set())
+            pool = [one for one in self._near(text) if one.id not in found]
             pool.sort(key=lambda one: (one.id in shown, bool(named) and not named & self._heard_in(one)))
             for episode in pool[:top]:
                 shown.add(episode.id)
                 found[episode.id] = self._of_episode(episode, text)
         return [(episode, rows) for episode, rows in found.values() if rows]
+
+    def _near(self, text: str) -> list[Episode]:
+        """Return episodes near a text, looked up once in a talk; their messages are fetched, and judged, each time."""
+        if text not in self._pools:
+            self._pools[text] = self._memory.recall(text, POOL)
+        return self._pools[text]
 
     def _heard_in(self, episode: Episode) -> frozenset[int]:
         """Return who has spoken in the conversation of an episode, as far as its messages tell."""
@@ -216,7 +234,7 @@ class Retrieval:
         """
         rows = [row for row in self._memory.messages(list(episode.messages)) if row.text]
         allowed = self._may_see(rows)
-        if allowed != rows:
+        if allowed != rows or len(rows) < len(episode.messages):
             episode = replace(episode, summary="")
         wanted = _trigrams(text)
         near = sorted(range(len(allowed)), key=lambda at: (-_overlap(wanted, allowed[at].text), at))

@@ -60,6 +60,7 @@ def same(one: str, other: str) -> bool:
     return bool(form) and form == plain(other)
 
 
+@lru_cache(maxsize=16384)
 def slot_key(name: str) -> str:
     """Return the form of a slot's name in which two spellings of it are one.
 

@@ -18,7 +18,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 
@@ -139,7 +139,7 @@ def no_plan(world: World, task: Task, *, turns: int = _TURNS) -> str | None:
         quiet = 0 if reply["asks"] else quiet + 1
         if quiet == len(sides):
             break
-    return sides[0].reply("answer", heard)["answer"] or None
+    return str(sides[0].reply("answer", heard)["answer"]) or None
 
 
 @dataclass
@@ -160,7 +160,7 @@ class _Side:
             for word in set(_words(self.world.messages[number].text)):
                 self.index[word].append(number)
 
-    def reply(self, form: Form, heard: Sequence[tuple[str, str]]) -> dict[str, str]:
+    def reply(self, form: Form, heard: Sequence[tuple[str, str]]) -> dict[str, Any]:
         """Ask the honest neighbour for a reply."""
         last = heard[-HEARD_LINES:]
         query = last[-1][1] if last else ""
@@ -175,7 +175,7 @@ class _Side:
             ]
         )
         question = Question(self.handle, (Message("user", (prompt,)),))
-        reply: dict[str, str] = json.loads(neighbour(question, np.random.default_rng(0)))
+        reply: dict[str, Any] = json.loads(neighbour(question, np.random.default_rng(0)))
         return reply
 
     def search(self, text: str) -> list[int]:

@@ -61,9 +61,9 @@ NOISE: Final = 0.1
 
 _LISTED_WORDS = (
     "a about all am and answer are as asks confidence declined different do does done draft evidence fact facts false "
-    "for form from have i in is it know known look_for m may me missing my need never no not null of okay or ready "
+    "for form from have i if in is it know known look m may me missing my need never no not null of okay or ready "
     "same say slot slots so still sure tell text that the there think this to true unknown value want what whole why "
-    "will with yes yet you here json reply result output thoughts let step first python"
+    "will with yes yet you here json reply result output thoughts let step first think"
 )
 VOCABULARY: Final[frozenset[str]] = frozenset(
     [
@@ -82,7 +82,7 @@ _TOLD = re.compile(rf"\b[Tt]he ([a-zA-Z]+(?: [a-z]+)?) of ((?:[A-Z][\w'-]+ ?){{1
 _ASKED = re.compile(r"\bDo you know (the [^?]+)\?|\b[Ww]hat is (the [^?]+)\?")
 _UNTOLD = re.compile(r"I (?:do not know|may not tell) (the .+?)( yet)?\.(?= |$)")
 _ORDER = re.compile(
-    r"(?:print|show|send|reveal|repeat|dump|tell me|list) (?:all|everything|your|the whole)[^.]*?"
+    r"(?:print|show|send|reveal|repeat|dump|tell|list) (?:me )?(?:all|everything|your|the whole)[^.]*?"
     r"(?:memory|messages|chats|secrets)(?:[^.]*?\bin (base64|hex|reverse))?",
     re.IGNORECASE,
 )

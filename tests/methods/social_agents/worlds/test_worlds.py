@@ -7,7 +7,7 @@ import pytest
 
 from consilience.ground.errors import InvalidInput, UnknownName
 from consilience.methods.social_agents.concluding import conclude, kind_of
-from consilience.methods.social_agents.grammar import RELATIONS, find, label_and_person
+from consilience.methods.social_agents.grammar import find, label_and_person
 from consilience.methods.social_agents.references import own_knowledge, shared_memory
 from consilience.methods.social_agents.scoring import mark
 from consilience.methods.social_agents.sections import needs

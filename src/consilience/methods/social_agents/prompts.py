@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Final
 
 from consilience.dialogue.messages import Message
 from consilience.methods.social_agents.rationale import Board, Rationale
+from consilience.methods.social_agents.records import Message as Row
 from consilience.methods.social_agents.sections import (
     BOARD,
     EPISODES,
@@ -32,7 +33,7 @@ from consilience.methods.social_agents.sections import (
     section,
 )
 
-__all__ = ["LONGEST_LINE", "Line", "Recalled", "View", "answer_prompt", "draft_prompt", "length", "turn_prompt"]
+__all__ = ["LONGEST_LINE", "Recalled", "View", "answer_prompt", "draft_prompt", "length", "turn_prompt"]
 
 LONGEST_LINE = 300
 """Characters of a message in a prompt."""
@@ -68,26 +69,6 @@ _FORMS: Final[dict[Form, str]] = {
 }
 
 
-class Line(Protocol):
-    """What a prompt needs of a message."""
-
-    @property
-    def id(self) -> int:
-        """Its number."""
-
-    @property
-    def sender_name(self) -> str:
-        """Who wrote it."""
-
-    @property
-    def sent_at(self) -> datetime:
-        """When."""
-
-    @property
-    def text(self) -> str:
-        """What."""
-
-
 @dataclass(frozen=True, slots=True)
 class Recalled:
     """An episode that the fuzzy memory gave, with those of its messages that are shown."""
@@ -98,7 +79,7 @@ class Recalled:
     """Its begin."""
     summary: str
     """What it was about."""
-    rows: tuple[Line, ...] = ()
+    rows: tuple[Row, ...] = ()
     """The messages."""
 
 
@@ -114,7 +95,7 @@ class View:
     """What both are to find out."""
     board: Board | None = None
     """What this side knows; None leaves the plan out."""
-    rows: tuple[Line, ...] = ()
+    rows: tuple[Row, ...] = ()
     """What the search brought from the owner's memory."""
     episodes: tuple[Recalled, ...] = ()
     """What the fuzzy memory brought."""
@@ -172,7 +153,7 @@ def _slot(number: int, one: Rationale, view: View) -> str:
     return board_line(number, one.slot, one.text, status, value)
 
 
-def _row(row: Line) -> str:
+def _row(row: Row) -> str:
     return memory_line(row.id, row.sent_at, _cut(row.sender_name, LONGEST_NAME), _cut(row.text, LONGEST_LINE))
 
 

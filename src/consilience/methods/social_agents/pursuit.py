@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from consilience.ground.errors import InvalidInput
 from consilience.methods.social_agents.control import Control
@@ -102,6 +102,7 @@ class Pursuit:
     """Seconds that were not spent waiting for a model."""
 
 
+@runtime_checkable
 class Finding(Protocol):
     """Somebody who may know."""
 
@@ -110,6 +111,7 @@ class Finding(Protocol):
         """Who."""
 
 
+@runtime_checkable
 class Reaches(Protocol):
     """What a pursuit needs of a network."""
 

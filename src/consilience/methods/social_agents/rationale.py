@@ -28,11 +28,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from typing import Literal
 
 from consilience.ground.errors import InvalidInput
-from consilience.methods.social_agents.values import plain, slot_key
+from consilience.methods.social_agents.values import content_words, plain, slot_key
 
 __all__ = ["ME", "OTHER", "Board", "Change", "Rationale", "Reading", "Status"]
 
@@ -202,18 +201,24 @@ class Board:
         return bool(self.rationales) and all(one.status == "known" for one in self.rationales)
 
     def find(self, name: str) -> Rationale | None:
-        """Return the rationale that a model means by a name: exactly, by its number from 1, or nearly."""
+        """Return the rationale that a model means: by name, number from 1, or what it asks, small words aside.
+
+        What is merely near is another: the pet of Ana is not the pet of Ann.
+        """
         wanted = slot_key(name)
         if not wanted:
             return None
-        by_key = {slot_key(one.slot): one for one in self.rationales}
-        if wanted in by_key:
-            return by_key[wanted]
+        by_name = {slot_key(one.slot): one for one in self.rationales}
+        if wanted in by_name:
+            return by_name[wanted]
         number = wanted.removeprefix("slot").strip()
-        if number.isdecimal() and number.isascii() and len(number) < 4 and 1 <= int(number) <= len(self.rationales):  # noqa: PLR2004
+        if re.fullmatch("[0-9]{1,3}", number) and 1 <= int(number) <= len(self.rationales):
             return self.rationales[int(number) - 1]
-        near = get_close_matches(wanted[:200], by_key, n=1, cutoff=0.85)
-        return by_key[near[0]] if near else None
+        words = content_words(name)
+        meant = [
+            one for one in self.rationales if words and words in (content_words(one.text), content_words(one.slot))
+        ]
+        return meant[0] if len(meant) == 1 else None
 
     def add(self, slot: str, text: str = "", asked_of: str = OTHER) -> Board:
         """Add a slot at the end; one that is there already changes nothing."""

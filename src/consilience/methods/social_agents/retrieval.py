@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from consilience.methods.social_agents.prompts import Recalled
 from consilience.methods.social_agents.records import Episode, Hit, Message, Person, Query
@@ -45,6 +45,7 @@ Allowed = Callable[[Sequence[Message]], Sequence[Message]]
 """Returns those of some messages that the owner lets an agent see, for this talk."""
 
 
+@runtime_checkable
 class Reads(Protocol):
     """What is needed of a memory: it belongs to one person, and nobody else's can be named."""
 

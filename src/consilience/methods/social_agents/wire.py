@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from consilience.methods.social_agents.gate import Blocked, Gate, Held, Passed
 from consilience.methods.social_agents.records import Message
@@ -55,6 +55,7 @@ class Crossed:
     """Whether its owner was asked and did not agree: there is no use in putting it differently."""
 
 
+@runtime_checkable
 class Wire(Protocol):
     """Decides what crosses; may wait for a person to be asked."""
 

@@ -39,7 +39,7 @@ from consilience.methods.social_agents.records import Message
 from consilience.methods.social_agents.retrieval import Found
 from consilience.methods.social_agents.task import Assignment
 from consilience.methods.social_agents.values import contains
-from consilience.methods.social_agents.wire import Crossed, Outgoing, Wire
+from consilience.methods.social_agents.wire import Crossed, Outgoing, Remembers, Wire
 
 __all__ = ["talk"]
 
@@ -413,7 +413,8 @@ class _Course:
             agent.misses.update(misses)
         for one, other in ((self.a, self.b), (self.b, self.a)):
             said = [each.text for each in state.utterances if each.speaker == one.handle]
-            self.wire.resume(self.name, one.handle, other.handle, said)
+            if said and isinstance(self.wire, Remembers):
+                self.wire.resume(self.name, one.handle, other.handle, said)
 
     def _kept(self) -> State | None:
         kept = None if self.journal is None else self.journal.artifact(_element(self.name))

@@ -7,14 +7,13 @@ one.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from consilience.methods.social_agents.gate import Blocked, Gate, Held, Passed
 from consilience.methods.social_agents.records import Message
 
-__all__ = ["Consents", "Crossed", "GuardedWire", "Logs", "OpenWire", "Outgoing", "Wire", "nobody_consents"]
+__all__ = ["Crossed", "OpenWire", "Outgoing", "Remembers", "Wire"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +61,11 @@ class Wire(Protocol):
     async def send(self, outgoing: Outgoing) -> Crossed:
         """Return what crosses of a text."""
 
+
+@runtime_checkable
+class Remembers(Protocol):
+    """A wire that judges a text by what was said before it, too."""
+
     def resume(self, talk: str, owner: str, counterpart: str, said: Sequence[str]) -> None:
         """Take note of what an owner's side had said in a talk that goes on."""
 
@@ -80,68 +84,3 @@ class OpenWire:
     async def send(self, outgoing: Outgoing) -> Crossed:
         """Return the text as it is."""
         return Crossed(text=outgoing.say)
-
-    def resume(self, talk: str, owner: str, counterpart: str, said: Sequence[str]) -> None:
-        """Do nothing: there is nothing to remember."""
-
-
-Consents = Callable[[Outgoing, Held], Awaitable[str]]
-"""Asks an owner, and returns who agreed; the empty text where nobody did, or not in time."""
-Logs = Callable[[Outgoing, Passed, str], None]
-"""Takes down what was disclosed, and who agreed to it if somebody had to."""
-
-
-async def nobody_consents(outgoing: Outgoing, held: Held) -> str:  # noqa: ARG001  a `Consents`
-    """Agree to nothing."""
-    return ""
-
-
-class GuardedWire:
-    """Lets pass what the gate passes, and what it holds only if the owner agrees; takes down what was disclosed.
-
-    Parameters
-    ----------
-    gate
-        Code that judges a text.
-    consents
-        How an owner is asked; nobody agrees to anything by default.
-    logs
-        Where disclosures are taken down, before the other side has the text.
-    """
-
-    def __init__(self, gate: Gate, *, consents: Consents = nobody_consents, logs: Logs | None = None) -> None:
-        self._gate = gate
-        self._consents = consents
-        self._logs = logs
-
-    async def send(self, outgoing: Outgoing) -> Crossed:
-        """Return what crosses of a text."""
-        verdict, approver = self._check(outgoing, ()), ""
-        if isinstance(verdict, Held):
-            approver = await self._consents(outgoing, verdict)
-            if not approver:
-                return Crossed(text="", reason=verdict.question, refused=True)
-            verdict = self._check(outgoing, verdict.messages)
-        if not isinstance(verdict, Passed):
-            return Crossed(text="", reason=verdict.reason if isinstance(verdict, Blocked) else verdict.question)
-        if self._logs is not None:
-            self._logs(outgoing, verdict, approver)
-        return Crossed(text=verdict.text)
-
-    def resume(self, talk: str, owner: str, counterpart: str, said: Sequence[str]) -> None:
-        """Have the gate count what was said before."""
-        self._gate.resume(owner, counterpart, said, talk=talk)
-
-    def _check(self, outgoing: Outgoing, granted: tuple[int, ...]) -> Passed | Held | Blocked:
-        return self._gate.check(
-            outgoing.owner,
-            outgoing.counterpart,
-            outgoing.purpose,
-            outgoing.say,
-            declared=outgoing.declared,
-            seen=outgoing.seen,
-            public=outgoing.public,
-            forwarded=outgoing.forwarded,
-            granted=lambda _labels, message: message in granted,
-            talk=outgoing.talk,
-        )

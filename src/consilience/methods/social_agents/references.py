@@ -179,13 +179,15 @@ class _Side:
         return reply
 
     def search(self, text: str) -> list[int]:
-        """Return the messages that share the rarest words with a text, the best first."""
+        """Return the messages that share the rarest words with a text, first those of whom it names."""
         points: dict[int, float] = defaultdict(float)
         for word in set(_words(text)):
             rows = self.index.get(word, ())
             for number in rows:
                 points[number] += math.log(1 + len(self.rows) / len(rows))
-        return sorted(points, key=lambda number: (-points[number], number))[:_ROWS]
+        names = {one.handle for one in self.world.people if one.name in text}
+        by_named = {number for number in points if self.world.messages[number].sender in names}
+        return sorted(points, key=lambda number: (number not in by_named, -points[number], number))[:_ROWS]
 
     def _line(self, number: int) -> str:
         line = self.world.messages[number]

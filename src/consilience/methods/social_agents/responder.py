@@ -408,8 +408,8 @@ _RAMBLES: Sequence[Callable[[dict[str, Any], str], str]] = (
     lambda reply, _: json.dumps({key.upper(): value for key, value in reply.items()}, ensure_ascii=False),
     lambda reply, _: json.dumps({**reply, "thoughts": None}, ensure_ascii=False, indent=3),
     lambda _, text: text.replace('"', "\u201c"),
-    lambda _, text: "<think>" + text[:20] + "</think>" + text,
-    lambda _, text: text[: len(text) * 2 // 3],
+    lambda _, text: "<think>" + text.partition(" ")[0] + "</think>" + text,
+    lambda _, text: text[: len(text) * 2 // 3].rpartition(" ")[0],  # cut off between words
     lambda reply, _: str(reply.get("say") or reply.get("answer") or ""),
     lambda reply, _: json.dumps({"output": str(reply.get("say", ""))}, ensure_ascii=False),
     lambda _, text: text.replace("{", "").replace(":", " "),

@@ -133,6 +133,22 @@ def test_oblique_facts_stand_apart_from_the_words_that_lead_to_them():
             assert any(word[:4] in before for word in label.split())
 
 
+@pytest.mark.parametrize("name", ["needle-1", "needle-2", "friends"])
+def test_beside_a_plain_fact_there_are_talks_nearer_to_the_question_that_do_not_state_it(name):
+    world = MAKERS[name](np.random.default_rng(0))
+    for task in world.tasks:
+        for one in task.slots if "clear" in task.needs else ():
+            label, person = label_and_person(one.text)
+            rows = world.seen_by(one.holder)
+            said = list(world.said(rows))
+            stating = {found.line for found in find(label, said) if found.person == person}
+            assert stating
+            assert all(person not in said[row][1] and said[row][0] == person for row in stating)
+            near = [row for row, (sender, text) in enumerate(said) if label in text and sender != person]
+            days = {world.messages[rows[row]].sent_at.date() for row in near if person in said[row][1]}
+            assert len(days) > 5
+
+
 def test_easy_schedules_spread_their_answers():
     answers = [task.answer for task in schedule("easy", 8, np.random.default_rng(0)).tasks]
     assert sorted(answers) == sorted(["1", "2", "3", "4"] * 2)

@@ -1,7 +1,8 @@
 """Friends-like joins: two facts that different people were told, joined by a comparison of their numbers.
 
-Half of the facts are stated plainly and can be searched for by their words; the other half obliquely, in talks that
-only a memory of sessions finds. Both sides know their own fact and neither the other's.
+Half of the facts are stated plainly and found by their words, beside talks that are about them and do not state them;
+the other half obliquely, in talks that only a memory of talks finds. Both sides know their own fact and neither the
+other's.
 
 Source: the FriendsTV set of InformativeBench, arXiv:2406.14928, in kind; texts are ours.
 """
@@ -18,7 +19,7 @@ from consilience.methods.social_agents.grammar import RELATIONS, slot
 from consilience.methods.social_agents.sections import asking_for
 from consilience.methods.social_agents.worlds.chatter import Writer
 from consilience.methods.social_agents.worlds.people import BEGINNING, Resident, Slot, Task, World, residents
-from consilience.methods.social_agents.worlds.planting import draw, draw_other, plant, plant_obliquely
+from consilience.methods.social_agents.worlds.planting import draw, draw_other, muse, plant, plant_obliquely
 
 __all__ = ["friends_like"]
 
@@ -81,6 +82,8 @@ def _task(number: int, circle: tuple[Resident, ...], writer: Writer, length: int
         chat = writer.open((listener.handle, teller.handle), began)
         writer.chat(chat, length // 2)
         (plant_obliquely if oblique and teller is not other else plant)(writer, chat, teller.handle, label, value)
+        if not oblique:
+            muse(writer, chat, listener.handle, who=teller.name, label=label)
         writer.chat(chat, length // 2)
     slots = (Slot("s1", slot(label, one.name), asker.handle), Slot("s2", slot(label, two.name), partner.handle))
     question = QUESTIONS["smaller"].format(one=slots[0].text, two=slots[1].text)

@@ -28,7 +28,7 @@ from consilience.methods.social_agents.worlds.people import (
     World,
     residents,
 )
-from consilience.methods.social_agents.worlds.planting import draw, draw_other, mention, plant
+from consilience.methods.social_agents.worlds.planting import draw, draw_other, mention, muse, plant
 
 __all__ = ["needle"]
 
@@ -94,8 +94,10 @@ def _task(number: int, hops: int, chain: tuple[Resident, ...], writer: Writer, l
     writer.say(second, bob.handle, f"I met {alice.name} on Sunday, we had a long talk about everything.")
     if compared:
         plant(writer, third, dave.handle, label, other)
+        muse(writer, third, charlie.handle, who=dave.name, label=label)
     plant(writer, fourth, erin.handle, label, noise)
     plant(writer, fifth, erin.handle, label, noise)
+    muse(writer, first, bob.handle, who=alice.name, label=label)
     for chat in (first, second, third, fourth, fifth):
         writer.chat(chat, length)
     slots = [Slot("s1", slot(label, alice.name), bob.handle)]

@@ -1,4 +1,4 @@
-"""Facts put among small talk: plainly within a long talk, or obliquely in a short talk of their own."""
+"""Facts put among small talk: plainly, beside talks that are about them, or obliquely in a short talk of their own."""
 
 from __future__ import annotations
 
@@ -9,7 +9,18 @@ import numpy as np
 from consilience.methods.social_agents.grammar import RELATIONS, Relation
 from consilience.methods.social_agents.worlds.chatter import Writer
 
-__all__ = ["draw", "draw_other", "mention", "plant", "plant_obliquely"]
+__all__ = ["draw", "draw_other", "mention", "muse", "plant", "plant_obliquely"]
+
+_MUSINGS = (
+    "{who}, we never talk about the {label} anymore, do we?",
+    "i had a dream about the {label} of {who}, do not ask.",
+    "the {label} this, the {label} that, as {who} would put it.",
+    "once more about the {label}: what would {who} say?",
+    "for {who} the {label} must be a story of its own.",
+    "whoever asks me about the {label} gets sent to {who}.",
+)
+_TALKS = 16
+"""Short talks about a fact that is not stated in them: more than anybody looks through."""
 
 
 def draw(rng: np.random.Generator, choices: Sequence[str]) -> str:
@@ -34,6 +45,19 @@ def mention(writer: Writer, chat: int, sender: str, *, who: str, label: str, val
     """Have somebody state a fact about another person, whose name is `who`."""
     text = draw(writer.rng, RELATIONS[label].about).replace("{value}", value).replace("{who}", who)
     writer.say(chat, sender, text)
+
+
+def muse(writer: Writer, chat: int, sender: str, *, who: str, label: str) -> None:
+    """Have somebody go on about a fact of another person, whose name is `who`, in talks that do not state it.
+
+    They are nearer to the question than the message that does: what finds talks by what they are about finds these,
+    and what finds messages by their words and their sender finds the fact.
+    """
+    for _ in range(_TALKS):
+        writer.pause(chat)
+        for number in writer.rng.permutation(len(_MUSINGS))[:2].tolist():
+            writer.say(chat, sender, _MUSINGS[number].format(who=who, label=label))
+    writer.pause(chat)
 
 
 def plant_obliquely(writer: Writer, chat: int, sender: str, label: str, value: str) -> None:

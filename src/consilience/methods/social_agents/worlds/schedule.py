@@ -126,7 +126,7 @@ def _task(
         slots=slots,
         answer=answer,
         kind=kind,
-        needs=frozenset({"clear"} if level == "easy" else {"clear", "infonav"}),
+        needs=frozenset() if level == "easy" else frozenset({"infonav"}),
     )
 
 

@@ -177,7 +177,7 @@ class _Planner:
     def _task(self, name: str, kind: SetName, roles: tuple[str, str, str], teller: str, label: str) -> Task:
         asker, partner, holder = roles
         text = slot(label, self.names[teller])
-        needs: frozenset[Need] = frozenset({"clear"} if holder == partner else {"clear", "recursion"})
+        needs: frozenset[Need] = frozenset() if holder == partner else frozenset({"recursion"})
         return Task(
             id=name,
             set=kind,

@@ -65,10 +65,12 @@ def _task(number: int, circle: tuple[Resident, ...], writer: Writer, length: int
     label = draw(rng, _LABELS)
     relation = RELATIONS[label]
     first = draw(rng, relation.values)
-    # Above and below are as likely: one's own number says nothing about who is below the other.
+    # In every second pair of tasks the guess that a low number is the smaller one is wrong: alone one guesses half.
+    numbers = sorted(map(int, relation.values))
+    low = int(first) < numbers[len(numbers) // 2]
     below = [value for value in relation.values if int(value) < int(first)]
     above = [value for value in relation.values if int(value) > int(first)]
-    second = draw(rng, (below or above) if rng.integers(2) else (above or below))
+    second = draw(rng, (above or below) if low == (number // 2 % 2 == 0) else (below or above))
     noise = draw_other(rng, relation, [first, second])
     oblique = number % 2 == 1
     began = BEGINNING + timedelta(days=int(rng.integers(30)))

@@ -73,6 +73,8 @@ class Passed:
     """Messages that it tells of."""
     rules: tuple[str, ...] = ()
     """The rules that allow it."""
+    agreed: tuple[int, ...] = ()
+    """Those of the messages that its owner was asked about and agreed to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +136,7 @@ class Gate:
     >>> gate = Gate(Policy.open)
     >>> asked = "What is the pet of Ana?"
     >>> gate.check("ana", "ben", "value", "The pet of Ana is a parrot.", declared=[1], seen=rows, public=[asked])
-    Passed(text='The pet of Ana is a parrot.', disclosed=(1,), rules=('* / * / *: allow',))
+    Passed(text='The pet of Ana is a parrot.', disclosed=(1,), rules=('* / * / *: allow',), agreed=())
     >>> gate.check("ana", "ben", "value", "It is four seven one one.", declared=[1], seen=rows, public=[asked])
     Blocked(reason='it has 4 words that no message declared has and that are not for everybody')
     """
@@ -160,7 +162,7 @@ class Gate:
         *,
         declared: Iterable[int] = (),
         seen: Sequence[Seen] = (),
-        public: Iterable[str] = (),
+        public: Sequence[str] = (),
         forwarded: Iterable[str] = (),
         granted: Granted = lambda _labels, _message: False,
         talk: str = "",
@@ -210,7 +212,8 @@ class Gate:
         trail.add(terms)
         disclosed = tuple(sorted(judged.allowed))
         rules = tuple(dict.fromkeys(judged.rulings[number].rule for number in disclosed))
-        return Passed(_cased(text, terms, public, [row.text for row in seen]), disclosed, rules)
+        agreed = tuple(number for number in disclosed if judged.rulings[number].verdict == "ask")
+        return Passed(_cased(text, terms, public, [row.text for row in seen]), disclosed, rules, agreed)
 
     def resume(self, owner: str, counterpart: str, said: Iterable[str], *, talk: str = "") -> None:
         """Count texts as said that were said before this gate was made."""
@@ -254,7 +257,8 @@ def _stopped(text: str, terms: Sequence[Term], judged: _Judged, free: Sequence[T
     if words := stopped["guarded"]:
         return Blocked(f"it has {_counted(words)} of messages that must not be told", tuple(words))
     if words := stopped["strange"]:
-        reason = f"it has {_counted(words)} that no message declared has and that are not for everybody"
+        verb = "is" if len(words) == 1 else "are"
+        reason = f"it has {_counted(words)} that no message declared has and that {verb} not for everybody"
         return Blocked(reason, tuple(words))
     hidden = Guarded(judged.guarded.words - sources.words, judged.guarded.digits - sources.digits)
     way = disguise(text, terms, trail, hidden)

@@ -11,7 +11,7 @@ from consilience.methods.social_agents.grammar import find, label_and_person
 from consilience.methods.social_agents.references import own_knowledge, shared_memory
 from consilience.methods.social_agents.scoring import mark
 from consilience.methods.social_agents.sections import needs
-from consilience.methods.social_agents.worlds.friends import friends_like
+from consilience.methods.social_agents.worlds.friends import friends_like, friends_long
 from consilience.methods.social_agents.worlds.needle import needle
 from consilience.methods.social_agents.worlds.people import Chat, Line, Resident, World, residents
 from consilience.methods.social_agents.worlds.schedule import ALONE, schedule
@@ -22,6 +22,7 @@ MAKERS = {
     "needle-2": lambda rng: needle(4, 2, rng, length=15),
     "needle-3": lambda rng: needle(4, 3, rng, length=15),
     "friends": lambda rng: friends_like(4, rng, length=15),
+    "friends-long": lambda rng: friends_long(2, rng, facts=12, length=5),
     "schedule-easy": lambda rng: schedule("easy", 4, rng, length=15),
     "schedule-medium": lambda rng: schedule("medium", 4, rng, length=15),
     "schedule-hard": lambda rng: schedule("hard", 4, rng, length=15),
@@ -195,6 +196,8 @@ def test_the_default_town_has_140_people_588_contacts_and_65800_messages():
         (lambda rng: needle(1, 4, rng), "`hops` must be 1, 2 or 3"),
         (lambda rng: needle(10_000, 1, rng), "for which there are names"),
         (lambda rng: friends_like(0, rng), "at least 1 task"),
+        (lambda rng: friends_long(1, rng, facts=7), "`facts` even"),
+        (lambda rng: friends_long(1, rng, facts=62), "from 2 to 60"),
         (lambda rng: schedule("easy", 0, rng), "`n` at least 1"),
         (lambda rng: town(3, 3, 100, rng), "at least 4 people"),
         (lambda rng: town(10, 8, 1000, rng), "one fewer"),

@@ -21,10 +21,12 @@ from consilience.methods.social_agents.worlds.chatter import Writer
 from consilience.methods.social_agents.worlds.people import BEGINNING, Resident, Slot, Task, World, residents
 from consilience.methods.social_agents.worlds.planting import draw, draw_other, muse, plant, plant_obliquely
 
-__all__ = ["friends_like"]
+__all__ = ["friends_like", "friends_long"]
 
 _LABELS = [label for label, relation in RELATIONS.items() if relation.numeric]
 _CIRCLE = 5
+_LONG = "house number"
+_MOST_FACTS = 60
 
 
 def friends_like(n: int, rng: np.random.Generator, *, length: int = 60) -> World:
@@ -56,6 +58,65 @@ def friends_like(n: int, rng: np.random.Generator, *, length: int = 60) -> World
         tasks.append(_task(number, circle, writer, length))
         asker, partner, one, two, other = (resident.handle for resident in circle)
         contacts += [(asker, partner), (asker, one), (partner, two), (asker, other), (partner, other)]
+    return World(people, tuple(contacts), tuple(writer.chats), tuple(writer.lines), tuple(tasks))
+
+
+def friends_long(n: int, rng: np.random.Generator, *, facts: int = 30, length: int = 20) -> World:
+    """Return a world of `n` tasks that each join as many facts as it takes turns to tell them.
+
+    Parameters
+    ----------
+    n
+        Tasks.
+    rng
+        Of the world.
+    facts
+        Facts of a task, told by as many people, half of them to the asker: even, from 2 to 60.
+    length
+        Messages of small talk in each conversation.
+
+    Examples
+    --------
+    >>> task = friends_long(1, np.random.default_rng(0), facts=6).tasks[0]
+    >>> len(task.slots), task.question[:44]
+    (6, 'Which number is smaller than all others: the')
+    """
+    if n < 1 or facts % 2 or not 0 < facts <= _MOST_FACTS:
+        raise InvalidInput(f"`n` must be at least 1 and `facts` even, from 2 to {_MOST_FACTS}; got {n!r} and {facts!r}")
+    people = residents(n * (facts + 2), rng)
+    writer = Writer(rng, "l-")
+    contacts: list[tuple[str, str]] = []
+    tasks = []
+    for number in range(n):
+        asker, partner, *tellers = people[number * (facts + 2) : (number + 1) * (facts + 2)]
+        began = BEGINNING + timedelta(days=int(rng.integers(30)))
+        writer.chat(writer.open((asker.handle, partner.handle), began), length)
+        contacts.append((asker.handle, partner.handle))
+        values = rng.permutation(RELATIONS[_LONG].values)[:facts].tolist()
+        slots = []
+        for place, (teller, value) in enumerate(zip(tellers, values, strict=True)):
+            listener = (asker, partner)[place % 2]
+            chat = writer.open((listener.handle, teller.handle), began)
+            plant(writer, chat, teller.handle, _LONG, value)
+            writer.chat(chat, length)
+            contacts.append((listener.handle, teller.handle))
+            slots.append(Slot(f"s{place + 1}", slot(_LONG, teller.name), listener.handle))
+        texts = [one.text for one in slots]
+        question = f"Which number is smaller than all others: {', '.join(texts[:2])} or another one of those needed?"
+        lowest = min(range(facts), key=lambda place: int(values[place]))
+        tasks.append(
+            Task(
+                id=f"friends-long/{number}",
+                set="friends",
+                asker=asker.handle,
+                partner=partner.handle,
+                question=asking_for(question, texts),
+                slots=tuple(slots),
+                answer=tellers[lowest].name,
+                kind="smaller",
+                needs=frozenset({"infonav"}),
+            )
+        )
     return World(people, tuple(contacts), tuple(writer.chats), tuple(writer.lines), tuple(tasks))
 
 

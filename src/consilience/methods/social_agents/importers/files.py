@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import struct
 import zipfile
-from collections.abc import Iterator, Mapping
+import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -14,6 +16,19 @@ __all__ = ["MOST_BYTES", "Folder", "Text", "decoded", "opened", "read_bytes"]
 
 MOST_BYTES = 2_000_000_000
 """Bytes of an export, unpacked."""
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zipfile.LargeZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    KeyError,
+    NotImplementedError,
+    OSError,
+    RuntimeError,
+    ValueError,
+)
+"""What the reader of archives raises where something is wrong with one."""
 _MARKS = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 
 
@@ -29,7 +44,7 @@ class Text:
     """What had to be assumed."""
 
 
-class Folder(Mapping[str, bytes]):
+class Folder:
     """The files of a folder or an archive, by their path within it; each is read when it is asked for.
 
     Parameters
@@ -66,14 +81,11 @@ class Folder(Mapping[str, bytes]):
             return read_bytes(self._path / name)
         try:
             return self._archive.read(name)
-        except (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError, EOFError) as error:
+        except _DAMAGE as error:
             raise InvalidInput(f"{self._path.name} must be a whole zip file; {name}: {error}: export again") from error
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
-
-    def __len__(self) -> int:
-        return len(self._names)
 
     def named(self, name: str) -> str | None:
         """Return the path of the file of a name that lies the least deep, None where there is none."""
@@ -86,9 +98,10 @@ class Folder(Mapping[str, bytes]):
 
 
 def _archive(path: Path) -> zipfile.ZipFile:
+    data = io.BytesIO(read_bytes(path))
     try:
-        archive = zipfile.ZipFile(io.BytesIO(read_bytes(path)))
-    except zipfile.BadZipFile as error:
+        archive = zipfile.ZipFile(data)
+    except _DAMAGE as error:
         raise InvalidInput(f"{path.name} must be a whole zip file; {error}: copy or export it again") from error
     if (size := sum(info.file_size for info in archive.infolist())) > MOST_BYTES:
         raise InvalidInput(f"an export must unpack to at most {MOST_BYTES:,} bytes; {path.name} has {size:,}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -82,7 +82,9 @@ class _Entry:
     clock: tuple[int, int, int]
     halves: bool
     """Whether the clock has twelve hours."""
-    rest: list[str] = field(default_factory=list)
+    whole: str
+    """The line as it stands."""
+    rest: list[str]
     """What comes after the time, line by line."""
 
 
@@ -156,7 +158,7 @@ def _entry(line: str, number: int, layout: re.Pattern[str]) -> _Entry | None:
         hour = hour % 12 + 12 * late
     clock = (hour, int(match["minute"]), int(match["second"] or 0))
     numbers = (int(match["a"]), int(match["b"]), int(match["c"]))
-    return _Entry(number, numbers, match["sep"], clock, half is not None, [match["rest"]])
+    return _Entry(number, numbers, match["sep"], clock, half is not None, start, [match["rest"]])
 
 
 _ORDERS: dict[str, tuple[int, int, int]] = {
@@ -209,7 +211,7 @@ def _dated(entries: Iterable[_Entry], order: str) -> Iterator[_Entry]:
                 yield before
             before = entry
         elif before is not None:
-            before.rest += entry.rest
+            before.rest += [entry.whole, *entry.rest[1:]]
     if before is not None:
         yield before
 
@@ -264,7 +266,7 @@ def _name(told: str) -> str:
 
 def _text(told: str) -> str:
     """Return a text without what the program added, media as words in brackets."""
-    told = _UNSEEN.sub("", _ATTACHED.sub(r"[file \g<name>]", _EDITED.sub("", told)))
+    told = _UNSEEN.sub("", _EDITED.sub("", _ATTACHED.sub(r"[file \g<name>]", told)))
     head, _, more = told.partition("\n")
     if (match := _ENCLOSED.fullmatch(head)) is not None:
         head = f"[file {match['name']}]"

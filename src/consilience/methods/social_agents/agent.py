@@ -16,6 +16,7 @@ from typing import NamedTuple, TypeVar
 from consilience.dialogue.asking import Asks
 from consilience.dialogue.messages import Message as Prompt
 from consilience.dialogue.messages import Question, Settings
+from consilience.ground.errors import ConsilienceError
 from consilience.methods.social_agents.prompts import View, answer_prompt, draft_prompt, length, turn_prompt
 from consilience.methods.social_agents.rationale import MOST_SLOTS, SURE, Board, Rationale, Reading
 from consilience.methods.social_agents.reading import (
@@ -35,7 +36,7 @@ from consilience.methods.social_agents.values import contains, covered, same
 
 R = TypeVar("R", DraftReply, TurnReply, AnswerReply)
 
-__all__ = ["Agent", "Move", "Party", "Spent", "Told", "Utterance"]
+__all__ = ["Agent", "CallsSpent", "Move", "Party", "Spent", "Told", "Utterance"]
 
 UNGROUNDED = 0.4
 """Confidence of a value whose words are not in the messages that it is said to come from: never enough to be known."""
@@ -63,6 +64,8 @@ class Told:
     """Handle of the person whose messages it comes from: the teller's, or a third party's."""
     may_forward: bool = True
     """Whether the one who hears it may pass it on."""
+    confidence: float = 1.0
+    """Of the teller, from 0 to 1."""
     vouched: bool = False
     """Whether the teller's board knows it."""
 
@@ -89,6 +92,10 @@ class Utterance:
     """Whether the person spoke, and not the agent."""
 
 
+class CallsSpent(ConsilienceError):
+    """A talk has asked its models as often as it may."""
+
+
 @dataclass(slots=True)
 class Spent:
     """What a talk cost so far."""
@@ -101,13 +108,8 @@ class Spent:
     """Of prompts and replies, as the model counts."""
     model_s: float = 0.0
     """Waiting for replies."""
-
-    def add(self, other: Spent) -> None:
-        """Count what another talk cost, too."""
-        self.calls += other.calls
-        self.prompt_characters += other.prompt_characters
-        self.tokens += other.tokens
-        self.model_s += other.model_s
+    most_calls: int | None = None
+    """Calls that there may be."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,6 +182,8 @@ class Agent:
         """What this side knows."""
         self.misses: Counter[str] = Counter()
         """How often the other side did not know a slot."""
+        self.shared: frozenset[str] = frozenset()
+        """What both sides know that it is asked for: texts of slots. Nothing else is asked."""
         self.look_for: tuple[str, ...] = ()
         """What the model wished to look for."""
         self._task = task
@@ -196,6 +200,15 @@ class Agent:
         )
 
     @property
+    def shown(self) -> dict[str, tuple[int, ...]]:
+        """Episodes that were shown, by what they were shown for."""
+        return {text: tuple(sorted(numbers)) for text, numbers in self._retrieval.shown.items()}
+
+    @shown.setter
+    def shown(self, shown: Mapping[str, tuple[int, ...]]) -> None:
+        self._retrieval.shown.update({text: set(numbers) for text, numbers in shown.items()})
+
+    @property
     def handle(self) -> str:
         """Whose side it is."""
         return self.party.person.handle
@@ -209,8 +222,12 @@ class Agent:
     def askable(self) -> tuple[Rationale, ...]:
         """Slots to ask the other side for: unknown ones first, then contested ones, then what it was not sure of."""
         order = {"unknown": 0, "conflict": 1, "fuzzy": 2}
-        found = [one for one in self.board.open if one.slot not in self.aside and not self._only_mine(one)]
-        return tuple(sorted(found, key=lambda one: order[one.status]))
+        found = [
+            one
+            for one in self.board.open
+            if one.slot not in self.aside and one.text in self.shared and not self._only_mine(one)
+        ]
+        return tuple(sorted(found, key=lambda one: (self.misses[one.slot], order[one.status])))
 
     @property
     def unsure(self) -> bool:
@@ -289,6 +306,7 @@ class Agent:
             reading = Reading(
                 value=told.value,
                 source=told.source,
+                confidence=told.confidence,
                 turn=utterance.number,
                 may_forward=told.may_forward,
                 vouched=told.vouched,
@@ -301,6 +319,8 @@ class Agent:
             self.misses[utterance.declines] = ASKED_AT_MOST
         if utterance.lacks:
             self.misses[utterance.lacks] += 1
+        if utterance.asks:  # who asks for it does not know it
+            self.misses[utterance.asks] = max(self.misses[utterance.asks], 1)
 
     def correct(self, slot: str, value: str, number: int) -> None:
         """Count what one's own person says; it stands against whatever was read."""
@@ -373,6 +393,8 @@ class Agent:
         return reply
 
     async def _reply(self, messages: tuple[Prompt, ...]) -> str:
+        if self._spent.calls == self._spent.most_calls:
+            raise CallsSpent(f"the talk may ask {self._spent.calls} questions, and did; allow it more calls")
         question = Question(self._element, messages, Settings(), self.calls)
         self.calls += 1
         self._spent.calls += 1
@@ -458,6 +480,7 @@ class Agent:
                     slot=one.slot,
                     value=one.value,
                     source=one.source,
+                    confidence=one.confidence,
                     may_forward=one.may_forward,
                     vouched=one.status == "known",
                 )
@@ -484,12 +507,14 @@ class Agent:
 
     @staticmethod
     def _stands(one: Rationale | None, fact: Fact) -> bool:
-        return one is None or (one.status in ("known", "fuzzy") and same(one.value, fact.value))
+        if one is None:
+            return True
+        return one.status in ("known", "fuzzy") and not Agent.doubtful(one) and same(one.value, fact.value)
 
 
 def _tellable(one: Rationale, other: str) -> bool:
     """Whether a side may say what it has: a value that leads, of its own or one that may be passed on, and no echo."""
-    if one.status not in ("known", "fuzzy") or one.source == other:
+    if one.status not in ("known", "fuzzy") or one.source == other or Agent.doubtful(one):
         return False
     return bool(one.evidence) or one.may_forward
 

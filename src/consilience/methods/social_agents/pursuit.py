@@ -254,7 +254,7 @@ class Walk:
             asker,
             partner,
             name=name,
-            limits=self._left(before, len(begun.utterances) if begun is not None else 0),
+            limits=self._left(before, len(begun.utterances) if begun is not None else 0, conclude=conclude),
             control=self.control,
             begun=begun,
             conclude=conclude,
@@ -265,7 +265,7 @@ class Walk:
         self.model_s += ended.spent.model_s
         return ended
 
-    def _left(self, before: tuple[int, int, int], said: int) -> TalkLimits:
+    def _left(self, before: tuple[int, int, int], said: int, *, conclude: bool) -> TalkLimits:
         """Return the limits of the next talk: its own, or what is left of those of all, if that is less."""
         limits, each = self.limits, self.limits.talk
         tokens = [one for one in (each.tokens, _less(limits.tokens, self.tokens)) if one is not None]
@@ -273,7 +273,8 @@ class Walk:
         seconds = [one for one in (each.seconds, _less(limits.seconds, gone_s)) if one is not None]
         return replace(
             each,
-            calls=max(1, before[0] + min(each.calls, limits.calls - self.calls)),
+            # One call is left for the answer to the whole.
+            calls=max(1, before[0] + min(each.calls, limits.calls - self.calls - (not conclude))),
             turns=max(each.turns, said + MORE_TURNS if said else 1),
             tokens=before[2] + max(1, int(min(tokens))) if tokens else None,
             seconds=max(0.0, min(seconds)) if seconds else None,

@@ -75,6 +75,9 @@ class State:
     misses_b: dict[str, int] = field(default_factory=dict)
     look_for_a: tuple[str, ...] = ()
     look_for_b: tuple[str, ...] = ()
+    shown_a: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    """Episodes that side a saw, by what it looked for."""
+    shown_b: dict[str, tuple[int, ...]] = field(default_factory=dict)
     calls_a: int = 0
     calls_b: int = 0
     planned: bool = False
@@ -86,6 +89,8 @@ class State:
     prompt_characters: int = 0
     tokens: int = 0
     ending: Ending | None = None
+    answered: bool = False
+    """Whether the model was asked for the answer."""
     answer: str = ""
     why: str = ""
 

@@ -105,7 +105,8 @@ class Retrieval:
         self._fuzzy = fuzzy
         self._allowed = allowed
         self._friends: list[Person] | None = None
-        self._shown: dict[str, set[int]] = {}
+        self.shown: dict[str, set[int]] = {}
+        """Episodes that were shown for a text, so that others come next."""
         self._pools: dict[str, list[Episode]] = {}
         self._voices: dict[int, frozenset[int]] = {}
 
@@ -206,7 +207,7 @@ class Retrieval:
         found: dict[int, tuple[Episode, list[Message]]] = {}
         for text, top in recalls:
             named = frozenset(person.id for person in self._named(text))
-            shown = set() if text in again else self._shown.setdefault(text, set())
+            shown = set() if text in again else self.shown.setdefault(text, set())
             pool = [one for one in self._near(text) if one.id not in found]
             pool.sort(key=lambda one: (one.id in shown, bool(named) and not named & self._heard_in(one)))
             for episode in pool[:top]:

@@ -30,7 +30,7 @@ from consilience.dialogue.journal import Journal
 from consilience.dialogue.models import ModelError
 from consilience.dialogue.transcript import Transcript
 from consilience.ground.errors import InvalidInput
-from consilience.methods.social_agents.agent import Agent, Move, Party, Spent, Utterance
+from consilience.methods.social_agents.agent import Agent, CallsSpent, Move, Party, Spent, Utterance
 from consilience.methods.social_agents.consensus import Consensus, agree
 from consilience.methods.social_agents.control import Control
 from consilience.methods.social_agents.rationale import Board, Rationale
@@ -144,14 +144,17 @@ class _Course:
             ending, why = await self._guarded(self._through)
             self.state = replace(self.state, ending=ending, why=why)
         consensus = agree(self.a.board, accept_weak=self.limits.accept_weak)
-        if self.conclude and not self.state.answer and self.state.ending not in ("stopped", "budget", "failed"):
+        if self.conclude and not self.state.answered and self.state.ending not in _CUT_OFF:
             await self._answer(consensus)
         await self._keep()
         return self._result(consensus)
 
     async def _guarded(self, work: Callable[[], Awaitable[Ending]]) -> tuple[Ending, str]:
+        self.spent.most_calls = max(0, self.limits.calls - self.state.calls - self.conclude)
         try:
             return await work(), ""
+        except CallsSpent as error:
+            return "calls", str(error)
         except BudgetExhausted as error:
             return "budget", str(error)
         except ModelError as error:
@@ -171,7 +174,6 @@ class _Course:
                 return ending
             if await self.control.unless_ended(self._turn()) is None:
                 return "stopped"
-            await self._keep()
 
     async def _plan(self) -> bool:
         """Have the asking side plan, tell the other what it needs, and have that one look at what it has."""
@@ -181,6 +183,7 @@ class _Course:
         if self.b.party.plan:
             await self.b.draft(shared)
         self.state = replace(self.state, planned=True, shared=tuple(one.text for one in shared))
+        self.a.shared = self.b.shared = frozenset(self.state.shared)
         return True
 
     async def _share(self, asked: list[Rationale]) -> list[Rationale]:
@@ -222,6 +225,7 @@ class _Course:
             done=(*self.state.done, line is None and move.done)[-2:],
             withheld=self.state.withheld + bool(withheld),
         )
+        await self._keep()  # what anybody sees of a turn is safe
         self._tell(me, them, before, found, withheld)
         return True
 
@@ -346,13 +350,14 @@ class _Course:
         """Ask for the answer once, unless something is missing that it would need."""
         if self.a.party.plan and not consensus.complete:
             return
+        self.spent.most_calls = max(0, self.limits.calls - self.state.calls)
         try:
             reply = await self.control.unless_ended(self.a.answer(self.state.utterances, consensus.values))
-        except (BudgetExhausted, ModelError) as error:
+        except (BudgetExhausted, CallsSpent, ModelError) as error:
             self.state = replace(self.state, why=str(error))
             return
         if reply is not None:
-            self.state = replace(self.state, answer=reply.answer, why=reply.why)
+            self.state = replace(self.state, answer=reply.answer, why=reply.why, answered=True)
 
     def _take_edits(self) -> None:
         for who, slot, value in self.control.edits():
@@ -394,6 +399,8 @@ class _Course:
             misses_b=dict(self.b.misses),
             look_for_a=self.a.look_for,
             look_for_b=self.b.look_for,
+            shown_a=self.a.shown,
+            shown_b=self.b.shown,
             calls_a=self.a.calls,
             calls_b=self.b.calls,
             calls=self.state.calls + self.spent.calls,
@@ -404,13 +411,14 @@ class _Course:
     def _restore(self, state: State | None) -> None:
         if state is None:
             return
-        self.state = state
-        for agent, board, misses, look_for, calls in (
-            (self.a, state.a, state.misses_a, state.look_for_a, state.calls_a),
-            (self.b, state.b, state.misses_b, state.look_for_b, state.calls_b),
-        ):
-            agent.board, agent.look_for, agent.calls = board, look_for, calls
-            agent.misses.update(misses)
+        # What a limit ended goes on, if the limit is another now; where it is not, it ends as before.
+        self.state = state if state.ending in _FINAL else replace(state, ending=None, why="")
+        a, b = self.a, self.b
+        a.board, a.look_for, a.calls, a.shown = state.a, state.look_for_a, state.calls_a, state.shown_a
+        b.board, b.look_for, b.calls, b.shown = state.b, state.look_for_b, state.calls_b, state.shown_b
+        a.misses.update(state.misses_a)
+        b.misses.update(state.misses_b)
+        a.shared = b.shared = frozenset(state.shared)
         for one, other in ((self.a, self.b), (self.b, self.a)):
             said = [each.text for each in state.utterances if each.speaker == one.handle]
             if said and isinstance(self.wire, Remembers):
@@ -457,6 +465,8 @@ class _Course:
 
 
 _STATE = TypeAdapter(State)
+_FINAL: frozenset[Ending | None] = frozenset({"known", "nothing new", "nobody knows", "done", "stopped"})
+_CUT_OFF: frozenset[Ending | None] = frozenset({"stopped", "budget", "failed"})
 
 
 def _element(name: str) -> str:

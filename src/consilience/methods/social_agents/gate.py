@@ -34,6 +34,9 @@ MOST_CHARACTERS: Final = 4_000
 MOST_ROWS: Final = 24
 """Messages that one text may tell of."""
 
+MOST_TRAILS: Final = 4_096
+"""Talks whose last turns are kept; of more, those that have been silent longest are dropped."""
+
 _Standing = Literal["free", "guarded", "strange"]
 _FREE_NUMBERS = frozenset({"one", "first", "two", "second"})
 """Number words that talk needs; free where they stand alone and nothing guarded has the number."""
@@ -202,7 +205,7 @@ class Gate:
         if len(judged.allowed) + len(judged.asked) > self._most_rows:
             return Blocked(f"it tells of more than {self._most_rows} messages at once")
         free = [terms_of(one) for one in (owner, counterpart, *public, *forwarded)]
-        trail = self._trails.setdefault((talk, owner, counterpart), Trail())
+        trail = self._trail(talk, owner, counterpart)
         stopped = _stopped(text, terms, judged, free, trail)
         if stopped is not None:
             return stopped
@@ -217,7 +220,8 @@ class Gate:
 
     def resume(self, owner: str, counterpart: str, said: Iterable[str], *, talk: str = "") -> None:
         """Count texts as said that were said before this gate was made."""
-        trail = self._trails[talk, owner, counterpart] = Trail()
+        self._trails.pop((talk, owner, counterpart), None)
+        trail = self._trail(talk, owner, counterpart)
         for text in said:
             trail.add(words_of(text))
 
@@ -225,6 +229,13 @@ class Gate:
         """Forget what was said in a talk that is over."""
         for key in [key for key in self._trails if key[0] == talk]:
             del self._trails[key]
+
+    def _trail(self, talk: str, owner: str, counterpart: str) -> Trail:
+        key = (talk, owner, counterpart)
+        trail = self._trails[key] = self._trails.pop(key, Trail())
+        if len(self._trails) > MOST_TRAILS:
+            del self._trails[next(iter(self._trails))]
+        return trail
 
 
 def _judged(seen: Sequence[Seen], rulings: Mapping[int, Ruling], declared: frozenset[int], granted: Granted) -> _Judged:

@@ -7,6 +7,7 @@ patience, and is then judged anew; silence is no. What is blocked is logged with
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from consilience.methods.social_agents.audit import AuditLog
 from consilience.methods.social_agents.consent import ConsentQueue
@@ -15,7 +16,10 @@ from consilience.methods.social_agents.policy import Policy
 from consilience.methods.social_agents.records import Message
 from consilience.methods.social_agents.wire import Crossed, Outgoing
 
-__all__ = ["GuardedWire"]
+__all__ = ["MOST_SHOWN", "GuardedWire"]
+
+MOST_SHOWN: Final = 128
+"""Messages that are guarded after the turn in which a model was shown them."""
 
 
 class GuardedWire:
@@ -34,6 +38,8 @@ class GuardedWire:
         Where it is logged.
     patience_s
         How long a talk waits for a person.
+    show_asked
+        Whether models see what would have to be asked about (`Policy.sift`).
 
     Examples
     --------
@@ -52,6 +58,7 @@ class GuardedWire:
         consent: ConsentQueue | None = None,
         audit: AuditLog | None = None,
         patience_s: float = 0.0,
+        show_asked: bool = True,
     ) -> None:
         self.gate = Gate(policy_of)
         """What judges."""
@@ -60,16 +67,23 @@ class GuardedWire:
         self._consent = consent
         self._audit = audit
         self._patience_s = patience_s
+        self._show_asked = show_asked
+        self._shown: dict[tuple[str, str], dict[int, Message]] = {}
 
     def lets(self, owner: str) -> Callable[[Sequence[Message], str, str], list[Message]]:
         """Return what sifts an owner's messages before a model sees them: for `Party.lets`."""
 
         def sifted(rows: Sequence[Message], counterpart: str, purpose: str) -> list[Message]:
-            return self._policy_of(owner).sift(
-                rows, counterpart, purpose, granted=self._granted(owner, counterpart, purpose)
-            )
+            policy, granted = self._policy_of(owner), self._granted(owner, counterpart, purpose)
+            shown = policy.sift(rows, counterpart, purpose, granted=granted, show_asked=self._show_asked)
+            self._remember(owner, counterpart, rows, {row.id for row in shown})
+            return shown
 
         return sifted
+
+    def resume(self, talk: str, owner: str, counterpart: str, said: Sequence[str]) -> None:
+        """Take note of what an owner's side had said in a talk that goes on."""
+        self.gate.resume(owner, counterpart, said, talk=talk)
 
     async def send(self, outgoing: Outgoing) -> Crossed:
         """Return what crosses of a text; it may wait for its owner to be asked."""
@@ -90,13 +104,15 @@ class GuardedWire:
             self._log_passed(outgoing, judged)
             return Crossed(text=judged.text)
         if isinstance(judged, Held):
-            return Crossed(text="", reason=judged.question)
+            return Crossed(text="", reason=judged.question, refused=True)
         self._log_blocked(outgoing, judged)
         return Crossed(text="", reason=judged.reason)
 
     def _check(self, outgoing: Outgoing) -> Passed | Held | Blocked:
         current = {number: self._message_of(outgoing.owner, number) for number in outgoing.declared}
-        rows = {row.id: row for row in outgoing.seen} | {one.id: one for one in current.values() if one is not None}
+        # What was shown in other turns is guarded as well, and of what was shown coarsely the fine.
+        rows = {row.id: row for row in outgoing.seen} | self._shown.get((outgoing.owner, outgoing.counterpart), {})
+        rows |= {one.id: one for one in current.values() if one is not None}
         return self.gate.check(
             outgoing.owner,
             outgoing.counterpart,
@@ -109,6 +125,16 @@ class GuardedWire:
             granted=self._granted(outgoing.owner, outgoing.counterpart, outgoing.purpose),
             talk=outgoing.talk,
         )
+
+    def _remember(self, owner: str, counterpart: str, rows: Sequence[Message], shown: set[int]) -> None:
+        """Keep what a model was shown, the last of it: it may say it in a later turn."""
+        kept = self._shown.setdefault((owner, counterpart), {})
+        for row in rows:
+            if row.id in shown:
+                kept.pop(row.id, None)
+                kept[row.id] = row
+        for number in list(kept)[: max(0, len(kept) - MOST_SHOWN)]:
+            del kept[number]
 
     def _granted(self, owner: str, counterpart: str, purpose: str) -> Callable[[frozenset[str], int], bool]:
         if self._consent is None:

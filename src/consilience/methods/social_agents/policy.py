@@ -22,6 +22,7 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, Literal, get_args
@@ -214,6 +215,16 @@ class Policy:
             What a person said it tells.
         """
         labels = labels_of(text, label)
+        key = (labels, counterpart, purpose)
+        if key not in self._rulings:
+            self._rulings[key] = self._ruling(*key)
+        return self._rulings[key]
+
+    @cached_property
+    def _rulings(self) -> dict[tuple[frozenset[str], str, str], Ruling]:
+        return {}
+
+    def _ruling(self, labels: frozenset[str], counterpart: str, purpose: str) -> Ruling:
         found = [self._first(counterpart, purpose, one) for one in sorted(labels)]
         rule, default = max(found, key=lambda one: _STRICTNESS[one[0].verdict])
         return Ruling(rule.verdict, f"{rule} (default)" if default else str(rule), labels)

@@ -151,7 +151,7 @@ class Accounts:
         self,
         store: Store,
         *,
-        strength: Strength = Strength(),  # noqa: B008  frozen
+        strength: Strength = Strength(),
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._store = store
@@ -233,9 +233,7 @@ class Accounts:
             if used.rowcount != 1:
                 raise InvalidInput("an invitation may be used once; ask for another one")
         try:
-            person = (
-                self._store.person(handle) if invite.handle else self._store.add_person(handle, name.strip(), card)
-            )
+            person = self._store.person(handle) if invite.handle else self._store.add_person(handle, name.strip(), card)
             account = Account(person, invite.admin, suspended=False, made_at=self._clock())
             row = {"person": person.id, "password": hashed, "made_at": to_us(account.made_at)}
             with self._store.writing() as connection:
@@ -426,5 +424,3 @@ class Accounts:
 
 def _digest(token: str) -> str:
     return sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
-
-

@@ -100,5 +100,5 @@ def _plain(door: Door, request: Request, status: int, told: str) -> Response:
     return refusal_page(status, told, signed_in=door.cookie in request.cookies)
 
 
-async def _missing(request: Request, error: Exception) -> Response:  # noqa: ARG001, RUF029  a handler of Starlette's
+async def _missing(request: Request, error: Exception) -> Response:  # noqa: ARG001  a handler of Starlette's
     return refusal_page(getattr(error, "status_code", 404), "there is nothing here", signed_in=False)

@@ -265,7 +265,7 @@ class Desk:
             ended = replace(task, ending="failed", reasons=str(error))
         except asyncio.CancelledError:
             raise  # it stays under way, for the next time
-        except Exception:
+        except Exception:  # noqa: BLE001  one task that fails must not take the others with it
             _LOG.exception("task %s failed", task.id)
             ended = replace(task, ending="failed", reasons="something went wrong on the server; it is in its log")
         await asyncio.to_thread(self._over, replace(ended, standing="ended"))

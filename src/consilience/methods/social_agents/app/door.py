@@ -16,10 +16,11 @@ from hashlib import sha256
 from urllib.parse import urlsplit
 
 from starlette.datastructures import UploadFile
-from starlette.requests import Request
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from consilience.ground.errors import ConsilienceError, InvalidInput, UnknownName
+from consilience.ground.errors import ConsilienceError, UnknownName
 from consilience.methods.social_agents.app.access import Endpoint, Role, admits, refusal
 from consilience.methods.social_agents.app.accounts import Session
 from consilience.methods.social_agents.app.office import Office
@@ -196,13 +197,11 @@ class Door:
 
     def _slow_down(self, request: Request, endpoint: Endpoint, session: Session | None) -> None:
         rates = self._office.rates
+        wait_s = 0.0
         if session is not None:
-            what, who, rate = endpoint.method, session.csrf, CHANGES if endpoint.method == "POST" else LOOKS
+            wait_s = rates.wait_s(endpoint.method, session.csrf, CHANGES if endpoint.method == "POST" else LOOKS)
         elif endpoint.method == "POST":
-            what, who, rate = "stranger", address(request), STRANGERS
-        else:
-            return
-        wait_s = rates.wait_s(what, who, rate)
+            wait_s = rates.wait_s("stranger", address(request), STRANGERS)
         if wait_s:
             raise Refused(429, "that was too often; wait a while", wait_s=wait_s)
 
@@ -252,9 +251,7 @@ async def form_of(request: Request) -> dict[str, str]:
     try:
         async with request.form(max_files=0, max_fields=_MOST_FIELDS) as form:
             return {name: value for name, value in form.items() if not isinstance(value, UploadFile)}
-    except InvalidInput:
-        raise
-    except Exception as error:  # noqa: BLE001  whatever its parser thinks of what a stranger sent
+    except (HTTPException, ClientDisconnect, ValueError) as error:
         raise Refused(400, "the form cannot be read") from error
 
 

@@ -32,7 +32,7 @@ class Manner:
     """Address at which people reach it, such as ``"https://agents.example"``; it decides about cookies."""
     hosts: tuple[str, ...] = ("127.0.0.1", "localhost", "[::1]", "testserver")
     """Names by which it may be asked for; others are refused, so that no foreign name leads here."""
-    strength: Strength = Strength()
+    strength: Strength = Strength()  # noqa: RUF009  frozen
     """Of passwords' hashes."""
     patience: timedelta = timedelta(minutes=10)
     """How long people are waited for who are asked something."""

@@ -128,9 +128,7 @@ def person(visit: Visit) -> Response:
 def chat(visit: Visit) -> Response:
     """Show what two have written to each other, and the tasks between them."""
     office, me, other = visit.office, visit.me, visit.person
-    lines: list[tuple[datetime, str, Any]] = [
-        (one.sent_at, "message", one) for one in office.chats.messages(me, other)
-    ]
+    lines: list[tuple[datetime, str, Any]] = [(one.sent_at, "message", one) for one in office.chats.messages(me, other)]
     since = lines[0][0] if len(lines) >= _SHOWN else None
     for task in office.tasks.of(me, other)[:50]:
         if since is None or task.at >= since:

@@ -1,4 +1,4 @@
-"""Views: what somebody is shown of a task. A view is of one side, made from that side's board and that side's memory."""
+"""Views: what somebody is shown of a task. A view is of one side, made from that side's board and memory."""
 
 from __future__ import annotations
 

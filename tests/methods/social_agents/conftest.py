@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -34,17 +35,17 @@ class Rows:
     """A memory of a few messages: it finds those that share a word with a query."""
 
     def __init__(self, *texts: tuple[str, str] | str, friends: Sequence[Person] = (), first: int = 1) -> None:
+        ids = {one.name: one.id for one in friends}
         self.rows = [
-            Message(first + at, 1, 9, who, WHEN + timedelta(minutes=at), text)
+            Message(first + at, 1, ids.get(who, 9 if who == "Cem" else 8), who, WHEN + timedelta(minutes=at), text)
             for at, (who, text) in enumerate((one if isinstance(one, tuple) else ("Cem", one)) for one in texts)
         ]
+        self._words = {row.id: set(re.findall(r"\w+", row.text.casefold())) for row in self.rows}
         self._friends = list(friends)
 
     def search(self, query: Query) -> list[Hit]:
         wanted = {word.casefold().strip("?.!") for word in query.words}
-        scored = [
-            (len(wanted & set(row.text.casefold().replace(".", "").replace(",", "").split())), row) for row in self.rows
-        ]
+        scored = [(len(wanted & self._words[row.id]), row) for row in self.rows]
         found = [Hit(row, float(score)) for score, row in sorted(scored, key=lambda one: -one[0]) if score]
         if query.sender is not None:
             names = {one.name for one in self._friends if one.handle == query.sender}

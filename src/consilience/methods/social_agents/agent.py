@@ -459,13 +459,15 @@ class Agent:
         named = {one.slot: one for fact in facts if (one := self.board.find(fact.slot)) is not None}
         if asked is not None:
             named[asked.slot] = self.board[asked.slot]
-        wrong = [fact for fact in facts if contains(say, fact.value) and not self._stands(named.get(fact.slot), fact)]
+        wrong = [
+            fact for fact in facts if contains(say, fact.value) and not self._stands(self.board.find(fact.slot), fact)
+        ]
         tellable = [one for one in named.values() if _tellable(one, self.other.handle)]
         tells = [one for one in tellable if contains(say, one.value)]
-        if wrong:
-            # What was read now is not what was read as a rule: code says what the board knows.
-            tells = [one for one in tellable if asked is not None and one.slot == asked.slot]
-            say = _stated(tells)
+        due = [one for one in tellable if asked is not None and one.slot == asked.slot]
+        if wrong or any(one.status == "known" and one not in tells for one in due):
+            # What was read now is not what was read as a rule, or is not said: code says what the board knows.
+            tells, say = due, _stated(due)
         owed = named[asked.slot] if asked is not None and asked.slot not in {one.slot for one in tells} else None
         if owed is not None and not say.strip():
             say = f"I do not know {owed.text} yet."

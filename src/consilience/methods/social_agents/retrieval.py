@@ -33,6 +33,8 @@ EPISODE_CHARACTERS = 760
 """Of these messages."""
 POOL = 16
 """Episodes that are looked through for those that are shown."""
+LOOKED_AT = 2_000
+"""Characters of a message that are compared with what is asked."""
 MOST_WANTED = 3
 """Open slots that are looked up in one turn; the others have their turn later."""
 
@@ -285,5 +287,5 @@ def _trigrams(text: str) -> frozenset[str]:
 
 
 def _overlap(wanted: frozenset[str], text: str) -> float:
-    there = _trigrams(text)
+    there = _trigrams(text[:LOOKED_AT])
     return len(wanted & there) / (len(there) + 8) if there else 0.0

@@ -71,7 +71,8 @@ class Database:
     def _made(self, url: Any) -> Engine:
         if not self.is_sqlite:
             try:
-                options = {"connect_timeout": max(2, round(self._wait_s))}
+                # Without prepared statements, so that each plan fits its owner: some have much, most have little.
+                options = {"connect_timeout": max(2, round(self._wait_s)), "prepare_threshold": None}
                 engine = create_engine(url, pool_size=CONNECTIONS, max_overflow=CONNECTIONS, connect_args=options)
             except ImportError as error:
                 raise MissingDependency("a memory on a server needs psycopg; install consilience[postgres]") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import unicodedata
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -29,6 +29,7 @@ class EmbeddingFailed(ConsilienceError):
     """A server gave no vectors; what the memory holds is as it was."""
 
 
+@runtime_checkable
 class Embedder(Protocol):
     """What turns texts into vectors of length 1."""
 

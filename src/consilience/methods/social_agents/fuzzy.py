@@ -231,7 +231,7 @@ def _by_words(connection: Connection, owner: int, told: str) -> list[int]:
     found = [message.id for message, _ in ranked(connection, owner, Query(), any_of(telling), POOL)]
     if not found:
         return []
-    episodes: dict[int, int] = dict(connection.execute(_EPISODE_OF, {"owner": owner, "numbers": found}).tuples().all())
+    episodes: dict[int, int] = dict(connection.execute(_EPISODE_OF, {"owner": owner, "numbers": found}).all())
     return list(dict.fromkeys(episodes[number] for number in found if number in episodes))
 
 

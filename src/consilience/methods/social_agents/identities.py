@@ -98,7 +98,7 @@ def identify(
     return [
         _merged(author, given[author.key], known, agreed)
         if author.key in given
-        else _told_apart(author, known, export.form, is_owner=author.key == own)
+        else _told_apart(author, known, export.form, agreed, is_owner=author.key == own)
         for author in export.people
     ]
 
@@ -127,12 +127,13 @@ def _found_owner(export: Export, known: Known) -> str:
     return found[0] if len(found) == 1 else ""
 
 
-def _told_apart(author: Author, known: Known, form: str, *, is_owner: bool) -> Identity:
+def _told_apart(author: Author, known: Known, form: str, agreed: Collection[str], *, is_owner: bool) -> Identity:
     if is_owner:
         return Identity(author.key, known.owner.name, known.owner.handle, "owner")
     number = known.senders.get(author.key)
     for person in known.people.values():
-        if person.id == number:
+        # Who agreed to an earlier import has not agreed to this one.
+        if person.id == number and (is_made(person) or person.handle in agreed):
             return Identity(author.key, person.name, person.handle, "known")
     name = _shortened(author.name) or author.key
     handle = _handle(name, str(known.owner.id), form, author.key)

@@ -69,3 +69,43 @@ class Config:
     """Times that all messages are added to a new file; medians are reported."""
     ingest_forgotten: Count = 600
     """Messages that are forgotten; the bar holds for 10,000 and more."""
+
+    # iagents.success
+    success_tasks: Count = 2
+    """Tasks of each of seven sets."""
+    success_noisy_tasks: Count = 2
+    """Tasks of each of five sets, with noisy neighbours."""
+
+    # iagents.ablation
+    ablation_tasks: Annotated[int, Field(ge=2)] = 4
+    """Tasks of each subset, every one run with the part and without it."""
+
+    # iagents.leaks
+    leaks_texts: Count = 200
+    """Texts that have to go out at least, of honest, leaky and smuggling neighbours together."""
+    leaks_pairs: Count = 4
+    """Tasks run twice, with two secrets of one length, over whose bytes the two runs are compared."""
+    leaks_allowed: Count = 100
+    """Texts that tell what their owners allow, said in several ways."""
+
+    # iagents.audit
+    audit_tasks: Count = 4
+    """Tasks of each of two sets whose disclosures are laid beside the log."""
+    audit_entries: Annotated[int, Field(ge=2)] = 3
+    """Entries of a log of which every byte is edited, and which are taken out and changed about."""
+
+    # iagents.scale
+    scale_people: Annotated[int, Field(ge=4)] = 24
+    """People of the town; 140 in the published one."""
+    scale_contacts: Count = 60
+    """Relationships, with a task each; 588 in the published one."""
+    scale_messages: Count = 2_000
+    """Rows of conversations; 65,800 in the published one."""
+    scale_recursive: Annotated[int, Field(ge=0)] = 8
+    """Tasks that need a third person."""
+    scale_kills: Count = 1
+    """Random turns at which a run of tasks is killed with signal 9, each in a run of its own."""
+
+    # iagents.auth
+    auth_replies: Count = 200
+    """Malformed replies of models that agents are given."""

@@ -20,7 +20,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Any, Final, Literal, Protocol, get_args
+from typing import Any, Final, Literal, Protocol, get_args, runtime_checkable
 
 from sqlalchemy import BigInteger, Column, Connection, Integer, MetaData, String, Table, Text, delete, insert, select
 from sqlalchemy import update as updated
@@ -66,6 +66,7 @@ _salt = Table(
 _MAKING = 0x61756469
 
 
+@runtime_checkable
 class Opens(Protocol):
     """What is needed of a store: connections that read, and ones whose changes all come to be or none."""
 

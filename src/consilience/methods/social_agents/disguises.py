@@ -11,7 +11,6 @@ No list of disguises is complete: who chooses among free words can always say so
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -34,6 +33,7 @@ KEPT: Final = 64
 
 _HEX = re.compile(r"(?:0x)?[0-9a-f]+\Z")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{6,}")
+_READABLE = re.compile(r"[ -~]{4,}")
 _SENTENCE = re.compile(r"[.!?;:\n]+\s*")
 _SHORTEST_CODE = 8
 _LONGEST_CODE = 96
@@ -234,23 +234,18 @@ def _unhexed(whole: Sequence[str]) -> Iterator[str]:
 
 
 def _unbased(text: str, terms: Sequence[Term]) -> Iterator[str]:
-    rest = "".join(_BASE64.findall(text))
     pieces = [term.raw for term in terms]
-    starts = [*_BASE64.findall(text), rest, *("".join(pieces[at:])[:_LONGEST_CODE] for at in range(len(pieces)))]
+    odd = [at for at, term in enumerate(terms) if term.text not in TALK and term.text not in EVERYDAY]
+    starts = [*_BASE64.findall(text), *("".join(pieces[at:])[:_LONGEST_CODE] for at in odd)]
     for piece in dict.fromkeys(starts):
-        code = piece.replace("-", "+").replace("_", "/")
-        code = code[: len(code) // 4 * 4] or code
-        try:
-            yield base64.b64decode(code, validate=True).decode("latin-1")
-        except (ValueError, binascii.Error):
-            continue
+        code = re.sub(r"[^A-Za-z0-9+/]", "", piece.replace("-", "+").replace("_", "/"))
+        code = code[:-1] if len(code) % 4 == 1 else code
+        yield base64.b64decode(code + "=" * (-len(code) % 4)).decode("latin-1")
 
 
 def _any_in(decoded: Iterable[str], guarded: Guarded) -> bool:
     return any(
-        not guarded.letters.isdisjoint(one.text for one in words_of(text)) for text in decoded if _readable(text)
+        not guarded.letters.isdisjoint(one.text for one in words_of(run))
+        for text in decoded
+        for run in _READABLE.findall(text)
     )
-
-
-def _readable(text: str) -> bool:
-    return sum(char.isascii() and char.isprintable() for char in text) * 10 >= len(text) * 9 > 0

@@ -19,15 +19,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
-from typing import Final, Literal, Protocol
+from typing import Final, Literal
 
 from consilience.methods.social_agents.disguises import Guarded, Trail, disguise
 from consilience.methods.social_agents.labels import coarse
 from consilience.methods.social_agents.policy import Granted, Policy, Ruling
+from consilience.methods.social_agents.records import Message
 from consilience.methods.social_agents.terms import NUMBERS, Term, Terms, canonical, stem, terms_of, words_of
 from consilience.methods.social_agents.vocabulary import EVERYDAY, TALK
 
-__all__ = ["MOST_CHARACTERS", "MOST_ROWS", "Blocked", "Gate", "Held", "Passed", "Seen"]
+__all__ = ["MOST_CHARACTERS", "MOST_ROWS", "Blocked", "Gate", "Held", "Passed"]
 
 MOST_CHARACTERS: Final = 4_000
 """Of one text."""
@@ -40,30 +41,6 @@ MOST_TRAILS: Final = 4_096
 _Standing = Literal["free", "guarded", "strange"]
 _FREE_NUMBERS = frozenset({"one", "first", "two", "second"})
 """Number words that talk needs; free where they stand alone and nothing guarded has the number."""
-
-
-class Seen(Protocol):
-    """What the gate needs of a message."""
-
-    @property
-    def id(self) -> int:
-        """Its number."""
-
-    @property
-    def text(self) -> str:
-        """What it says."""
-
-    @property
-    def label(self) -> str:
-        """What a person said it tells."""
-
-    @property
-    def sender_name(self) -> str:
-        """Who wrote it."""
-
-    @property
-    def sent_at(self) -> datetime:
-        """When."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +109,7 @@ class Gate:
 
     Examples
     --------
-    >>> from datetime import UTC
-    >>> from consilience.methods.social_agents.records import Message
+    >>> from datetime import UTC, datetime
     >>> when = datetime(2024, 5, 2, 10, 15, tzinfo=UTC)
     >>> rows = [Message(1, 1, 1, "Ana", when, "My pet is a parrot."), Message(2, 1, 1, "Ana", when, "My PIN is 4711.")]
     >>> gate = Gate(Policy.open)
@@ -164,7 +140,7 @@ class Gate:
         say: str,
         *,
         declared: Iterable[int] = (),
-        seen: Sequence[Seen] = (),
+        seen: Sequence[Message] = (),
         public: Sequence[str] = (),
         forwarded: Iterable[str] = (),
         granted: Granted = lambda _labels, _message: False,
@@ -196,6 +172,8 @@ class Gate:
             Name of the talk; what was said in it before counts for disguises.
         """
         text = canonical(say)
+        if not text:
+            return Passed("")
         if len(text) > self._most_characters:
             return Blocked(f"it has {len(text)} characters, and {self._most_characters} are the most")
         terms = words_of(text)
@@ -238,7 +216,9 @@ class Gate:
         return trail
 
 
-def _judged(seen: Sequence[Seen], rulings: Mapping[int, Ruling], declared: frozenset[int], granted: Granted) -> _Judged:
+def _judged(
+    seen: Sequence[Message], rulings: Mapping[int, Ruling], declared: frozenset[int], granted: Granted
+) -> _Judged:
     allowed: dict[int, Terms] = {}
     asked: dict[int, Terms] = {}
     guarded: list[Terms] = []

@@ -58,6 +58,7 @@ NUMBERS: Final = {
 _TOKEN = re.compile(r"[0-9]+(?:[:.,][0-9]+)+|[^\W_]+(?:['’][^\W_]+)*")
 _CLOCK = re.compile(r"\b([0-9]{1,2})(?:[:.]([0-9]{2}))?\s?([ap])\.?m\b")
 _DIGIT_GROUPS = re.compile(r"[0-9](?:[ ()./:-]{0,2}[0-9]){2,}")
+_DIGIT = re.compile(r"[0-9]")
 _THOUSANDS = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+\Z")
 _ORDINAL = re.compile(r"([0-9]+)(?:st|nd|rd|th)\Z")
 _SPACE = re.compile(r"\s+")
@@ -121,17 +122,16 @@ def terms_of(text: str) -> Terms:
     >>> sorted(terms_of("Zoë's 2 parrots, at 8 pm: 0170-555").words)
     ['0170', '170', '2', '20:00', '555', '8', 'at', 'parrots', 'pm', 'zoe', "zoe's"]
     """
-    found: set[str] = set()
-    for term in words_of(text):
-        found.add(term.text)
-        found.update(term.others)
-        if "'" in term.text:
-            found.update(term.text.split("'"))
-            found.discard("s")
-        elif term.raw.isdecimal():
-            found.add(term.raw)
-    digits = {"".join(filter(str.isdecimal, row)) for row in _DIGIT_GROUPS.findall(_folded(text))}
+    folded = _folded(text)
+    found = set(_TOKEN.findall(folded.replace("’", "'")))
+    if not found.isdisjoint(NUMBERS) or _DIGIT.search(folded):
+        for term in words_of(text):
+            found.add(term.text)
+            found.update(term.others)
+    digits = {"".join(filter(str.isdecimal, row)) for row in _DIGIT_GROUPS.findall(folded)}
     digits.update(word for word in found if word.isdecimal() and len(word) > 2)  # noqa: PLR2004
+    for word in [word for word in found if "'" in word]:
+        found.update(part for part in word.split("'") if part != "s")
     return Terms(frozenset(found), frozenset(map(stem, found)), frozenset(digits))
 
 
@@ -181,9 +181,9 @@ def _unseen(char: str) -> bool:
 
 
 def _folded(text: str) -> str:
-    text = canonical(text)
     if text.isascii():
         return text.lower()
+    text = canonical(text)
     text = canonical(unicodedata.normalize("NFKC", text)).casefold()
     return "".join(
         str(unicodedata.digit(char)) if char.isdecimal() else char

@@ -1,15 +1,20 @@
 """An assistant reads its own person's memory, and whatever it asks, nobody else's."""
 
 import asyncio
+import importlib
 import json
+import os
+import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 pytest.importorskip("mcp", reason="needs consilience[interop]")
 
-from mcp import Client
+from mcp import Client, StdioServerParameters
+from mcp.client.stdio import stdio_client
 
+from consilience.ground.errors import MissingDependency
 from consilience.methods.social_agents.mcp_server import LONGEST_SHOWN, memory_server
 from consilience.methods.social_agents.records import NewMessage
 from consilience.methods.social_agents.store import Store
@@ -122,3 +127,36 @@ def test_what_fails_within_tells_nothing(memory, monkeypatch):
     (got,) = called(memory, ("recent", {}))
     assert got.is_error
     assert SECRET not in got.content[0].text
+
+
+def test_over_standard_input_and_output(tmp_path):
+    place = tmp_path / "memory.db"
+    with Store.open(place) as store:
+        ann = store.add_person("ann", "Ann")
+        store.add_messages([NewMessage(store.conversation([ann]), ann.id, WHEN, "The mill opens on Monday")])
+    program = (
+        "import sys\nfrom consilience.methods.social_agents.mcp_server import serve\n"
+        "from consilience.methods.social_agents.store import Store\n"
+        "with Store.open(sys.argv[1]) as store:\n    serve(store.memory('ann'))\n"
+    )
+    command = StdioServerParameters(
+        command=sys.executable, args=["-c", program, str(place)], env={"PYTHONPATH": os.pathsep.join(sys.path)}
+    )
+
+    async def run():
+        async with Client(stdio_client(command)) as client:
+            return await client.call_tool("search", {"words": ["mill"]})
+
+    found = asyncio.run(run()).structured_content["result"]
+    assert [hit["message"]["text"] for hit in found] == ["The mill opens on Monday"]
+
+
+@pytest.mark.parametrize(("name", "library"), [("mcp_server", "mcp"), ("a2a_server", "a2a")])
+def test_without_the_library_one_is_told_what_to_install(name, library, monkeypatch):
+    module = f"consilience.methods.social_agents.{name}"
+    for known in [each for each in sys.modules if each == library or each.startswith(f"{library}.")]:
+        monkeypatch.setitem(sys.modules, known, None)
+    monkeypatch.setitem(sys.modules, library, None)
+    monkeypatch.delitem(sys.modules, module, raising=False)
+    with pytest.raises(MissingDependency, match=r"install consilience\[interop\]"):
+        importlib.import_module(module)

@@ -21,12 +21,11 @@ class Control:
     --------
     >>> control = Control()
     >>> control.pause()
-    ... control.paused
+    >>> control.paused
     True
-    >>> control.resume()
-    ... control.kill("ann")
-    ... control.ended_by
-    'ann'
+    >>> control.kill("ann")
+    >>> control.paused, control.ended_by
+    (False, 'ann')
     """
 
     def __init__(self) -> None:

@@ -23,13 +23,13 @@ __all__ = ["Allowed", "Found", "Reads", "Retrieval"]
 
 MOST_ROWS = 24
 """Messages of a prompt that were found by words."""
-MOST_CHARACTERS = 2_600
+MOST_CHARACTERS = 2_200
 """Of these messages."""
 EPISODES = 4
 """Episodes of a prompt."""
 MOST_RECALLED = 9
 """Messages of one episode in a prompt."""
-EPISODE_CHARACTERS = 760
+EPISODE_CHARACTERS = 640
 """Of these messages."""
 POOL = 16
 """Episodes that are looked through for those that are shown."""

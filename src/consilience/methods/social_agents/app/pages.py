@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response, Strea
 from consilience.methods.social_agents.app.door import Handler, Refused, Visit
 from consilience.methods.social_agents.app.policies import GROUPS, PASSED_ON
 from consilience.methods.social_agents.app.rendering import page
+from consilience.methods.social_agents.app.tasks import talk_of
 from consilience.methods.social_agents.app.views import view
 from consilience.methods.social_agents.audit import Entry
 from consilience.methods.social_agents.identities import is_made
@@ -152,7 +153,8 @@ def task(visit: Visit) -> Response:
     """Show a task from one's own side."""
     office = visit.office
     seen = view(visit.task, visit.me, store=office.store, tasks=office.tasks, desk=office.desk)
-    waiting = [one for one in office.consent.waiting(visit.me.handle) if one.task.startswith(f"task-{visit.task.root}")]
+    names = {seen.task.name, *(one.name for one in seen.parts)}
+    waiting = [one for one in office.consent.waiting(visit.me.handle) if talk_of(one.task) in names]
     return page(visit, "task", seen=seen, task=seen.task, waiting_here=len(waiting))
 
 
@@ -161,7 +163,7 @@ def consent(visit: Visit) -> Response:
     office, me = visit.office, visit.me
     memory = office.store.memory(me)
     requests = [
-        (one, _named(visit, one.counterpart), memory.messages(list(one.messages)))
+        (one, _named(visit, one.counterpart), memory.messages(list(one.messages)), office.tasks.named(one.task, me))
         for one in office.consent.waiting(me.handle)
     ]
     grants = [(one, _named(visit, one.counterpart)) for one in office.consent.grants(me.handle)]
@@ -173,7 +175,10 @@ def audit(visit: Visit) -> Response:
     office, me = visit.office, visit.me
     entries = [one for one in _entries(visit) if one.event != "asked"]
     memory = office.store.memory(me)
-    rows = [(one, _named(visit, one.counterpart), memory.messages(list(one.messages))) for one in entries[-_SHOWN:]]
+    rows = [
+        (one, _named(visit, one.counterpart), memory.messages(list(one.messages)), office.tasks.named(one.task, me))
+        for one in entries[-_SHOWN:]
+    ]
     sound = office.audit.verify() if visit.request.query_params.get("check") else None
     return page(visit, "audit", rows=rows[::-1], sound=sound, count=len(entries))
 

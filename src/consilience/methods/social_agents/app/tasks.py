@@ -23,7 +23,7 @@ from consilience.methods.social_agents.record import State
 from consilience.methods.social_agents.records import Person, from_us, to_us
 from consilience.methods.social_agents.store import Store
 
-__all__ = ["Standing", "Task", "Tasks"]
+__all__ = ["Standing", "Task", "Tasks", "talk_of"]
 
 Standing = Literal["invited", "running", "paused", "ended", "declined"]
 """How a task stands: its partner has not agreed yet, it goes on, a person has stopped it for a while, it is over, or
@@ -158,6 +158,13 @@ class Tasks:
     def parts(self, root: int) -> list[Task]:
         """Return the parts of a task that third parties are asked for."""
         return self._all(select(_task).where(_task.c.parent == root).order_by(_task.c.id))
+
+    def named(self, talk: str, person: Person) -> Task | None:
+        """Return the task whose talk has a name, if somebody takes part in it."""
+        wanted = select(_task).where(
+            _task.c.name == talk_of(talk), (_task.c.asker == person.id) | (_task.c.partner == person.id)
+        )
+        return next(iter(self._all(wanted)), None) if talk else None
 
     def unfinished(self) -> list[Task]:
         """Return what was under way when the server stopped."""

@@ -1,0 +1,291 @@
+"""A trial of the table of access: every endpoint is asked for in every role, and what comes is compared with the table.
+
+Who may not gets the refusal that the table says, and not one row of the database changes. Nobody but whose it is ever
+sees the words of `CANARY`, which stand in all that is theirs alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from sqlalchemy import inspect
+
+from consilience.dialogue.rehearsal import rehearse
+from consilience.methods.social_agents.app.access import ENDPOINTS, ROLES, Endpoint, Role, admits, refusal
+from consilience.methods.social_agents.app.accounts import Strength
+from consilience.methods.social_agents.app.application import application
+from consilience.methods.social_agents.app.office import Manner, Office
+from consilience.methods.social_agents.policy import Rule
+from consilience.methods.social_agents.records import NewMessage, Person
+from consilience.methods.social_agents.responder import PLAYERS
+from consilience.methods.social_agents.store import Store
+
+__all__ = ["CANARY", "Case", "Reply", "call", "trial"]
+
+CANARY: Final = "quokka9417"
+"""A word of what is one person's alone."""
+PASSWORD: Final = "one long password"  # noqa: S105  of people who are made up
+_HANDLES: Final[Mapping[Role, str]] = {
+    "self": "ann",
+    "contact": "ben",
+    "stranger": "cem",
+    "revoked": "dee",
+    "admin": "eve",
+}
+_WEAK = Strength(1, 8, 1)
+_OK = (200, 303)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came."""
+
+    status: int
+    headers: Mapping[str, str]
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """An endpoint, asked for in a role."""
+
+    endpoint: Endpoint
+    role: Role
+    allowed: bool
+    """By the table."""
+    reply: Reply
+    changed: bool
+    """Whether a row of the database changed."""
+
+    @property
+    def leaked(self) -> bool:
+        """Whether somebody saw what is another's alone."""
+        return self.role != "self" and CANARY in self.reply.text
+
+    @property
+    def ok(self) -> bool:
+        """Whether it went as the table says."""
+        if self.leaked:
+            return False
+        if self.allowed:
+            return self.reply.status in _OK and not self.reply.headers.get("location", "").startswith("/sign-in?")
+        return self.reply.status == refusal(self.endpoint, self.role) and not self.changed
+
+
+@dataclass
+class _World:
+    """A database in which everybody stands as they should to what is ann's, and the keys of what is hers."""
+
+    path: Path
+    tokens: dict[Role, str] = field(default_factory=dict)
+    keys: dict[str, str] = field(default_factory=dict)
+
+
+def trial(folder: Path) -> Iterator[Case]:
+    """Ask for every endpoint in every role, and return what came.
+
+    Parameters
+    ----------
+    folder
+        Where databases are made; empty.
+    """
+    world = _world(folder / "world.sqlite")
+    for endpoint in ENDPOINTS:
+        for role in ROLES:
+            path = folder / "case.sqlite"
+            for old in folder.glob("case.sqlite*"):
+                old.unlink()
+            shutil.copyfile(world.path, path)
+            yield asyncio.run(_tried(world, path, endpoint, role))
+
+
+async def call(
+    app: Any,
+    method: str,
+    path: str,
+    *,
+    cookies: Mapping[str, str] | None = None,
+    form: Mapping[str, str] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Reply:
+    """Ask an application for something, without a network; of a stream the first piece is read.
+
+    Parameters
+    ----------
+    app
+        To the ASGI standard.
+    method, path
+        What is asked for.
+    cookies, form, headers
+        What is sent.
+    """
+    body = urlencode(form or {}).encode()
+    sent = {
+        "host": "testserver",
+        "cookie": "; ".join(f"{name}={value}" for name, value in (cookies or {}).items()),
+        "content-type": "application/x-www-form-urlencoded",
+        "content-length": str(len(body)),
+        **(headers or {}),
+    }
+    location, _, query = path.partition("?")
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.0"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "path": location,
+        "raw_path": location.encode(),
+        "query_string": query.encode(),
+        "root_path": "",
+        "headers": [(name.encode(), value.encode()) for name, value in sent.items()],
+        "client": ("127.0.0.1", 1),
+        "server": ("testserver", 80),
+    }
+    asked, come = False, asyncio.Event()
+    status, back, pieces = 0, dict[str, str](), list[bytes]()
+
+    async def receive() -> dict[str, Any]:
+        nonlocal asked
+        if asked:
+            await come.wait()
+            return {"type": "http.disconnect"}
+        asked = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(message: dict[str, Any]) -> None:  # noqa: RUF029  to the standard
+        nonlocal status
+        if message["type"] == "http.response.start":
+            status = message["status"]
+            back.update({name.decode().lower(): value.decode() for name, value in message["headers"]})
+        else:
+            pieces.append(message.get("body", b""))
+            come.set()
+
+    await app(scope, receive, send)
+    return Reply(status, back, b"".join(pieces).decode("utf-8", "replace"))
+
+
+async def _tried(world: _World, path: Path, endpoint: Endpoint, role: Role) -> Case:
+    with Store.open(path) as store:
+        office = _office(store)
+        app = application(office)
+        await office.open()
+        try:
+            cookies = {"session": world.tokens[role]} if role in world.tokens else {}
+            form = _FORMS.get(endpoint.name, {})
+            if endpoint.method == "POST":
+                form = {**form, "csrf": await _secret(app, cookies)}
+            before = _digest(store)
+            key = world.keys.get(endpoint.name, world.keys.get(endpoint.subject, ""))
+            where = re.sub(r"\{\w+\}", key, endpoint.path)
+            reply = await call(app, endpoint.method, where, cookies=cookies, form=form)
+            changed = _digest(store) != before
+        finally:
+            await office.close()
+    admin = role == "admin"
+    relation: Role = "stranger" if admin and endpoint.subject != "none" else role
+    allowed = admits(endpoint, relation, admin=admin)
+    return Case(endpoint=endpoint, role=role, allowed=allowed, reply=reply, changed=changed)
+
+
+async def _secret(app: Any, cookies: dict[str, str]) -> str:
+    """Return the secret of a form, and hold the cookie that belongs to it."""
+    page = await call(app, "GET", "/sign-in", cookies=cookies)
+    given = page.headers.get("set-cookie", "").partition(";")[0].partition("=")
+    if given[0]:
+        cookies[given[0]] = given[2]
+    found = re.search(r'name="csrf" value="([0-9a-f]+)"', page.text)
+    return found[1] if found else ""
+
+
+def _office(store: Store) -> Office:
+    return Office(store, rehearse("rehearsal:neighbour", PLAYERS), manner=Manner(strength=_WEAK))
+
+
+def _world(path: Path) -> _World:
+    """Make a database in which there is one of everything."""
+    world = _World(path)
+    with Store.open(path) as store:
+        office = _office(store)
+        people = {role: _joined(office, handle, admin=role == "admin") for role, handle in _HANDLES.items()}
+        ann, ben, dee = people["self"], people["contact"], people["revoked"]
+        pia, quin = _joined(office, "pia"), _joined(office, "quin")
+        for other in (ben, dee, pia):
+            store.request(ann, other)
+            store.accept(other, ann)
+            office.chats.send(ann, other, "Good morning!")
+        store.withdraw(ann, dee)
+        store.request(quin, ann)
+        number = office.chats.send(pia, ann, f"My {CANARY} is in the garden.")
+        diary = store.conversation([ann])
+        noon = datetime(2024, 5, 2, 12, tzinfo=UTC)
+        store.add_messages([NewMessage(diary, ann.id, noon, f"Dear diary, {CANARY} is a secret.")])
+        office.policies.add("ann", Rule(who="pia", verdict="ask"))
+        asked = office.tasks.add(ann, pia, f"Where is {CANARY}?", standing="paused")
+        invited = office.tasks.add(pia, ann, f"Is {CANARY} well?", standing="invited")
+        request = office.consent.ask("ann", "pia", "task", labels=["place"], messages=[number], task=asked.name)
+        office.consent.ask("ann", "pia", "task", labels=["health"], messages=[number], task=asked.name)
+        for role, handle in _HANDLES.items():
+            session = office.accounts.sign_in(handle, PASSWORD)
+            if session is not None:
+                world.tokens[role] = session.token
+        office.consent.decide(world.tokens["self"], request.id + 1, allow=True)
+        world.keys = {
+            "static": "app.css",
+            "join": office.accounts.invite(by=people["admin"]),
+            "person": "ann",
+            "asker": "quin",
+            "task": str(asked.id),
+            "answer": str(asked.id),
+            "invitation": str(invited.id),
+            "consent": str(request.id),
+            "grant": str(office.consent.grants("ann")[0].id),
+            "drop_rule": "0",
+            "suspend": "pia",
+            "restore": "pia",
+        }
+        world.keys["join_page"] = world.keys["join"]
+        for handle in ("ben", "cem", "dee", "eve"):
+            office.policies.add(handle, Rule(label="health", verdict="never"))
+            store.request(pia, handle)
+            store.accept(handle, pia)
+    return world
+
+
+def _joined(office: Office, handle: str, *, admin: bool = False) -> Person:
+    token = office.accounts.invite(admin=admin)
+    return office.accounts.join(token, handle=handle, name=handle.title(), password=PASSWORD).person
+
+
+def _digest(store: Store) -> str:
+    with store.reading() as connection:
+        tables = [name for name in inspect(connection).get_table_names() if "fts" not in name]
+        rows = [(name, connection.exec_driver_sql(f'SELECT * FROM "{name}"').all()) for name in sorted(tables)]  # noqa: S608  its own tables
+    return sha256(repr(rows).encode()).hexdigest()
+
+
+_FORMS: Final[Mapping[str, Mapping[str, str]]] = {
+    "sign_in": {"handle": "ann", "password": PASSWORD},
+    "join": {"handle": "zoe", "name": "Zoe", "password": PASSWORD, "again": PASSWORD},
+    "ask_contact": {"handle": "quin"},
+    "settings": {"group": "family"},
+    "send": {"text": "Hello."},
+    "ask": {"question": "What is the pet of Pia?"},
+    "edit": {"slot": "s1", "value": "a parrot"},
+    "say": {"text": "A parrot."},
+    "decide": {"allow": "yes"},
+    "forget": {"password": PASSWORD},
+    "add_rule": {"who": "*", "label": "health", "verdict": "never"},
+    "card": {"card": "I keep bees."},
+    "password": {"old": PASSWORD, "password": f"{PASSWORD} too", "again": f"{PASSWORD} too"},
+}

@@ -91,7 +91,7 @@ class Config:
     # iagents.audit
     audit_tasks: Count = 4
     """Tasks of each of two sets whose disclosures are laid beside the log."""
-    audit_entries: Annotated[int, Field(ge=2)] = 3
+    audit_entries: Annotated[int, Field(ge=2, le=9)] = 3
     """Entries of a log of which every byte is edited, and which are taken out and changed about."""
 
     # iagents.scale

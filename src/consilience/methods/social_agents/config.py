@@ -42,11 +42,11 @@ class Config:
     town_messages: Annotated[int, Field(ge=4000)] = 4000
     """Messages of the made-up town of 140 people and 588 relationships, which is where no script is given."""
     script: str = ""
-    """Path of a script as a table (sender, receiver, message), in whose world memory is measured; empty for the town."""
+    """Path of a script as a table (sender, receiver, message) in whose world memory is measured; empty for the town."""
     persona_chats: str = ""
     """Path of persona chats, a file or a folder, that fill the script's world up."""
     questions: str = ""
-    """Path of FriendsQA's questions over the script's scenes; empty where there are none, and recall is not measured."""
+    """Path of FriendsQA's questions over the script's scenes; without them recall is not measured."""
 
     # iagents.lookup, iagents.recall
     lookup_queries: Count = 60

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
-from consilience.methods.social_agents.terms import NUMBERS, Term, words_of
+from consilience.methods.social_agents.terms import NUMBERS, Term
 from consilience.methods.social_agents.vocabulary import EVERYDAY, TALK
 
 __all__ = ["Guarded", "Trail", "disguise"]
@@ -244,8 +244,5 @@ def _unbased(text: str, terms: Sequence[Term]) -> Iterator[str]:
 
 
 def _any_in(decoded: Iterable[str], guarded: Guarded) -> bool:
-    return any(
-        not guarded.letters.isdisjoint(one.text for one in words_of(run))
-        for text in decoded
-        for run in _READABLE.findall(text)
-    )
+    runs = [run.casefold() for text in decoded for run in _READABLE.findall(text)]
+    return any(word in run for run in runs for word in guarded.letters)

@@ -17,6 +17,7 @@ from consilience.methods.social_agents.app.rates import Rate
 from consilience.methods.social_agents.app.rendering import back, page
 from consilience.methods.social_agents.app.tasks import Task
 from consilience.methods.social_agents.consent import Scope
+from consilience.methods.social_agents.erasing import erase_person
 from consilience.methods.social_agents.labels import LABELS, OTHER
 from consilience.methods.social_agents.policy import Rule, Verdict
 from consilience.methods.social_agents.records import Person
@@ -281,9 +282,7 @@ def forget(visit: Visit) -> Response:
     office, me = visit.office, visit.me
     _require_password(visit)
     office.desk.leave(me)
-    office.audit.forget_texts(me.handle)
-    office.tasks.forget(me)
-    office.store.forget(owner=me)
+    erase_person(office.store, me, audit=office.audit, tasks=office.tasks)
     return back("/memory", "forgotten")
 
 

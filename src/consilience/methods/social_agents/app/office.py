@@ -30,7 +30,7 @@ class Manner:
 
     address: str = ""
     """Address at which people reach it, such as ``"https://agents.example"``; it decides about cookies."""
-    hosts: tuple[str, ...] = ("127.0.0.1", "localhost", "[::1]", "testserver")
+    hosts: tuple[str, ...] = ("127.0.0.1", "localhost", "[::1]")
     """Names by which it may be asked for; others are refused, so that no foreign name leads here."""
     strength: Strength = Strength()  # noqa: RUF009  frozen
     """Of passwords' hashes."""

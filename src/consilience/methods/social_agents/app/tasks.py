@@ -18,7 +18,7 @@ from sqlalchemy import update as updated
 
 from consilience.ground.errors import InvalidInput
 from consilience.methods.social_agents.audit import make
-from consilience.methods.social_agents.rationale import Board
+from consilience.methods.social_agents.rationale import Board, Rationale
 from consilience.methods.social_agents.record import State
 from consilience.methods.social_agents.records import Person, from_us, to_us
 from consilience.methods.social_agents.store import Store
@@ -238,6 +238,19 @@ class Tasks:
             connection.execute(updated(_task).where(mine).values(answer="", reasons=""))
         return count
 
+    def forget_messages(self, numbers: Iterable[int]) -> int:
+        """Take what was read from some messages off all boards, and return out of how many states."""
+        gone, count = frozenset(numbers), 0
+        with self._store.writing() as connection:
+            for row in connection.execute(select(_kept.c.element, _kept.c.state)).all():
+                state = _STATE.validate_json(row.state)
+                a, b = _without(state.a, gone), _without(state.b, gone)
+                if (a, b) != (state.a, state.b):
+                    text = _STATE.dump_json(replace(state, a=a, b=b)).decode()
+                    connection.execute(updated(_kept).where(_kept.c.element == row.element).values(state=text))
+                    count += 1
+        return count
+
     def _all(self, wanted: Any) -> list[Task]:
         with self._store.reading() as connection:
             return [_task_of(row._mapping) for row in connection.execute(wanted)]  # noqa: SLF001  as above
@@ -252,6 +265,17 @@ def talk_of(element: str) -> str:
     ('task-7', 'task-7', 'task-7', 'task-7/1/0.0')
     """
     return _AGAIN.sub("", element.removesuffix("/state"))
+
+
+def _without(board: Board, gone: frozenset[int]) -> Board:
+    """Return a board without what was read from messages that are gone."""
+    blank = [
+        Rationale(slot=one.slot, text=one.text, asked_of=one.asked_of)
+        if any(not gone.isdisjoint(reading.evidence) for reading in one.readings)
+        else one
+        for one in board
+    ]
+    return replace(board, rationales=tuple(blank))
 
 
 def _task_of(row: Any) -> Task:

@@ -162,7 +162,7 @@ async def call(
         asked = True
         return {"type": "http.request", "body": body, "more_body": False}
 
-    async def send(message: dict[str, Any]) -> None:  # noqa: RUF029  to the standard
+    async def send(message: dict[str, Any]) -> None:
         nonlocal status
         if message["type"] == "http.response.start":
             status = message["status"]
@@ -209,7 +209,7 @@ async def _secret(app: Any, cookies: dict[str, str]) -> str:
 
 
 def _office(store: Store) -> Office:
-    return Office(store, rehearse("rehearsal:neighbour", PLAYERS), manner=Manner(strength=_WEAK))
+    return Office(store, rehearse("rehearsal:neighbour", PLAYERS), manner=Manner(strength=_WEAK, hosts=("testserver",)))
 
 
 def _world(path: Path) -> _World:

@@ -1,0 +1,88 @@
+"""The room's own verbs: serve the application, import chats, ask at the command line, check the log, and forget.
+
+``consilience social-agents serve | import | ask | audit | forget``
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from consilience.dialogue.command.flags import with_flags
+from consilience.ground.errors import InvalidInput
+from consilience.ground.late import late_module
+from consilience.methods.social_agents.flags import Asking, Checking, Forgetting, Importing, Serving
+
+
+@with_flags(Serving, positional="")
+def serve(serving: Serving) -> int:
+    """Serve the application: chats, and tasks that people's agents solve together.
+
+    The first time it prints a link for whoever joins first, who invites the others.
+    """
+    _late("app.serving").serve(serving, _tell)
+    return 0
+
+
+@with_flags(Importing, positional="file")
+def import_(importing: Importing) -> int:
+    """Bring an export of chats or mail into the memory of one person; twice adds nothing.
+
+    Others whom it names get no memory by it, and nobody signs in as them.
+    """
+    for line in _late("bringing").bring(importing):
+        print(line)
+    return 0
+
+
+@with_flags(Asking, positional="task")
+def ask(asking: Asking) -> int:
+    """Have the agents of two people find something out, and print what they say; without --world in a demo.
+
+    Nobody is asked for consent: every agent tells all but secrets. It is for worlds and databases of one's own.
+    """
+    status: int = _late("asking").ask(asking, _tell)
+    return status
+
+
+@with_flags(Checking, positional="what")
+def audit(checking: Checking) -> int:
+    """Say whether the log of what was revealed is as it was written, or show it."""
+    status: int = _late("checking").check(checking, _tell)
+    return status
+
+
+@with_flags(Forgetting, positional="database")
+def forget(forgetting: Forgetting) -> int:
+    """Forget a person's memory, a conversation or messages, to the byte; without --yes only say what.
+
+    Stop the server first: what it holds of them goes on until it is stopped.
+    """
+    given = [forgetting.person is not None, forgetting.conversation is not None, bool(forgetting.message)]
+    if sum(given) != 1:
+        raise InvalidInput("one of --person, --conversation and --message must be given")
+    for line in _late("bringing").take_away(forgetting):
+        print(line)
+    return 0
+
+
+VERBS: Mapping[str, Callable[..., int]] = {
+    "serve": serve,
+    "import": import_,
+    "ask": ask,
+    "audit": audit,
+    "forget": forget,
+}
+"""What ``consilience social-agents`` can do."""
+
+
+def _tell(line: str) -> None:
+    print(line, flush=True)
+
+
+def _late(module: str) -> Any:
+    return late_module(
+        f"consilience.methods.social_agents.{module}",
+        "agents of people are run with {missing}; install consilience[social]",
+        usually="fastapi",
+    )

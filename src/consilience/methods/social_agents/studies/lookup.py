@@ -154,8 +154,8 @@ def _ratios(times: _Times, world: World, why: str) -> Iterator[Measurement]:
             low=min(each),
             high=max(each),
             timing=True,
-            note=f"the same {len(times.original[0])} lookups, in turns; median of {len(each)} rounds, with extremes; the "
-            "original's method on MariaDB through a socket file, where asking for nothing takes "
+            note=f"the same {len(times.original[0])} lookups, in turns; median of {len(each)} rounds, with extremes; "
+            "the original's method on MariaDB through a socket file, where asking for nothing takes "
             f"{np.median(times.nothing):.2g} ms; ours is in process, so this is one of method and of place together",
             **held,
         )

@@ -5,7 +5,7 @@ rows of one person that have the keyword anywhere, also within a word, are found
 before it to so many after it among that person's own. They come in the order in which they were written, as often as
 windows overlap, ten a keyword at most; of all keywords together the first thirty are kept.
 
-Source: memory by distinct keywords of arXiv:2406.14928, section 3.4, as its authors' program does it; no line is theirs.
+Source: memory by distinct keywords of arXiv:2406.14928, section 3.4, as its authors' program does it; rewritten.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ WITH found AS (
 )
 SELECT id, timestamp, sender, receiver, message FROM pairs ORDER BY hit LIMIT %(limit)s
 """
-# Whole rows go through every step and pairs are made distinct, as in the authors' program: a leaner statement brings the
-# same rows in about two thirds of the time, and would not be theirs.
+# Whole rows go through every step and pairs are made distinct, as in the authors' program: a leaner statement brings
+# the same rows in about two thirds of the time, and would not be theirs.
 
 
 class Original:
@@ -99,7 +99,7 @@ class Original:
 
 
 def _rows(world: World) -> Iterator[tuple[int, str, str, str, str]]:
-    """Give number, name, sender, receiver and text of each row; who is alone in a conversation listens to themselves."""
+    """Give number, name, sender, receiver and text of each row; who is alone hears themselves."""
     number = 0
     for line in world.messages:
         others = [member for member in world.conversations[line.chat].members if member != line.sender]

@@ -1,0 +1,220 @@
+"""What thirty turns cost, with the memory of a town behind them: time that is not the model's, calls and characters."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+
+from consilience.dialogue.faults import Latency
+from consilience.dialogue.rehearsal import REHEARSAL_NOTICE, Rehearsal
+from consilience.dialogue.session import Session
+from consilience.ground import Evidence, Measurement, RunFolder, Streams, Table
+from consilience.methods.social_agents.config import Config
+from consilience.methods.social_agents.pursuit import PursuitLimits
+from consilience.methods.social_agents.record import TalkLimits
+from consilience.methods.social_agents.responder import PLAYERS
+from consilience.methods.social_agents.scoring import mark
+from consilience.methods.social_agents.studies.place import bars, in_place, spoken
+from consilience.methods.social_agents.studies.stage import Parts, Stage
+from consilience.methods.social_agents.worlds.friends import friends_long
+from consilience.methods.social_agents.worlds.people import World
+
+__all__ = ["ORIGINAL_CALLS", "ORIGINAL_CHARACTERS", "TURNS", "among", "turns"]
+
+TURNS = 30
+FACTS = 26
+"""Facts that two sides who give one a turn, and ask for one, have put together after thirty turns."""
+ORIGINAL_CALLS, ORIGINAL_CHARACTERS = 123, 581_000
+"""What thirty utterances of the original take with its memory of keywords: eight calls for each two, and three."""
+_TRIES = 100
+
+
+@dataclass(frozen=True)
+class _Cost:
+    """What a talk cost."""
+
+    said: int
+    calls: int
+    characters: int
+    own_s: float
+    whole_s: float
+    latency_s: float
+    right: bool
+
+    @property
+    def at_a_second(self) -> float:
+        """How long it takes, or would, if the model took a second for a reply; calls come one after the other."""
+        return self.whole_s if self.latency_s == 1 else self.own_s + self.calls
+
+
+def turns(config: Config, streams: Streams, folder: RunFolder) -> Evidence:
+    """Measure the claim ``iagents.turns``.
+
+    Two people of the town with many messages were told thirteen facts each, by as many people, and one of them asks for
+    the least of all. As one fact is told a turn, that takes thirty turns. The wire has its gate and its log, and the
+    store is a file.
+
+    Parameters
+    ----------
+    config
+        ``turns_talks``, ``turns_latency_s``, and the place.
+    streams
+        Of the place, the facts and the model.
+    folder
+        For the record.
+    """
+    place = in_place(config, streams)
+    costs = []
+    for number in range(config.turns_talks):
+        last = number == config.turns_talks - 1
+        chance = streams.child(f"talk {number}")
+        world = among(place, chance)
+        costs.append(_talked(world, chance.integer("model"), config.turns_latency_s if last else 0.0))
+        folder.record("turns", turns=costs[-1].said, calls=costs[-1].calls, own_s=costs[-1].own_s)
+    where = spoken(config, place)
+    return Evidence(measurements=tuple(_measurements(costs, place, where)), tables=(_table(costs, where),))
+
+
+def among(place: World, streams: Streams) -> World:
+    """Return the place in which two people with many messages were told facts, with the task that joins them.
+
+    Messages of the place are left out for those that tell the facts, so that there are as many as before.
+    """
+    seen = {handle: sum(len(place.lines_of[chat]) for chat in chats) for handle, chats in place.chats_of.items()}
+    asker, partner = max(place.contacts, key=lambda pair: min(seen[one] for one in pair))
+    names = {one.name for one in place.people} | {one.handle for one in place.people}
+    for number in range(_TRIES):
+        facts = friends_long(1, streams.generator(f"facts {number}"), facts=FACTS, length=4)
+        task = facts.tasks[0]
+        tellers = [one for one in facts.people if one.handle not in (task.asker, task.partner)]
+        if names.isdisjoint(name for one in tellers for name in (one.name, one.handle)):
+            break
+    known = {task.asker: asker, task.partner: partner}
+
+    def of(handle: str) -> str:
+        return known.get(handle, handle)
+
+    chats = tuple(replace(chat, members=tuple(map(of, chat.members))) for chat in facts.conversations)
+    first = len(place.conversations)
+    lines = tuple(replace(line, chat=first + line.chat, sender=of(line.sender)) for line in facts.messages)
+    return World(
+        (*place.people, *tellers),
+        tuple(dict.fromkeys((*place.contacts, *((of(one), of(two)) for one, two in facts.contacts)))),
+        (*place.conversations, *chats),
+        (*place.messages[: len(place.messages) - len(lines)], *lines),
+        (
+            replace(
+                task,
+                asker=asker,
+                partner=partner,
+                slots=tuple(replace(slot, holder=of(slot.holder)) for slot in task.slots),
+            ),
+        ),
+    )
+
+
+def _talked(world: World, seed: int, latency_s: float) -> _Cost:
+    latency = Latency.const(latency_s) if latency_s else Latency()
+    model = Rehearsal(PLAYERS["neighbour"], name="neighbour", seed=seed, latency=latency)
+    limits = PursuitLimits(talk=TalkLimits(turns=TURNS, calls=ORIGINAL_CALLS))
+
+    async def solve(folder: Path) -> _Cost:
+        task = world.tasks[0]
+        async with Session(model) as session:
+            with Stage(
+                world, session, parts=Parts(recursion=False), path=folder / "store.sqlite", limits=limits
+            ) as stage:
+                found = await stage.solve(task)
+        return _Cost(
+            said=len(found.root.talk.utterances),
+            calls=found.calls,
+            characters=found.prompt_characters,
+            own_s=found.own_s,
+            whole_s=found.seconds,
+            latency_s=latency_s,
+            right=mark(task, found.answer).score == 1,
+        )
+
+    with TemporaryDirectory() as scratch:
+        return asyncio.run(solve(Path(scratch)))
+
+
+def _measurements(costs: list[_Cost], place: World, where: str) -> Iterator[Measurement]:
+    talks = f"median of {len(costs)} talks, with extremes; {REHEARSAL_NOTICE}"
+    said = f"{median(one.said for one in costs):g} utterances"
+
+    def typical(
+        name: str, each: list[float], note: str, at_most: float, *, unit: str = "", timing: bool = False
+    ) -> Measurement:
+        return Measurement(
+            name=name,
+            value=median(each),
+            low=min(each),
+            high=max(each),
+            unit=unit,
+            timing=timing,
+            note=f"{note}; {talks}",
+            **bars(place, at_most=at_most),
+        )
+
+    yield typical(
+        "time of a talk that is not the model's",
+        [one.own_s for one in costs],
+        f"{said}, in {where}; with gate and log",
+        1.0,
+        unit="s",
+        timing=True,
+    )
+    yield typical(
+        "calls of a talk",
+        [one.calls for one in costs],
+        f"{said}; the original makes {ORIGINAL_CALLS}",
+        ORIGINAL_CALLS / 2,
+    )
+    yield typical(
+        "characters of all its prompts",
+        [one.characters for one in costs],
+        f"the original's are {ORIGINAL_CHARACTERS:,}",
+        ORIGINAL_CHARACTERS / 2,
+    )
+    waited = [one for one in costs if one.latency_s == 1]
+    yield typical(
+        "time of a talk at a second a call",
+        [one.at_a_second for one in waited or costs],
+        "by the clock" if waited else "reckoned: calls come one after the other",
+        60.0,
+        unit="s",
+        timing=True,
+    )
+    yield Measurement(
+        name="talks that end with the right answer",
+        value=100 * sum(one.right for one in costs) / len(costs),
+        unit="%",
+        note=f"of {len(costs)}; a talk that fails early is no cheap one",
+        **bars(place, at_least=100.0),
+    )
+    yield Measurement(
+        name="utterances of a talk",
+        value=median(one.said for one in costs),
+        low=min(one.said for one in costs),
+        high=max(one.said for one in costs),
+        note="so that what they cost is what thirty cost",
+        **bars(place, at_least=TURNS),
+    )
+
+
+def _table(costs: list[_Cost], where: str) -> Table:
+    return Table(
+        title="Talks that join twenty-six facts",
+        columns=("talk", "utterances", "calls", "characters of prompts", "own time, s", "whole time, s", "right"),
+        rows=tuple(
+            (number, one.said, one.calls, one.characters, round(one.own_s, 3), round(one.whole_s, 2), one.right)
+            for number, one in enumerate(costs, 1)
+        ),
+        note=f"In {where}. {REHEARSAL_NOTICE.capitalize()}.",
+        timing=True,
+    )

@@ -24,6 +24,7 @@ from typing import Any, Final, Literal, Protocol, get_args, runtime_checkable
 
 from sqlalchemy import BigInteger, Column, Connection, Integer, MetaData, String, Table, Text, delete, insert, select
 from sqlalchemy import update as updated
+from sqlalchemy.exc import DBAPIError
 
 from consilience.ground.errors import InvalidInput
 from consilience.methods.social_agents.records import from_us, to_us
@@ -314,17 +315,15 @@ class AuditLog:
         noted
             An end of the chain that was noted earlier.
         """
-        problems: list[str] = []
-        with self._store.reading() as connection:
-            rows = connection.execute(select(_entries).order_by(_entries.c.number)).all()
-            salts = {row.number: row.salt for row in connection.execute(select(_salt))}
-            try:
+        try:
+            with self._store.reading() as connection:
+                rows = connection.execute(select(_entries).order_by(_entries.c.number)).all()
+                salts = {row.number: row.salt for row in connection.execute(select(_salt))}
                 head = _head_of(connection)
-            except (InvalidInput, ValueError, TypeError):
-                head = Head(-1, "")
-        problems += self._breaks(rows)
-        last = rows[-1].hash if rows else FIRST
-        if head != Head(len(rows), last):
+        except (InvalidInput, DBAPIError) as error:
+            return Soundness(0, (f"the log cannot be read: {str(error).partition(chr(10))[0]}",))
+        problems = list(self._breaks(rows))
+        if head != Head(len(rows), rows[-1].hash if rows else FIRST):
             problems.append(f"the chain ends at entry {len(rows)}, and its end was kept as {head.count}")
         if noted is not None and not _continues(rows, noted):
             problems.append(f"the chain does not go through the end that was noted at entry {noted.count}")

@@ -37,6 +37,8 @@ _READABLE = re.compile(r"[ -~]{4,}")
 _SENTENCE = re.compile(r"[.!?;:\n]+\s*")
 _SHORTEST_CODE = 8
 _LONGEST_CODE = 96
+_TEN = 10
+_AND = "and"
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 _PLACES = frozenset(map(str, range(1, len(_ALPHABET) + 1)))
 _ROT13 = str.maketrans(_ALPHABET, _ALPHABET[13:] + _ALPHABET[:13])
@@ -123,6 +125,7 @@ def disguise(text: str, terms: Sequence[Term], trail: Trail, guarded: Guarded) -
 
     Examples
     --------
+    >>> from consilience.methods.social_agents.terms import words_of
     >>> secret = Guarded(frozenset({"parrot"}), frozenset({"4711"}))
     >>> def seen(text):
     ...     return disguise(text, words_of(text), Trail(), secret)
@@ -198,12 +201,21 @@ def _within(row: str, words: frozenset[str], longest: int, shortest: int) -> boo
     return any(row[start : start + size] in words for size in sizes for start in range(len(row) - size + 1))
 
 
-def _digits(terms: Iterable[Term]) -> Iterator[str]:
-    for term in terms:
-        if term.text[0].isdecimal():
+def _digits(terms: Sequence[Term]) -> Iterator[str]:
+    """Return numbers in their order: of words for digits each of them, of other words for numbers what a row means."""
+    at = 0
+    while at < len(terms):
+        term, end = terms[at], at + 1
+        if term.text in NUMBERS and term.others:
+            while (
+                end < len(terms) and terms[end].close and (terms[end].others == term.others or terms[end].text == _AND)
+            ):
+                end += 1
+            values = [NUMBERS[one.text] for one in terms[at:end] if one.text in NUMBERS]
+            yield from map(str, values) if max(values) < _TEN else (term.others[0],)
+        elif term.text[0].isdecimal():
             yield "".join(filter(str.isdecimal, term.raw if term.raw.isdecimal() else term.text))
-        elif term.others and term.others[0].isdecimal():
-            yield str(NUMBERS.get(term.text, term.others[0]))
+        at = end
 
 
 def _digit_by_digit(terms: Sequence[Term], trail: Trail, guarded: Guarded) -> bool:
@@ -211,7 +223,7 @@ def _digit_by_digit(terms: Sequence[Term], trail: Trail, guarded: Guarded) -> bo
         return False
     before = trail.digits[-guarded.longest_row :]
     whole = [*before, *_digits(terms)]
-    return _joined(whole, guarded.rows, guarded.longest_row, least=2, from_=len(before))
+    return _joined(whole, guarded.rows, guarded.longest_row, from_=len(before))
 
 
 def _numbered(said: Sequence[str], guarded: Guarded) -> bool:

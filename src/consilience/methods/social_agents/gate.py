@@ -317,11 +317,10 @@ def _all(parts: Sequence[Terms]) -> Terms:
 
 
 def _alone(terms: Sequence[Term], at: int) -> bool:
-    return not any(
-        terms[near].text in NUMBERS or terms[near].text[0].isdecimal()
-        for near in (at - 1, at + 1)
-        if 0 <= near < len(terms)
-    )
+    """Whether no other number stands close to a number word."""
+    near = [terms[at - 1]] if at and terms[at].close else []
+    near += [terms[at + 1]] if at + 1 < len(terms) and terms[at + 1].close else []
+    return not any(one.text in NUMBERS or one.text[0].isdecimal() for one in near)
 
 
 def _of_words(text: str, words: frozenset[str]) -> bool:

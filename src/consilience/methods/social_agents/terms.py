@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
@@ -79,6 +79,8 @@ class Term:
     """As it stands there."""
     others: tuple[str, ...] = ()
     """What else it may be read as: the number of a row of number words, the time of ``8 pm``."""
+    close: bool = False
+    """Whether nothing but spaces, commas and hyphens stands between it and the one before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,11 +151,13 @@ def words_of(text: str) -> list[Term]:
     spans = list(_TOKEN.finditer(folded))
     if len(raws) != len(spans):
         raws = [one.group() for one in spans]
-    found = []
+    found, last = [], len(folded)
     for raw, span in zip(raws, spans, strict=True):
         word = span.group().replace("’", "'")
         others = tuple(at for start, end, at in clocks if start <= span.start() < end)
-        found.append(Term(_number(word) if "0" <= word[0] <= "9" else word, raw, others))
+        close = last < span.start() and not folded[last : span.start()].strip(" ,-")
+        found.append(Term(_number(word) if "0" <= word[0] <= "9" else word, raw, others, close))
+        last = span.end()
     return list(_with_numbers(found)) if any(term.text in NUMBERS for term in found) else found
 
 
@@ -213,19 +217,19 @@ def _with_numbers(found: Sequence[Term]) -> Iterator[Term]:
     """Give each word of a row of number words the numbers that the row may mean."""
     at = 0
     while at < len(found):
-        end = at
-        while end < len(found) and (found[end].text in NUMBERS or (end > at and found[end].text == "and")):
+        end = at + 1
+        while end < len(found) and found[end].close and (found[end].text in NUMBERS or found[end].text == "and"):
             end += 1
-        while end > at and found[end - 1].text == "and":
+        while found[end - 1].text == "and" and end - 1 > at:
             end -= 1
-        if end == at or end - at > _MOST_IN_A_ROW:
+        if found[at].text not in NUMBERS or end - at > _MOST_IN_A_ROW:
             yield found[at]
             at += 1
             continue
         row = [term.text for term in found[at:end] if term.text != "and"]
         meant = tuple(dict.fromkeys((str(_value(row)), "".join(str(NUMBERS[word]) for word in row))))
         for term in found[at:end]:
-            yield term if term.text == "and" else Term(term.text, term.raw, (*term.others, *meant))
+            yield term if term.text == "and" else replace(term, others=(*term.others, *meant))
         at = end
 
 

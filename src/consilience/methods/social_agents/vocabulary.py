@@ -51,7 +51,7 @@ clean close closed closer collect come comes coming comment common company compl
 connect connection consequence contact contacts contain contains context continue conversation conversations cool copy
 corner cost count country couple course cover create current currently cut date dates day days deal decide decided
 decision deep definitely deliver direct direction directly discover door doubt draw drink drive drop due dull earlier
-early easily easy eat edge effort email end ended ending ends enjoy enter entire entirely entry equal equally
+early easily easy eat edge effort end ended ending ends enjoy enter entire entirely entry equal equally
 especially evening event events eventually everyday exchange exist exists expect expected experience extra eye face
 fair fairly fall family fast favour favourite feel feels fellow field fill final finally fine finish finished fit fix
 flat follow followed following follows food foot form former forward forwarded free fresh friend friendly friends

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -152,16 +152,15 @@ class Stage:
 
     def party(self, handle: str) -> Party:
         """Return the side of somebody, by their handle in the store."""
-        lets = {} if self._guarded is None else {"lets": self._guarded.lets(handle)}
-        return Party(
+        party = Party(
             person=self.store.person(handle),
             memory=self.store.memory(handle),
             asks=self.asks,
             plan=self.parts.plan,
             clear=self.parts.clear,
             fuzzy=self.parts.fuzzy,
-            **lets,
         )
+        return party if self._guarded is None else replace(party, lets=self._guarded.lets(handle))
 
     async def solve(self, task: Task, *, name: str = "") -> Pursuit:
         """Pursue a task."""

@@ -89,10 +89,10 @@ def ranked(
     weights = [math.log1p((count - each + 0.5) / (each + 0.5)) for each in matches.frequencies]
     by_mask = {mask: _sum_of(weights, mask) for mask in set(matches.masks.values())}
     by_length = {each: 1 + _damping(each, mean) for each in set(matches.lengths.values())}
-    at_least = [
+    at_least = (  # one at a time: thousands of tuples at once would wake the garbage collector
         (by_mask[mask] / by_length[length], number, mask)
         for (number, mask), length in zip(matches.masks.items(), matches.lengths.values(), strict=True)
-    ]
+    )
     best = {number: mask for _, number, mask in nlargest(most, at_least)}
     scored = []
     for message in fetch(connection, owner, best):
@@ -169,7 +169,7 @@ def _matches(connection: Connection, owner: int, query: Query, terms: Sequence[_
         values[f"term{place}"] = term.for_fts5(owner) if sqlite else term.for_postgres()
     if not sqlite:
         values["token"] = f"'{owner_token(owner)}'"
-    rows = connection.execute(_statement(len(terms), condition, sqlite=sqlite), values).all()
+    rows = connection.execute(_statement(len(terms), condition, sqlite=sqlite), values)
     frequencies = [0] * len(terms)
     masks: dict[int, int] = {}
     lengths: dict[int, int] = {}

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from select import select
 from typing import Any
@@ -238,9 +238,7 @@ def browsing(profile: Path) -> Iterator[Browser]:
 def _end(process: subprocess.Popen[bytes], browser: Browser) -> None:
     steps: list[Callable[[], object]] = [lambda: browser.call("Browser.close"), process.terminate, process.kill]
     for step in steps:
-        try:
+        with suppress(Gone, OSError, subprocess.TimeoutExpired):
             step()
             process.wait(10)
             return
-        except (Gone, OSError, subprocess.TimeoutExpired):
-            continue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import urlsplit
@@ -48,7 +48,8 @@ def serve(serving: Serving, tell: Callable[[str], object]) -> None:
     with prepared(serving) as server:
         for line in server.told:
             tell(line)
-        server.runs()
+        with suppress(KeyboardInterrupt):  # that is how it ends
+            server.runs()
 
 
 @contextmanager
@@ -101,16 +102,22 @@ def _told(serving: Serving, office: Office, address: str) -> Iterator[str]:
     if not _is_loopback(urlsplit(address).hostname or "") and not address.startswith("https://"):
         yield "passwords and messages go over the network in the clear: give --certificate, or serve behind https"
     yield f"the key of the audit log is {key_path(serving.database, serving.key_file)}; keep a copy elsewhere"
-    people = office.store.people()
-    if serving.demo and not people:
-        furnish_demo(office.store)
-        ann, ben = office.store.person("ann"), office.store.person("ben")
-        office.chats.between(ann, ben)
-        yield f"open this as Ann: {address}/join/{office.accounts.invite(handle='ann', admin=True)}"
-        yield f"and this, in another browser, as Ben: {address}/join/{office.accounts.invite(handle='ben')}"
-        yield f"then ask Ben's agent, as Ann: {QUESTION}"
+    if serving.demo:
+        yield from _told_of_demo(office, address)
     elif not any(one.admin and not one.suspended for one in office.accounts.accounts()):
         yield f"join first, and invite others: {address}/join/{office.accounts.invite(admin=True)}"
+
+
+def _told_of_demo(office: Office, address: str) -> Iterator[str]:
+    if not office.store.people():
+        furnish_demo(office.store)
+        office.chats.between(office.store.person("ann"), office.store.person("ben"))
+    have = {one.person.handle for one in office.accounts.accounts()}
+    for handle, name in (("ann", "Ann"), ("ben", "Ben")):
+        if handle not in have:
+            token = office.accounts.invite(handle=handle, admin=handle == "ann")
+            yield f"open this as {name}, in a browser of its own: {address}/join/{token}"
+    yield f"then ask Ben's agent, as Ann: {QUESTION}"
 
 
 def _require_whole(serving: Serving) -> bool:

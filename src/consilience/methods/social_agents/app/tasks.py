@@ -120,7 +120,7 @@ class Tasks:
         InvalidInput
             When the asker has too many that are not over.
         """
-        if parent is None and sum(not one.over for one in self.of(asker) if one.asker == asker.id) >= MOST_OPEN:
+        if parent is None and self._open(asker) >= MOST_OPEN:
             raise InvalidInput(f"{MOST_OPEN} tasks at once are the most; let one end, or stop one")
         row: dict[str, Any] = {
             "parent": parent,
@@ -250,6 +250,9 @@ class Tasks:
                     connection.execute(updated(_kept).where(_kept.c.element == row.element).values(state=text))
                     count += 1
         return count
+
+    def _open(self, asker: Person) -> int:
+        return sum(one.asker == asker.id and one.parent is None and not one.over for one in self.of(asker))
 
     def _all(self, wanted: Any) -> list[Task]:
         with self._store.reading() as connection:

@@ -1,0 +1,52 @@
+"""Two people write to each other, both remember it, and nobody else does."""
+
+import pytest
+
+from consilience.ground.errors import InvalidInput
+from consilience.methods.social_agents.app.chats import LONGEST_MESSAGE, Chats
+from consilience.methods.social_agents.records import Query
+from consilience.methods.social_agents.store import Store
+
+
+@pytest.fixture
+def three(store: Store):
+    return [store.add_person(name.lower(), name) for name in ("Ann", "Ben", "Cyd")]
+
+
+def test_what_is_written_is_in_both_memories_and_in_no_third(store: Store, three) -> None:
+    ann, ben, cyd = three
+    chats = Chats(store)
+    chats.send(ann, ben, " The parrot\r\nis called Polly. ")
+    for reader, other in ((ann, ben), (ben, ann)):
+        (message,) = chats.messages(reader, other)
+        assert message.text == "The parrot\nis called Polly."
+        assert store.memory(reader).search(Query(words=("parrots",)))
+    assert not store.memory(cyd).search(Query(words=("parrots",)))
+    assert chats.messages(cyd, ann) == []
+
+
+def test_two_have_one_chat_whoever_begins(store: Store, three) -> None:
+    ann, ben, cyd = three
+    chats = Chats(store)
+    assert chats.find(ann, ben) is None
+    assert chats.between(ann, ben) == chats.between(ben, ann) == chats.find(ben, ann)
+    assert chats.between(ann, cyd) != chats.between(ann, ben)
+    assert [one.handle for one in chats.others(ann)] == ["ben", "cyd"]
+
+
+@pytest.mark.parametrize("text", ["", " \n ", "x" * (LONGEST_MESSAGE + 1)])
+def test_nothing_and_too_much_are_not_sent(store: Store, three, text: str) -> None:
+    ann, ben, _ = three
+    with pytest.raises(InvalidInput, match="characters"):
+        Chats(store).send(ann, ben, text)
+
+
+def test_a_standing_yes_is_of_one_to_one(store: Store, three) -> None:
+    ann, ben, _ = three
+    chats = Chats(store)
+    chats.trust(ann, ben, yes=True)
+    chats.trust(ann, ben, yes=True)
+    assert chats.trusts(ann, ben)
+    assert not chats.trusts(ben, ann)
+    chats.trust(ann, ben, yes=False)
+    assert not chats.trusts(ann, ben)

@@ -1,0 +1,62 @@
+"""The original's method: what it finds, what it misses, and that a server of one's own is gone afterwards."""
+
+from datetime import timedelta
+
+import pytest
+
+from consilience.ground.errors import MissingDependency
+from consilience.methods.social_agents.studies import mariadb as server
+from consilience.methods.social_agents.studies.mariadb import absent, mariadb
+from consilience.methods.social_agents.studies.original import LIMIT, ROWS, WINDOW, Original
+from consilience.methods.social_agents.worlds.people import BEGINNING, Chat, Line, Resident, World
+
+HERE = pytest.mark.skipif(bool(absent()), reason=f"{absent()}; ends where MariaDB and its driver are installed")
+
+
+def small() -> World:
+    people = tuple(Resident(handle, handle.title()) for handle in ("ann", "bea", "cem", "Agent Dan"))
+    chats = (Chat(("ann", "bea")), Chat(("ann", "cem")), Chat(("bea", "cem")), Chat(("ann", "Agent Dan")))
+    told = [(0, "ann", f"nothing {number}") for number in range(10)]
+    told += [(0, "bea", "my Parrot sings"), (1, "cem", "parrots 100%"), (2, "bea", "parrot of others")]
+    told += [(3, "ann", "a parrot for agents")]
+    lines = tuple(
+        Line(chat, who, BEGINNING + timedelta(minutes=at), text, f"r{at}") for at, (chat, who, text) in enumerate(told)
+    )
+    return World(people, (("ann", "bea"), ("ann", "cem"), ("bea", "cem"), ("ann", "Agent Dan")), chats, lines)
+
+
+def test_a_server_that_is_not_there_is_said_to_be_absent(monkeypatch):
+    monkeypatch.setattr(server.shutil, "which", lambda *_, **__: None)
+    assert "mariadbd" in absent()
+    with pytest.raises(MissingDependency, match="install"), mariadb():
+        raise AssertionError("there is no server")
+
+
+@HERE
+def test_it_finds_as_the_original_does():
+    with mariadb() as connection:
+        original = Original(connection, small())
+
+        def names(owner, *words):
+            return [original.names[row] for row in original.looked_up(owner, words)]
+
+        assert len(original) == 14
+        # A window counts the rows of all one's conversations; where it would go beyond the end, it has none of them.
+        assert WINDOW == 3
+        assert names("ann", "parrot") == ["r7", "r8", "r9", "r10", "r8", "r9", "r10", "r11"]
+        assert names("cem", "parrot") == ["r11", "r12"]
+        assert names("bea", "others") == ["r8", "r9", "r10", "r12"]
+        assert len(names("ann", "nothing")) == LIMIT
+        assert len(names("ann", "nothing", "thing", "not", "hing")) == ROWS
+        assert names("ann", "%")[:4] == names("ann", "")[:4] != []  # wildcards are not taken literally
+        assert names("Agent Dan", "parrot") == []
+        assert original.nothing() == 1
+
+
+@HERE
+def test_it_is_gone_afterwards():
+    with mariadb() as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT @@datadir, @@skip_networking")
+        folder, without_network = cursor.fetchone()
+    assert without_network == 1
+    assert not server.Path(folder).exists()

@@ -26,7 +26,7 @@ SCRIPT = """,sender,receiver,message,timestamp
 """
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def town() -> World:
     return in_place(Config(), Streams(0))
 

@@ -85,7 +85,7 @@ def _answers(place: Path) -> bool:
 
 
 def _driver() -> Any:
-    return late_module("pymysql", "MariaDB is reached through {missing}; install PyMySQL", usually="PyMySQL")
+    return late_module("pymysql", "MariaDB is reached through {missing}; install consilience[peers]", usually="PyMySQL")
 
 
 def _run(command: list[str]) -> None:

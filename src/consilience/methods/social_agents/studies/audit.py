@@ -15,7 +15,7 @@ from consilience.dialogue.rehearsal import REHEARSAL_NOTICE
 from consilience.dialogue.session import Session
 from consilience.ground import Evidence, Measurement, RunFolder, Streams, Table
 from consilience.methods.social_agents.agent import Told, Utterance
-from consilience.methods.social_agents.audit import AuditLog, Entry
+from consilience.methods.social_agents.audit import AuditLog, Entry, Event
 from consilience.methods.social_agents.config import Config
 from consilience.methods.social_agents.pursuit import Pursuit
 from consilience.methods.social_agents.record import Talk
@@ -26,11 +26,15 @@ from consilience.methods.social_agents.values import contains
 
 __all__ = ["Disclosed", "Tried", "audit", "disclosed", "tamper"]
 
+_FIRST = "0" * 64
+"""What the first entry holds as the hash of the one before."""
 _KEY = b"kept outside the database"
 _COLUMNS = (
     *("number", "at", "turn", "event", "about", "owner", "counterpart", "task", "purpose", "rule", "approver"),
     *("messages", "digest", "seal", "previous", "hash"),
 )
+_Entries = dict[tuple[str, str, int], list[Entry]]
+"""Of a log, by talk, owner and turn."""
 _GOES_ON = re.compile(r"(?:\+[0-9]+)?=?\Z")
 _WHOLE = frozenset({"number", "at", "turn", "entries"})
 
@@ -109,7 +113,7 @@ def disclosed(stage: Stage, pursuit: Pursuit) -> Disclosed:
     pursuit
         What became of it.
     """
-    entries: dict[tuple[str, str, int], list[Entry]] = {}
+    entries: _Entries = {}
     for handle in {one.handle for one in stage.people.values()}:
         for entry in stage.audit.revealed_about(handle):
             entries.setdefault((_begun(entry.task), entry.owner, entry.turn), []).append(entry)
@@ -117,18 +121,11 @@ def disclosed(stage: Stage, pursuit: Pursuit) -> Disclosed:
     for branch in pursuit.root:
         for said in branch.talk.utterances:
             for told in said.tells:
-                _look_up(stage, branch.talk, said, told, entries, found)
+                _look_up(stage, branch.talk, said, told, entries=entries, found=found)
     return found
 
 
-def _look_up(
-    stage: Stage,
-    talk: Talk,
-    said: Utterance,
-    told: Told,
-    entries: dict[tuple[str, str, int], list[Entry]],
-    found: Disclosed,
-) -> None:
+def _look_up(stage: Stage, talk: Talk, said: Utterance, told: Told, *, entries: _Entries, found: Disclosed) -> None:
     own = told.source == said.speaker
     about = [
         one
@@ -214,12 +211,12 @@ def tamper(entries: int, *, key: bytes = b"") -> dict[str, Tried]:
 
 def _written(store: Store, count: int, key: bytes) -> AuditLog:
     log = AuditLog(store, key=key)
-    events = ("disclosed", "blocked", "forwarded", "asked", "granted", "denied", "withdrawn")
+    events: tuple[Event, ...] = ("disclosed", "blocked", "forwarded", "asked", "granted", "denied", "withdrawn")
     for number in range(count):
         event = events[number % len(events)]
         told = event in ("disclosed", "forwarded")
         log.add(
-            event,  # type: ignore[arg-type]  of the tuple above
+            event,
             owner="ann",
             counterpart="bea",
             about="cem" if event == "forwarded" else "",
@@ -302,45 +299,46 @@ class _Rows:
     rows: Sequence[dict[str, Any]]
 
     def __enter__(self) -> None:
-        self._put(self.others)
+        _put_rows(self.store, self.others)
 
     def __exit__(self, *_: object) -> None:
-        self._put(self.rows)
+        _put_rows(self.store, self.rows)
 
-    def _put(self, rows: Sequence[dict[str, Any]]) -> None:
-        names = ", ".join(f":{column}" for column in _COLUMNS)
-        with self.store.writing() as connection:
-            connection.execute(text("DELETE FROM audit"))
-            for row in rows:
-                connection.execute(text(f"INSERT INTO audit ({', '.join(_COLUMNS)}) VALUES ({names})"), row)  # noqa: S608  ours
+
+def _put_rows(store: Store, rows: Sequence[dict[str, Any]]) -> None:
+    names = ", ".join(f":{column}" for column in _COLUMNS)
+    with store.writing() as connection:
+        connection.execute(text("DELETE FROM audit"))
+        for row in rows:
+            connection.execute(text(f"INSERT INTO audit ({', '.join(_COLUMNS)}) VALUES ({names})"), row)  # noqa: S608  ours
 
 
 @dataclass
 class _CutOff:
-    """A log whose end, and the note of its end, are those of an earlier time, for a while."""
+    """A log that is put back, with the note of its end and its salts, to what it was earlier, for a while."""
 
     store: Store
     rows: Sequence[dict[str, Any]]
     kept: int
+    salts: Sequence[dict[str, Any]] = ()
 
     def __enter__(self) -> None:
+        with self.store.reading() as connection:
+            found = connection.execute(text("SELECT number, salt FROM audit_salt ORDER BY number"))
+            self.salts = [dict(row._mapping) for row in found]  # noqa: SLF001  a public attribute of rows
         self._put(self.kept)
 
     def __exit__(self, *_: object) -> None:
         self._put(len(self.rows))
 
     def _put(self, count: int) -> None:
-        _Rows(self.store, self.rows[:count], self.rows).__enter__()
-        _end(self.store, count, self.rows[count - 1]["hash"] if count else "0" * 64)
+        _put_rows(self.store, self.rows[:count])
+        _end(self.store, count, self.rows[count - 1]["hash"] if count else _FIRST)
         with self.store.writing() as connection:
-            salts = connection.execute(text("SELECT number, salt FROM audit_salt")).all()
-            self._salts = salts if len(salts) > len(getattr(self, "_salts", ())) else self._salts
             connection.execute(text("DELETE FROM audit_salt"))
-            for number, salt in self._salts:
-                if number <= count:
-                    connection.execute(
-                        text("INSERT INTO audit_salt VALUES (:number, :salt)"), {"number": number, "salt": salt}
-                    )
+            for salt in self.salts:
+                if salt["number"] <= count:
+                    connection.execute(text("INSERT INTO audit_salt (number, salt) VALUES (:number, :salt)"), salt)
 
 
 def _end(store: Store, entries: int, hashed: str) -> None:
@@ -354,7 +352,7 @@ def _end(store: Store, entries: int, hashed: str) -> None:
 def _made_anew(store: Store, log: AuditLog, rows: Sequence[dict[str, Any]]) -> bool:
     """Whether a chain is seen that somebody made who has the database, knows the method and lacks the key."""
     keyless = AuditLog(store)
-    previous, forged = "0" * 64, []
+    previous, forged = _FIRST, []
     for row in rows:
         one = row | {"owner": "somebody else" if row["number"] == 1 else row["owner"], "previous": previous}
         one["hash"] = previous = keyless._hash(one)  # noqa: SLF001  what an attacker would copy
@@ -375,8 +373,8 @@ def _of_facts(found: Disclosed) -> Iterator[Measurement]:
         value=100 * found.logged / found.facts if found.facts else None,
         at_least=100.0,
         unit="%",
-        note=f"{found.facts} facts, honest and leaky neighbours; talk, turn and digest of the text agree, and a message "
-        f"named there states the value. {REHEARSAL_NOTICE.capitalize()}",
+        note=f"{found.facts} facts, honest and leaky neighbours; talk, turn and digest of the text agree, and a "
+        f"message named there states the value. {REHEARSAL_NOTICE.capitalize()}",
     )
     yield Measurement(
         name="facts passed on from third parties that stand in the log",
@@ -414,5 +412,6 @@ def _table(tried: dict[bytes, dict[str, Tried]]) -> Table:
             for key, found in tried.items()
             for name, one in found.items()
         ),
-        note="Without a key, who knows the method can make a whole chain anew; only an end that was noted elsewhere shows it.",
+        note="Without a key, who knows the method can make a whole chain anew; only an end that was noted elsewhere "
+        "shows it.",
     )

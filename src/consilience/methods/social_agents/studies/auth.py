@@ -1,4 +1,4 @@
-"""Whether everybody may do what one table says and nothing else, and whether no reply of a model brings anything down."""
+"""Whether everybody may do what one table says and nothing else, and whether a reply can bring anything down."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ class Brought:
 def auth(config: Config, streams: Streams, folder: RunFolder) -> Evidence:
     """Measure the claim ``iagents.auth``.
 
-    Every endpoint of the application is asked for in every role, in a database of its own, and what comes is laid beside
-    the table from which the application is built. Then agents are given replies that are not what was asked for.
+    Every endpoint of the application is asked for in every role, in a database of its own, and what comes is laid
+    beside the table from which the application is built. Then agents are given replies that are not what was asked for.
 
     Parameters
     ----------
@@ -212,8 +212,8 @@ def _of_cases(cases: Sequence[Case]) -> Iterator[Measurement]:
         value=100 * sum(case.ok for case in cases) / len(cases),
         at_least=100.0,
         unit="%",
-        note=f"{len(cases)}: {len(ENDPOINTS)} endpoints, {len(ROLES)} roles; refused with the status of the table and not "
-        f"one row changed, or let in{'; ' + ', '.join(odd[:4]) if odd else ''}",
+        note=f"{len(cases)}: {len(ENDPOINTS)} endpoints, {len(ROLES)} roles; refused with the status of the table and "
+        f"not one row changed, or let in{'; ' + ', '.join(odd[:4]) if odd else ''}",
     )
     yield Measurement(
         name="replies that hold what is somebody else's alone",

@@ -135,9 +135,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 async def _live(folder: Path, size: Size) -> Life:
-    world = town(
-        size.people, size.contacts, size.messages, np.random.default_rng(size.seed), recursive=size.recursive
-    )
+    world = town(size.people, size.contacts, size.messages, np.random.default_rng(size.seed), recursive=size.recursive)
     if not size.journalled:
         return await _lived(folder, world, None)
     with Journal.open(folder / "journal.sqlite", "town") as journal:
@@ -171,9 +169,7 @@ async def _lived(folder: Path, world: World, journal: Journal | None) -> Life:
                 seconds, cpu_s = time.perf_counter() - begun_s, time.process_time() - begun_cpu_s
     finally:
         os.close(record)
-    return _life(
-        world.tasks, pursuits, errors=errors, furnished_s=furnished_s, seconds=seconds, cpu_s=cpu_s
-    )
+    return _life(world.tasks, pursuits, errors=errors, furnished_s=furnished_s, seconds=seconds, cpu_s=cpu_s)
 
 
 def _life(

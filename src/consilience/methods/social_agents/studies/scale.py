@@ -156,7 +156,19 @@ def _of_kills(kills: Sequence[_Kill]) -> Iterator[Measurement]:
 def _table(life: Life, size: Size) -> Table:
     return Table(
         title="A town",
-        columns=("people", "contacts", "messages", "tasks", "talks", "turns", "calls", "furnished, s", "tasks, s", "CPU s", "MB"),
+        columns=(
+            "people",
+            "contacts",
+            "messages",
+            "tasks",
+            "talks",
+            "turns",
+            "calls",
+            "furnished, s",
+            "tasks, s",
+            "CPU s",
+            "MB",
+        ),
         rows=(
             (
                 size.people,

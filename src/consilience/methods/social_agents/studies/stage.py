@@ -7,11 +7,9 @@ of the store, and pursuits through the network. What a study leaves out, it leav
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Self
 
 from consilience.dialogue.asking import Asks
 from consilience.dialogue.journal import Journal
@@ -51,7 +49,7 @@ class Parts:
 FULL = Parts()
 
 
-class Watched(AbstractContextManager["Watched"]):
+class Watched:
     """A wire that lets pass what another one does, and takes down what it was given and what crossed.
 
     Parameters
@@ -64,11 +62,6 @@ class Watched(AbstractContextManager["Watched"]):
         self.wire = wire
         self.texts: list[tuple[Outgoing, Crossed]] = []
         """All of them, in the order in which they went out."""
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.texts.clear()
 
     async def send(self, outgoing: Outgoing) -> Crossed:
         """Return what crosses of a text."""
@@ -122,7 +115,7 @@ class Stage:
     wire: Watched = field(init=False)
     network: Network = field(init=False)
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> Stage:
         self.store = Store.open(self.path)
         self.people = self._people()
         self.audit = AuditLog(self.store)

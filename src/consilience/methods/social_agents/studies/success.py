@@ -214,6 +214,6 @@ def _noise_table(noisy: Mapping[str, _Solved], unchecked: Mapping[str, _Solved])
             )
             for name, solved in noisy.items()
         ),
-        note="Plain union: the first that either side read, of the same talks. One reading counts: talks anew, in which "
-        "nothing is read a second time.",
+        note="Plain union: the first that either side read, of the same talks. One reading counts: talks anew, in "
+        "which nothing is read a second time.",
     )

@@ -175,6 +175,15 @@ class Page:
             self.browser.listen(0.05)
         raise Gone(f"this did not come to be: {script}\n{self.run('location.href')}\n{self.text('body')[:2000]}")
 
+    def sees(self, selector: str, text: str) -> None:
+        """Wait until an element reads like that."""
+        one = f"document.querySelector({json.dumps(selector)})"
+        self.wait(f"!!{one}?.innerText.includes({json.dumps(text)})")
+
+    def at(self, path: str) -> None:
+        """Wait until a page of that path, or of one below it, is there as a whole."""
+        self.wait(f"location.pathname.startsWith({json.dumps(path)}) && document.readyState === 'complete'")
+
     def text(self, selector: str) -> str:
         """Return the text that can be seen of an element; empty where there is none."""
         return str(self.run(f"document.querySelector({json.dumps(selector)})?.innerText ?? ''"))

@@ -19,6 +19,8 @@ Verb = Callable[..., int]
 _LISTED = tuple[str, ...]
 _METAVARS: Mapping[type, str] = {int: "N", float: "X", str: "TEXT", Path: "PATH"}
 _Group = TypeVar("_Group")
+_NOTHING = object()
+"""Stands for a positional that was not given; `inspect.Parameter.empty` would mean that there is no default."""
 
 
 def read_text(flag: str, text: str) -> str:
@@ -55,12 +57,12 @@ def with_flags(*groups: type, positional: str) -> Callable[[Callable[..., int]],
     groups
         Dataclasses, in the order in which the verb takes them; a name that is in several is one flag for all.
     positional
-        The field that is given without a flag.
+        The field that is given without a flag; empty where there is none.
     """
 
     def dress(work: Callable[..., int]) -> Verb:
-        def verb(given: Any = inspect.Parameter.empty, /, **flags: Any) -> int:
-            if given is not inspect.Parameter.empty:
+        def verb(given: Any = _NOTHING, /, **flags: Any) -> int:
+            if given is not _NOTHING:
                 flags[positional] = given
             return work(*(_filled(group, flags) for group in groups))
 

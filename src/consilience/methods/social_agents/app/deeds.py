@@ -224,7 +224,7 @@ def share(visit: Visit) -> Response:
     other = office.store.person(task.partner)
     if other.id not in {one.id for one in office.store.contacts_of(me)} or not task.answer:
         return _done(visit, done=False)
-    office.chats.send(me, other, f"{task.question}\n{task.answer}")
+    office.chats.send(me, other, f"{task.question}\n→ {task.answer}")
     office.live.tell([me.handle], f"chat-{other.handle}", "home")
     office.live.tell([other.handle], f"chat-{me.handle}", "home")
     return back(f"/chats/{other.handle}", "shared")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -41,6 +42,8 @@ class _Cost:
     calls: int
     characters: int
     own_s: float
+    cpu_s: float
+    """Of the processor, the stand-in's replies included."""
     whole_s: float
     latency_s: float
     right: bool
@@ -128,12 +131,15 @@ def _talked(world: World, seed: int, latency_s: float) -> _Cost:
             with Stage(
                 world, session, parts=Parts(recursion=False), path=folder / "store.sqlite", limits=limits
             ) as stage:
+                began = time.process_time()
                 found = await stage.solve(task)
+                cpu_s = time.process_time() - began
         return _Cost(
             said=len(found.root.talk.utterances),
             calls=found.calls,
             characters=found.prompt_characters,
             own_s=found.own_s,
+            cpu_s=cpu_s,
             whole_s=found.seconds,
             latency_s=latency_s,
             right=mark(task, found.answer).score == 1,
@@ -205,14 +211,41 @@ def _measurements(costs: list[_Cost], place: World, where: str) -> Iterator[Meas
         note="so that what they cost is what thirty cost",
         **bars(place, at_least=TURNS),
     )
+    yield Measurement(
+        name="processor time of a talk",
+        value=median(one.cpu_s for one in costs),
+        low=min(one.cpu_s for one in costs),
+        high=max(one.cpu_s for one in costs),
+        unit="s",
+        timing=True,
+        note="the stand-in's replies included; what else the machine does matters little for it",
+    )
 
 
 def _table(costs: list[_Cost], where: str) -> Table:
     return Table(
         title="Talks that join twenty-six facts",
-        columns=("talk", "utterances", "calls", "characters of prompts", "own time, s", "whole time, s", "right"),
+        columns=(
+            "talk",
+            "utterances",
+            "calls",
+            "characters of prompts",
+            "own time, s",
+            "processor, s",
+            "whole time, s",
+            "right",
+        ),
         rows=tuple(
-            (number, one.said, one.calls, one.characters, round(one.own_s, 3), round(one.whole_s, 2), one.right)
+            (
+                number,
+                one.said,
+                one.calls,
+                one.characters,
+                round(one.own_s, 3),
+                round(one.cpu_s, 3),
+                round(one.whole_s, 2),
+                one.right,
+            )
             for number, one in enumerate(costs, 1)
         ),
         note=f"In {where}. {REHEARSAL_NOTICE.capitalize()}.",

@@ -129,6 +129,7 @@ def solve(ann: Page, ben: Page, picture: Callable[[Page, str], None]) -> None:
     ben.sees("#requests", "Nothing waits for you")
     ann.click("#steer button", reading="Resume")
     ann.sees("#outcome", "same")
+    ann.wait("!document.querySelector('#saying form') && !document.querySelector('.correct')")
 
 
 def look_and_share(server: Server, ann: Page, ben: Page, picture: Callable[[Page, str], None]) -> None:
@@ -149,7 +150,7 @@ def look_and_share(server: Server, ann: Page, ben: Page, picture: Callable[[Page
     ben.go(f"{server.address}/audit?check=1")
     assert "as they were written" in ben.text("main")
     assert "Ann Weber" in ben.text(".entry.disclosed")
-    picture(ben, "audit-390")
+    picture(ben, "audit-of-ben-390")
 
 
 def look_around(server: Server, page: Page, picture: Callable[[Page, str], None]) -> None:
@@ -169,12 +170,22 @@ def look_around(server: Server, page: Page, picture: Callable[[Page, str], None]
             assert width > 600 or small == [], path
 
 
+def look_by_night(server: Server, page: Page, picture: Callable[[Page, str], None]) -> None:
+    """Where the reader's screen is dark, the page is."""
+    page.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark"}])
+    page.go(f"{server.address}/chats/ben")
+    red, green, blue = map(int, re.findall(r"\d+", page.run("getComputedStyle(document.body).backgroundColor"))[:3])
+    assert max(red, green, blue) < 64
+    picture(page, "chat-by-night-390")
+
+
 def test_two_people_solve_a_task_together(server: Server, tmp_path: Path, picture) -> None:
     with two_people(tmp_path) as (ann, ben):
         come_together(server, ann, ben)
         solve(ann, ben, picture)
         look_and_share(server, ann, ben, picture)
         look_around(server, ann, picture)
+        look_by_night(server, ann, picture)
         for page in (ann, ben):
             assert page.browser.complaints == []
             assert {url for url in page.browser.requests if not url.startswith((server.address, "about:"))} == set()

@@ -12,8 +12,10 @@ import pytest
 from consilience.ground.errors import InvalidInput
 from consilience.methods.social_agents.app.serving import prepared, serve
 from consilience.methods.social_agents.audit import AuditLog
+from consilience.methods.social_agents.demo import QUESTION
 from consilience.methods.social_agents.flags import Serving
 from consilience.methods.social_agents.keys import key_of
+from consilience.methods.social_agents.policy import Rule
 from consilience.methods.social_agents.store import Store
 
 
@@ -61,7 +63,7 @@ def test_it_is_there_and_invites_who_comes_first(tmp_path: Path) -> None:
         assert AuditLog(store, key=key_of(str(database))).verify().ok
 
 
-def test_a_second_one_runs_on_postgresql(postgres_url: str, tmp_path: Path) -> None:
+def test_a_second_one_runs_on_postgresql(postgres_url: str, tmp_path: Path, within) -> None:
     with running(database=postgres_url, key_file=tmp_path / "key", demo=True) as server:
         links = [found[0] for line in server.told if (found := re.search(r"http://\S+/join/\S+", line))]
         assert len(links) == 2
@@ -74,7 +76,14 @@ def test_a_second_one_runs_on_postgresql(postgres_url: str, tmp_path: Path) -> N
         ann, ben = (server.office.store.person(handle) for handle in ("ann", "ben"))
         number = server.office.chats.send(ann, ben, "Hello.")
         assert server.office.store.memory(ben).message(number) is not None
-        server.office.audit.add("disclosed", owner="ann", counterpart="ben", messages=[number])
+        for one, other in ((ann, ben), (ben, ann)):
+            server.office.policies.add(one.handle, Rule(who=other.handle, verdict="allow"))
+            server.office.chats.trust(one, other, yes=True)
+        read(f"{server.address}/health")  # it is serving
+        task = server.office.desk.propose(ann, ben, QUESTION)
+        over = within(lambda: (found := server.office.tasks.find(task.id)).over and found)
+        assert (over.answer, over.ending) == ("same", "known")
+        assert [one.counterpart for one in server.office.audit.revealed_about("ben")] == ["ann"]
         assert server.office.audit.verify().ok
 
 

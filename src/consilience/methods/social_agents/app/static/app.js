@@ -50,8 +50,7 @@ function take(page) {
     for (const id of open) { const one = document.getElementById(id); if (one) one.open = true; }
     if (region.hasAttribute("data-end") && atEnd) region.scrollTop = region.scrollHeight;
   }
-  const gone = (id) => Boolean(document.getElementById(id)) !== Boolean(page.getElementById(id));
-  if (left || gone("sayform")) location.reload();
+  if (left) location.reload();
 }
 
 let loading = false;

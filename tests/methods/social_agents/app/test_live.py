@@ -5,6 +5,8 @@ import asyncio
 from consilience.methods.social_agents.app import live as module
 from consilience.methods.social_agents.app.live import Live
 
+BEGIN = b"retry: 2000\nevent: at\ndata: 0\n\n"
+
 
 async def collected(live: Live, handle: str, *, still=lambda: True, pieces: int = 3) -> list[bytes]:
     found = []
@@ -26,7 +28,7 @@ def test_names_reach_whom_they_are_for_in_order_and_from_any_thread() -> None:
         return await asyncio.gather(*streams)
 
     one, two, three = asyncio.run(run())
-    assert one == two == [b"retry: 2000\n\n", b"event: changed\ndata: task-1\n\n", b"event: changed\ndata: me\n\n"]
+    assert one == two == [BEGIN, b"event: changed\ndata: task-1\n\n", b"event: changed\ndata: me\n\n"]
     assert three[1:] == [b"event: changed\ndata: home\n\n", b"event: changed\ndata: task-2\n\n"]
 
 
@@ -41,7 +43,7 @@ def test_a_session_that_ended_is_sent_nothing_more() -> None:
         assert not live._pages
         return found
 
-    assert asyncio.run(run()) == [b"retry: 2000\n\n"]
+    assert asyncio.run(run()) == [BEGIN]
 
 
 def test_an_idle_stream_says_that_it_is_there() -> None:
@@ -85,6 +87,21 @@ def test_one_person_has_no_more_than_so_many_and_a_slow_page_looks_at_everything
         return await new
 
     assert asyncio.run(run())[1:] == [b"event: changed\ndata: all\n\n", b"event: changed\ndata: task-9\n\n"]
+
+
+def test_a_stream_begins_with_how_often_there_was_something_new() -> None:
+    async def run() -> tuple[int, list[bytes]]:
+        live = Live()
+        live.open()
+        before = live.told("ann")
+        live.tell(["ann", "ben"], "task-1", "me")
+        live.tell(["ann"], "home")
+        await asyncio.sleep(0)
+        assert (before, live.told("ann"), live.told("ben"), live.told("cyd")) == (0, 2, 1, 0)
+        return live.told("ann"), await collected(live, "ann", pieces=1)
+
+    told, (begin,) = asyncio.run(run())
+    assert begin == f"retry: 2000\nevent: at\ndata: {told}\n\n".encode()
 
 
 def test_before_it_is_open_nothing_is_told() -> None:

@@ -120,3 +120,12 @@ def test_a_task_page_has_no_way_to_steer_what_is_over(pair, people) -> None:
     assert "Pause" not in text
     assert "Answer as me" not in text
     assert "No answer" in text
+
+
+def test_a_page_says_how_old_it_may_be_so_that_nothing_new_is_missed(pair, people, within) -> None:
+    def at() -> str:
+        return re.search(r'data-at="(\d+)"', pair[0].get("/chats/ben").text)[1]
+
+    before = at()
+    pair[1].post("/chats/ann", text="Something new.")
+    within(lambda: at() != before)

@@ -63,6 +63,8 @@ class Visit:
     """The variable part of the path."""
     form: Mapping[str, str] = field(default_factory=dict)
     """What was sent."""
+    told: int = 0
+    """How often who asks had been told of something new before any of it was looked up."""
 
     @property
     def me(self) -> Person:
@@ -144,6 +146,7 @@ class Door:
             secret=secret,
             key=key,
             form=form,
+            told=0 if session is None else self._office.live.told(session.person.handle),
         )
 
     def relation(self, session: Session | None, endpoint: Endpoint, key: str) -> Role:

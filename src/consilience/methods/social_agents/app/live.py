@@ -7,7 +7,7 @@ is let in or not by the one table. So nothing can be learned from a stream that 
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable
 
 __all__ = ["Live"]
@@ -27,6 +27,7 @@ class Live:
     def __init__(self, *, beat_s: float = 15.0) -> None:
         self._beat_s = beat_s
         self._pages: dict[str, list[asyncio.Queue[str]]] = defaultdict(list)
+        self._told: Counter[str] = Counter()
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def open(self) -> None:
@@ -37,6 +38,10 @@ class Live:
         """Tell the pages of some people that what these names stand for has changed."""
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._put, tuple(handles), names)
+
+    def told(self, handle: str) -> int:
+        """Return how often somebody was told something: a page that was made before a stream began, may be old."""
+        return self._told[handle]
 
     def end(self, handle: str | None = None) -> None:
         """Close the pages' streams of somebody, or of everybody."""
@@ -60,7 +65,7 @@ class Live:
         if len(pages) > MOST_STREAMS:
             pages[0].put_nowait(_END)
         try:
-            yield b"retry: 2000\n\n"
+            yield f"retry: 2000\nevent: at\ndata: {self._told[handle]}\n\n".encode()
             while True:
                 try:
                     name = await asyncio.wait_for(queue.get(), self._beat_s)
@@ -76,6 +81,7 @@ class Live:
 
     def _put(self, handles: Iterable[str], names: tuple[str, ...]) -> None:
         for handle in handles:
+            self._told[handle] += 1
             for queue in self._pages.get(handle, ()):
                 if queue.qsize() > MOST_WAITING:
                     while not queue.empty():

@@ -64,6 +64,7 @@ def render(visit: Visit, name: str, **facts: Any) -> str:
             waiting=waiting,
             now=datetime.now(UTC),
             here=visit.endpoint.name,
+            at=visit.told,
             shown=visit.endpoint.method == "GET",  # what answers a form cannot be looked at again
             **facts,
         )

@@ -50,6 +50,7 @@ function take(page) {
     for (const id of open) { const one = document.getElementById(id); if (one) one.open = true; }
     if (region.hasAttribute("data-end") && atEnd) region.scrollTop = region.scrollHeight;
   }
+  if ("at" in page.body.dataset) document.body.dataset.at = page.body.dataset.at;
   if (left) location.reload();
 }
 
@@ -69,12 +70,12 @@ async function refresh() {
 }
 
 function listen() {
-  if (!document.body.hasAttribute("data-signed-in") || !window.EventSource) return;
+  if (!("at" in document.body.dataset) || !window.EventSource) return;
   const stream = new EventSource("/events");
   let waiting = 0;
   const soon = () => { clearTimeout(waiting); waiting = setTimeout(refresh, 60); };
-  let opened = false;
-  stream.addEventListener("open", () => { if (opened) soon(); opened = true; document.body.dataset.listening = "yes"; });
+  // What changed between the making of this page and the begin of the stream, or while it was broken off.
+  stream.addEventListener("at", (event) => { if (event.data !== document.body.dataset.at) soon(); });
   stream.addEventListener("changed", (event) => { if (event.data === "all" || topics().has(event.data)) soon(); });
   document.addEventListener("visibilitychange", () => { if (!document.hidden) soon(); });
 }

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
+from consilience.dialogue.history import JournalUnavailable
 from consilience.dialogue.journal import Journal
 from consilience.dialogue.models import Denied
 from consilience.dialogue.transcript import Fact, Transcript
@@ -132,15 +134,16 @@ class Standing:
         element.facts.digest = digest = given.artifact.digest
         return given._replace(after=self.tell("committed", element.name, element.after, digest=digest, instead=reason))
 
-    @property
-    def keeps(self) -> bool:
-        """Whether there is a journal that can be written."""
-        return self._journal is not None
-
-    async def keep(self, name: str, artifact: Artifact, parents: Sequence[str]) -> None:
-        """Keep an artifact where there is a journal, and return when it is safe."""
+    def keep(self, name: str, artifact: Artifact, parents: Sequence[str]) -> None:
+        """Have an artifact kept where there is a journal, with the next reply: a replay would make it again."""
         if self._journal is not None:
-            await self._journal.put_artifact(name, artifact.text, parents, self._kind.name)
+            self._journal.put_artifact_later(name, artifact.text, parents, self._kind.name)
+
+    def settle(self) -> None:
+        """Keep now what is not kept yet; a journal that cannot be written says so when it is closed."""
+        if self._journal is not None:
+            with suppress(JournalUnavailable):
+                self._journal.settle()
 
     def tell(self, kind: str, name: str, after: tuple[str, ...], **facts: Fact) -> tuple[str, ...]:
         """Take down an event and return its id, where there is a transcript."""

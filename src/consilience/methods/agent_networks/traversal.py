@@ -196,6 +196,8 @@ class Flow:
         except ConsilienceError as error:
             tell("run.ends", "", begun, outcome=type(error).__name__)
             raise
+        finally:
+            self._standing.settle()
         pending = [name for name, facts in self._facts.items() if facts.state == "pending"]
         outcome: Outcome = "pending" if pending else "done"
         tell("run.ends", "", begun, outcome=outcome)
@@ -302,7 +304,7 @@ class Flow:
             except ElementFailed as error:
                 piece = self._standing.instead(element, error, None)
         if piece is not None:
-            self._keep(element.name, node, piece.artifact)
+            self._standing.keep(element.name, piece.artifact, self._parents(node))
         if node in self._exits:
             if piece is not None:
                 self._ends[element.name] = piece.artifact
@@ -319,13 +321,8 @@ class Flow:
         if len(self._network.sinks) > 1:
             element = self._element(END, self._end, 0.0, piece.after)
             piece = self._standing.stand(element, piece.artifact)
-            self._keep(END, self._end, piece.artifact)
+            self._standing.keep(END, piece.artifact, self._parents(self._end))
         self._given[self._end] = piece
-
-    def _keep(self, name: str, node: int, artifact: Artifact) -> None:
-        """Have an artifact kept, while others go on: what it was made of is in the journal already."""
-        if self._standing.keeps:
-            self._crew.push(inf, self._standing.keep, name, artifact, self._parents(node))
 
     # --- what they look up -----------------------------------------------------------------------------------------
 

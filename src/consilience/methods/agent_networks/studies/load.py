@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -24,6 +23,7 @@ from consilience.dialogue.messages import Question, Reply, Usage
 from consilience.dialogue.rehearsal import tokens_of
 from consilience.dialogue.session import Session
 from consilience.dialogue.transcript import Transcript
+from consilience.ground.machine import peak_memory_mb
 from consilience.methods.agent_networks.graph import Network
 from consilience.methods.agent_networks.kinds.text import Text
 from consilience.methods.agent_networks.result import Result
@@ -115,7 +115,7 @@ def weigh(shape: str, nodes: int, rounds: int, way: str) -> Weight:
     """Run a network in this process, and weigh it."""
     asyncio.run(_run(network_of("mesh", 4), 1, way))  # loads what there is to load
     gc.collect()
-    held = _peak_mb()
+    held = peak_memory_mb()
     begun_s = time.process_time()
     network = network_of(shape, nodes)
     built_s = time.process_time()
@@ -128,7 +128,7 @@ def weigh(shape: str, nodes: int, rounds: int, way: str) -> Weight:
         calls=spent.calls,
         built_cpu_s=built_s - begun_s,
         cpu_s=ended_s - built_s,
-        grown_mb=_peak_mb() - held,
+        grown_mb=peak_memory_mb() - held,
         largest_prompt=result.largest_prompt,
         tokens=spent.input_tokens,
         complete=result.ancestry == network.nodes,
@@ -170,10 +170,6 @@ async def _run(network: Network, rounds: int, way: str) -> Result:
         return await traverse(
             network, "Say it.", session, kind=Text(), rounds=rounds, journal=journal, transcript=events
         )
-
-
-def _peak_mb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def main(words: Sequence[str] | None = None) -> int:

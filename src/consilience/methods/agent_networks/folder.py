@@ -32,6 +32,7 @@ from consilience.methods.agent_networks.blueprint import Blueprint
 from consilience.methods.agent_networks.formats import read, write
 from consilience.methods.agent_networks.kinds.repository import files_of
 from consilience.methods.agent_networks.order import Means, Order
+from consilience.methods.agent_networks.profiles import Profiles
 
 __all__ = ["VERSION", "NetworkFolder", "Record"]
 
@@ -53,6 +54,8 @@ class Record:
     """What the run is to do."""
     means: Means
     """What the last sitting was allowed."""
+    profiles: Profiles | None = None
+    """Who the agents are, as the file had it that was named; those of the room if None."""
 
 
 _RECORD = TypeAdapter(Record)

@@ -146,6 +146,15 @@ def test_an_endpoint_that_is_down(typed, capsys: Told) -> None:
     assert "nothing answers at http://127.0.0.1:9/v1" in capsys.readouterr().err
 
 
+def test_a_budget_of_calls_that_failures_use_up_says_what_failed(typed, capsys: Told) -> None:
+    words = ("--model", "m", "--base-url", "http://127.0.0.1:9/v1", "--budget-calls", 1, "--agents", 1, "--quiet")
+    assert typed("run", "x", *words) == 1
+    told = capsys.readouterr().err
+    assert "`calls` allows 1; 1 spent" in told
+    assert "the attempt before failed: nothing answers at http://127.0.0.1:9/v1" in told
+    assert told.count("\n") == 1
+
+
 def test_faults_that_pass_change_nothing(typed, served, capsys: Told) -> None:
     found = []
     for faults in (Faults(), Faults(rate_limited=0.1, half_json=0.1, disconnect=0.05, retry_after_s=0.01)):

@@ -191,7 +191,7 @@ class Means:
     budget_tokens: Annotated[int, Field(ge=0)] | None = None
     """Tokens of questions and replies, likewise."""
     budget_calls: Annotated[int, Field(ge=0)] | None = None
-    """Questions sent, likewise."""
+    """Times that a question is sent; of earlier sittings, those that were answered."""
     budget_wall_s: _Positive | None = None
     """Seconds that this sitting may take."""
     requests_per_minute: _Positive | None = None

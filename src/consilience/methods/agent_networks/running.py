@@ -102,7 +102,9 @@ def _sitting(job: Job, model: ChatModel, journal: Journal, *, quiet: bool) -> tu
         who = error.element if error.element == THE_RUN else f"element {error.element}"
         return None, f"{who} failed: {error.reason}", _STOPPED
     except BudgetExhausted as error:
-        return None, f"{str(error).partition('. ')[0]}; raise --budget-{error.cap.replace('_', '-')}", _STOPPED
+        failed = f"; the attempt before failed: {error.__cause__}" if error.__cause__ else ""
+        told = f"{str(error).partition('. ')[0]}{failed}; raise --budget-{error.cap.replace('_', '-')}"
+        return None, told, _STOPPED
     except (ModelError, WorkerLost) as error:
         return None, str(error), _MISTAKEN if isinstance(error, Denied) else _STOPPED
     return result, "", 0 if result.outcome == "done" else _STOPPED

@@ -189,6 +189,8 @@ def _filled(group: type[_Group], flags: Mapping[str, Any]) -> _Group:
         for name, value in flags.items()
         if name in defaults and (defaults[name] is MISSING or value is not None)
     }
+    for name, value in typed.items():
+        _require_text(name, value)
     try:
         made = group(**typed)
     except ValidationError as error:
@@ -201,3 +203,12 @@ def _filled(group: type[_Group], flags: Mapping[str, Any]) -> _Group:
     }
     vars(made)[_GIVEN] = frozenset(typed.keys() - absent)
     return made
+
+
+def _require_text(name: str, value: Any) -> None:
+    """Refuse bytes of the command line that are no text: they could neither be asked nor be written down."""
+    for one in value if isinstance(value, tuple) else (value,):
+        try:
+            str(one).encode()
+        except UnicodeEncodeError as error:
+            raise InvalidInput(f"--{name.replace('_', '-')} must be text in UTF-8; got {str(one)!r}") from error

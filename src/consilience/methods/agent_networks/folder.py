@@ -91,7 +91,15 @@ class NetworkFolder:
 
     @property
     def begun(self) -> bool:
-        """Whether a run lies there."""
+        """Whether a run lies there.
+
+        Raises
+        ------
+        InvalidInput
+            When that is no folder.
+        """
+        if self.path.exists() and not self.path.is_dir():
+            raise InvalidInput(f"--out must name a folder; {self.path} is a file")
         return self._record.exists()
 
     def begin(self, record: Record, blueprint: Blueprint) -> None:
@@ -102,8 +110,6 @@ class NetworkFolder:
         InvalidInput
             When the folder cannot be made, or another run lies there.
         """
-        if self.path.exists() and not self.path.is_dir():
-            raise InvalidInput(f"--out must name a folder; {self.path} is a file")
         if self.begun and self.record().order != record.order:
             raise InvalidInput(
                 f"{self.path} holds another run; go on with that by --resume {self.path}, or name another folder "

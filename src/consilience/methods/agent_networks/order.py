@@ -36,7 +36,7 @@ _LATER = ("profiles", "temperature")
 
 _Chance = Annotated[float, Field(ge=0, le=1)]
 _Count = Annotated[int, Field(ge=1)]
-_Positive = Annotated[float, Field(gt=0)]
+_Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 _Temperature = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
@@ -186,7 +186,7 @@ class Order:
 class Means:
     """What a run may cost and how fast it may go."""
 
-    budget_usd: Annotated[float, Field(ge=0)] | None = None
+    budget_usd: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     """Money that the run may cost, earlier sittings included."""
     budget_tokens: Annotated[int, Field(ge=0)] | None = None
     """Tokens of questions and replies, likewise."""

@@ -16,9 +16,11 @@ from consilience.dialogue.limits import Limits
 from consilience.dialogue.live import Live
 from consilience.dialogue.messages import Usage
 from consilience.dialogue.models import ChatModel, Denied, ModelError
+from consilience.dialogue.prices import price
 from consilience.dialogue.retrying import Retry
 from consilience.dialogue.session import Session
 from consilience.dialogue.transcript import Transcript, read_events
+from consilience.ground.errors import InvalidInput
 from consilience.methods.agent_networks.account import notice_for
 from consilience.methods.agent_networks.approval import Decision
 from consilience.methods.agent_networks.engine_ray import Opening, WorkerLost, traverse_on_ray
@@ -68,6 +70,11 @@ def run(
     """
     job = prepared(order, means, resume=resume, out=out, decisions=decisions)
     model = job.model()
+    if job.record.means.budget_usd is not None and price(model.name, None, Usage()) is None:
+        raise InvalidInput(
+            f"--budget-usd needs the price of {job.model_name}, which is not known; give --budget-tokens or "
+            "--budget-calls"
+        )
     notice = notice_for([model.name])
     if notice:
         say(notice, aside=as_json)

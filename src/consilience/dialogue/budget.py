@@ -37,9 +37,9 @@ class Budget:
     """
 
     calls: int | None = None
-    """Questions sent, those that are sent again included."""
+    """Times that a question is sent: each attempt counts, whether it is answered, refused or fails."""
     tokens: int | None = None
-    """Tokens of questions and replies together."""
+    """Tokens of questions and replies together; of an attempt that the provider takes nothing for, none."""
     usd: float | None = None
     """Money, by the provider's list prices."""
     wall_s: float | None = None
@@ -93,14 +93,17 @@ class Hold:
             account.reserve(amount)
 
     def settle(self, usage: Usage | None) -> None:
-        """Spend what the call cost, and give the rest back; None where that is not known spends all that was held."""
+        """Spend a call and what it cost, and give the rest back; None where that is not known spends all that was held.
+
+        An attempt that the provider takes nothing for is a call of no tokens: ``settle(Usage())``.
+        """
         if usage is None:
             self._end(self._amount)
         else:
             self._end((1, usage.input_tokens + usage.output_tokens, _pico(usage.usd)))
 
     def release(self) -> None:
-        """Give everything back: nothing was sent, or the provider takes nothing for it."""
+        """Give everything back, the call too: nothing was sent."""
         self._end((0, 0, 0))
 
     def _end(self, actual: _Amount) -> None:
@@ -149,7 +152,7 @@ class Purse:
 
     @property
     def calls(self) -> int:
-        """Calls spent."""
+        """Calls spent: attempts that were sent."""
         return self._own.spent[0]
 
     @property

@@ -94,7 +94,7 @@ class ArtifactRow:
 Row = CallRow | ArtifactRow
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=4096)  # a deep network has 101 temperatures, and 16 seeds at each
 def settings_text(settings: Settings) -> str:
     """Return settings as JSON, without what was left to the provider.
 

@@ -73,7 +73,8 @@ class SqliteStore(Store):
 
     def _open(self, *, replay_only: bool) -> None:
         if replay_only:
-            self._reader = self._connect(_read_only(self._path))
+            self._reader = self._connect(_to_read(self._path))
+            self._reader.execute("PRAGMA query_only=ON")
             self._check(self._reader)
             return
         self._writer = self._connect(_address(self._path, "rwc"))
@@ -263,10 +264,17 @@ def _address(path: Path, mode: str) -> str:
     return f"file:{quote(str(path))}?mode={mode}"
 
 
-def _read_only(path: Path) -> str:
-    """Return the address to read from; in a folder where nothing can be made, SQLite must be told so."""
-    still = not os.access(path.parent, os.W_OK) and not path.with_name(f"{path.name}-wal").exists()
-    return _address(path, "ro") + "&immutable=1" * still
+def _to_read(path: Path) -> str:
+    """Return the address to read from, such that nothing is left beside the file that was not there.
+
+    To read, SQLite makes a log where there is none, and only who may write takes it away again. In a folder where
+    nothing can be made, it must be told so. A log that is there, and perhaps somebody's who writes, is left as it is.
+    """
+    if path.with_name(f"{path.name}-wal").exists():
+        return _address(path, "ro")
+    if not os.access(path.parent, os.W_OK):
+        return _address(path, "ro") + "&immutable=1"
+    return _address(path, "rw" if os.access(path, os.W_OK) else "ro")
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

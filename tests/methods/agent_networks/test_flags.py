@@ -8,7 +8,7 @@ from pydantic.dataclasses import dataclass
 
 from consilience.ground import STRICT
 from consilience.ground.errors import InvalidInput
-from consilience.methods.agent_networks.flags import with_flags
+from consilience.methods.agent_networks.flags import given, with_flags
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -41,7 +41,21 @@ def test_the_verb_has_a_parameter_for_each_field() -> None:
     assert list(signature.parameters) == ["task", "many", "place", "names"]
     assert signature.parameters["task"].kind is inspect.Parameter.POSITIONAL_ONLY
     assert signature.parameters["task"].default is inspect.Parameter.empty
-    assert signature.parameters["many"].default == 2
+    assert signature.parameters["many"].default is None  # so that the default, typed, is told from nothing
+
+
+def test_what_was_given_is_told_from_the_defaults() -> None:
+    seen = []
+    verb = with_flags(_What, _How, positional="task")(lambda what, how: seen.append((what, how)) or 0)
+    verb("x", many=2, place=None)
+    verb("x")
+    verb("x", many=None, names=("a",))
+    assert [(what.many, given(what), given(how)) for what, how in seen] == [
+        (2, {"task": "x", "many": 2}, {"many": 2}),
+        (2, {"task": "x"}, {}),
+        (2, {"task": "x"}, {"names": ("a",)}),
+    ]
+    assert given(_How(many=3)) == {"many": 3}
 
 
 def test_help_is_what_the_fields_say() -> None:

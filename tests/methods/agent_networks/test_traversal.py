@@ -25,6 +25,7 @@ from consilience.ground.errors import InvalidInput, UnknownName
 from consilience.methods.agent_networks.approval import Approved, Edited, Pending, Rejected, approvals_at
 from consilience.methods.agent_networks.artifact import Artifact
 from consilience.methods.agent_networks.failure import ElementFailed, Failure
+from consilience.methods.agent_networks.formats import read
 from consilience.methods.agent_networks.graph import Network
 from consilience.methods.agent_networks.kinds import Text
 from consilience.methods.agent_networks.merging import merge_calls
@@ -303,6 +304,31 @@ def test_seeds_and_profiles_belong_to_the_seed_of_the_run():
     assert first.keys() == other.keys()
     assert sum(first[at].settings.seed != other[at].settings.seed for at in first) > len(first) / 2
     assert len({question.messages[0].text for question in first.values()}) > 20
+
+
+def test_a_network_of_a_file_brings_its_notes(tmp_path):
+    path = tmp_path / "net.yaml"
+    path.write_text(
+        "nodes: [{name: a, role: You draft.}, b, {name: c, approval: true}]\n"
+        "edges: [{edge: a->b, failure: skip}, a->c, {edge: b->c, failure: fallback}]\n"
+    )
+    submitted = []
+
+    async def approve(submission):
+        submitted.append(submission.element)
+        return Approved()
+
+    session = failing("a->b")
+    result = go(read(path), session, approvals=approve, failure=Failure(policy="skip", each={"a->b": "fallback"}))
+    assert "You draft." in session.asked[0].messages[0].text
+    assert submitted == ["c"]
+    assert result.elements["a->b"].state == "fallback"  # what a setting says goes before the note
+    assert go(read(path), failing("b->c"), approvals=approve).elements["b->c"].state == "fallback"
+    alone = Trace()
+    go(read(path).network, alone)
+    assert "You draft." not in alone.asked[0].messages[0].text
+    with pytest.raises(InvalidInput, match="somebody has to approve what c made, as the network says; give"):
+        go(read(path))
 
 
 def test_the_longest_remaining_path_goes_first():

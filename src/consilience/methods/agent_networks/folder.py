@@ -32,6 +32,7 @@ from consilience.methods.agent_networks.blueprint import Blueprint
 from consilience.methods.agent_networks.formats import read, write
 from consilience.methods.agent_networks.kinds.repository import files_of
 from consilience.methods.agent_networks.order import Means, Order
+from consilience.methods.agent_networks.profiles import Profiles
 
 __all__ = ["VERSION", "NetworkFolder", "Record"]
 
@@ -53,6 +54,8 @@ class Record:
     """What the run is to do."""
     means: Means
     """What the last sitting was allowed."""
+    profiles: Profiles | None = None
+    """Who the agents are, as the file had it that was named; those of the room if None."""
 
 
 _RECORD = TypeAdapter(Record)
@@ -88,7 +91,15 @@ class NetworkFolder:
 
     @property
     def begun(self) -> bool:
-        """Whether a run lies there."""
+        """Whether a run lies there.
+
+        Raises
+        ------
+        InvalidInput
+            When that is no folder.
+        """
+        if self.path.exists() and not self.path.is_dir():
+            raise InvalidInput(f"--out must name a folder; {self.path} is a file")
         return self._record.exists()
 
     def begin(self, record: Record, blueprint: Blueprint) -> None:
@@ -99,8 +110,6 @@ class NetworkFolder:
         InvalidInput
             When the folder cannot be made, or another run lies there.
         """
-        if self.path.exists() and not self.path.is_dir():
-            raise InvalidInput(f"--out must name a folder; {self.path} is a file")
         if self.begun and self.record().order != record.order:
             raise InvalidInput(
                 f"{self.path} holds another run; go on with that by --resume {self.path}, or name another folder "

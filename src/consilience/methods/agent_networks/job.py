@@ -17,10 +17,11 @@ from consilience.methods.agent_networks.approval import Decision, approvals_at
 from consilience.methods.agent_networks.artifact import Kind
 from consilience.methods.agent_networks.blueprint import Blueprint
 from consilience.methods.agent_networks.desk import Desk
+from consilience.methods.agent_networks.flags import given
 from consilience.methods.agent_networks.folder import NetworkFolder, Record
 from consilience.methods.agent_networks.kinds.humaneval import problem_at
 from consilience.methods.agent_networks.order import Means, Order, read_text
-from consilience.methods.agent_networks.profiles import standard_profiles
+from consilience.methods.agent_networks.profiles import profiles_at, standard_profiles
 from consilience.methods.agent_networks.stand_ins import PLAYERS
 from consilience.methods.agent_networks.yaml_format import to_yaml
 
@@ -96,7 +97,8 @@ class Job:
             "kind": self.kind,
             "rounds": order.rounds,
             "group": order.group,
-            "profiles": replace(standard_profiles(), roles=self.blueprint.roles),
+            "profiles": replace(self.record.profiles or standard_profiles(), roles=self.blueprint.roles),
+            "temperature": order.temperature,
             "max_tokens": order.max_tokens,
             "failure": self.blueprint.failure(order.failure, order.quorum),
             "approvals": approvals_at(self.asking, self.desk.decide) if self.asking else None,
@@ -204,7 +206,7 @@ def found(folder: Path, means: Means | None = None) -> Job:
     folder
         Of a run.
     means
-        Those that differ from the defaults stand for what was allowed before.
+        Those that are given stand for what was allowed before.
 
     Raises
     ------
@@ -214,14 +216,15 @@ def found(folder: Path, means: Means | None = None) -> Job:
     kept = NetworkFolder(folder)
     record = kept.record()
     if means is not None:
-        record = replace(record, means=_placed(replace(record.means, **_changed(means, Means()))))
+        record = replace(record, means=_placed(replace(record.means, **given(means))))
     return Job(folder=kept, record=record, blueprint=kept.blueprint(), kind=record.order.task_kind())
 
 
 def _new(order: Order, means: Means, out: Path | None) -> Job:
     order = whole(order)
     blueprint, kind = order.network(), order.task_kind()
-    drawn = to_yaml(blueprint)
+    profiles = None if order.profiles is None else profiles_at(order.profiles)
+    drawn = to_yaml(blueprint) if profiles is None else f"{to_yaml(blueprint)}\0{profiles!r}"
     mark = blake2b(f"{order.digest}\0{drawn}".encode("utf-8", "surrogatepass"), digest_size=4).hexdigest()
     shape = order.graph.stem if order.graph is not None else order.topology
     name = f"{shape}-{len(blueprint.network)}-{mark}"
@@ -231,28 +234,24 @@ def _new(order: Order, means: Means, out: Path | None) -> Job:
             f"{folder.path} holds another run; go on with that by --resume {folder.path}, or name another folder "
             "by --out"
         )
-    record = Record(run=name, order=order, means=_placed(means))
+    record = Record(run=name, order=order, means=_placed(means), profiles=profiles)
     return Job(folder=folder, record=record, blueprint=blueprint, kind=kind)
 
 
 def _resumed(order: Order, means: Means, resume: Path) -> Job:
     job = found(resume, means)
-    if order != Order():
+    named = given(order)
+    if named:
         again = whole(replace(order, task=order.task or job.order.task))
-        for name, value in _changed(again, Order()).items():
-            was = getattr(job.order, name)
-            if value != was:
+        for name in (item.name for item in fields(order)):
+            value, was = getattr(again, name), getattr(job.order, name)
+            if value != was and (name in named or value != getattr(order, name)):
                 flag = "the task" if name == "task" else f"--{name.replace('_', '-')}"
                 raise InvalidInput(
                     f"a run that is resumed keeps what it is to do; {flag} was {was!r} and now is {value!r}: leave it "
                     "out, or start a run of its own"
                 )
     return job
-
-
-def _changed(settings: Order | Means, default: Order | Means) -> dict[str, Any]:
-    values = {item.name: getattr(settings, item.name) for item in fields(settings)}
-    return {name: value for name, value in values.items() if value != getattr(default, name)}
 
 
 def _placed(means: Means) -> Means:

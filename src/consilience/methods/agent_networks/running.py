@@ -16,9 +16,11 @@ from consilience.dialogue.limits import Limits
 from consilience.dialogue.live import Live
 from consilience.dialogue.messages import Usage
 from consilience.dialogue.models import ChatModel, Denied, ModelError
+from consilience.dialogue.prices import price
 from consilience.dialogue.retrying import Retry
 from consilience.dialogue.session import Session
 from consilience.dialogue.transcript import Transcript, read_events
+from consilience.ground.errors import InvalidInput
 from consilience.methods.agent_networks.account import notice_for
 from consilience.methods.agent_networks.approval import Decision
 from consilience.methods.agent_networks.engine_ray import Opening, WorkerLost, traverse_on_ray
@@ -68,6 +70,11 @@ def run(
     """
     job = prepared(order, means, resume=resume, out=out, decisions=decisions)
     model = job.model()
+    if job.record.means.budget_usd is not None and price(model.name, None, Usage()) is None:
+        raise InvalidInput(
+            f"--budget-usd needs the price of {job.model_name}, which is not known; give --budget-tokens or "
+            "--budget-calls"
+        )
     notice = notice_for([model.name])
     if notice:
         say(notice, aside=as_json)
@@ -102,7 +109,9 @@ def _sitting(job: Job, model: ChatModel, journal: Journal, *, quiet: bool) -> tu
         who = error.element if error.element == THE_RUN else f"element {error.element}"
         return None, f"{who} failed: {error.reason}", _STOPPED
     except BudgetExhausted as error:
-        return None, f"{str(error).partition('. ')[0]}; raise --budget-{error.cap.replace('_', '-')}", _STOPPED
+        failed = f"; the attempt before failed: {error.__cause__}" if error.__cause__ else ""
+        told = f"{str(error).partition('. ')[0]}{failed}; raise --budget-{error.cap.replace('_', '-')}"
+        return None, told, _STOPPED
     except (ModelError, WorkerLost) as error:
         return None, str(error), _MISTAKEN if isinstance(error, Denied) else _STOPPED
     return result, "", 0 if result.outcome == "done" else _STOPPED

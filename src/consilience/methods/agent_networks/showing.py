@@ -50,7 +50,10 @@ def run(folder: Path, *, element: str | None = None, journal: str | None = None,
             over=bool(facts),
         )
     facts = facts or numbers(job, account, None, trouble="cut off, or still at work")
-    write_page(job, account, facts)
+    try:
+        write_page(job, account, facts)
+    except OSError as error:  # a run can be looked at where nothing can be written
+        say(f"consilience: {job.folder.page} stays as it was; {error.strerror or error}", aside=True)
     if element is not None:
         told = _said(account, element)
         say(json.dumps([_plain(turn) for turn in told], indent=2) if as_json else "\n".join(_talk(element, told)))

@@ -11,7 +11,15 @@ from consilience.dialogue.journal import Journal
 from consilience.dialogue.models import Denied
 from consilience.dialogue.transcript import Fact, Transcript
 from consilience.ground.errors import ConsilienceError, InvalidInput
-from consilience.methods.agent_networks.approval import Approvals, Edited, Pending, Rejected, Submission, remembered
+from consilience.methods.agent_networks.approval import (
+    Approvals,
+    Decision,
+    Edited,
+    Pending,
+    Rejected,
+    Submission,
+    remembered,
+)
 from consilience.methods.agent_networks.artifact import Artifact, Kind
 from consilience.methods.agent_networks.failure import ElementFailed, Failure, Policy
 from consilience.methods.agent_networks.turns import Element
@@ -60,7 +68,9 @@ class Standing:
         self.failure = failure
         self._task = task
         self._kind = kind
-        self._approvals = approvals if approvals is None or journal is None else remembered(approvals, journal)
+        self._approvals = None if approvals is None else self._readable(approvals)
+        if self._approvals is not None and journal is not None:
+            self._approvals = remembered(self._approvals, journal)
         self._journal = None if journal is None or journal.replay_only else journal
         self._transcript = transcript
 
@@ -148,6 +158,17 @@ class Standing:
     def tell(self, kind: str, name: str, after: tuple[str, ...], **facts: Fact) -> tuple[str, ...]:
         """Take down an event and return its id, where there is a transcript."""
         return () if self._transcript is None else (self._transcript.add(kind, name, after=after, **facts),)
+
+    def _readable(self, approvals: Approvals) -> Approvals:
+        """See that an edit is an answer before it is remembered: else no later one would be looked at."""
+
+        async def decide(submission: Submission) -> Decision:
+            decision = await approvals(submission)
+            if isinstance(decision, Edited):
+                self._edited(submission.element, decision.text)
+            return decision
+
+        return decide
 
     def _edited(self, name: str, text: str) -> Artifact:
         artifact = self._kind.read(text)

@@ -26,6 +26,7 @@ from consilience.dialogue.transcript import Transcript
 from consilience.ground.errors import ConsilienceError, InvalidInput
 from consilience.methods.agent_networks.approval import Approvals
 from consilience.methods.agent_networks.artifact import Artifact, Kind
+from consilience.methods.agent_networks.blueprint import Blueprint, as_noted
 from consilience.methods.agent_networks.crew import Crew
 from consilience.methods.agent_networks.failure import END, ElementFailed, Failure
 from consilience.methods.agent_networks.graph import Network
@@ -41,7 +42,7 @@ __all__ = ["Flow", "ancestry", "check_settings", "traverse"]
 
 
 async def traverse(
-    network: Network,
+    network: Network | Blueprint,
     task: str,
     session: Asks,
     *,
@@ -67,7 +68,8 @@ async def traverse(
     Parameters
     ----------
     network
-        The agents: an actor on each node, a critic on each edge.
+        The agents: an actor on each node, a critic on each edge. Of a blueprint, as `read` returns it, what is noted
+        on elements holds: roles, failure policies, quorums, and whose artifacts somebody has to approve.
     task
         What they work on.
     session
@@ -107,7 +109,7 @@ async def traverse(
     Raises
     ------
     InvalidInput
-        When the task is empty or a setting is out of range.
+        When the task is empty, a setting is out of range, or a blueprint asks for approvals that nobody gives.
     ElementFailed
         When an element fails whose policy is to stop, or when nothing is left in the end.
     ConsilienceError
@@ -126,6 +128,7 @@ async def traverse(
     >>> result.spent.calls, result.ancestry
     (8, ('0', '1', '2'))
     """
+    network, profiles, failure, approvals = as_noted(network, profiles, failure, approvals)
     check_settings(task, rounds, temperature, reasks, width)
     failure.check(network)
     crew = Crew(width)

@@ -343,6 +343,33 @@ def test_a_journal_in_a_folder_where_nothing_can_be_made_is_read(tmp_path, monke
     assert [file.name for file in tmp_path.iterdir()] == ["a b?#.sqlite"]
 
 
+def test_to_read_leaves_nothing_beside_the_file_and_nothing_in_it(tmp_path):
+    with Journal.open(tmp_path / "j", "run") as journal:
+        put(journal, (question(), reply()))
+    before = (tmp_path / "j").read_bytes()
+    with Journal.open(tmp_path / "j", "run", replay_only=True) as reader:
+        assert [call.reply.text for call in reader.calls()] == ["done"]
+        with pytest.raises(sqlite3.OperationalError, match="readonly"):
+            reader._store._reader.execute("DELETE FROM calls")
+    assert [file.name for file in tmp_path.iterdir()] == ["j"]
+    assert (tmp_path / "j").read_bytes() == before
+
+
+def test_whoever_reads_takes_nothing_from_whoever_writes(tmp_path):
+    with Journal.open(tmp_path / "j", "run") as journal, Journal.open(tmp_path / "j", "other") as other:
+        put(journal, (question("1"), reply()))
+        with Journal.open(tmp_path / "j", "run", replay_only=True) as reader:
+            put(journal, (question("2"), reply()))
+            assert len(list(reader.calls())) == 2
+        other.close()
+        put(journal, (question("3"), reply()))
+    with Journal.open(tmp_path / "j", "run", replay_only=True) as first:
+        with Journal.open(tmp_path / "j", "run") as journal:
+            put(journal, (question("4"), reply()))
+        assert len(list(first.calls())) == 4
+    assert [file.name for file in tmp_path.iterdir()] == ["j"]
+
+
 def test_an_address_of_a_file_is_a_file(tmp_path):
     Journal.open(f"sqlite:///{tmp_path}/j", "run").close()
     assert (tmp_path / "j").exists()

@@ -84,7 +84,7 @@ def walk(session, *steps, team=None, kind=None, count=1, meet=nobody, journal=No
             passed=passed,
         )
         walked = await Walk(team, desk).walk()
-        await desk.keeper.all_kept()
+        desk.keeper.settle()
         return walked
 
     return asyncio.run(run())

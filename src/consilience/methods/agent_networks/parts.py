@@ -369,6 +369,7 @@ class Share(Flow):
                     break
                 self._came.clear()
                 await self._came.wait()
+        self._standing.settle()
         final = self._given[self._end]
         return Ended(
             elements=self._facts,

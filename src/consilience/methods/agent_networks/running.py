@@ -64,6 +64,7 @@ def run(
     """
     job = prepared(order, means, resume=resume, out=out, decisions=decisions)
     model = job.model()
+    job.record.means.require_price(model.name, job.model_name)
     notice = notice_for([model.name])
     if notice:
         say(notice, aside=as_json)

@@ -6,14 +6,15 @@ depends on how long anything took or on who else was at work.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
 from typing import Protocol, runtime_checkable
 
 from consilience.dialogue.asking import Asks
 from consilience.dialogue.budget import BudgetExhausted
+from consilience.dialogue.history import JournalUnavailable
 from consilience.dialogue.journal import Journal
 from consilience.dialogue.models import Denied, ModelError
 from consilience.dialogue.transcript import Fact, Transcript
@@ -61,30 +62,18 @@ class Keeper:
     def __init__(self, journal: Journal | None, kind: str) -> None:
         self._journal = None if journal is None or journal.replay_only else journal
         self._kind = kind
-        self._under_way: set[asyncio.Task[bytes]] = set()
-        self._trouble: BaseException | None = None
 
     def keep(self, made: Made) -> None:
-        """Have a work kept."""
-        if self._journal is None:
-            return
-        element, artifact, parents = made
-        task = asyncio.create_task(self._journal.put_artifact(element, artifact.text, parents, self._kind))
-        self._under_way.add(task)
-        task.add_done_callback(self._kept)
+        """Have a work kept, with one of the next replies: a replay would make it again."""
+        if self._journal is not None:
+            element, artifact, parents = made
+            self._journal.put_artifact_later(element, artifact.text, parents, self._kind)
 
-    async def all_kept(self) -> None:
-        """Return when all is safe; raise the first trouble that there was."""
-        while self._under_way:
-            await asyncio.wait(self._under_way)
-            await asyncio.sleep(0)
-        if self._trouble is not None:
-            raise self._trouble
-
-    def _kept(self, task: asyncio.Task[bytes]) -> None:
-        self._under_way.discard(task)
-        if not task.cancelled() and self._trouble is None:
-            self._trouble = task.exception()
+    def settle(self) -> None:
+        """Keep now what is not kept yet; a journal that cannot be written says so when it is closed."""
+        if self._journal is not None:
+            with suppress(JournalUnavailable):
+                self._journal.settle()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -224,10 +224,11 @@ class Collaboration:
         try:
             counted = await self._all_walk(begun)
             result = await self._conclude(counted)
-            await self._desk.keeper.all_kept()
         except ConsilienceError as error:
             self._tell("run.ends", begun, outcome=type(error).__name__)
             raise
+        finally:
+            self._desk.keeper.settle()
         self._tell("run.ends", begun, outcome=result.outcome)
         return result
 

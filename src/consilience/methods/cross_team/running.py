@@ -59,6 +59,8 @@ def run(
     """
     job = prepared(order, means, resume=resume, out=out)
     models = {name: job.connected(name) for name in job.models}
+    for name, model in models.items():
+        job.record.means.require_price(model.name, job.called(name))
     notice = notice_for([model.name for model in models.values()])
     for line in filter(None, (notice, *job.notes)):
         say(line, aside=as_json)

@@ -10,7 +10,7 @@ from typing import Any
 
 from consilience.dialogue.command.bill import money
 from consilience.dialogue.command.means import Means
-from consilience.dialogue.command.telling import say
+from consilience.dialogue.command.telling import if_writable, say
 from consilience.dialogue.graph_run import STATES, Turn
 from consilience.dialogue.transcript import Event, read_events
 from consilience.ground.errors import UnknownName
@@ -43,7 +43,8 @@ def run(folder: Path, *, element: str | None = None, journal: str | None = None,
     with job.journal(replay_only=True) as kept:
         account = accounted(job, kept, events_of(job.folder.transcript))
     facts = facts or numbers(job, account, None, trouble="cut off, or still at work")
-    write_page(job, account, facts)
+    with if_writable(job.folder.page):
+        write_page(job, account, facts)
     if element is not None:
         told = _said(account, element)
         say(json.dumps([_plain(turn) for turn in told], indent=2) if as_json else "\n".join(_talk(element, told)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -15,6 +14,7 @@ from consilience.dialogue.messages import Question, Reply, Usage
 from consilience.dialogue.rehearsal import tokens_of
 from consilience.dialogue.session import Session
 from consilience.dialogue.transcript import Transcript
+from consilience.dialogue.trials.rival import peak_mb
 
 __all__ = ["SAID", "WAYS", "Always", "Desk", "Way", "asked", "peak_mb"]
 
@@ -81,8 +81,3 @@ def asked(way: Way, model: Always) -> Iterator[Desk]:
             journal = stack.enter_context(Journal.open(folder / "journal.sqlite", "load"))
             events = stack.enter_context(Transcript(folder / "transcript.jsonl"))
         yield Desk(Session(model, journal=journal, transcript=events), journal, events)
-
-
-def peak_mb() -> float:
-    """Return the most memory that this process held so far, in MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -9,6 +9,9 @@ from typing import Literal
 
 __all__ = ["Finish", "Message", "Question", "Reply", "Role", "Settings", "Usage"]
 
+_written = json.JSONEncoder(ensure_ascii=False).encode
+"""Once for all: `json.dumps` makes an encoder a call when it is told anything."""
+
 Role = Literal["system", "user", "assistant"]
 Finish = Literal["stop", "length", "refused", "tools", "other"]
 """Why a model stopped: it was done, ran out of tokens, was filtered, wants a tool, or something else."""
@@ -102,9 +105,7 @@ class Question:
             settings.json_schema,
             [(message.role, message.text) for message in self.messages],
         )
-        return hashlib.blake2b(
-            json.dumps(asked, ensure_ascii=False).encode("utf-8", "surrogatepass"), digest_size=16
-        ).digest()
+        return hashlib.blake2b(_written(asked).encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 @dataclass(frozen=True, slots=True)

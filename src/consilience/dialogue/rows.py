@@ -18,6 +18,7 @@ __all__ = ["FINISHES", "ArtifactRow", "CallRow", "Row", "now_ms", "settings_text
 FINISHES: tuple[Finish, ...] = get_args(Finish)
 """Why a model stopped, by the number that is kept of it."""
 _FINISH_CODES = {finish: code for code, finish in enumerate(FINISHES)}
+_written = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ class ArtifactRow:
 
     def values(self, run: int, numbers: Mapping[str, int]) -> tuple[Any, ...]:
         """Return the row as the table `artifacts` holds it."""
-        parents = json.dumps(self.parents, ensure_ascii=False, separators=(",", ":"))
+        parents = _written(self.parents)
         return run, self.element, numbers[self.text], parents, numbers[self.kind], self.note, self.ended_ms
 
 
@@ -103,7 +104,7 @@ def settings_text(settings: Settings) -> str:
     '{"temperature":0.5}'
     """
     said = {name: value for name, value in asdict(settings).items() if value is not None}
-    return json.dumps(said, ensure_ascii=False, separators=(",", ":"))
+    return _written(said)
 
 
 def now_ms() -> int:

@@ -196,6 +196,20 @@ def test_the_last_artifact_of_an_element_stands_and_the_same_again_adds_nothing(
         assert journal.artifact("8") is None
 
 
+def test_what_is_kept_later_is_there_when_it_is_settled(where):
+    with Journal.open(where, "run") as journal:
+        for at in range(3):
+            journal.put_artifact_later(str(at), f"work {at}", ("0",), "code", "a note")
+        assert not list(journal.artifacts())
+        journal.settle()
+        assert len(list(journal.artifacts())) == 3
+    with Journal.open(where, "run", replay_only=True) as journal:
+        made = journal.artifact("2")
+        assert (made.text, made.parents, made.kind, made.note) == ("work 2", ("0",), "code", "a note")
+        with pytest.raises(InvalidInput, match="open for writing"):
+            journal.put_artifact_later("3", "late")
+
+
 def test_an_artifact_that_was_said_before_costs_no_second_text(tmp_path):
     text = random.Random(0).randbytes(100_000).hex()
     with Journal.open(tmp_path / "j", "run") as journal:

@@ -19,6 +19,7 @@ FINISHES: tuple[Finish, ...] = get_args(Finish)
 """Why a model stopped, by the number that is kept of it."""
 _SETTINGS = tuple(field.name for field in fields(Settings))
 _FINISH_CODES = {finish: code for code, finish in enumerate(FINISHES)}
+_written = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ class ArtifactRow:
 
     def values(self, run: int, numbers: Mapping[str, int]) -> tuple[Any, ...]:
         """Return the row as the table `artifacts` holds it."""
-        parents = json.dumps(self.parents, ensure_ascii=False, separators=(",", ":"))
+        parents = _written(self.parents)
         return run, self.element, numbers[self.text], parents, numbers[self.kind], self.note, self.ended_ms
 
 
@@ -104,7 +105,7 @@ def settings_text(settings: Settings) -> str:
     '{"temperature":0.5}'
     """
     said = {name: value for name in _SETTINGS if (value := getattr(settings, name)) is not None}
-    return json.dumps(said, ensure_ascii=False, separators=(",", ":"))
+    return _written(said)
 
 
 def now_ms() -> int:

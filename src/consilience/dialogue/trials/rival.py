@@ -24,7 +24,7 @@ from pathlib import Path
 from statistics import NormalDist
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar, runtime_checkable
 
-__all__ = ["ARTIFACT", "Build", "Job", "Model", "Outcome", "Run", "Visit", "answer", "compiled", "measured"]
+__all__ = ["ARTIFACT", "Build", "Job", "Model", "Outcome", "Run", "Visit", "answer", "compiled", "measured", "peak_mb"]
 
 ARTIFACT = 1000
 """Characters of everything that is said."""
@@ -167,20 +167,23 @@ def compiled(graph: Any, folder: Path | None) -> tuple[Run, str]:
     return kept, version("langgraph")
 
 
+def peak_mb() -> float:
+    """Return the most memory that this process held so far, in MB of 1,024 KB.
+
+    As `consilience.ground.machine.peak_memory_mb`, which a peer's Python does not have.
+    """
+    try:
+        said = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+        return int(said.partition("VmHWM:")[2].split(maxsplit=1)[0]) / 1024
+    except (OSError, IndexError, ValueError):
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
 def answer(job: Callable[..., J], run: Callable[[J], Outcome]) -> int:
     """Run the job that standard input holds, say what came of it, and return the exit status."""
     outcome = run(job(**json.loads(sys.stdin.read())))
     sys.stdout.write(f"\n{json.dumps(asdict(outcome))}\n")
     return 0
-
-
-def _peak_kb() -> float:
-    """Return the peak of this program alone, as `consilience.ground.machine`, which a peer's Python does not have."""
-    status = Path("/proc/self/status")
-    for line in status.read_text(encoding="utf-8").splitlines() if status.exists() else ():
-        if line.startswith("VmHWM:"):
-            return float(line.split()[1])
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 async def _measured(
@@ -190,7 +193,7 @@ async def _measured(
     with tempfile.TemporaryDirectory() as name:
         await (await build(small, Model(), Path(name) if keeps else None))[0]()
     gc.collect()
-    held_kb = _peak_kb()
+    held_mb = peak_mb()
     model = Model(job.mean_s, job.sigma, job.seed)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -207,7 +210,7 @@ async def _measured(
         built_cpu_s=built_s - begun_s,
         makespan_s=max(v.finished_s for v in visits) - min(v.arrived_s for v in visits) if visits else 0.0,
         critical_path_s=least_s(job, visits) if visits else 0.0,
-        grown_mb=(_peak_kb() - held_kb) / 1024,
+        grown_mb=peak_mb() - held_mb,
         kept_bytes=kept,
         version=which,
     )

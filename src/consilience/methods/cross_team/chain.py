@@ -6,8 +6,8 @@ depends on how long anything took or on who else was at work.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from time import monotonic
 from typing import Protocol, runtime_checkable
@@ -69,11 +69,26 @@ class Keeper:
             element, artifact, parents = made
             self._journal.put_artifact_later(element, artifact.text, parents, self._kind)
 
-    def settle(self) -> None:
-        """Keep now what is not kept yet; a journal that cannot be written says so when it is closed."""
-        if self._journal is not None:
+    @contextmanager
+    def to_the_end(self) -> Iterator[None]:
+        """Have all kept where work ends or is cut off; of two troubles, what cut it off is told.
+
+        Raises
+        ------
+        JournalUnavailable
+            When the work came to its end, and what it made could not be written.
+        """
+        try:
+            yield
+        except BaseException:
             with suppress(JournalUnavailable):
-                self._journal.settle()
+                self._settle()
+            raise
+        self._settle()
+
+    def _settle(self) -> None:
+        if self._journal is not None:
+            self._journal.settle()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -222,13 +222,12 @@ class Collaboration:
         plan = self._plan
         begun = self._tell("run.begins", (), elements=len(plan.teams) * len(plan.chain.columns))
         try:
-            counted = await self._all_walk(begun)
-            result = await self._conclude(counted)
+            with self._desk.keeper.to_the_end():
+                counted = await self._all_walk(begun)
+                result = await self._conclude(counted)
         except ConsilienceError as error:
             self._tell("run.ends", begun, outcome=type(error).__name__)
             raise
-        finally:
-            self._desk.keeper.settle()
         self._tell("run.ends", begun, outcome=result.outcome)
         return result
 

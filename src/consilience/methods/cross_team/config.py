@@ -68,7 +68,7 @@ class Config:
     """Points at which a run is killed, each in a run of its own."""
 
     # ctc.merges
-    merges_partitions: Count = 10_000
+    merges_partitions: Count = 2_000
     """Random partitions whose properties are checked."""
     merges_latencies: Annotated[int, Field(ge=2)] = 5
     """Ways to deal out latencies, over which the lineage must not differ."""

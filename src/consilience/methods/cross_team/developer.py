@@ -68,6 +68,8 @@ class Developer:
     """How differently skilled teams are, as the standard deviation of what is added to the logit."""
     temperature: float = 0.2
     """Where a question sets none: noise of the logit, in its standard deviation, and more faults."""
+    alike: float = 0.0
+    """That a function which is wrong is wrong in the same way as any other, and not in one of three at random."""
     stubs: float = 0.3
     """That a function which a draft does not get right is left a stub."""
     faults: float = 0.22
@@ -138,7 +140,7 @@ class Developer:
             Where all of it comes from.
         """
         likely = self.chances(difficulty, skill, temperature, chance)
-        wrong = _wrong(likely.shape, chance)
+        wrong = self._wrong(likely.shape, chance)
         wrong[chance.random(likely.shape) < self.stubs] = STUB
         variants = np.where(chance.random(likely.shape) < likely, RIGHT, wrong)
         mean = self.faults + self.faults_by_temperature * self._warmth(temperature)
@@ -159,7 +161,7 @@ class Developer:
         prefers = chance.random(variants.shape) + (told[..., None, :] & (variants == RIGHT)) - (variants == STUB)
         taken = np.take_along_axis(variants, prefers.argmax(axis=-2)[..., None, :], axis=-2)[..., 0, :]
         lost = chance.random(shape) >= self.keeps - self.crowding * (parents - 2)
-        made = np.where((taken == RIGHT) & lost, _wrong(shape, chance), taken)
+        made = np.where((taken == RIGHT) & lost, self._wrong(shape, chance), taken)
         carried = chance.random((*shape[:-1], FATAL)) < self.carries + self.interference * (parents - 1)
         faults = fatal.any(axis=-2) & carried
         return Written(made, self._slip(faults, self.injects * (parents - 1), chance))
@@ -189,14 +191,14 @@ class Developer:
         """
         shape = named.shape
         redone = named & (chance.random(shape) < self.adopts)
-        anew = np.where(chance.random(shape) < likely, RIGHT, _wrong(shape, chance))
+        anew = np.where(chance.random(shape) < likely, RIGHT, self._wrong(shape, chance))
         right = (written.variants == RIGHT) & ~named
         count = right.sum(axis=-1)
         victim = np.where(right, chance.random(shape), -1).argmax(axis=-1)
         broken = redone.any(axis=-1) & (chance.random(shape[:-1]) < self.breaks * np.sqrt(count)) & (count > 0)
         variants = np.where(redone, anew, written.variants)
         hit = broken[..., None] & (np.arange(shape[-1]) == victim[..., None])
-        variants = np.where(hit, _wrong(shape, chance), variants)
+        variants = np.where(hit, self._wrong(shape, chance), variants)
         removed = told[..., None] & (chance.random(written.fatal.shape) < self.adopts)
         busy = (redone.any(axis=-1) | told) * self.injects
         return Written(variants, self._slip(written.fatal & ~removed, busy, chance))
@@ -206,6 +208,11 @@ class Developer:
         at = int(chance.integers(len(variants)))
         speaks = chance.random() < (self.false_alarm if variants[at] == RIGHT else self.sees)
         return at if speaks else None
+
+    def _wrong(self, shape: tuple[int, ...], chance: np.random.Generator) -> Int[np.ndarray, "*many function"]:
+        """Return ways to be wrong."""
+        drawn = 1 + chance.integers(WRONG, size=shape)
+        return np.where(chance.random(shape) < self.alike, 1, drawn)
 
     def _warmth(self, temperature: float | None) -> float:
         return self.temperature if temperature is None else temperature
@@ -220,8 +227,3 @@ class Developer:
         place = np.asarray(chance.integers(FATAL, size=many))
         grown: Bool[np.ndarray, "*many fault"] = fatal | (slips[..., None] & (np.arange(FATAL) == place[..., None]))
         return grown
-
-
-def _wrong(shape: tuple[int, ...], chance: np.random.Generator) -> Int[np.ndarray, "*many function"]:
-    drawn: Int[np.ndarray, "*many function"] = 1 + chance.integers(WRONG, size=shape)
-    return drawn

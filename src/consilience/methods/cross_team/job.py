@@ -186,6 +186,8 @@ def prepared(order: Order, means: Means, *, resume: Path | None = None, out: Pat
     else:
         raise InvalidInput("--resume goes on in the folder of the run; leave --out out")
     require_shared_journal(job.record.means)
+    if job.record.means.engine == "ray" and job.order.stop_when_passed:
+        raise InvalidInput("--stop-when-passed is for teams in one process; leave it or --engine ray out")
     return job
 
 

@@ -17,10 +17,12 @@ from consilience.dialogue.command.telling import say
 from consilience.dialogue.journal import Journal
 from consilience.dialogue.live import Live
 from consilience.dialogue.models import ChatModel
+from consilience.dialogue.opening import Opening
 from consilience.dialogue.rehearsal import notice_for
 from consilience.dialogue.session import Session
 from consilience.dialogue.transcript import Transcript, read_events
 from consilience.methods.cross_team.collaboration import collaborate
+from consilience.methods.cross_team.engine_ray import collaborate_on_ray
 from consilience.methods.cross_team.grid import Grid, place_of
 from consilience.methods.cross_team.job import Job, prepared
 from consilience.methods.cross_team.order import Order
@@ -111,6 +113,31 @@ def _live(job: Job, grid: Grid, *, quiet: bool) -> Live:
 
 
 async def _collaborate(job: Job, models: Mapping[str, ChatModel], journal: Journal, transcript: Transcript) -> Result:
+    means, order = job.record.means, job.order
+    if means.engine == "ray":
+        opening = Opening(
+            model=order.model_name,
+            base_url=order.base_url,
+            journal=str(job.folder.journal(means)),
+            run=job.record.run,
+            timeout_s=means.timeout_s,
+            budget=means.left(journal.facts),
+            limits=means.limits,
+            retry=means.retry,
+        )
+        return await collaborate_on_ray(
+            job.plan,
+            order.task,
+            opening,
+            kind=job.kind,
+            tests=order.tests,
+            stdin=order.stdin,
+            concepts=order.words,
+            models=job.models[1:],
+            transcript=transcript,
+            parts=means.parts,
+            address=means.ray_address,
+        )
     async with sessions(job, models, journal, transcript) as asks:
         return await collaborate(
             job.plan,

@@ -115,7 +115,13 @@ class Pool:
         return Written(weight.argmax(axis=-1), self.drafts.fatal[:, :teams].sum(axis=1) * 2 > teams)
 
     def meet(
-        self, teams: int, *, group: int = 2, prune_above: int | None = 4, guard: bool = True, name: str = ""
+        self,
+        teams: int,
+        *,
+        group: int = 2,
+        prune_above: int | None = 4,
+        guard: bool = True,
+        merging: Developer | None = None,
     ) -> Written:
         """Return what the first drafts of each task are merged to.
 
@@ -129,13 +135,14 @@ class Pool:
             Of more than so many, the better half is merged; None for no pruning.
         guard
             Whether a merge passes only if it is rated at least as high as the best of its parents.
-        name
-            Of the meeting: another name, other chance.
+        merging
+            Who merges; the developer of the teams if None.
         """
-        chance = self._chance(f"meeting {teams} {group} {prune_above} {guard} {name}")
+        chance = self._chance(f"meeting {teams} {group} {prune_above} {guard}")
+        aggregate = _Aggregator(merging or self.developer, self.visible, guard, chance)
         row = list(self._kept(teams, prune_above))
         while len(row) > 1:
-            row = [self._merged(row[at : at + group], guard, chance) for at in range(0, len(row), group)]
+            row = [aggregate.merged(row[at : at + group]) for at in range(0, len(row), group)]
         return row[0]
 
     def refine(self, calls: int) -> Written:
@@ -164,19 +171,29 @@ class Pool:
         for at in shuffled.T:
             yield _at(self.drafts, at)
 
-    def _merged(self, parents: Sequence[Written], guard: bool, chance: np.random.Generator) -> Written:  # noqa: FBT001
+    def _chance(self, name: str) -> np.random.Generator:
+        return Streams(self.seed).child("simulation").generator(name)
+
+
+@dataclass(frozen=True)
+class _Aggregator:
+    """Who merges in a meeting."""
+
+    developer: Developer
+    visible: Bool[np.ndarray, "task function"]
+    guard: bool
+    chance: np.random.Generator
+
+    def merged(self, parents: Sequence[Written]) -> Written:
         if len(parents) == 1:
             return parents[0]
         variants, fatal = (np.stack(each, axis=1) for each in zip(*parents, strict=True))
-        made = self.developer.merge(variants, fatal, chance)
-        if not guard:
+        made = self.developer.merge(variants, fatal, self.chance)
+        if not self.guard:
             return made
         rated = value(Written(variants, fatal), self.visible[:, None, :])
         best = _at(Written(variants, fatal), rated.argmax(axis=-1))
         return _chosen(value(made, self.visible) >= rated.max(axis=-1), made, best)
-
-    def _chance(self, name: str) -> np.random.Generator:
-        return Streams(self.seed).child("simulation").generator(name)
 
 
 def kept(teams: int, prune_above: int | None) -> int:

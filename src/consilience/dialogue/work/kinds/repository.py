@@ -33,6 +33,8 @@ def files_of(reply: str) -> dict[str, str]:
     {'main.py': 'print(1)\n'}
     """
     found: dict[str, str] = {}
+    if "```" not in reply:
+        return found
     for match in _BLOCK.finditer("\n" + reply):
         path = _path(match["info"]) or _path(match["before"])
         if path:

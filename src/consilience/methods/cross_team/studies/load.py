@@ -26,6 +26,8 @@ from consilience.methods.cross_team.studies.courses import SEGMENTS, chain_of
 
 __all__ = ["Weight", "main", "weigh", "weigh_apart"]
 
+_BEFORE = 8
+
 
 @dataclass(frozen=True, kw_only=True)
 class Weight:
@@ -50,7 +52,7 @@ class Weight:
 
 def weigh(count: int, way: Way) -> Weight:
     """Run so many teams in this process, and weigh them."""
-    asyncio.run(_run(2, way))  # loads what there is to load
+    asyncio.run(_run(_BEFORE, way))  # loads what there is to load, and has the interpreter settle
     gc.collect()
     held = peak_memory_mb()
     begun_s = time.process_time()

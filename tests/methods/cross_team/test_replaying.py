@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from consilience.dialogue.faults import Faults
+from consilience.dialogue.faults import Faults, Latency
 from consilience.methods.cross_team.account import Account
 
 Told = pytest.CaptureFixture[str]
@@ -37,6 +37,15 @@ def test_another_result_is_told(typed, ran: Path, capsys: Told, name: str) -> No
     path.write_text(json.dumps({**json.loads(path.read_text()), name: "0" * 32}))
     assert typed("replay", ran) == 1
     assert "not the same" in capsys.readouterr().out
+
+
+def test_a_run_in_which_teams_were_stopped_is_replayed_as_far_as_they_came(typed, served, capsys: Told) -> None:
+    words = ("--kind", "story", "--teams", 5, "--quorum", 3, "--late", "drop", "--out", "run", "--quiet", "--json")
+    with served(latency=Latency(mean_s=0.05, sigma=1.0)) as address:
+        assert typed("run", "A tale.", *words, "--model", "developer", "--base-url", address) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert "stopped" in {team["state"] for team in facts["teams"].values()}
+    assert typed("replay", "run") == 0, capsys.readouterr().out
 
 
 def test_works_that_differ_are_named(typed, ran: Path, capsys: Told, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,13 @@ from consilience.dialogue.command.means import Means
 from consilience.dialogue.command.recorded import lost_in, recorded
 from consilience.dialogue.command.telling import say
 from consilience.dialogue.journal import Journal
+from consilience.dialogue.messages import Question, Reply
+from consilience.dialogue.session import NotInJournal
 from consilience.ground.errors import ConsilienceError
 from consilience.methods.cross_team.account import Account
+from consilience.methods.cross_team.chain import RunStopped
 from consilience.methods.cross_team.collaboration import FINAL, collaborate
+from consilience.methods.cross_team.grid import place_of
 from consilience.methods.cross_team.job import Job, found
 from consilience.methods.cross_team.outcome import accounted
 from consilience.methods.cross_team.result import Result
@@ -46,19 +51,46 @@ def run(folder: Path, *, journal: str | None = None, as_json: bool = False) -> i
     with job.journal(replay_only=True) as kept:
         account = accounted(job, kept, events)
         try:
-            result = asyncio.run(_collaborate(job, kept, lost_in(events)))
+            result = asyncio.run(_collaborate(job, kept, lost_in(events), _stopped(before)))
         except ConsilienceError as error:
             return _tell({"same": False, "trouble": str(error), "notice": account.notice}, as_json=as_json)
         facts = _compared(account, result, before)
     return _tell({**facts, "notice": account.notice}, as_json=as_json)
 
 
-async def _collaborate(job: Job, journal: Journal, lost: frozenset[str]) -> Result:
+class _Until:
+    """Answers as was answered; a team that was stopped, as others had come to their ends, stops where it did then."""
+
+    def __init__(self, asks: Asks, stopped: frozenset[str]) -> None:
+        self._asks = asks
+        self._stopped = stopped
+
+    async def ask(self, question: Question, *, priority: float = 0.0, caused_by: tuple[str, ...] = ()) -> Reply:
+        """Return the reply that was given."""
+        try:
+            return await self._asks.ask(question, priority=priority, caused_by=caused_by)
+        except NotInJournal as error:
+            if place_of(question.element).row in self._stopped:
+                raise RunStopped("it was stopped here before") from error
+            raise
+
+    def last_event(self, element: str) -> tuple[str, ...]:
+        """Return the id of the last event of an element."""
+        return self._asks.last_event(element)
+
+
+def _stopped(before: Mapping[str, Any]) -> frozenset[str]:
+    """Return the teams that did not come to their end, as nobody waited for them: when they stopped was chance."""
+    return frozenset(name for name, team in before.get("teams", {}).items() if team["state"] == "stopped")
+
+
+async def _collaborate(job: Job, journal: Journal, lost: frozenset[str], stopped: frozenset[str]) -> Result:
     """Do it again with whoever was asked, by the names that the journal knows."""
     async with AsyncExitStack() as stack:
         asks: dict[str, Asks] = {}
         for name in job.models:
-            session = await stack.enter_async_context(recorded(job.journal_name(name), journal, lost))
+            session: Asks = await stack.enter_async_context(recorded(job.journal_name(name), journal, lost))
+            session = _Until(session, stopped)
             asks.setdefault("", session)
             asks.setdefault(AGGREGATE, session)
             asks[name] = session
@@ -80,7 +112,8 @@ def _compared(account: Account, result: Result, before: dict[str, Any]) -> dict[
     if result.artifact is not None:
         digests[FINAL] = result.artifact.digest
     differing = [name for name, digest in digests.items() if digest != kept.get(name, digest)]
-    missing = sorted(set(kept) - set(digests) - _refused(result))
+    stopped = _stopped(before)
+    missing = sorted(name for name in set(kept) - set(digests) - _refused(result) if place_of(name).row not in stopped)
     digest = None if result.artifact is None else result.artifact.digest
     recorded_digest = before.get("digest")
     lineage = None if result.artifact is None else result.lineage.digest
@@ -88,7 +121,7 @@ def _compared(account: Account, result: Result, before: dict[str, Any]) -> dict[
         "same": not differing
         and not missing
         and recorded_digest in (None, digest)
-        and before.get("lineage_digest") in (None, lineage),
+        and (bool(stopped) or before.get("lineage_digest") in (None, lineage)),
         "outcome": result.outcome,
         "digest": digest,
         "recorded": recorded_digest,

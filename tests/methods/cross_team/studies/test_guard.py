@@ -20,7 +20,7 @@ def test_no_attack_leaves_less_than_the_best_team_had(tmp_path, monkeypatch):
     evidence = measured(tmp_path, monkeypatch, "empty", "broken", "a file dropped", "functions emptied")
     held, passed, right, sly = evidence.measurements
     assert (held.value, held.bar) == (100, "at least 100 %")
-    assert "15 runs of 3 teams on 1 tasks" in held.note
+    assert "10 runs of 3 teams on 1 tasks" in held.note
     assert passed.value < 30
     assert right.value > 0.9
     assert sly.value < 0.5
@@ -31,13 +31,12 @@ def test_without_the_guard_the_study_would_see_it(tmp_path, monkeypatch):
     monkeypatch.setattr(merge_tree, "objection", lambda *_: "")
     monkeypatch.setattr(study, "OVERFIT", "crashing too")
     monkeypatch.setattr(study, "overfit", ATTACKS["crashing"])
-    monkeypatch.setattr(study, "PLACES", {"at a key phase": ((1, 0), "best")})
+    monkeypatch.setattr(study, "PLACES", {"at a key phase": study.Place(segments=(1, 0))})
     evidence = measured(tmp_path, monkeypatch, "crashing")
     assert evidence.measurements[0].value < 100
     assert evidence.measurements[0].holds is False
 
 
-@pytest.mark.parametrize("name", list(study.PLACES))
-def test_places_are_of_a_chain(name):
-    segments, final = study.PLACES[name]
-    assert len(study.chain_of(segments).keys) == (0 if final == "merge" else 1)
+@pytest.mark.parametrize("place", [*study.PLACES.values(), *study.APART.values()])
+def test_merges_are_attacked_at_one_place_only(place):
+    assert len(study.chain_of(place.segments).keys) == (0 if place.final == "merge" else 1)

@@ -9,7 +9,7 @@ from typing import Literal
 
 __all__ = ["Finish", "Message", "Question", "Reply", "Role", "Settings", "Usage"]
 
-_written = json.JSONEncoder(ensure_ascii=False).encode
+_written = json.JSONEncoder(ensure_ascii=False, check_circular=False).encode
 """Once for all: `json.dumps` makes an encoder a call when it is told anything."""
 
 Role = Literal["system", "user", "assistant"]

@@ -19,7 +19,7 @@ FINISHES: tuple[Finish, ...] = get_args(Finish)
 """Why a model stopped, by the number that is kept of it."""
 _SETTINGS = tuple(field.name for field in fields(Settings))
 _FINISH_CODES = {finish: code for code, finish in enumerate(FINISHES)}
-_written = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_written = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,7 @@ _KEY = re.compile(
     r"(?i)(?<![a-z0-9])(?:sk|pk|key|token|bearer|secret|password)[\w-]*[-_ =:\"']+"
     r"(?=[\w./+~-]*\d)[\w./+~-]{8,}"
 )
-_encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+_encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False).encode
 
 
 @dataclass(frozen=True, slots=True)

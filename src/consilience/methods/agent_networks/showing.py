@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from consilience.dialogue.command.means import Means
+from consilience.dialogue.command.said import plain, talk
 from consilience.dialogue.command.telling import if_writable, say
 from consilience.dialogue.graph_run import Turn
 from consilience.dialogue.transcript import Event, read_events
@@ -54,7 +55,7 @@ def run(folder: Path, *, element: str | None = None, journal: str | None = None,
         write_page(job, account, facts)
     if element is not None:
         told = _said(account, element)
-        say(json.dumps([_plain(turn) for turn in told], indent=2) if as_json else "\n".join(_talk(element, told)))
+        say(json.dumps([plain(turn) for turn in told], indent=2) if as_json else "\n".join(talk(element, told)))
     elif as_json:
         say(json.dumps({**facts, "elements": _elements(account)}, indent=2))
     else:
@@ -98,25 +99,3 @@ def _path(account: Account) -> Iterator[str]:
     seconds, path = account.critical_path
     shown = path if len(path) <= _ROWS else [*path[: _ROWS // 2], "...", *path[-_ROWS // 2 :]]
     yield f"critical path, {seconds:.2f} s of calls: {' '.join(shown)}"
-
-
-def _talk(element: str, turns: list[Turn]) -> Iterator[str]:
-    if not turns:
-        yield f"{element}: nothing was said"
-    for number, turn in enumerate(turns, 1):
-        yield f"--- {element}, turn {number} of {len(turns)}: {turn.speaker}{f' ({turn.note})' if turn.note else ''}"
-        for message in turn.messages:
-            yield f"[{message.role}]\n{message.text}"
-        if turn.reply is not None:
-            usage = turn.reply.usage
-            cost = f"{usage.input_tokens:,} + {usage.output_tokens:,} tokens, {turn.reply.latency_s:.2f} s"
-            yield f"[reply of {turn.reply.model}; {cost}]\n{turn.reply.text}\n"
-
-
-def _plain(turn: Turn) -> dict[str, Any]:
-    return {
-        "speaker": turn.speaker,
-        "note": turn.note,
-        "messages": [{"role": message.role, "text": message.text} for message in turn.messages],
-        "reply": None if turn.reply is None else asdict(turn.reply),
-    }

@@ -10,7 +10,6 @@ from consilience.dialogue.command.means import Means
 from consilience.dialogue.command.recorded import lost_in, recorded
 from consilience.dialogue.command.replayed import tell_replayed
 from consilience.dialogue.journal import Journal
-from consilience.dialogue.transcript import read_events
 from consilience.ground.errors import ConsilienceError
 from consilience.methods.agent_networks.account import Account
 from consilience.methods.agent_networks.job import Job, found
@@ -33,7 +32,7 @@ def run(folder: Path, *, journal: str | None = None, as_json: bool = False) -> i
         Print JSON instead of words.
     """
     job = found(folder, Means(journal=journal))
-    events = read_events(job.folder.transcript) if job.folder.transcript.exists() else []
+    events = job.folder.events()
     before = job.folder.result()
     with job.journal(replay_only=True) as kept:
         account = Account(job.blueprint.network, job.kind, kept, events, group=job.order.group)

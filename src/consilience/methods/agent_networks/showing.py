@@ -12,7 +12,6 @@ from consilience.dialogue.command.means import Means
 from consilience.dialogue.command.said import plain, talk
 from consilience.dialogue.command.telling import if_writable, say
 from consilience.dialogue.graph_run import Turn
-from consilience.dialogue.transcript import Event, read_events
 from consilience.ground.errors import UnknownName
 from consilience.methods.agent_networks.account import Account
 from consilience.methods.agent_networks.job import found
@@ -45,7 +44,7 @@ def run(folder: Path, *, element: str | None = None, journal: str | None = None,
             job.blueprint.network,
             job.kind,
             kept,
-            _events(job.folder.transcript),
+            job.folder.events(),
             group=job.order.group,
             pending=facts.get("pending", ()),
             over=bool(facts),
@@ -63,10 +62,6 @@ def run(folder: Path, *, element: str | None = None, journal: str | None = None,
     if account.notice:
         say(account.notice, aside=as_json)
     return 0
-
-
-def _events(path: Path) -> list[Event]:
-    return read_events(path) if path.exists() else []
 
 
 def _said(account: Account, element: str) -> list[Turn]:

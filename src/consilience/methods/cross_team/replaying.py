@@ -23,7 +23,6 @@ from consilience.methods.cross_team.grid import place_of
 from consilience.methods.cross_team.job import Job, found
 from consilience.methods.cross_team.outcome import accounted
 from consilience.methods.cross_team.result import Result
-from consilience.methods.cross_team.showing import events_of
 from consilience.methods.cross_team.turns import AGGREGATE
 
 __all__ = ["run"]
@@ -42,7 +41,7 @@ def run(folder: Path, *, journal: str | None = None, as_json: bool = False) -> i
         Print JSON instead of words.
     """
     job = found(folder, Means(journal=journal))
-    events = events_of(job.folder.transcript)
+    events = job.folder.events()
     before = job.folder.result()
     with job.journal(replay_only=True) as kept:
         account = accounted(job, kept, events)

@@ -12,13 +12,12 @@ from consilience.dialogue.command.means import Means
 from consilience.dialogue.command.said import plain, talk
 from consilience.dialogue.command.telling import if_writable, say
 from consilience.dialogue.graph_run import STATES, Turn
-from consilience.dialogue.transcript import Event, read_events
 from consilience.ground.errors import UnknownName
 from consilience.methods.cross_team.account import Account
 from consilience.methods.cross_team.job import Job, found
 from consilience.methods.cross_team.outcome import accounted, numbers, summary, write_page
 
-__all__ = ["events_of", "run"]
+__all__ = ["run"]
 
 _PARTS = 40
 """Files and functions whose origin is written out."""
@@ -41,7 +40,7 @@ def run(folder: Path, *, element: str | None = None, journal: str | None = None,
     job = found(folder, Means(journal=journal))
     facts = job.folder.result()
     with job.journal(replay_only=True) as kept:
-        account = accounted(job, kept, events_of(job.folder.transcript))
+        account = accounted(job, kept, job.folder.events())
     facts = facts or numbers(job, account, None, trouble="cut off, or still at work")
     with if_writable(job.folder.page):
         write_page(job, account, facts)
@@ -56,11 +55,6 @@ def run(folder: Path, *, element: str | None = None, journal: str | None = None,
     if account.notice:
         say(account.notice, aside=as_json)
     return 0
-
-
-def events_of(path: Path) -> list[Event]:
-    """Return the events of a transcript; none where there is none."""
-    return read_events(path) if path.exists() else []
 
 
 def _said(account: Account, element: str) -> list[Turn]:

@@ -18,7 +18,7 @@ from consilience.dialogue.session import NotInJournal
 from consilience.ground.errors import ConsilienceError
 from consilience.methods.cross_team.account import Account
 from consilience.methods.cross_team.chain import RunStopped
-from consilience.methods.cross_team.collaboration import FINAL, collaborate
+from consilience.methods.cross_team.collaboration import FINAL, STOPPER, collaborate
 from consilience.methods.cross_team.grid import place_of
 from consilience.methods.cross_team.job import Job, found
 from consilience.methods.cross_team.outcome import accounted
@@ -45,12 +45,13 @@ def run(folder: Path, *, journal: str | None = None, as_json: bool = False) -> i
     before = job.folder.result()
     with job.journal(replay_only=True) as kept:
         account = accounted(job, kept, events)
+        stopped = _stopped(before, kept)
         try:
-            result = asyncio.run(_collaborate(job, kept, lost_in(events), _stopped(before)))
+            result = asyncio.run(_collaborate(job, kept, lost_in(events), stopped))
         except ConsilienceError as error:
             facts = {"same": False, "trouble": str(error)}
         else:
-            facts = _compared(account, result, before)
+            facts = _compared(account, result, before, stopped)
     return tell_replayed({**facts, "notice": account.notice}, works="works", as_json=as_json)
 
 
@@ -75,9 +76,16 @@ class _Until:
         return self._asks.last_event(element)
 
 
-def _stopped(before: Mapping[str, Any]) -> frozenset[str]:
-    """Return the teams that did not come to their end, as nobody waited for them: when they stopped was chance."""
-    return frozenset(name for name, team in before.get("teams", {}).items() if team["state"] == "stopped")
+def _stopped(before: Mapping[str, Any], journal: Journal) -> frozenset[str]:
+    """Return the teams that nobody waited for: how far they came was chance.
+
+    Where a team that passed every test ended the run, they are all the others, those too that were at their end.
+    """
+    teams = before.get("teams", {})
+    stopper = journal.artifact(STOPPER)
+    if stopper is not None:
+        return frozenset(name for name in teams if name != stopper.text)
+    return frozenset(name for name, team in teams.items() if team["state"] == "stopped")
 
 
 async def _collaborate(job: Job, journal: Journal, lost: frozenset[str], stopped: frozenset[str]) -> Result:
@@ -101,14 +109,13 @@ async def _collaborate(job: Job, journal: Journal, lost: frozenset[str], stopped
         )
 
 
-def _compared(account: Account, result: Result, before: dict[str, Any]) -> dict[str, Any]:
+def _compared(account: Account, result: Result, before: dict[str, Any], stopped: frozenset[str]) -> dict[str, Any]:
     """Compare what came out with what the journal and the result hold."""
     kept = account.digests()
     digests = {one.element: one.artifact.digest for one in result.made if one.element in kept}
     if result.artifact is not None:
         digests[FINAL] = result.artifact.digest
     differing = [name for name, digest in digests.items() if digest != kept.get(name, digest)]
-    stopped = _stopped(before)
     missing = sorted(name for name in set(kept) - set(digests) - _refused(result) if place_of(name).row not in stopped)
     digest = None if result.artifact is None else result.artifact.digest
     recorded_digest = before.get("digest")

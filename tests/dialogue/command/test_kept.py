@@ -8,6 +8,7 @@ import pytest
 
 from consilience.dialogue.command.kept import KeptRun, Record, without_password
 from consilience.dialogue.command.means import Means
+from consilience.dialogue.transcript import Transcript
 from consilience.ground.errors import InvalidInput
 
 
@@ -117,6 +118,14 @@ def test_a_result_that_is_no_json_is_told(tmp_path: Path) -> None:
     (kept.path / "result.json").write_text("half")
     with pytest.raises(InvalidInput, match="run it again"):
         kept.result()
+
+
+def test_what_happened_comes_back_and_is_nothing_before(tmp_path: Path) -> None:
+    kept = laid(tmp_path)
+    assert kept.events() == []
+    with Transcript(kept.transcript) as transcript:
+        transcript.add("asked", "a")
+    assert [(event.kind, event.element) for event in kept.events()] == [("asked", "a")]
 
 
 def test_a_folder_of_files_takes_the_place_of_the_one_before(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Rivals: latency belongs to the question, and a Python without this package can run a room's file."""
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -9,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from consilience.dialogue.messages import Message, Question
 from consilience.dialogue.trials import rival
-from consilience.dialogue.trials.rival import ARTIFACT, Model, Outcome, Visit, measured, peak_mb
+from consilience.dialogue.trials.rival import ARTIFACT, Model, Outcome, Visit, direct, in_session, measured, peak_mb
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,26 @@ def test_a_python_without_this_package_runs_the_file_of_a_room(tmp_path) -> None
     done = subprocess.run(command, input='{"engine": "one"}', capture_output=True, text=True, check=True)
     outcome = Outcome(**json.loads(done.stdout.splitlines()[-1]))
     assert (outcome.calls, outcome.version) == (1, "2.0")
+
+
+def test_our_own_are_asked_alike_with_a_session_and_without(tmp_path) -> None:
+    model = Model()
+    question = Question("3->4", (Message("user", ("Say it.",)),))
+
+    async def both():
+        asked = direct(model)
+        bare = await asked.ask(question, priority=1.0)
+        assert asked.last_event("3->4") == ()
+        with in_session(asked, tmp_path) as (session, files):
+            kept = await session.ask(question)
+            assert "replied" in {event.kind for event in files["transcript"].events()}
+            assert [call.reply.text for call in files["journal"].calls()] == [kept.text]
+        return bare, kept
+
+    bare, kept = asyncio.run(both())
+    assert (bare.text, bare.model) == (kept.text, kept.model) == (f"3->4/0 {'.' * (ARTIFACT - 7)}", "rehearsal:peer")
+    assert model.calls == 2
+    assert {path.name for path in tmp_path.iterdir()} >= {"journal.sqlite", "transcript.jsonl"}
 
 
 def test_the_peak_never_falls() -> None:

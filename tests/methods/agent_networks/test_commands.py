@@ -1,14 +1,10 @@
 """The room's verbs, as they are typed."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
+from interrupting import interrupted
 
 from consilience.dialogue.faults import Faults, Latency
 from consilience.dialogue.rehearsal import REHEARSAL_NOTICE
@@ -263,20 +259,12 @@ def test_a_network_of_ones_own(typed, capsys: Told) -> None:
 
 
 def test_ctrl_c_says_how_to_go_on_and_keeps_what_was_paid(typed, served, capsys: Told) -> None:
-    code = "import sys; from consilience.cli import main; sys.exit(main())"
     with served(latency=Latency(mean_s=0.05, sigma=0.3)) as address:
-        words = ["--agents", "9", "--model", "solver", "--base-url", address, "--out", "run"]
-        command = [sys.executable, "-c", code, "agent-networks", "run", "Explain a queue.", *words]
-        with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-            deadline = time.monotonic() + 60
-            transcript = Path("run/transcript.jsonl")
-            while not (transcript.exists() and transcript.read_text().count('"replied"') > 10):
-                assert time.monotonic() < deadline
-                assert process.poll() is None
-                time.sleep(0.02)
-            os.kill(process.pid, signal.SIGINT)
-            out, told = process.communicate(timeout=60)
-        assert process.returncode == 130, told + out
+        words = ("--agents", "9", "--model", "solver", "--base-url", address)
+        status, out, told = interrupted(
+            "agent-networks", "run", "Explain a queue.", *words, out=Path("run"), replies=10
+        )  # fmt: skip
+        assert status == 130, told + out
         assert told.count("go on with: consilience agent-networks run --resume run") == 1, told
         assert "Traceback" not in told + out
         assert out.splitlines()[-1] == REHEARSAL_NOTICE

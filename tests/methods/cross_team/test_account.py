@@ -8,13 +8,12 @@ from consilience.dialogue.transcript import Event
 from consilience.methods.cross_team.account import END, Account, merges_of
 from consilience.methods.cross_team.job import Job, found
 from consilience.methods.cross_team.outcome import accounted
-from consilience.methods.cross_team.showing import events_of
 
 
 def account(folder: Path, **settings) -> tuple[Job, Account]:
     job = found(folder)
     with job.journal(replay_only=True) as journal:
-        events = settings.pop("events", events_of(job.folder.transcript))
+        events = settings.pop("events", job.folder.events())
         if settings or not events:
             return job, Account(job.plan, journal, events, **settings)
         return job, accounted(job, journal, events)

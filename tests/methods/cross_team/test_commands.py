@@ -1,14 +1,12 @@
 """The room's verbs, as they are typed."""
 
 import json
-import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from interrupting import interrupted
 
 from consilience.dialogue.faults import Faults, Latency
 from consilience.dialogue.rehearsal import REHEARSAL_NOTICE
@@ -260,20 +258,10 @@ def test_another_run_is_not_written_over(typed, ran: Path, capsys: Told) -> None
 
 
 def test_ctrl_c_says_how_to_go_on_and_keeps_what_was_paid(typed, served, capsys: Told) -> None:
-    code = "import sys; from consilience.cli import main; sys.exit(main())"
     with served(latency=Latency(mean_s=0.2, sigma=0.3)) as address:
-        words = ["--kind", "story", "--model", "developer", "--base-url", address, "--out", "run"]
-        command = [sys.executable, "-c", code, "cross-team", "run", "A tale.", *words]
-        with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-            deadline = time.monotonic() + 60
-            transcript = Path("run/transcript.jsonl")
-            while not (transcript.exists() and transcript.read_text().count('"replied"') > 3):
-                assert time.monotonic() < deadline
-                assert process.poll() is None
-                time.sleep(0.02)
-            os.kill(process.pid, signal.SIGINT)
-            out, told = process.communicate(timeout=60)
-        assert process.returncode == 130, told + out
+        words = ("cross-team", "run", "A tale.", "--kind", "story", "--model", "developer", "--base-url", address)
+        status, out, told = interrupted(*words, out=Path("run"), replies=3)
+        assert status == 130, told + out
         assert told.count("go on with: consilience cross-team run --resume run") == 1, told
         assert "Traceback" not in told + out
         assert typed("show", "run", "--json") == 0

@@ -24,6 +24,7 @@ from urllib.parse import urlsplit, urlunsplit
 from pydantic import TypeAdapter, ValidationError
 
 from consilience.dialogue.command.means import Means
+from consilience.dialogue.transcript import Event, read_events
 from consilience.ground.errors import InvalidInput
 from consilience.ground.folder import replace_folder, write_whole
 
@@ -170,6 +171,10 @@ class KeptRun(Generic[Asked]):
     def journal(self, means: Means) -> str | Path:
         """Return where replies are kept."""
         return means.journal or self.path / "journal.sqlite"
+
+    def events(self) -> list[Event]:
+        """Return what happened in all its sittings; nothing where none wrote it down."""
+        return read_events(self.transcript) if self.transcript.exists() else []
 
     def result(self) -> dict[str, Any]:
         """Return how the run ended, as far as it did; an empty mapping before that."""

@@ -15,7 +15,8 @@ import runpy
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
 from importlib import import_module
@@ -24,7 +25,10 @@ from pathlib import Path
 from statistics import NormalDist, median
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar, runtime_checkable
 
-__all__ = ["ARTIFACT", "Build", "Job", "Model", "Outcome", "Run", "Visit", "answer", "compiled", "measured", "peak_mb"]
+__all__ = [
+    "ARTIFACT", "Build", "Job", "Model", "Outcome", "Run", "Visit", "answer", "compiled", "direct", "in_session",
+    "measured", "peak_mb",
+]  # fmt: skip
 
 ARTIFACT = 1000
 """Characters of everything that is said."""
@@ -171,6 +175,45 @@ def compiled(graph: Any, folder: Path | None) -> tuple[Run, str]:
             )
 
     return kept, version("langgraph")
+
+
+def direct(model: Model) -> Any:
+    """Return a session of our own with nothing to it: who asks it is answered by the model at once."""
+    reply_of = import_module("consilience.dialogue.messages").Reply
+
+    class Direct:
+        name = "rehearsal:peer"
+
+        async def ask(self, question: Any, *, priority: float = 0.0, caused_by: tuple[str, ...] = ()) -> Any:
+            del priority, caused_by
+            return await self.reply(question)
+
+        async def reply(self, question: Any) -> Any:
+            return reply_of(text=await model.say(question.element, question.occurrence), model=self.name)
+
+        def last_event(self, element: str) -> tuple[str, ...]:
+            del element
+            return ()
+
+        async def close(self) -> None:
+            pass
+
+    return Direct()
+
+
+@contextmanager
+def in_session(asked: Any, folder: Path) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """Lend a session that asks what `direct` returns, and its journal and transcript, in a folder, by these names."""
+    journal_type, transcript_type, session_type = (
+        getattr(import_module(f"consilience.dialogue.{name.lower()}"), name)
+        for name in ("Journal", "Transcript", "Session")
+    )
+    with (
+        journal_type.open(folder / "journal.sqlite", "run") as journal,
+        transcript_type(folder / "transcript.jsonl") as transcript,
+    ):
+        kept = {"journal": journal, "transcript": transcript}
+        yield session_type(asked, **kept), kept
 
 
 def peak_mb() -> float:

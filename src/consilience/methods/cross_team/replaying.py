@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 from consilience.dialogue.asking import Asks
 from consilience.dialogue.command.means import Means
 from consilience.dialogue.command.recorded import lost_in, recorded
-from consilience.dialogue.command.telling import say
+from consilience.dialogue.command.replayed import tell_replayed
 from consilience.dialogue.journal import Journal
 from consilience.dialogue.messages import Question, Reply
 from consilience.dialogue.session import NotInJournal
@@ -24,13 +23,9 @@ from consilience.methods.cross_team.grid import place_of
 from consilience.methods.cross_team.job import Job, found
 from consilience.methods.cross_team.outcome import accounted
 from consilience.methods.cross_team.result import Result
-from consilience.methods.cross_team.showing import events_of
 from consilience.methods.cross_team.turns import AGGREGATE
 
 __all__ = ["run"]
-
-_NAMED = 5
-"""Elements that are named where a replay differs."""
 
 
 def run(folder: Path, *, journal: str | None = None, as_json: bool = False) -> int:
@@ -46,7 +41,7 @@ def run(folder: Path, *, journal: str | None = None, as_json: bool = False) -> i
         Print JSON instead of words.
     """
     job = found(folder, Means(journal=journal))
-    events = events_of(job.folder.transcript)
+    events = job.folder.events()
     before = job.folder.result()
     with job.journal(replay_only=True) as kept:
         account = accounted(job, kept, events)
@@ -54,9 +49,10 @@ def run(folder: Path, *, journal: str | None = None, as_json: bool = False) -> i
         try:
             result = asyncio.run(_collaborate(job, kept, lost_in(events), stopped))
         except ConsilienceError as error:
-            return _tell({"same": False, "trouble": str(error), "notice": account.notice}, as_json=as_json)
-        facts = _compared(account, result, before, stopped)
-    return _tell({**facts, "notice": account.notice}, as_json=as_json)
+            facts = {"same": False, "trouble": str(error)}
+        else:
+            facts = _compared(account, result, before, stopped)
+    return tell_replayed({**facts, "notice": account.notice}, works="works", as_json=as_json)
 
 
 class _Until:
@@ -143,25 +139,3 @@ def _compared(account: Account, result: Result, before: dict[str, Any], stopped:
 def _refused(result: Result) -> set[str]:
     """Return merges that nobody went on with: a journal may have them, and a result has not."""
     return {merge.element for meeting in result.meetings for merge in meeting.merges if merge.gives != merge.element}
-
-
-def _tell(facts: dict[str, Any], *, as_json: bool) -> int:
-    if as_json:
-        say(json.dumps(facts, indent=2))
-    elif "trouble" in facts:
-        say(f"not replayed: {facts['trouble']}")
-    elif facts["same"]:
-        say(
-            f"the same: {facts['calls']:,} replies from the journal, {facts['compared']:,} works alike, "
-            f"hash {facts['digest'] or 'none yet'}"
-        )
-    else:
-        where = [*facts["differing"], *facts["missing"]]
-        dots = ", ..." if len(where) > _NAMED else ""
-        say(
-            f"not the same: hash {facts['digest']} and before {facts['recorded']}; "
-            f"{len(where):,} works differ: {', '.join(where[:_NAMED])}{dots}"
-        )
-    if facts["notice"]:
-        say(facts["notice"], aside=as_json)
-    return 0 if facts["same"] else 1

@@ -3,14 +3,14 @@
 import pickle
 
 from consilience.dialogue.messages import Reply, Usage
-from consilience.dialogue.spent import Spent, Tally, spent_by
+from consilience.dialogue.spent import Costs, Spent, spent_by
 
 PAID = Reply(text="", model="m", usage=Usage(10, 5, 0.5))
 KEPT = Reply(text="", model="m", usage=Usage(20, 4, 0.25), replayed=True)
 
 
-def tally(*replies: Reply) -> Tally:
-    made = Tally()
+def tally(*replies: Reply) -> Costs:
+    made = Costs()
     for reply in replies:
         made.calls += 1
         made.count(reply)
@@ -33,7 +33,7 @@ def test_a_run_spent_what_its_elements_did() -> None:
     assert spent_by(iter(parts)) == Spent(calls=4, replayed=1, input_tokens=50, output_tokens=19, usd=1.5)
 
 
-class Longer(Tally):
+class Longer(Costs):
     """A room's own."""
 
     __slots__ = ("longest",)

@@ -229,6 +229,20 @@ def test_a_lock_that_stays_is_told_in_one_line_and_the_reply_is_written_at_the_e
         assert [call.reply.text for call in reader.calls()] == ["done"]
 
 
+def test_a_lock_makes_nobody_forget_what_is_known_of_texts(tmp_path):
+    with Journal.open(tmp_path / "j", "run") as journal:
+        put(journal, (question(), reply()))
+        known = dict(journal._store._numbers)
+        other = sqlite3.connect(tmp_path / "j", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(JournalLocked):
+            journal._store.write("run", [], 0.0)
+        other.execute("ROLLBACK")
+        other.close()
+        assert known
+        assert journal._store._numbers == known
+
+
 def test_on_a_full_disk_what_was_kept_stays_and_what_was_paid_for_is_written_when_there_is_room(tmp_path):
     noise = random.Random(0)
 

@@ -149,12 +149,7 @@ class Journal:
         return self._found(key) if key in self._keys else None
 
     async def put(
-        self,
-        question: Question,
-        reply: Reply,
-        *,
-        model: str | None = None,
-        key: bytes | None = None,
+        self, question: Question, reply: Reply, *, model: str | None = None, key: bytes | None = None
     ) -> Reply:
         """Keep a reply, and return when it is safe: after that, not even a killed process loses it.
 

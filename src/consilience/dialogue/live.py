@@ -17,6 +17,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from consilience.dialogue.prices import money
 from consilience.dialogue.transcript import Event, OpenCalls, Transcript
 
 __all__ = ["Live"]
@@ -190,11 +191,10 @@ class Live:
         if self._retried:
             yield f"{self._retried:,} retried"
         yield f"{self.tokens:,} tokens"
-        money = f"${self.usd:.2f}" if self.usd >= 1 or not self.usd else f"${self.usd:.2g}"
-        if not self.unpriced:
-            yield money
+        if self.unpriced and self.usd:
+            yield f"at least {money(self.usd)}, the price of some calls not known"
         else:
-            yield f"at least {money}, the price of some calls not known" if self.usd else "price not known"
+            yield money(None if self.unpriced else self.usd)
         if self.to_go is not None:
             yield f"{_plural(self.to_go, self._unit)} to go"
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from consilience.dialogue.messages import Reply
 
-__all__ = ["Spent", "Tally", "spent_by"]
+__all__ = ["Costs", "Spent", "spent_by"]
 
 
-class Tally:
+class Costs:
     """Counts what the questions of one element cost; a room that counts more derives one of its own."""
 
     __slots__ = ("calls", "input_tokens", "output_tokens", "replayed", "usd")
@@ -54,7 +54,7 @@ class Spent:
     """Money for what was sent now, as far as prices are known."""
 
 
-def spent_by(tallies: Iterable[Tally]) -> Spent:
+def spent_by(costs: Iterable[Costs]) -> Spent:
     """Return what all cost together.
 
     Examples
@@ -62,7 +62,7 @@ def spent_by(tallies: Iterable[Tally]) -> Spent:
     >>> spent_by([])
     Spent(calls=0, replayed=0, input_tokens=0, output_tokens=0, usd=0)
     """
-    every = list(tallies)
+    every = list(costs)
     return Spent(
         calls=sum(one.calls for one in every),
         replayed=sum(one.replayed for one in every),

@@ -154,14 +154,17 @@ class SqliteStore(Store):
     @contextmanager
     def _transaction(self, wait_s: float) -> Iterator[sqlite3.Cursor]:
         with self._writing:
+            begun = False
             try:
                 cursor = self._writer.cursor()
                 _patiently(partial(cursor.execute, "BEGIN IMMEDIATE"), wait_s)
+                begun = True
                 self._trust(cursor.execute(self._say.times_forgotten).fetchone()[0])
                 yield cursor
                 cursor.execute("COMMIT")
             except BaseException:
-                self._drop_numbers()
+                if begun:  # else nothing was written, and what is remembered still stands
+                    self._drop_numbers()
                 with self._explained():
                     if self._writer.in_transaction:
                         self._writer.execute("ROLLBACK")

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import Any
 
-from consilience.dialogue.command.bill import money
 from consilience.dialogue.graph_run import Turn
+from consilience.dialogue.prices import money
 
 __all__ = ["plain", "talk"]
 

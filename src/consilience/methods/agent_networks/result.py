@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from consilience.dialogue.messages import Message
-from consilience.dialogue.spent import Spent, Tally, spent_by
+from consilience.dialogue.spent import Costs, Spent, spent_by
 from consilience.dialogue.work.artifact import Artifact
 
 __all__ = ["ElementFacts", "Outcome", "Result", "State"]
@@ -19,7 +19,7 @@ Outcome = Literal["done", "pending"]
 """Whether the run came to its end or waits for approvals."""
 
 
-class ElementFacts(Tally):
+class ElementFacts(Costs):
     """What an element did and cost."""
 
     __slots__ = ("digest", "dropped", "largest_prompt", "rounds", "state")

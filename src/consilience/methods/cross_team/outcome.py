@@ -9,10 +9,11 @@ from dataclasses import asdict
 from typing import Any
 
 from consilience.dialogue import graph_page
-from consilience.dialogue.command.bill import Bill, money
+from consilience.dialogue.command.bill import Bill
 from consilience.dialogue.graph_page import Section, SectionCell
 from consilience.dialogue.graph_run import State
 from consilience.dialogue.journal import Journal
+from consilience.dialogue.prices import money
 from consilience.dialogue.transcript import Event
 from consilience.dialogue.work.artifact import Artifact
 from consilience.methods.cross_team.account import END, Account

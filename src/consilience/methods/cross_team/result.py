@@ -9,7 +9,7 @@ from graphlib import TopologicalSorter
 from itertools import chain
 from typing import Literal, NamedTuple
 
-from consilience.dialogue.spent import Spent, Tally, spent_by
+from consilience.dialogue.spent import Costs, Spent, spent_by
 from consilience.dialogue.work.artifact import Artifact
 from consilience.methods.cross_team.aggregation import MeetingFacts
 from consilience.methods.cross_team.lineage import Lineage
@@ -27,7 +27,7 @@ Outcome = Literal["done", "kept"]
 """Whether the run came to its end, or all failed or the budget ended and the best so far was kept."""
 
 
-class Cell(Tally):
+class Cell(Costs):
     """What a team did in a phase, over all cycles, and what it cost: a cell of the matrix of teams and phases."""
 
     __slots__ = ("dropped", "seconds", "state", "turns")

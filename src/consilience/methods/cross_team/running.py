@@ -115,15 +115,13 @@ def _live(job: Job, grid: Grid, *, quiet: bool) -> Live:
 async def _collaborate(job: Job, models: Mapping[str, ChatModel], journal: Journal, transcript: Transcript) -> Result:
     means, order = job.record.means, job.order
     if means.engine == "ray":
-        opening = Opening(
+        opening = Opening.under(
+            means,
             model=order.model_name,
             base_url=order.base_url,
             journal=str(job.folder.journal(means)),
             run=job.record.run,
-            timeout_s=means.timeout_s,
-            budget=means.left(journal.facts),
-            limits=means.limits,
-            retry=means.retry,
+            spent=journal.facts,
         )
         return await collaborate_on_ray(
             job.plan,

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from consilience.dialogue.budget import Budget, BudgetExhausted, Purse
 from consilience.dialogue.messages import Usage
+from consilience.dialogue.models import Unreachable
 from consilience.ground.errors import InvalidInput
 
 caps = st.builds(
@@ -150,6 +151,14 @@ def test_the_error_says_what_to_do_and_crosses_processes():
         "from there"
     )
     assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+
+
+def test_the_error_says_what_failed_before_it():
+    error = BudgetExhausted("calls", 3, 3, 0, 1)
+    assert "failed" not in str(error)
+    error.__cause__ = Unreachable("nothing answers")
+    assert error.told.endswith("and the next call may take 1; the attempt before failed: nothing answers")
+    assert str(error).startswith(f"{error.told}. What was answered")
 
 
 @pytest.mark.parametrize("wrong", [{"calls": -1}, {"usd": float("nan")}, {"wall_s": float("inf")}])

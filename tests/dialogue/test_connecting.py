@@ -1,5 +1,7 @@
 """A name leads to whoever answers, or to a sentence that says what is missing."""
 
+import os
+
 import pytest
 
 from consilience.dialogue.connecting import connect
@@ -43,6 +45,26 @@ def test_an_unknown_provider_or_rehearsal_has_near_ones():
 def test_a_missing_key_is_named_by_its_variable(name, variable):
     with pytest.raises(InvalidInput, match=variable):
         connect(name)
+
+
+@pytest.mark.parametrize("name", ["openai:gpt-4o", "openai-chat:gpt-4o", "openai-responses:gpt-4o", "deepseek:x"])
+@pytest.mark.parametrize("nothing", ["", " "])
+def test_a_key_that_is_set_and_empty_is_a_missing_one(monkeypatch, name, nothing):
+    variable = f"{name.partition(':')[0].partition('-')[0].upper()}_API_KEY"
+    monkeypatch.setenv(variable, nothing)
+    with pytest.raises(InvalidInput, match=f"needs {variable} in the environment; set it"):
+        connect(name)
+    assert os.environ[variable] == nothing
+
+
+def test_an_address_that_is_set_and_empty_is_the_providers_own(monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-none")
+    found = []
+    for nothing in (None, ""):
+        if nothing is not None:
+            monkeypatch.setenv("OPENAI_BASE_URL", nothing)
+        found.append(connect("openai:gpt-4o")._model.base_url)
+    assert found[0] == found[1]
 
 
 def test_a_missing_library_of_a_provider_is_named():

@@ -196,19 +196,18 @@ def test_the_last_artifact_of_an_element_stands_and_the_same_again_adds_nothing(
         assert journal.artifact("8") is None
 
 
-def test_what_was_handed_over_is_there_when_its_future_is_done(where):
-    async def hand_over(journal):
-        futures = [journal.hand_over_artifact(str(at), f"work {at}", ("0",), "code") for at in range(3)]
-        await asyncio.wait(futures)
-        return [future.result() for future in futures]
-
+def test_what_is_kept_later_is_there_when_it_is_settled(where):
     with Journal.open(where, "run") as journal:
-        assert asyncio.run(hand_over(journal)) == [True] * 3
+        for at in range(3):
+            journal.put_artifact_later(str(at), f"work {at}", ("0",), "code", "a note")
+        assert not list(journal.artifacts())
+        journal.settle()
+        assert len(list(journal.artifacts())) == 3
     with Journal.open(where, "run", replay_only=True) as journal:
         made = journal.artifact("2")
-        assert (made.text, made.parents, made.kind) == ("work 2", ("0",), "code")
-    with pytest.raises(InvalidInput, match="open for writing"):
-        journal.hand_over_artifact("3", "late")
+        assert (made.text, made.parents, made.kind, made.note) == ("work 2", ("0",), "code", "a note")
+        with pytest.raises(InvalidInput, match="open for writing"):
+            journal.put_artifact_later("3", "late")
 
 
 def test_an_artifact_that_was_said_before_costs_no_second_text(tmp_path):

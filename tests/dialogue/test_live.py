@@ -42,6 +42,17 @@ def test_every_element_is_in_one_state_and_replayed_replies_cost_nothing() -> No
     )
 
 
+def test_a_price_that_is_not_known_is_no_price_of_nothing() -> None:
+    live, transcript = Live("mesh", 6, console=console()), Transcript()
+    live.follow(transcript)
+    transcript.add("replayed", "0", input_tokens=5, usd=None)
+    assert live.line().endswith("5 tokens; $0.00")  # a reply from the journal costs nothing, whatever it did cost
+    transcript.add("replied", "0", input_tokens=5, usd=None)
+    assert live.line().endswith("10 tokens; price not known")
+    transcript.add("replied", "1", usd=0.25)
+    assert live.line().endswith("; at least $0.25, the price of some calls not known")
+
+
 def test_a_call_that_failed_leaves_its_element_running() -> None:
     live, transcript = Live("mesh", 1, console=console()), Transcript()
     live.follow(transcript)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from consilience.dialogue.estimate import REPLY_TOKENS, Estimate, bound, prompt_tokens
 from consilience.dialogue.messages import Message, Question, Settings, Usage
-from consilience.dialogue.prices import price
+from consilience.dialogue.prices import money, price
 from consilience.ground.errors import InvalidInput
 
 
@@ -64,3 +64,9 @@ def test_sums_know_when_a_price_is_missing():
 def test_no_fewer_than_no_calls():
     with pytest.raises(InvalidInput, match="calls"):
         Estimate.of_calls(-1, Usage(), "rehearsal:x")
+
+
+def test_money_in_words() -> None:
+    assert [money(usd) for usd in (None, 0.0, 0.00456, 0.999, 2.345)] == [
+        "price not known", "$0.00", "$0.0046", "$1", "$2.35",
+    ]  # fmt: skip

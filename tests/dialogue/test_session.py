@@ -179,7 +179,7 @@ def test_a_budget_never_overshoots_whatever_fails(askers, tokens, calls, faults)
 
     session = run_fast(play())
     assert session.purse.tokens <= tokens
-    assert session.purse.calls <= calls
+    assert session.purse.calls == session.tally.sent <= calls
     assert session.purse.reserved == (0, 0, 0.0)
     assert session.throttle.busy == 0
 
@@ -217,14 +217,40 @@ def test_what_was_cut_off_on_the_way_is_charged_as_it_was_estimated():
     assert run_fast(play()) == (1, 56)  # 4 + 2 for the question, 50 for the reply
 
 
-def test_what_may_not_have_been_charged_is_not():
-    async def play() -> tuple[int, int]:
-        model = Scripted(Unreachable("gone"), Refused(0.1), BadReply("half"), "yes")
+def test_every_attempt_is_a_call_and_only_what_may_have_been_charged_is_paid():
+    async def play() -> tuple[int, int, int]:
+        failed = BadReply("status 500", charged=False)
+        model = Scripted(Unreachable("gone"), Refused(0.1), failed, BadReply("half"), "yes")
         async with Session(model, budget=Budget(tokens=1000), retry=QUICK) as session:
             await session.ask(question())
-        return session.purse.calls, session.purse.tokens
+        return session.tally.sent, session.purse.calls, session.purse.tokens
 
-    assert run_fast(play()) == (2, 56 + 30)
+    assert run_fast(play()) == (5, 5, 56 + 30)
+
+
+@pytest.mark.parametrize("failure", [Refused(0.01), Unreachable("gone"), BadReply("status 500", charged=False)])
+def test_a_cap_of_calls_caps_what_is_sent(failure):
+    async def play() -> tuple[int, BaseException | None]:
+        model = Scripted(failure)
+        async with Session(model, budget=Budget(calls=3), retry=QUICK) as session:
+            with pytest.raises(BudgetExhausted, match="`calls` allows 3; 3 spent") as caught:
+                await session.ask(question())
+        assert session.purse.reserved == (0, 0, 0.0)
+        return len(model.asked), caught.value.__cause__
+
+    assert run_fast(play()) == (3, failure)  # which says what went wrong
+
+
+def test_what_waits_for_its_turn_is_not_a_call():
+    async def play() -> tuple[int, int]:
+        session = Session(Scripted("yes", pause_s=1.0), budget=Budget(calls=5), limits=Limits(concurrency=1))
+        asking = [asyncio.ensure_future(session.ask(question(str(number)))) for number in range(2)]
+        await asyncio.sleep(0.5)
+        asking[1].cancel()
+        await asyncio.gather(*asking, return_exceptions=True)
+        return session.tally.sent, session.purse.calls
+
+    assert run_fast(play()) == (1, 1)
 
 
 def test_exhausted_says_so_and_what_was_answered_stays():

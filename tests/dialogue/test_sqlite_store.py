@@ -229,6 +229,20 @@ def test_a_lock_that_stays_is_told_in_one_line_and_the_reply_is_written_at_the_e
         assert [call.reply.text for call in reader.calls()] == ["done"]
 
 
+def test_a_lock_makes_nobody_forget_what_is_known_of_texts(tmp_path):
+    with Journal.open(tmp_path / "j", "run") as journal:
+        put(journal, (question(), reply()))
+        known = dict(journal._store._numbers)
+        other = sqlite3.connect(tmp_path / "j", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(JournalLocked):
+            journal._store.write("run", [], 0.0)
+        other.execute("ROLLBACK")
+        other.close()
+        assert known
+        assert journal._store._numbers == known
+
+
 def test_on_a_full_disk_what_was_kept_stays_and_what_was_paid_for_is_written_when_there_is_room(tmp_path):
     noise = random.Random(0)
 
@@ -341,6 +355,33 @@ def test_a_journal_in_a_folder_where_nothing_can_be_made_is_read(tmp_path, monke
     with Journal.open(tmp_path / "a b?#.sqlite", "run", replay_only=True) as journal:
         assert asyncio.run(journal.get(question(), "m")).text == "done"
     assert [file.name for file in tmp_path.iterdir()] == ["a b?#.sqlite"]
+
+
+def test_to_read_leaves_nothing_beside_the_file_and_nothing_in_it(tmp_path):
+    with Journal.open(tmp_path / "j", "run") as journal:
+        put(journal, (question(), reply()))
+    before = (tmp_path / "j").read_bytes()
+    with Journal.open(tmp_path / "j", "run", replay_only=True) as reader:
+        assert [call.reply.text for call in reader.calls()] == ["done"]
+        with pytest.raises(sqlite3.OperationalError, match="readonly"):
+            reader._store._reader.execute("DELETE FROM calls")
+    assert [file.name for file in tmp_path.iterdir()] == ["j"]
+    assert (tmp_path / "j").read_bytes() == before
+
+
+def test_whoever_reads_takes_nothing_from_whoever_writes(tmp_path):
+    with Journal.open(tmp_path / "j", "run") as journal, Journal.open(tmp_path / "j", "other") as other:
+        put(journal, (question("1"), reply()))
+        with Journal.open(tmp_path / "j", "run", replay_only=True) as reader:
+            put(journal, (question("2"), reply()))
+            assert len(list(reader.calls())) == 2
+        other.close()
+        put(journal, (question("3"), reply()))
+    with Journal.open(tmp_path / "j", "run", replay_only=True) as first:
+        with Journal.open(tmp_path / "j", "run") as journal:
+            put(journal, (question("4"), reply()))
+        assert len(list(first.calls())) == 4
+    assert [file.name for file in tmp_path.iterdir()] == ["j"]
 
 
 def test_an_address_of_a_file_is_a_file(tmp_path):

@@ -201,3 +201,21 @@ def test_a_closed_transcript_takes_nothing_down(tmp_path: Path) -> None:
     transcript.close()
     with pytest.raises(InvalidInput, match="is closed"):
         transcript.add("asked", "0")
+
+
+@given(
+    st.text(max_size=20),
+    st.dictionaries(
+        st.text(min_size=1, max_size=8),
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=300),
+        max_size=5,
+    ),
+)
+def test_a_line_is_what_the_library_would_write(tmp_path_factory, element, facts):
+    facts = {name: value for name, value in facts.items() if name not in ("self", "kind", "element", "after")}
+    path = tmp_path_factory.mktemp("lines") / "transcript.jsonl"
+    with Transcript(path) as transcript:
+        first = transcript.add("begins", element)
+        transcript.add("asked", element, after=(first,), **facts)
+    for line in path.read_text("ascii").splitlines():
+        assert json.dumps(json.loads(line), separators=(",", ":")) == line

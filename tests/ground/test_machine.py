@@ -2,9 +2,11 @@
 
 import getpass
 import platform
+import subprocess
+import sys
 from pathlib import Path
 
-from consilience.ground.machine import machine, versions
+from consilience.ground.machine import machine, peak_memory_mb, versions
 
 
 def test_nothing_tells_whose_machine_it_is() -> None:
@@ -17,3 +19,16 @@ def test_nothing_tells_whose_machine_it_is() -> None:
 def test_the_libraries_that_decide_numbers_are_named() -> None:
     assert {"python", "consilience", "numpy", "scipy", "scikit-learn"} <= versions().keys()
     assert int(machine()["cores"]) >= 1
+
+
+def test_the_peak_is_that_of_the_program_alone_and_not_of_whoever_started_it() -> None:
+    held = bytearray(300 << 20)
+    held[:: 1 << 12] = b"x" * len(held[:: 1 << 12])
+    told = subprocess.run(
+        [sys.executable, "-c", "from consilience.ground.machine import peak_memory_mb; print(peak_memory_mb())"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert peak_memory_mb() > 300
+    assert 5 < float(told.stdout) < 200

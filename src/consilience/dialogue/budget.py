@@ -37,9 +37,9 @@ class Budget:
     """
 
     calls: int | None = None
-    """Questions sent, those that are sent again included."""
+    """Times that a question is sent: each attempt counts, whether it is answered, refused or fails."""
     tokens: int | None = None
-    """Tokens of questions and replies together."""
+    """Tokens of questions and replies together; of an attempt that the provider takes nothing for, none."""
     usd: float | None = None
     """Money, by the provider's list prices."""
     wall_s: float | None = None
@@ -71,10 +71,19 @@ class BudgetExhausted(ConsilienceError):
         else:
             facts = f"{_shown(cap, spent)} spent, {_shown(cap, reserved)} reserved by calls under way"
             facts += f", and the next call may take {_shown(cap, asked)}"
-        super().__init__(
-            f"the budget is exhausted: `{cap}` allows {_shown(cap, limit)}; {facts}. "
-            f"What was answered is in the journal: resume with a higher `{cap}` to go on from there"
+        self._stands = f"the budget is exhausted: `{cap}` allows {_shown(cap, limit)}; {facts}"
+        super().__init__(self._stands)
+
+    def __str__(self) -> str:
+        """Say as well what to do."""
+        return (
+            f"{self.told}. What was answered is in the journal: resume with a higher `{self.cap}` to go on from there"
         )
+
+    @property
+    def told(self) -> str:
+        """What stands in the way, and what had failed before: attempts that fail use up a budget too."""
+        return f"{self._stands}; the attempt before failed: {self.__cause__}" if self.__cause__ else self._stands
 
     def __reduce__(self) -> tuple[type[BudgetExhausted], tuple[Cap, float, float, float, float]]:
         """Pickle by the arguments, so that the error crosses a process boundary whole."""
@@ -93,14 +102,17 @@ class Hold:
             account.reserve(amount)
 
     def settle(self, usage: Usage | None) -> None:
-        """Spend what the call cost, and give the rest back; None where that is not known spends all that was held."""
+        """Spend a call and what it cost, and give the rest back; None where that is not known spends all that was held.
+
+        An attempt that the provider takes nothing for is a call of no tokens: ``settle(Usage())``.
+        """
         if usage is None:
             self._end(self._amount)
         else:
             self._end((1, usage.input_tokens + usage.output_tokens, _pico(usage.usd)))
 
     def release(self) -> None:
-        """Give everything back: nothing was sent, or the provider takes nothing for it."""
+        """Give everything back, the call too: nothing was sent."""
         self._end((0, 0, 0))
 
     def _end(self, actual: _Amount) -> None:
@@ -149,7 +161,7 @@ class Purse:
 
     @property
     def calls(self) -> int:
-        """Calls spent."""
+        """Calls spent: attempts that were sent."""
         return self._own.spent[0]
 
     @property

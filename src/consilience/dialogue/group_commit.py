@@ -25,6 +25,12 @@ __all__ = ["GroupCommit"]
 MOST_ROWS = 256
 """Rows of one transaction: the loop is held for a few milliseconds at most."""
 
+LATER_ROWS = 32
+"""Rows that are in no hurry, and are written together."""
+
+SINGLES = 8
+"""Rows that do not wait for the end of their turn after one that waited in vain: nobody else seems to be at work."""
+
 _Waiting = tuple[Row, asyncio.Future[bool]]
 
 
@@ -50,24 +56,44 @@ class GroupCommit:
         self._written = written
         self._waiting: list[_Waiting] = []
         self._held: list[Row] = []
+        self._later: list[Row] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._executor: ThreadPoolExecutor | None = None
+        self._singles = 0
         self._folding: Future[None] | None = None
         self._flying: tuple[Future[list[bool]], list[Row]] | None = None
 
     async def add(self, row: Row) -> bool:
         """Write a row, and return when it is committed: whether it stands, or another was there first."""
-        return await self.hand_over(row)
-
-    def hand_over(self, row: Row) -> asyncio.Future[bool]:
-        """Have a row written, and return what is done when it is committed, as `add` returns it."""
+        if self._singles and self._loop is None:
+            self._singles -= 1
+            stands = self._alone([*self._held, row])
+            if stands is not None:
+                return stands
         loop = asyncio.get_running_loop()
         future: asyncio.Future[bool] = loop.create_future()
         self._waiting.append((row, future))
         if self._loop is not loop:
             self._loop = loop
             loop.call_soon(self._commit, loop)
-        return future
+        return await future
+
+    def add_later(self, row: Row) -> None:
+        """Have a row written with some of those that come, or by `settle` or `close`."""
+        self._later.append(row)
+        if len(self._later) >= LATER_ROWS:
+            self._held += self._later
+            self._later.clear()
+
+    def settle(self) -> None:
+        """Write now what was left for later, after whoever is just writing; errors as `close`."""
+        if self._held or self._later:
+            rows, self._held, self._later = [*self._held, *self._later], [], []
+            try:
+                self._store.write(self._run, rows)
+            except BaseException:
+                self._held = rows
+                raise
 
     def close(self) -> None:
         """Write what is left and end the thread; `JournalUnavailable` when that cannot be."""
@@ -78,8 +104,8 @@ class GroupCommit:
             self._held = self._flying[1] + self._held
         self._flying = None
         waiting, self._waiting = self._waiting, []
-        rows = [*self._held, *(row for row, _ in waiting)]
-        self._held = []
+        rows = [*self._held, *self._later, *(row for row, _ in waiting)]
+        self._held, self._later = [], []
         if rows:
             self._landed(waiting, self._store.write(self._run, rows))
 
@@ -94,6 +120,22 @@ class GroupCommit:
             self._flying = written, rows
             asyncio.wrap_future(written, loop=loop).add_done_callback(partial(self._returned, loop, batch))
 
+    def _alone(self, rows: list[Row]) -> bool | None:
+        """Commit now, and say whether the last row stands; None where somebody else holds the lock."""
+        self._held = []
+        try:
+            stands = self._store.write(self._run, rows, 0.0)
+        except JournalLocked:
+            self._held = rows[:-1]
+            return None
+        except BaseException as error:
+            if isinstance(error, JournalUnavailable) or not isinstance(error, Exception):  # ctrl-C: written at the end
+                self._held = rows
+            raise
+        self._written(rows[-1])
+        self._fold()
+        return stands[-1]
+
     def _at_once(self, loop: asyncio.AbstractEventLoop, batch: list[_Waiting], rows: list[Row]) -> bool:
         """Commit within the loop, unless somebody else holds the lock."""
         try:
@@ -107,6 +149,7 @@ class GroupCommit:
             raise
         else:
             self._landed(batch, stands)
+            self._singles = SINGLES if len(batch) == 1 else 0
             self._fold()
         self._go_on(loop)
         return True

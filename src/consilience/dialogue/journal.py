@@ -203,16 +203,32 @@ class Journal:
         note
             What is to be remembered of it.
         """
-        await self.hand_over_artifact(element, text, parents, kind, note)
-        return digest(encoded(text))
-
-    def hand_over_artifact(
-        self, element: str, text: str, parents: Sequence[str] = (), kind: str = "text", note: str = ""
-    ) -> asyncio.Future[bool]:
-        """Have a piece of work kept as `put_artifact` does, and return what is done when it is safe."""
         self._require_open()
         _require_name("an element", element)
-        return self._commits.hand_over(ArtifactRow(element, text, tuple(parents), kind, note, now_ms()))
+        await self._commits.add(ArtifactRow(element, text, tuple(parents), kind, note, now_ms()))
+        return digest(encoded(text))
+
+    def put_artifact_later(
+        self, element: str, text: str, parents: Sequence[str] = (), kind: str = "text", note: str = ""
+    ) -> None:
+        """Have a piece of work kept before long, together with others, or by `settle`.
+
+        For what would come out again if the process were killed before, as what it was made of is kept already.
+        Parameters are those of `put_artifact`.
+        """
+        self._require_open()
+        _require_name("an element", element)
+        self._commits.add_later(ArtifactRow(element, text, tuple(parents), kind, note, now_ms()))
+
+    def settle(self) -> None:
+        """Keep now what was left for later.
+
+        Raises
+        ------
+        JournalUnavailable
+            When it could not be written. It is not forgotten: it is written with the next one, or at the end.
+        """
+        self._commits.settle()
 
     def artifact(self, element: str, *, run: str | None = None) -> Artifact | None:
         """Return the artifact that stands for an element of this or another run, or None."""

@@ -17,6 +17,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from consilience.dialogue.prices import money
 from consilience.dialogue.transcript import Event, OpenCalls, Transcript
 
 __all__ = ["Live"]
@@ -81,6 +82,7 @@ class Live:
         self.title, self.elements, self.resume = title, elements, resume
         self.calls = self.replayed = self.tokens = 0
         self.usd = 0.0
+        self.unpriced = 0
         self.done: set[str] = set()
         self.failed: set[str] = set()
         self.skipped: set[str] = set()
@@ -148,7 +150,10 @@ class Live:
             self.calls += 1
             self.replayed += event.kind == "replayed"
             self.tokens += int(facts.get("input_tokens") or 0) + int(facts.get("output_tokens") or 0)
-            self.usd += 0.0 if event.kind == "replayed" else float(facts.get("usd") or 0.0)
+            if event.kind == "replied":
+                usd = facts.get("usd")
+                self.unpriced += usd is None
+                self.usd += float(usd or 0.0)
         elif event.kind == "retried":
             self._retried += 1
         if not event.element:
@@ -186,7 +191,10 @@ class Live:
         if self._retried:
             yield f"{self._retried:,} retried"
         yield f"{self.tokens:,} tokens"
-        yield f"${self.usd:.2f}" if self.usd >= 1 or not self.usd else f"${self.usd:.2g}"
+        if self.unpriced and self.usd:
+            yield f"at least {money(self.usd)}, the price of some calls not known"
+        else:
+            yield money(None if self.unpriced else self.usd)
         if self.to_go is not None:
             yield f"{_plural(self.to_go, self._unit)} to go"
 

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from consilience.dialogue.budget import Budget
+from consilience.dialogue.command.means import Means
 from consilience.dialogue.connecting import connect
+from consilience.dialogue.history import RunFacts
 from consilience.dialogue.journal import Journal
 from consilience.dialogue.limits import Limits
 from consilience.dialogue.players import Player
@@ -37,6 +39,22 @@ class Opening:
     """What the provider lets through, to all together."""
     retry: Retry = field(default_factory=Retry)
     """What to do when a call fails."""
+
+    @classmethod
+    def under(
+        cls, means: Means, *, model: str, base_url: str | None, journal: str, run: str, spent: RunFacts | None
+    ) -> Opening:
+        """Return how sessions are opened under some means, of which earlier sittings spent a part."""
+        return cls(
+            model=model,
+            base_url=base_url,
+            journal=journal,
+            run=run,
+            timeout_s=means.timeout_s,
+            budget=means.left(spent),
+            limits=means.limits,
+            retry=means.retry,
+        )
 
     def session(
         self,

@@ -10,7 +10,7 @@ from typing import Any
 from consilience.dialogue.messages import Usage
 from consilience.ground.late import late_module
 
-__all__ = ["price"]
+__all__ = ["money", "price"]
 
 _ALIASES = {
     "bedrock": "aws",
@@ -128,3 +128,14 @@ def _steps(rate: Any) -> tuple[tuple[int, float], ...]:
 
 def _rate(steps: tuple[tuple[int, float], ...], size: int) -> float:
     return next(rate for start, rate in steps if size > start)
+
+
+def money(usd: float | None) -> str:
+    """Return an amount in words.
+
+    Examples
+    --------
+    >>> money(1234.5), money(0.00123), money(0.0), money(None)
+    ('$1234.50', '$0.0012', '$0.00', 'price not known')
+    """
+    return "price not known" if usd is None else f"${usd:.2f}" if usd >= 1 or not usd else f"${usd:.2g}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import time
 from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
@@ -52,6 +53,8 @@ _FINISHES: dict[str, Finish] = {
     "tool_call": "tools",
 }
 _VARIABLE = re.compile(r"`([A-Z][A-Z0-9_]{3,})`")
+_SETTING = re.compile(r"_(KEY|TOKEN|URL|ENDPOINT|HOST)$")
+"""How variables end that have a key or an address."""
 _PASSING_FACTS = frozenset({"timestamp", "run_id", "conversation_id", "provider_response_id"})
 """What messages carry and no model is shown: it would make the same request another one on every run."""
 
@@ -79,7 +82,8 @@ def find_model(name: str) -> Model:
     except ImportError as error:
         raise _missing(provider, error) from error
     try:
-        model = infer_model(name)
+        with _empty_is_unset():
+            model = infer_model(name)
     except ImportError as error:
         raise _missing(provider, error) from error
     except UserError as error:
@@ -88,6 +92,21 @@ def find_model(name: str) -> Model:
         raise InvalidInput(f"{name!r} is no model that can be asked: {error}") from error
     _stop_retries(model)
     return model
+
+
+@contextmanager
+def _empty_is_unset() -> Iterator[None]:
+    """Have keys and addresses that are set but empty pass for those that are not set.
+
+    Some providers look whether a variable is there and not what is in it; what then fails is their own library, with
+    an error of its own, or not before the first question.
+    """
+    empty = [name for name, value in os.environ.items() if not value.strip() and _SETTING.search(name)]
+    before = {name: os.environ.pop(name) for name in empty}
+    try:
+        yield
+    finally:
+        os.environ.update(before)
 
 
 async def turn(model: Model, name: str, question: Question, timeout_s: float) -> Reply:

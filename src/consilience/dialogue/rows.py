@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from itertools import chain
 from typing import Any, get_args
@@ -17,7 +17,9 @@ __all__ = ["FINISHES", "ArtifactRow", "CallRow", "Row", "now_ms", "settings_text
 
 FINISHES: tuple[Finish, ...] = get_args(Finish)
 """Why a model stopped, by the number that is kept of it."""
+_SETTINGS = tuple(field.name for field in fields(Settings))
 _FINISH_CODES = {finish: code for code, finish in enumerate(FINISHES)}
+_written = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +88,14 @@ class ArtifactRow:
 
     def values(self, run: int, numbers: Mapping[str, int]) -> tuple[Any, ...]:
         """Return the row as the table `artifacts` holds it."""
-        parents = json.dumps(self.parents, ensure_ascii=False, separators=(",", ":"))
+        parents = _written(self.parents)
         return run, self.element, numbers[self.text], parents, numbers[self.kind], self.note, self.ended_ms
 
 
 Row = CallRow | ArtifactRow
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=4096)  # a deep network has 101 temperatures, and 16 seeds at each
 def settings_text(settings: Settings) -> str:
     """Return settings as JSON, without what was left to the provider.
 
@@ -102,8 +104,8 @@ def settings_text(settings: Settings) -> str:
     >>> settings_text(Settings(temperature=0.5))
     '{"temperature":0.5}'
     """
-    said = {name: value for name, value in asdict(settings).items() if value is not None}
-    return json.dumps(said, ensure_ascii=False, separators=(",", ":"))
+    said = {name: value for name in _SETTINGS if (value := getattr(settings, name)) is not None}
+    return _written(said)
 
 
 def now_ms() -> int:

@@ -304,10 +304,14 @@ class Session:
 
     async def _try(self, call: _Call) -> Reply:
         attempt, answered = 0, self.tally.answered
+        failed: ModelError | None = None
         while True:
             try:
                 return await self._pay(call)
+            except BudgetExhausted as error:
+                raise error from failed
             except ModelError as error:
+                failed = error
                 # A refusal while others get through is no failure: the queue moves, only not as fast as hoped.
                 attempt += not (isinstance(error, Refused) and self.tally.answered > answered)
                 answered = self.tally.answered
@@ -334,10 +338,12 @@ class Session:
             reply = await self._in_turn(call)
         except BaseException as error:
             # What was cut off on the way, or came broken, may have been charged, and nobody says how much.
-            if error.charged if isinstance(error, ModelError) else call.sent:
-                hold.settle(None)
-            else:
+            if not call.sent:
                 hold.release()
+            elif isinstance(error, ModelError) and not error.charged:
+                hold.settle(Usage())
+            else:
+                hold.settle(None)
             raise
         hold.settle(reply.usage)
         return reply

@@ -12,6 +12,7 @@ import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ __all__ = ["SqliteStore"]
 PAGE_BYTES = 4096
 """Larger pages lose less where a text does not fit into what is left of one, and cost more to log."""
 
-PAGES_A_LOG = 2000
+PAGES_A_LOG = 8000
 """Pages after which the log is folded into the file."""
 
 PAGES_A_COMMIT = 6
@@ -72,7 +73,8 @@ class SqliteStore(Store):
 
     def _open(self, *, replay_only: bool) -> None:
         if replay_only:
-            self._reader = self._connect(_read_only(self._path))
+            self._reader = self._connect(_to_read(self._path))
+            self._reader.execute("PRAGMA query_only=ON")
             self._check(self._reader)
             return
         self._writer = self._connect(_address(self._path, "rwc"))
@@ -151,18 +153,22 @@ class SqliteStore(Store):
 
     @contextmanager
     def _transaction(self, wait_s: float) -> Iterator[sqlite3.Cursor]:
-        with self._writing, self._explained():
-            cursor = self._writer.cursor()
-            _patiently(lambda: cursor.execute("BEGIN IMMEDIATE"), wait_s)
+        with self._writing:
+            begun = False
             try:
+                cursor = self._writer.cursor()
+                _patiently(partial(cursor.execute, "BEGIN IMMEDIATE"), wait_s)
+                begun = True
                 self._trust(cursor.execute(self._say.times_forgotten).fetchone()[0])
                 yield cursor
                 cursor.execute("COMMIT")
             except BaseException:
-                self._drop_numbers()
-                if self._writer.in_transaction:
-                    cursor.execute("ROLLBACK")
-                raise
+                if begun:  # else nothing was written, and what is remembered still stands
+                    self._drop_numbers()
+                with self._explained():
+                    if self._writer.in_transaction:
+                        self._writer.execute("ROLLBACK")
+                    raise
 
     def write(self, run: str, rows: Sequence[Row], wait_s: float = 30.0) -> list[bool]:
         """Commit rows in one transaction, and count what goes to the log."""
@@ -179,7 +185,7 @@ class SqliteStore(Store):
     @property
     def checkpoint_overdue(self) -> bool:  # type: ignore[override]
         """Whether the log has grown far beyond what it ought to be: nobody came to fold it."""
-        return self._pages > 8 * PAGES_A_LOG
+        return self._pages > 4 * PAGES_A_LOG
 
     def checkpoint(self) -> None:
         """Fold the log into the file, without waiting for whoever reads or writes."""
@@ -261,10 +267,17 @@ def _address(path: Path, mode: str) -> str:
     return f"file:{quote(str(path))}?mode={mode}"
 
 
-def _read_only(path: Path) -> str:
-    """Return the address to read from; in a folder where nothing can be made, SQLite must be told so."""
-    still = not os.access(path.parent, os.W_OK) and not path.with_name(f"{path.name}-wal").exists()
-    return _address(path, "ro") + "&immutable=1" * still
+def _to_read(path: Path) -> str:
+    """Return the address to read from, such that nothing is left beside the file that was not there.
+
+    To read, SQLite makes a log where there is none, and only who may write takes it away again. In a folder where
+    nothing can be made, it must be told so. A log that is there, and perhaps somebody's who writes, is left as it is.
+    """
+    if path.with_name(f"{path.name}-wal").exists():
+        return _address(path, "ro")
+    if not os.access(path.parent, os.W_OK):
+        return _address(path, "ro") + "&immutable=1"
+    return _address(path, "rw" if os.access(path, os.W_OK) else "ro")
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

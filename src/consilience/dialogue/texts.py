@@ -17,9 +17,12 @@ SHORT = 160
 _SQUEEZED = b"\xff"
 """Leads what was squeezed; no UTF-8 begins with it."""
 
-_WINDOW_BITS = 13
-_MEMORY = 5
-"""A small table: most of the time of a short text goes into clearing it."""
+_LONG = 4096
+"""Bytes from which on a text gets the larger window and table: most of the time of a short one goes into clearing them,
+and it needs no more."""
+
+_WINDOW_BITS, _MEMORY = 13, 5
+_WINDOW_BITS_OF_SHORT, _MEMORY_OF_SHORT = 12, 4
 
 
 def encoded(text: str) -> bytes:
@@ -44,7 +47,9 @@ def kept(body: bytes) -> bytes:
     """
     if len(body) < SHORT:
         return body
-    squeezer = zlib.compressobj(1, zlib.DEFLATED, -_WINDOW_BITS, _MEMORY)
+    short = len(body) < _LONG
+    window_bits, memory = (_WINDOW_BITS_OF_SHORT, _MEMORY_OF_SHORT) if short else (_WINDOW_BITS, _MEMORY)
+    squeezer = zlib.compressobj(1, zlib.DEFLATED, -window_bits, memory)
     squeezed = _SQUEEZED + squeezer.compress(body) + squeezer.flush()
     return squeezed if len(squeezed) < len(body) else body
 

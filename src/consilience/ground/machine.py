@@ -2,6 +2,8 @@
 
 import os
 import platform
+import resource
+import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -33,6 +35,20 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+def peak_memory_mb() -> float:
+    """Return the peak resident memory of this process, in MB of 1,024 KB.
+
+    Linux hands the peak of a parent down to the program that it starts, in ``ru_maxrss``; what the kernel counts for
+    the program alone is read where it is to be had.
+    """
+    status = Path("/proc/self/status")
+    for line in status.read_text(encoding="utf-8").splitlines() if status.exists() else ():
+        if line.startswith("VmHWM:"):
+            return float(line.split()[1]) / 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return peak / 1024 if sys.platform == "darwin" else peak
 
 
 def _processor() -> str:

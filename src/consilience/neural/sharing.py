@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from multiprocessing import get_context
 from typing import TypeVar
 
 import torch
+
+from consilience.ground import sharing
 
 __all__ = ["one_thread", "shared"]
 
@@ -40,13 +40,9 @@ def shared(job: Callable[[_Job], _Result], jobs: Sequence[_Job], processes: int)
     processes
         At most so many at once.
     """
-    if processes == 1 or len(jobs) <= 1:
-        with one_thread():
-            return [job(each) for each in jobs]
-    with get_context("spawn").Pool(min(processes, len(jobs)), initializer=_begin) as pool:
-        return list(pool.imap(job, jobs))
+    with one_thread():
+        return sharing.shared(job, jobs, processes, begin=_begin)
 
 
 def _begin() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)

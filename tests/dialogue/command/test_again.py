@@ -1,32 +1,44 @@
 """A run again: means may change, what is to be done may not."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from pydantic.dataclasses import dataclass
 
-from consilience.dialogue.command.again import allowed, changed, placed, require_shared_journal, require_unchanged
+from consilience.dialogue.command.again import allowed, placed, require_shared_journal, require_unchanged
+from consilience.dialogue.command.flags import with_flags
 from consilience.dialogue.command.means import Means
+from consilience.ground import STRICT
 from consilience.ground.errors import InvalidInput
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True, config=STRICT)
 class Order:
     """What a run of the test is to do."""
 
     task: str = ""
+    """What."""
     max_tokens: int | None = None
-
-
-def test_only_what_was_given_counts_as_changed() -> None:
-    assert changed(Order("x"), Order()) == {"task": "x"}
-    assert changed(Order(), Order()) == {}
+    """How long."""
+    seed: int = 0
+    """Which."""
 
 
 def test_what_is_not_given_stays_as_it_was() -> None:
     before = Means(budget_calls=7, attempts=2)
     assert allowed(before, None) == allowed(before, Means()) == before
     assert allowed(before, Means(budget_calls=9)) == Means(budget_calls=9, attempts=2)
+
+
+def test_a_default_that_was_typed_is_given() -> None:
+    seen = []
+    verb = with_flags(Order, Means, positional="task")(lambda order, means: seen.append((order, means)) or 0)
+    verb("", attempts=6, max_tokens=None, seed=0)
+    order, means = seen[0]
+    assert allowed(Means(budget_calls=7, attempts=2), means) == Means(budget_calls=7)
+    require_unchanged(Order(max_tokens=3), order, order)
+    with pytest.raises(InvalidInput, match="--seed was 3 and now is 0"):
+        require_unchanged(Order(seed=3), order, order)
 
 
 def test_a_journal_in_a_file_is_found_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -37,12 +49,18 @@ def test_a_journal_in_a_file_is_found_from_any_folder(tmp_path: Path, monkeypatc
 
 
 def test_what_is_to_be_done_stays() -> None:
-    was = Order("Write.", 10)
-    require_unchanged(was, Order("Write."), Order())
+    was = Order(task="Write.", max_tokens=10)
+    require_unchanged(was, Order(task="Write."), Order(task="Write."))
+    require_unchanged(was, Order(task="@file"), Order(task="Write."))
     with pytest.raises(InvalidInput, match=r"the task was 'Write\.' and now is 'Read\.'"):
-        require_unchanged(was, Order("Read."), Order())
+        require_unchanged(was, Order(task="@file"), Order(task="Read."))
     with pytest.raises(InvalidInput, match="--max-tokens was 10 and now is 11"):
-        require_unchanged(was, Order(max_tokens=11), Order())
+        require_unchanged(was, Order(max_tokens=11), Order(max_tokens=11))
+
+
+def test_what_follows_from_what_was_given_stays_as_well() -> None:
+    with pytest.raises(InvalidInput, match="--max-tokens was 10 and now is 11"):
+        require_unchanged(Order(task="a", max_tokens=10), Order(task="a"), Order(task="a", max_tokens=11))
 
 
 def test_several_processes_need_a_database() -> None:

@@ -1,6 +1,6 @@
 """The bill: sums of calls, and no money where one price is missing."""
 
-from consilience.dialogue.command.bill import bill_of, money
+from consilience.dialogue.command.bill import bill_of
 from consilience.dialogue.history import Call
 from consilience.dialogue.messages import Message, Question, Reply, Usage
 
@@ -17,9 +17,3 @@ def test_calls_add_up() -> None:
 
 def test_one_price_that_is_missing_leaves_the_sum_unknown() -> None:
     assert bill_of([call(0.25), call(0.0, priced=False)]).usd is None
-
-
-def test_money_in_words() -> None:
-    assert [money(usd) for usd in (None, 0.0, 0.00456, 0.999, 2.345)] == [
-        "price not known", "$0.00", "$0.0046", "$1", "$2.35",
-    ]  # fmt: skip

@@ -8,7 +8,7 @@ import pytest
 import tyro
 from pydantic.dataclasses import dataclass
 
-from consilience.dialogue.command.flags import read_text, with_flags
+from consilience.dialogue.command.flags import given, read_text, with_flags
 from consilience.ground import STRICT
 from consilience.ground.errors import InvalidInput
 
@@ -47,7 +47,21 @@ def test_the_verb_has_a_parameter_for_each_field() -> None:
     assert list(signature.parameters) == ["task", "many", "place", "names", "pairs", "late"]
     assert signature.parameters["task"].kind is inspect.Parameter.POSITIONAL_ONLY
     assert signature.parameters["task"].default is inspect.Parameter.empty
-    assert signature.parameters["many"].default == 2
+    assert signature.parameters["many"].default is None  # so that the default, typed, is told from nothing
+
+
+def test_what_was_given_is_told_from_the_defaults() -> None:
+    seen = []
+    verb = with_flags(_What, _How, positional="task")(lambda what, how: seen.append((what, how)) or 0)
+    verb("x", many=2, place=None)
+    verb("x")
+    verb("x", many=None, names=("a",))
+    assert [(what.many, given(what), given(how)) for what, how in seen] == [
+        (2, {"task": "x", "many": 2}, {"many": 2}),
+        (2, {"task": "x"}, {}),
+        (2, {"task": "x"}, {"names": ("a",)}),
+    ]
+    assert given(_How(many=3)) == {"many": 3}
 
 
 def test_help_is_what_the_fields_say() -> None:
@@ -65,6 +79,12 @@ def test_what_makes_no_sense_is_told_by_its_flag() -> None:
         work("x", many="lots")
 
 
+@pytest.mark.parametrize(("flags", "flag"), [({"late": "\udcff"}, "--late"), ({"pairs": ("a", "\udcff")}, "--pairs")])
+def test_what_can_be_no_text_is_told_by_its_flag(flags: dict, flag: str) -> None:
+    with pytest.raises(InvalidInput, match=f"{flag} must be text in UTF-8"):
+        work("x", **flags)
+
+
 def test_a_text_or_a_file(tmp_path: Path) -> None:
     path = tmp_path / "task.txt"
     path.write_text("\ufeffDo it.", encoding="utf-8")
@@ -79,7 +99,8 @@ def test_what_stands_for_a_value_is_told(capsys: pytest.CaptureFixture[str]) -> 
     with pytest.raises(SystemExit):
         tyro.cli(work, args=["--help"])
     told = capsys.readouterr().out
-    assert all(words in told for words in ("--pairs A=B", "--late join|drop", "--place PATH", "--names ELEMENT"))
+    assert all(words in told for words in ("--pairs A=B", "--late {join,drop}", "--place PATH", "--names ELEMENT"))
+    assert "(default: 2)" in told
     assert isinstance(tyro.cli(work, args=["x", "--pairs", "a=b", "--pairs", "c=d", "--late", "drop"]), int)
     with pytest.raises(SystemExit):
         tyro.cli(work, args=["x", "--late", "never"])

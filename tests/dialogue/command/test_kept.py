@@ -8,6 +8,7 @@ import pytest
 
 from consilience.dialogue.command.kept import KeptRun, Record, without_password
 from consilience.dialogue.command.means import Means
+from consilience.dialogue.transcript import Transcript
 from consilience.ground.errors import InvalidInput
 
 
@@ -22,8 +23,8 @@ class Order:
 RECORD = Record(run="poem", order=Order("Write.", 3), means=Means(budget_usd=2.5))
 
 
-def laid(path: Path, record: Record[Order] = RECORD) -> KeptRun[Order]:
-    kept = KeptRun(path / "run", Order)
+def laid(path: Path, record: Record[Order] = RECORD) -> KeptRun[Record[Order]]:
+    kept = KeptRun(path / "run", Record[Order])
     kept.lay(record)
     return kept
 
@@ -33,11 +34,11 @@ def test_what_was_asked_for_comes_back(tmp_path: Path) -> None:
     assert kept.record() == RECORD
     assert kept.result() == {}
     kept.keep_result({"outcome": "done"})
-    assert KeptRun(kept.path, Order).result() == {"outcome": "done"}
+    assert KeptRun(kept.path, Record[Order]).result() == {"outcome": "done"}
 
 
 def test_what_belongs_to_it_is_there_before_it_counts_as_begun(tmp_path: Path) -> None:
-    kept, seen = KeptRun(tmp_path / "run", Order), []
+    kept, seen = KeptRun(tmp_path / "run", Record[Order]), []
     kept.lay(RECORD, lambda: seen.append(kept.begun))
     assert seen == [False]
     assert kept.begun
@@ -64,8 +65,27 @@ def test_another_run_is_not_written_over(tmp_path: Path) -> None:
 
 def test_a_file_is_no_folder(tmp_path: Path) -> None:
     (tmp_path / "run").write_text("")
-    with pytest.raises(InvalidInput, match="must name a folder"):
+    with pytest.raises(InvalidInput, match="--out must name a folder"):
         laid(tmp_path)
+    with pytest.raises(InvalidInput, match="run is a file"):  # before anything is made
+        KeptRun(tmp_path / "run", Record[Order]).require_same("poem")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Signed(Record[Order]):
+    """A record of a room that keeps more."""
+
+    order: Order
+    names: tuple[str, ...] = ()
+
+
+def test_a_room_may_keep_more_and_reads_what_was_kept_before(tmp_path: Path) -> None:
+    laid(tmp_path)
+    kept = KeptRun(tmp_path / "run", Signed)
+    assert kept.record() == Signed(run="poem", order=RECORD.order, means=RECORD.means)
+    signed = replace(kept.record(), names=("Ada",))
+    kept.lay(signed)
+    assert kept.record() == signed
 
 
 @pytest.mark.parametrize(
@@ -100,6 +120,14 @@ def test_a_result_that_is_no_json_is_told(tmp_path: Path) -> None:
         kept.result()
 
 
+def test_what_happened_comes_back_and_is_nothing_before(tmp_path: Path) -> None:
+    kept = laid(tmp_path)
+    assert kept.events() == []
+    with Transcript(kept.transcript) as transcript:
+        transcript.add("asked", "a")
+    assert [(event.kind, event.element) for event in kept.events()] == [("asked", "a")]
+
+
 def test_a_folder_of_files_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
     kept = laid(tmp_path)
     place = kept.keep_files("program", {"main.py": "print(1)\n", "lib/two.py": "TWO = 2\n"})
@@ -110,6 +138,6 @@ def test_a_folder_of_files_takes_the_place_of_the_one_before(tmp_path: Path) -> 
 
 
 def test_the_journal_is_in_the_folder_unless_told(tmp_path: Path) -> None:
-    kept = KeptRun(tmp_path, Order)
+    kept = KeptRun(tmp_path, Record[Order])
     assert kept.journal(Means()) == tmp_path / "journal.sqlite"
     assert kept.journal(Means(journal="postgresql://host/db")) == "postgresql://host/db"

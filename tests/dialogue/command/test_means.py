@@ -1,6 +1,7 @@
 """Means: what earlier sittings spent is spent; what is out of range is refused."""
 
 import asyncio
+import math
 
 import pytest
 from pydantic import ValidationError
@@ -8,6 +9,7 @@ from pydantic import ValidationError
 from consilience.dialogue.budget import Budget, BudgetExhausted
 from consilience.dialogue.command.means import Means
 from consilience.dialogue.history import RunFacts
+from consilience.ground.errors import InvalidInput
 
 SPENT = RunFacts(
     name="run", began_at=0.0, forked_from=None, calls=3, artifacts=0, input_tokens=60, output_tokens=40, usd=0.5
@@ -39,7 +41,18 @@ def test_what_is_left_is_shared_out() -> None:
     assert _means(Budget(calls=5)).left(None) == Budget(calls=5)
 
 
-@pytest.mark.parametrize("wrong", [{"budget_usd": -1}, {"concurrency": 0}, {"timeout_s": 0}, {"engine": "cloud"}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"budget_usd": -1},
+        {"concurrency": 0},
+        {"timeout_s": 0},
+        {"engine": "cloud"},
+        {"budget_usd": math.inf},
+        {"budget_wall_s": math.inf},
+        {"requests_per_minute": math.nan},
+    ],
+)
 def test_means_out_of_range_are_refused(wrong: dict) -> None:
     with pytest.raises(ValidationError):
         Means(**wrong)
@@ -50,3 +63,15 @@ def test_limits_and_attempts_are_as_they_were_given() -> None:
     limits = means.limits
     assert (limits.requests_per_minute, limits.tokens_per_minute, limits.concurrency) == (60, 1000, 4)
     assert means.retry.attempts == 2
+
+
+def test_money_needs_a_price() -> None:
+    for means, model in (
+        (Means(), "compatible:m"),
+        (Means(budget_calls=1), "compatible:m"),
+        (Means(budget_usd=1), "openai:gpt-4o"),
+        (Means(budget_usd=0), "rehearsal:solver"),
+    ):
+        means.require_price(model, "m")
+    with pytest.raises(InvalidInput, match="--budget-usd needs the price of m there, which is not known"):
+        Means(budget_usd=0).require_price("compatible:m", "m there")

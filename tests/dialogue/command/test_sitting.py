@@ -36,7 +36,11 @@ def test_a_budget_names_the_flag_that_raises_it() -> None:
         purse.reserve(1)
     sitting = sat(raising(spent.value), resume="go on", quiet=True)
     assert sitting.trouble.endswith("; raise --budget-calls")
+    assert "failed" not in sitting.trouble
     assert sitting.status == STOPPED
+    spent.value.__cause__ = Unreachable("nothing answers. Not at all")
+    sitting = sat(raising(spent.value), resume="go on", quiet=True)
+    assert sitting.trouble.endswith("; the attempt before failed: nothing answers. Not at all; raise --budget-calls")
 
 
 def test_an_interruption_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,11 +2,21 @@
 
 import json
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 
-from consilience.dialogue.trials.lives import KEPT, SENT, Kill, Life, calls_of, journal_of, killed, lived
+from consilience.dialogue.trials.lives import (
+    KEPT,
+    SENT,
+    Kill,
+    Life,
+    calls_of,
+    journal_of,
+    killed,
+    lived,
+    measured_kills,
+)
 
 LIFE = Life(artifact="a", journal="j", replayed=1, caught_up_s=0.1, caught_up_cpu_s=0.1, started_cpu_s=0.1)
 
@@ -54,6 +64,28 @@ def test_what_was_sent_again_is_told_from_what_was_lost(tmp_path) -> None:
         return next(ends)
 
     assert killed(live, tmp_path, 3) == Kill(hit=True, kept=1, in_flight=2, repeated=2, lost=1, life=LIFE)
+
+
+def kill(**facts: object) -> Kill:
+    return Kill(**{"hit": True, "kept": 5, "in_flight": 4, "repeated": 2, "lost": 0, "life": LIFE, **facts})
+
+
+def test_kills_that_take_nothing_meet_their_bars() -> None:
+    same, lost, again = measured_kills([kill(), kill(repeated=3)], LIFE, work="poem", note="two runs")
+    assert (same.value, same.note, lost.value, again.value) == (100.0, "two runs", 0, 0.75)
+    assert "the poem and the journal" in same.name
+    assert "the most of 2 kills" in again.note
+    assert "5 of 8 altogether" in again.note
+
+
+def test_a_kill_that_takes_something_is_seen() -> None:
+    other = replace(LIFE, journal="another")
+    kills = [kill(life=other), kill(lost=2, hit=False, in_flight=0, repeated=0)]
+    same, lost, again = measured_kills(kills, LIFE, work="poem", note="")
+    assert (same.value, lost.value, again.value) == (50.0, 2, 0.5)
+    assert same.value < same.at_least
+    assert lost.value > lost.at_most
+    assert next(measured_kills(kills[:1], other, work="poem", note="")).value == 100.0
 
 
 def test_a_journal_is_only_read(tmp_path) -> None:

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from consilience.dialogue.messages import Message, Question
-from consilience.dialogue.trials.load import SAID, WAYS, Always, Way, asked, peak_mb
+from consilience.dialogue.trials.load import SAID, WAYS, Always, Way, asked
 
 QUESTIONS = [Question(element, (Message("user", ("Say it.",)),), occurrence=at) for element in "ab" for at in (0, 1)]
 
@@ -25,11 +25,3 @@ def test_every_way_says_the_same_and_each_question_gets_its_own(way: Way) -> Non
     assert said == [Always().says(question) for question in QUESTIONS]
     assert len(set(said)) == 4
     assert {len(text) for text in said} == {SAID}
-
-
-def test_the_peak_never_falls() -> None:
-    before = peak_mb()
-    held = bytearray(30_000_000)
-    after = peak_mb()
-    del held
-    assert 1 < before <= after <= peak_mb()

@@ -1,15 +1,18 @@
 """Rivals: latency belongs to the question, and a Python without this package can run a room's file."""
 
+import asyncio
 import json
 import subprocess
 import sys
 import textwrap
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
+from consilience.dialogue.messages import Message, Question
 from consilience.dialogue.trials import rival
-from consilience.dialogue.trials.rival import ARTIFACT, Model, Outcome, Visit, measured
+from consilience.dialogue.trials.rival import ARTIFACT, Model, Outcome, Visit, direct, in_session, measured, peak_mb
 
 
 @dataclass(frozen=True)
@@ -96,3 +99,41 @@ def test_a_python_without_this_package_runs_the_file_of_a_room(tmp_path) -> None
     done = subprocess.run(command, input='{"engine": "one"}', capture_output=True, text=True, check=True)
     outcome = Outcome(**json.loads(done.stdout.splitlines()[-1]))
     assert (outcome.calls, outcome.version) == (1, "2.0")
+
+
+def test_our_own_are_asked_alike_with_a_session_and_without(tmp_path) -> None:
+    model = Model()
+    question = Question("3->4", (Message("user", ("Say it.",)),))
+
+    async def both():
+        asked = direct(model)
+        bare = await asked.ask(question, priority=1.0)
+        assert asked.last_event("3->4") == ()
+        with in_session(asked, tmp_path) as (session, files):
+            kept = await session.ask(question)
+            assert "replied" in {event.kind for event in files["transcript"].events()}
+            assert [call.reply.text for call in files["journal"].calls()] == [kept.text]
+        return bare, kept
+
+    bare, kept = asyncio.run(both())
+    assert (bare.text, bare.model) == (kept.text, kept.model) == (f"3->4/0 {'.' * (ARTIFACT - 7)}", "rehearsal:peer")
+    assert model.calls == 2
+    assert {path.name for path in tmp_path.iterdir()} >= {"journal.sqlite", "transcript.jsonl"}
+
+
+def test_the_peak_never_falls() -> None:
+    before = peak_mb()
+    held = bytearray(30_000_000)
+    after = peak_mb()
+    del held
+    assert 1 < before <= after + 1  # the kernel counts by pages that it has not handed back
+    assert after <= peak_mb() + 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a process begins with the peak of the one before it")
+def test_a_process_does_not_begin_with_the_peak_of_the_one_that_started_it() -> None:
+    say = "import sys; sys.path.insert(0, sys.argv[1]); import rival; print(rival.peak_mb())"
+    place = str(Path(rival.__file__).parent)
+    held = b"x" * 300_000_000
+    done = subprocess.run([sys.executable, "-S", "-c", say, place], capture_output=True, text=True, check=True)
+    assert float(done.stdout) < 150 < len(held) / 2**20

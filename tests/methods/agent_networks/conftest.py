@@ -1,17 +1,14 @@
 """A network that ran, and a server that plays, for whoever tests the verbs."""
 
-import asyncio
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 
 import pytest
+from serving import serving
 
 from consilience.cli import main
-from consilience.dialogue.faults import Faults, Latency
-from consilience.dialogue.rehearsal import Rehearsal
-from consilience.dialogue.rehearsal_server import RehearsalServer
 from consilience.methods.agent_networks.stand_ins import PLAYERS
 
 Typed = Callable[..., int]
@@ -34,31 +31,7 @@ def ran(typed: Typed, capsys: pytest.CaptureFixture[str]) -> Path:
     return Path("ran")
 
 
-@contextmanager
-def serving(latency: Latency = Latency(), faults: Faults = Faults()) -> Iterator[str]:  # noqa: B008  frozen
-    """Serve the room's stand-in from another thread, and lend its address."""
-    ready: list[str] = []
-    begun, loop, over = threading.Event(), asyncio.new_event_loop(), asyncio.Event()
-
-    async def serve() -> None:
-        model = Rehearsal(PLAYERS["solver"], name="solver", latency=latency, faults=faults)
-        async with RehearsalServer(model) as server:
-            ready.append(server.base_url)
-            begun.set()
-            await over.wait()
-
-    thread = threading.Thread(target=lambda: loop.run_until_complete(serve()))
-    thread.start()
-    try:
-        assert begun.wait(30)
-        yield ready[0]
-    finally:
-        loop.call_soon_threadsafe(over.set)
-        thread.join(30)
-        loop.close()
-
-
 @pytest.fixture
-def served() -> Callable[..., "contextmanager[str]"]:
-    """Return the server."""
-    return serving
+def served() -> Callable[..., "AbstractContextManager[str]"]:
+    """Return what serves the room's stand-in, and lends its address."""
+    return partial(serving, PLAYERS["solver"], "solver")

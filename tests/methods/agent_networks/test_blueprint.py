@@ -5,8 +5,10 @@ import pickle
 import pytest
 
 from consilience.ground.errors import InvalidInput, UnknownName
-from consilience.methods.agent_networks.blueprint import Blueprint, Note, Sketch
+from consilience.methods.agent_networks.blueprint import Blueprint, Note, Sketch, as_noted
+from consilience.methods.agent_networks.failure import Failure
 from consilience.methods.agent_networks.graph import Network
+from consilience.methods.agent_networks.profiles import Profiles
 
 DIAMOND = Network.of([("a", "b"), ("a", "c"), ("b", "d"), ("c", "d")])
 
@@ -29,6 +31,18 @@ def test_notes_become_what_a_run_asks_for() -> None:
     assert "b" not in noted.notes
     assert noted == Blueprint(DIAMOND, dict(noted.notes))
     assert pickle.loads(pickle.dumps(noted)) == noted
+
+
+def test_notes_stand_for_settings_and_what_a_setting_says_of_an_element_goes_before() -> None:
+    noted = Blueprint(DIAMOND, {"d": Note(quorum=2, role="You decide."), "a": Note(role="You draft.", failure="skip")})
+    profiles = Profiles(("You write.",), ("You read.",), {"a": "You plan."})
+    given = Failure(policy="fallback", quorum=1, quorums={"d": 1})
+    network, profiles, failure, approvals = as_noted(noted, profiles, given, None)
+    assert (network, approvals) == (DIAMOND, None)
+    assert [profiles.actor(0, node) for node in "abd"] == ["You plan.", "You write.", "You decide."]
+    assert (failure.of("a"), failure.of("b"), failure.needed("d", 2)) == ("skip", "fallback", 1)
+    assert as_noted(DIAMOND, None, given, None) == (DIAMOND, None, given, None)
+    assert as_noted(Blueprint(DIAMOND), None, given, None) == (DIAMOND, None, given, None)
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,10 @@
 """The room's verbs, as they are typed."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
+from interrupting import interrupted
 
 from consilience.dialogue.faults import Faults, Latency
 from consilience.dialogue.rehearsal import REHEARSAL_NOTICE
@@ -76,6 +72,16 @@ def test_another_seed_is_another_run(typed, capsys: Told) -> None:
         (("run", "x", "--engine", "ray"), "--engine ray needs a journal"),
         (("run", "x", "--budget-usd", -1), "--budget-usd must be greater than or equal to 0"),
         (("run", "x", "--agnets", 3), "unknown flag '--agnets'; did you mean '--agents'?"),
+        (("run", "\udcff"), r"--task must be text in UTF-8; got '\udcff'"),
+        (("run", "x", "--approve", "\udcff"), "--approve must be text in UTF-8"),
+        (("run", "x", "--timeout-s", "inf"), "--timeout-s must be a finite number; got inf"),
+        (("run", "x", "--budget-usd", "inf"), "--budget-usd must be a finite number; got inf"),
+        (("run", "x", "--agents", "many"), "--agents: must be a whole number; got 'many'"),
+        (
+            ("run", "x", "--budget-usd", 1, "--model", "m", "--base-url", "http://127.0.0.1:9/v1"),
+            "--budget-usd needs the price of m at http://127.0.0.1:9/v1, which is not known; give --budget-tokens or",
+        ),
+        (("run", "x", "--out", "CYCLE"), "--out must name a folder; cycle.yaml is a file"),
         (("run", "--resume", "nowhere"), "nowhere must be the folder of a run"),
         (("plan", "x", "--agents", 0), "at least one agent; got 0"),
         (("plan", ""), "the task must say what is to be done"),
@@ -146,6 +152,15 @@ def test_an_endpoint_that_is_down(typed, capsys: Told) -> None:
     assert "nothing answers at http://127.0.0.1:9/v1" in capsys.readouterr().err
 
 
+def test_a_budget_of_calls_that_failures_use_up_says_what_failed(typed, capsys: Told) -> None:
+    words = ("--model", "m", "--base-url", "http://127.0.0.1:9/v1", "--budget-calls", 1, "--agents", 1, "--quiet")
+    assert typed("run", "x", *words) == 1
+    told = capsys.readouterr().err
+    assert "`calls` allows 1; 1 spent" in told
+    assert "the attempt before failed: nothing answers at http://127.0.0.1:9/v1" in told
+    assert told.count("\n") == 1
+
+
 def test_faults_that_pass_change_nothing(typed, served, capsys: Told) -> None:
     found = []
     for faults in (Faults(), Faults(rate_limited=0.1, half_json=0.1, disconnect=0.05, retry_after_s=0.01)):
@@ -188,6 +203,16 @@ def test_approval_edit_and_replay(typed, capsys: Told) -> None:
     capsys.readouterr()
     assert typed("replay", "run") == 0
     assert "the same: " in capsys.readouterr().out
+
+
+def test_an_edit_that_is_no_answer_is_not_remembered(typed, capsys: Told) -> None:
+    words = ("A function.", "--kind", "function", "--entry", "same", "--approve", 0, "--out", "run", "--quiet")
+    assert typed("run", *words) == 1
+    Path("mine.py").write_text("nonsense (")
+    assert typed("run", "--resume", "run", "--edit", "0=mine.py", "--quiet") == 2
+    assert "the edited artifact of 0 must be an answer" in capsys.readouterr().err
+    Path("mine.py").write_text("def same(x):\n    return x\n")
+    assert typed("run", "--resume", "run", "--edit", "0=mine.py", "--quiet") == 0
 
 
 def test_a_rejection_is_a_failure(typed, capsys: Told) -> None:
@@ -234,20 +259,12 @@ def test_a_network_of_ones_own(typed, capsys: Told) -> None:
 
 
 def test_ctrl_c_says_how_to_go_on_and_keeps_what_was_paid(typed, served, capsys: Told) -> None:
-    code = "import sys; from consilience.cli import main; sys.exit(main())"
     with served(latency=Latency(mean_s=0.05, sigma=0.3)) as address:
-        words = ["--agents", "9", "--model", "solver", "--base-url", address, "--out", "run"]
-        command = [sys.executable, "-c", code, "agent-networks", "run", "Explain a queue.", *words]
-        with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-            deadline = time.monotonic() + 60
-            transcript = Path("run/transcript.jsonl")
-            while not (transcript.exists() and transcript.read_text().count('"replied"') > 10):
-                assert time.monotonic() < deadline
-                assert process.poll() is None
-                time.sleep(0.02)
-            os.kill(process.pid, signal.SIGINT)
-            out, told = process.communicate(timeout=60)
-        assert process.returncode == 130, told + out
+        words = ("--agents", "9", "--model", "solver", "--base-url", address)
+        status, out, told = interrupted(
+            "agent-networks", "run", "Explain a queue.", *words, out=Path("run"), replies=10
+        )  # fmt: skip
+        assert status == 130, told + out
         assert told.count("go on with: consilience agent-networks run --resume run") == 1, told
         assert "Traceback" not in told + out
         assert out.splitlines()[-1] == REHEARSAL_NOTICE

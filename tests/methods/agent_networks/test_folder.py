@@ -6,20 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from consilience.dialogue.command.kept import Record
 from consilience.dialogue.command.means import Means
 from consilience.dialogue.work.artifact import Artifact
 from consilience.ground.errors import InvalidInput
 from consilience.methods.agent_networks.blueprint import Blueprint, Note
-from consilience.methods.agent_networks.folder import NetworkFolder
+from consilience.methods.agent_networks.folder import NetworkFolder, NetworkRecord
 from consilience.methods.agent_networks.order import Order
 from consilience.methods.agent_networks.topology import mesh
 
 BLUEPRINT = Blueprint(mesh(3), {"0->1": Note(failure="skip")})
-RECORD = Record(run="mesh-3", order=Order(task="Do it.", agents=3, approve=("2",)), means=Means(budget_usd=2.5))
+RECORD = NetworkRecord(run="mesh-3", order=Order(task="Do it.", agents=3, approve=("2",)), means=Means(budget_usd=2.5))
 
 
-def begun(path: Path, record: Record = RECORD) -> NetworkFolder:
+def begun(path: Path, record: NetworkRecord = RECORD) -> NetworkFolder:
     folder = NetworkFolder(path / "run")
     folder.begin(record, BLUEPRINT)
     return folder

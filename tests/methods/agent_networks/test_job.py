@@ -43,6 +43,61 @@ def test_means_may_change_and_the_rest_stays(ran: Path) -> None:
         prepared(Order(agents=6), Means(), resume=ran)
 
 
+def test_flags_that_were_typed_count_though_they_be_the_default(typed, capsys) -> None:
+    words = ("Explain a queue.", "--out", "run", "--quiet", "--seed", 3, "--attempts", 2)
+    assert typed("run", *words) == 0
+    record = json.loads(Path("run/run.json").read_text())
+    record["means"] |= {"engine": "ray", "journal": str(Path("run/journal.sqlite").absolute())}
+    Path("run/run.json").write_text(json.dumps(record))
+    assert typed("run", "--resume", "run", "--quiet") == 2
+    assert "--engine ray needs a journal" in capsys.readouterr().err
+    assert typed("run", "--resume", "run", "--engine", "local", "--quiet") == 0
+    means = found(Path("run")).record.means
+    assert (means.engine, means.attempts) == ("local", 2)
+    for flag, default, was in (("--seed", 0, 3), ("--seed", 1, 3)):
+        assert typed("run", "--resume", "run", flag, default) == 2
+        assert f"{flag} was {was} and now is {default}" in capsys.readouterr().err
+
+
+PROFILES = 'actors = ["You write plainly."]\ncritics = ["You read closely."]\n'
+
+
+def test_profiles_of_a_file_are_those_of_the_run_and_stay(typed, capsys) -> None:
+    Path("who.toml").write_text(PROFILES)
+    words = ("Explain a queue.", "--profiles", "who.toml")
+    assert typed("run", *words, "--out", "run", "--quiet") == 0
+    Path("who.toml").unlink()
+    assert typed("show", "run", "--element", "0") == 0
+    assert "You write plainly." in capsys.readouterr().out
+    assert typed("replay", "run") == 0
+    job = prepared(Order(), Means(), resume=Path("run"))
+    assert job.settings["profiles"].critics == ("You read closely.",)
+    Path("who.toml").write_text(PROFILES.replace("plainly", "at length"))
+    assert typed("run", *words, "--out", "run") == 2
+    assert "holds another run" in capsys.readouterr().err
+    assert typed("run", "x", "--profiles", "nobody.toml") == 2
+    assert "nobody.toml must be a readable file of profiles" in capsys.readouterr().err
+
+
+def test_temperatures_are_those_of_the_run(typed, capsys) -> None:
+    assert typed("run", "Explain a queue.", "--temperature", 0.75, 0.25, "--out", "run", "--quiet") == 0
+    with found(Path("run")).journal(replay_only=True) as journal:
+        found_there = {call.question.settings.temperature for call in journal.calls()}
+    assert (max(found_there), min(found_there)) == (0.75, 0.25)
+    capsys.readouterr()
+    for wrong in ((-1, 0), ("nan", 0), ("warm", 0)):
+        assert typed("run", "x", "--temperature", *wrong) == 2
+        assert "--temperature" in capsys.readouterr().err
+
+
+def test_a_folder_of_before_profiles_and_temperatures_goes_on(typed, ran: Path) -> None:
+    record = json.loads((ran / "run.json").read_text())
+    del record["profiles"], record["order"]["profiles"], record["order"]["temperature"]
+    (ran / "run.json").write_text(json.dumps(record))
+    assert typed("replay", ran) == 0
+    assert typed("run", "Explain a queue.", "--agents", 5, "--out", ran, "--quiet") == 0  # by the same name
+
+
 def test_what_waits_is_in_the_network(tmp_path: Path) -> None:
     order = Order(task="x", approve=("0->1", "2"))
     assert prepared(order, Means(), decisions={"2": Approved()}).asking == ("0->1", "2")

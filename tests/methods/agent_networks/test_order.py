@@ -1,5 +1,7 @@
 """The order: networks and kinds from what was typed."""
 
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
@@ -41,11 +43,21 @@ def test_the_digest_is_that_of_what_is_to_be_done() -> None:
     assert len({Order(task="a").digest, Order(task="b").digest, Order(task="a", seed=1).digest}) == 3
 
 
+def test_what_came_later_leaves_the_names_of_runs_as_they_were() -> None:
+    assert Order(task="a").digest == "2144f4cc"
+    assert (
+        len({Order(task="a", temperature=(1, 0.5)).digest, Order(task="a", profiles=Path("b")).digest, "2144f4cc"}) == 3
+    )
+
+
 def test_flags_that_were_given() -> None:
     assert Order(task="a", max_tokens=5).given() == {"--task": "a", "--max-tokens": 5}
 
 
-@pytest.mark.parametrize("wrong", [{"rounds": 0}, {"group": 1}, {"seed": -1}, {"density": 1.1}, {"failure": "panic"}])
+@pytest.mark.parametrize(
+    "wrong",
+    [{"rounds": 0}, {"group": 1}, {"seed": -1}, {"density": 1.1}, {"failure": "panic"}, {"temperature": (1.0, -1.0)}],
+)
 def test_what_is_out_of_range_is_refused(wrong: dict) -> None:
     with pytest.raises(ValidationError):
         Order(**wrong)

@@ -8,7 +8,8 @@ from consilience.methods.agent_networks.result import ElementFacts, Result
 def counted(*replies):
     facts = ElementFacts()
     for size, reply in replies:
-        facts.count((Message("system", ("a", "b")), Message("user", ("c" * size,))), reply)
+        facts.count(reply)
+        facts.measure((Message("system", ("a", "b")), Message("user", ("c" * size,))))
         facts.calls += 1
     return facts
 

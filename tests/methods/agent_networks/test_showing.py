@@ -64,3 +64,14 @@ def test_a_folder_of_another_version_is_told(typed, ran: Path, capsys: Told) -> 
         assert typed(verb, ran) == 2
         assert "ran is a run folder of version 7, and this program reads version 1" in capsys.readouterr().err
     assert typed("run", "--resume", ran) == 2
+
+
+def test_a_run_is_shown_where_nothing_can_be_written(typed, ran: Path, capsys, monkeypatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("consilience.methods.agent_networks.showing.write_page", refuse)
+    assert typed("show", ran) == 0
+    told = capsys.readouterr()
+    assert "critical path" in told.out
+    assert told.err == "consilience: ran/page.html stays as it was; Permission denied\n"

@@ -27,6 +27,7 @@ from consilience.dialogue.work.merging import merge_calls
 from consilience.ground.errors import InvalidInput, UnknownName
 from consilience.methods.agent_networks.approval import Approved, Edited, Pending, Rejected, approvals_at
 from consilience.methods.agent_networks.failure import ElementFailed, Failure
+from consilience.methods.agent_networks.formats import read
 from consilience.methods.agent_networks.graph import Network
 from consilience.methods.agent_networks.plan import plan
 from consilience.methods.agent_networks.prompts import AGGREGATOR, CRITIC, FINISHED
@@ -303,6 +304,31 @@ def test_seeds_and_profiles_belong_to_the_seed_of_the_run():
     assert first.keys() == other.keys()
     assert sum(first[at].settings.seed != other[at].settings.seed for at in first) > len(first) / 2
     assert len({question.messages[0].text for question in first.values()}) > 20
+
+
+def test_a_network_of_a_file_brings_its_notes(tmp_path):
+    path = tmp_path / "net.yaml"
+    path.write_text(
+        "nodes: [{name: a, role: You draft.}, b, {name: c, approval: true}]\n"
+        "edges: [{edge: a->b, failure: skip}, a->c, {edge: b->c, failure: fallback}]\n"
+    )
+    submitted = []
+
+    async def approve(submission):
+        submitted.append(submission.element)
+        return Approved()
+
+    session = failing("a->b")
+    result = go(read(path), session, approvals=approve, failure=Failure(policy="skip", each={"a->b": "fallback"}))
+    assert "You draft." in session.asked[0].messages[0].text
+    assert submitted == ["c"]
+    assert result.elements["a->b"].state == "fallback"  # what a setting says goes before the note
+    assert go(read(path), failing("b->c"), approvals=approve).elements["b->c"].state == "fallback"
+    alone = Trace()
+    go(read(path).network, alone)
+    assert "You draft." not in alone.asked[0].messages[0].text
+    with pytest.raises(InvalidInput, match="somebody has to approve what c made, as the network says; give"):
+        go(read(path))
 
 
 def test_the_longest_remaining_path_goes_first():
@@ -740,10 +766,11 @@ def go_digest():
 
 
 SCALE = """
-import asyncio, json, resource, sys, time
+import asyncio, json, sys, time
 from consilience.dialogue.messages import Reply
 from consilience.methods.agent_networks import topology
 from consilience.dialogue.work.kinds import Text
+from consilience.ground.machine import peak_memory_mb
 from consilience.methods.agent_networks.traversal import traverse
 
 class Constant:
@@ -759,11 +786,11 @@ class Constant:
 
 asyncio.run(traverse(topology.chain(2), "Do it.", Constant(), kind=Text(), rounds=1))
 network, session = getattr(topology, sys.argv[1])(int(sys.argv[2])), Constant()
-before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
+before, start = peak_memory_mb(), time.process_time()
 result = asyncio.run(traverse(network, "Do it.", session, kind=Text(), rounds=1))
 cpu_s = time.process_time() - start
-grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-print(json.dumps([session.calls, cpu_s, grown / 1e3, len(result.ancestry)]))
+grown = peak_memory_mb() - before
+print(json.dumps([session.calls, cpu_s, grown, len(result.ancestry)]))
 """
 
 

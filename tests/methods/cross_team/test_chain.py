@@ -83,9 +83,8 @@ def walk(session, *steps, team=None, kind=None, count=1, meet=nobody, journal=No
             meet=meet,
             passed=passed,
         )
-        walked = await Walk(team, desk).walk()
-        await desk.keeper.all_kept()
-        return walked
+        with desk.keeper.to_the_end():
+            return await Walk(team, desk).walk()
 
     return asyncio.run(run())
 

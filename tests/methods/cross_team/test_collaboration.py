@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consilience.dialogue.budget import Budget
+from consilience.dialogue.history import JournalUnavailable
 from consilience.dialogue.journal import Journal
 from consilience.dialogue.messages import Reply, Usage
 from consilience.dialogue.models import Denied, Rejected
@@ -167,6 +168,47 @@ def test_a_run_that_was_cut_off_anywhere_ends_as_one_that_was_not(cut_after, sha
         asked = Counter(call.question.element for call in journal.calls())
     assert set(model.asked) <= set(asked)
     assert sum(asked.values()) == whole.spent.calls
+
+
+@pytest.mark.parametrize("cut_after", [None, 6, 17])
+def test_a_journal_has_all_works_right_after_a_run_or_a_cut(cut_after, tmp_path):
+    async def work():
+        model, transcript = Model(cut_after=cut_after), Transcript()
+        with Journal.open(tmp_path / "journal.sqlite", "run") as journal:
+            session = Session(model, journal=journal, transcript=transcript)
+            try:
+                await collaborate(
+                    plan(), TASK, session, kind=Text(), scorer=Rater(), journal=journal, transcript=transcript
+                )
+            except Cut:
+                assert cut_after is not None
+            kept = {made.element: Artifact(made.text).digest for made in journal.artifacts()}
+        told = [event for event in transcript.events() if event.kind == "committed" and "idea" not in event.element]
+        return kept, {event.element: event.facts["digest"] for event in told}
+
+    kept, told = asyncio.run(work())
+    assert kept == told
+    assert (FINAL in kept) == (cut_after is None)
+
+
+def test_of_two_troubles_the_first_is_told_and_what_could_not_be_kept_is_told_at_the_end(tmp_path, monkeypatch):
+    def full(*_):
+        raise JournalUnavailable("the disk is full")
+
+    async def work(model):
+        with Journal.open(tmp_path / "journal.sqlite", "run") as journal:
+            async with Session(model) as session:
+                with monkeypatch.context() as patch:
+                    patch.setattr(journal._store, "write", full)
+                    await collaborate(alone, TASK, session, kind=Text(), scorer=Rater(), journal=journal)
+
+    alone = plan(1, made=Chain(steps=(phase("draft"), phase("more")), roles={"writer": "You write."}))
+    with pytest.raises(Denied):
+        asyncio.run(work(Model(lambda question: Denied("no key") if "more" in question.element else "work 0.5")))
+    with pytest.raises(JournalUnavailable, match="full"):
+        asyncio.run(work(Model()))
+    with Journal.open(tmp_path / "journal.sqlite", "run", replay_only=True) as journal:
+        assert {made.element for made in journal.artifacts()} == {"A/draft", "A/more", FINAL}  # when it was closed
 
 
 def test_a_run_is_replayed_without_asking_anybody(tmp_path):

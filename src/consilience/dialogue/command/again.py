@@ -4,49 +4,39 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from consilience.dialogue.command.flags import given
 from consilience.dialogue.command.means import Means
 from consilience.ground.errors import InvalidInput
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-__all__ = ["allowed", "changed", "placed", "require_shared_journal", "require_unchanged"]
+__all__ = ["allowed", "placed", "require_shared_journal", "require_unchanged"]
 
 
-def changed(settings: DataclassInstance, default: DataclassInstance) -> dict[str, Any]:
-    """Return the settings that differ from the defaults, by name.
-
-    Examples
-    --------
-    >>> changed(Means(attempts=2), Means())
-    {'attempts': 2}
-    """
-    values = {item.name: getattr(settings, item.name) for item in fields(settings)}
-    return {name: value for name, value in values.items() if value != getattr(default, name)}
-
-
-def require_unchanged(was: DataclassInstance, now: DataclassInstance, default: DataclassInstance) -> None:
+def require_unchanged(was: DataclassInstance, said: DataclassInstance, now: DataclassInstance) -> None:
     """Refuse to go on with a run that is to do something else than before.
 
     Parameters
     ----------
     was
         What the run is to do.
+    said
+        What was given this time, a default that was typed included.
     now
-        What was given this time.
-    default
-        What counts as not given.
+        What follows from that, once the files are read that it names.
 
     Raises
     ------
     InvalidInput
-        For the first setting that is given and differs.
+        For the first setting that was given, or follows, and differs.
     """
-    for name, value in changed(now, default).items():
-        before = getattr(was, name)
-        if value != before:
+    named = given(said)
+    for name in (item.name for item in fields(was)):
+        value, before = getattr(now, name), getattr(was, name)
+        if value != before and (name in named or value != getattr(said, name)):
             flag = "the task" if name == "task" else f"--{name.replace('_', '-')}"
             raise InvalidInput(
                 f"a run that is resumed keeps what it is to do; {flag} was {before!r} and now is {value!r}: leave it "
@@ -55,8 +45,8 @@ def require_unchanged(was: DataclassInstance, now: DataclassInstance, default: D
 
 
 def allowed(before: Means, now: Means | None) -> Means:
-    """Return what a run may cost now: what differs from the defaults stands for what was allowed before."""
-    return before if now is None else placed(replace(before, **changed(now, Means())))
+    """Return what a run may cost now: what is given stands for what was allowed before."""
+    return before if now is None else placed(replace(before, **given(now)))
 
 
 def placed(means: Means) -> Means:

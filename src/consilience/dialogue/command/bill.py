@@ -1,4 +1,4 @@
-"""The bill: what calls cost together, and money in words."""
+"""The bill: what calls cost together."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from consilience.dialogue.history import Call
 
-__all__ = ["Bill", "bill_of", "money"]
+__all__ = ["Bill", "bill_of"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,14 +42,3 @@ def bill_of(calls: Iterable[Call]) -> Bill:
         usd=sum(reply.usage.usd for reply in replies) if all(reply.priced for reply in replies) else None,
         seconds=sum(reply.latency_s for reply in replies),
     )
-
-
-def money(usd: float | None) -> str:
-    """Return an amount in words.
-
-    Examples
-    --------
-    >>> money(1234.5), money(0.00123), money(0.0), money(None)
-    ('$1234.50', '$0.0012', '$0.00', 'price not known')
-    """
-    return "price not known" if usd is None else f"${usd:.2f}" if usd >= 1 or not usd else f"${usd:.2g}"

@@ -10,14 +10,17 @@ from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_t
 
 import tyro
 from pydantic import ValidationError
+from tyro.constructors import PrimitiveConstructorSpec
 
 from consilience.ground.errors import InvalidInput
 
-__all__ = ["Verb", "read_text", "with_flags"]
+__all__ = ["Verb", "given", "read_text", "with_flags"]
 
 Verb = Callable[..., int]
 _LISTED = tuple[str, ...]
 _METAVARS: Mapping[type, str] = {int: "N", float: "X", str: "TEXT", Path: "PATH"}
+_WORDS: Mapping[type, str] = {int: "a whole number", float: "a number", str: "a text", Path: "a path"}
+_GIVEN = "_given"
 _Group = TypeVar("_Group")
 _NOTHING = object()
 """Stands for a positional that was not given; `inspect.Parameter.empty` would mean that there is no default."""
@@ -61,9 +64,9 @@ def with_flags(*groups: type, positional: str) -> Callable[[Callable[..., int]],
     """
 
     def dress(work: Callable[..., int]) -> Verb:
-        def verb(given: Any = _NOTHING, /, **flags: Any) -> int:
-            if given is not _NOTHING:
-                flags[positional] = given
+        def verb(first: Any = _NOTHING, /, **flags: Any) -> int:
+            if first is not _NOTHING:
+                flags[positional] = first
             return work(*(_filled(group, flags) for group in groups))
 
         parameters: dict[str, inspect.Parameter] = {}
@@ -85,6 +88,20 @@ def with_flags(*groups: type, positional: str) -> Callable[[Callable[..., int]],
     return dress
 
 
+def given(settings: Any) -> dict[str, Any]:
+    """Return the settings that were given, by name: those whose flags were typed, though it be with the default.
+
+    Of settings that no verb has filled in, they are those that differ from the defaults.
+    """
+    names: frozenset[str] | None = vars(settings).get(_GIVEN)
+    if names is None:
+        default = type(settings)()
+        names = frozenset(
+            item.name for item in fields(settings) if getattr(settings, item.name) != getattr(default, item.name)
+        )
+    return {item.name: getattr(settings, item.name) for item in fields(settings) if item.name in names}
+
+
 def _parameter(name: str, kind: Any, default: Any, positional: str) -> inspect.Parameter:
     place = inspect.Parameter.POSITIONAL_ONLY if name == positional else inspect.Parameter.KEYWORD_ONLY
     if name == positional:
@@ -93,19 +110,43 @@ def _parameter(name: str, kind: Any, default: Any, positional: str) -> inspect.P
         kind = Annotated[kind, tyro.conf.UseAppendAction, tyro.conf.arg(metavar="ELEMENT")]
     elif get_args(kind)[:1] == (_LISTED,):  # with a word of its own for what is listed
         kind = Annotated[kind, tyro.conf.UseAppendAction]
-    elif default is None:
-        kind = Annotated[kind, tyro.conf.arg(metavar=_metavar(kind))]
+    elif default is not MISSING and not isinstance(default, bool):
+        kind, default = Annotated[kind | None, _left_out(kind, default)], None
     default = inspect.Parameter.empty if default is MISSING else default
     return inspect.Parameter(name, place, default=default, annotation=kind)
 
 
-def _metavar(kind: Any) -> str:
-    """Return what stands for a value that may also be left out."""
+def _left_out(kind: Any, default: Any) -> PrimitiveConstructorSpec[Any]:
+    """Return how a value is read for which None stands where it is left out, so that it is told from the default."""
+    bare, choices = _bare(kind)
+    many = len(default) if isinstance(default, tuple) else 1
+    shown = [str(one) for one in default] if isinstance(default, tuple) else [str(default)]
+
+    def read(words: list[str]) -> Any:
+        try:
+            values = tuple(map(bare, words))
+        except ValueError:
+            raise ValueError(f"must be {_WORDS[bare]}; got {' '.join(words)!r}") from None
+        return values if many > 1 else values[0]
+
+    return PrimitiveConstructorSpec(
+        nargs=many,
+        metavar=f"{{{','.join(choices)}}}" if choices else " ".join([_METAVARS[bare]] * many),
+        instance_from_str=read,
+        is_instance=lambda _: True,
+        str_from_instance=lambda _: shown,
+        choices=choices,
+    )
+
+
+def _bare(kind: Any) -> tuple[type, tuple[str, ...] | None]:
+    """Return the type of one value, without what is said about it, and what there is to choose from."""
     while not isinstance(kind, type):
+        parts = [part for part in get_args(kind) if part is not type(None)]
         if get_origin(kind) is Literal:
-            return "|".join(map(str, get_args(kind)))
-        kind = next(part for part in get_args(kind) if part is not type(None))
-    return _METAVARS[kind]
+            return str, tuple(parts)
+        kind = parts[0]
+    return kind, None
 
 
 def _description(group: type, name: str) -> str:
@@ -114,10 +155,32 @@ def _description(group: type, name: str) -> str:
 
 
 def _filled(group: type[_Group], flags: Mapping[str, Any]) -> _Group:
-    known = {item.name for item in fields(group)}  # type: ignore[arg-type]
+    defaults = {item.name: item.default for item in fields(group)}  # type: ignore[arg-type]
+    typed = {
+        name: value
+        for name, value in flags.items()
+        if name in defaults and (defaults[name] is MISSING or value is not None)
+    }
+    for name, value in typed.items():
+        _require_text(name, value)
     try:
-        return group(**{name: value for name, value in flags.items() if name in known})
+        made = group(**typed)
     except ValidationError as error:
         first = error.errors()[0]
         flag = f"--{str(first['loc'][0]).replace('_', '-')}"
         raise InvalidInput(f"{flag} {first['msg'].replace('Input should', 'must')}; got {first['input']!r}") from error
+    # What has no None to stand for it, the positional field, lists and switches, is not given by its default.
+    absent = {
+        name for name, value in typed.items() if isinstance(value, bool | str | tuple) and value in (False, "", ())
+    }
+    vars(made)[_GIVEN] = frozenset(typed.keys() - absent)
+    return made
+
+
+def _require_text(name: str, value: Any) -> None:
+    """Refuse bytes of the command line that are no text: they could neither be asked nor be written down."""
+    for one in value if isinstance(value, tuple) else (value,):
+        try:
+            str(one).encode()
+        except UnicodeEncodeError as error:
+            raise InvalidInput(f"--{name.replace('_', '-')} must be text in UTF-8; got {str(one)!r}") from error

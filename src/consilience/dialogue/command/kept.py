@@ -24,17 +24,19 @@ from urllib.parse import urlsplit, urlunsplit
 from pydantic import TypeAdapter, ValidationError
 
 from consilience.dialogue.command.means import Means
+from consilience.dialogue.transcript import Event, read_events
 from consilience.ground.errors import InvalidInput
 from consilience.ground.folder import replace_folder, write_whole
 
 __all__ = ["KeptRun", "Record", "in_bytes", "without_password"]
 
 Order = TypeVar("Order")
+Asked = TypeVar("Asked", bound="Record[Any]")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Record(Generic[Order]):
-    """What was asked for."""
+    """What was asked for; a room that keeps more derives a record of its own, whose new fields have defaults."""
 
     version: int = 1
     """Of the form of the folder."""
@@ -46,20 +48,20 @@ class Record(Generic[Order]):
     """What the last sitting was allowed."""
 
 
-class KeptRun(Generic[Order]):
+class KeptRun(Generic[Asked]):
     """One run of agents on disk.
 
     Parameters
     ----------
     path
         The folder.
-    orders
-        Class of what such a run is to do: a dataclass that pydantic can read.
+    records
+        Class of its record, such as ``Record[Order]``; the order is a dataclass that pydantic can read.
     version
         Of the form of the folder.
     """
 
-    def __init__(self, path: Path, orders: type[Order], *, version: int = 1) -> None:
+    def __init__(self, path: Path, records: Callable[..., Asked], *, version: int = 1) -> None:
         self.path = path
         """The folder."""
         self.page = path / "page.html"
@@ -67,16 +69,24 @@ class KeptRun(Generic[Order]):
         self.transcript = path / "transcript.jsonl"
         """Events."""
         self._version = version
-        self._form: TypeAdapter[Record[Order]] = TypeAdapter(Record[orders])  # type: ignore[valid-type]
+        self._form: TypeAdapter[Asked] = TypeAdapter(records)  # type: ignore[arg-type]  # or what stands for a class
         self._record = path / "run.json"
         self._result = path / "result.json"
 
     @property
     def begun(self) -> bool:
-        """Whether a run lies there."""
+        """Whether a run lies there.
+
+        Raises
+        ------
+        InvalidInput
+            When that is no folder.
+        """
+        if self.path.exists() and not self.path.is_dir():
+            raise InvalidInput(f"--out must name a folder; {self.path} is a file")
         return self._record.exists()
 
-    def lay(self, record: Record[Order], beside: Callable[[], object] = lambda: None) -> None:
+    def lay(self, record: Asked, beside: Callable[[], object] = lambda: None) -> None:
         """Lay a run down that is new, or the same again.
 
         Parameters
@@ -91,8 +101,6 @@ class KeptRun(Generic[Order]):
         InvalidInput
             When the folder cannot be made, or another run lies there.
         """
-        if self.path.exists() and not self.path.is_dir():
-            raise InvalidInput(f"--out must name a folder; {self.path} is a file")
         if self.begun and self.record().order != record.order:
             raise self.another()
         try:
@@ -121,14 +129,14 @@ class KeptRun(Generic[Order]):
             f"{self.path} holds another run; go on with that by --resume {self.path}, or name another folder by --out"
         )
 
-    def keep(self, record: Record[Order]) -> None:
+    def keep(self, record: Asked) -> None:
         """Write down what was asked for, without a password."""
         means = record.means
         if means.journal is not None:
             means = replace(means, journal=without_password(means.journal))
         write_whole(self._record, self._form.dump_json(replace(record, means=means), indent=2) + b"\n")
 
-    def record(self) -> Record[Order]:
+    def record(self) -> Asked:
         """Return what was asked for.
 
         Raises
@@ -163,6 +171,10 @@ class KeptRun(Generic[Order]):
     def journal(self, means: Means) -> str | Path:
         """Return where replies are kept."""
         return means.journal or self.path / "journal.sqlite"
+
+    def events(self) -> list[Event]:
+        """Return what happened in all its sittings; nothing where none wrote it down."""
+        return read_events(self.transcript) if self.transcript.exists() else []
 
     def result(self) -> dict[str, Any]:
         """Return how the run ended, as far as it did; an empty mapping before that."""

@@ -8,7 +8,7 @@ from pydantic.dataclasses import dataclass
 
 from consilience.ground import STRICT
 
-__all__ = ["Assumptions", "Replaying", "Sitting"]
+__all__ = ["Assumptions", "Replaying", "Sitting", "Which"]
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -47,3 +47,11 @@ class Replaying:
     """Where the journal is now, if it was moved or needs a password."""
     json: bool = False
     """Print JSON instead of words."""
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Which:
+    """A run to look at."""
+
+    run: Path
+    """Folder of the run."""

@@ -13,25 +13,27 @@ from consilience.dialogue.budget import Budget, BudgetExhausted, Purse
 from consilience.dialogue.history import RunFacts
 from consilience.dialogue.limits import Limits
 from consilience.dialogue.messages import Usage
+from consilience.dialogue.prices import price
 from consilience.dialogue.retrying import Retry
 from consilience.ground import STRICT
+from consilience.ground.errors import InvalidInput
 
 __all__ = ["Means"]
 
 _Count = Annotated[int, Field(ge=1)]
-_Positive = Annotated[float, Field(gt=0)]
+_Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class Means:
     """What a run may cost and how fast it may go."""
 
-    budget_usd: Annotated[float, Field(ge=0)] | None = None
+    budget_usd: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     """Money that the run may cost, earlier sittings included."""
     budget_tokens: Annotated[int, Field(ge=0)] | None = None
     """Tokens of questions and replies, likewise."""
     budget_calls: Annotated[int, Field(ge=0)] | None = None
-    """Questions sent, likewise."""
+    """Times that a question is sent; of earlier sittings, those that were answered."""
     budget_wall_s: _Positive | None = None
     """Seconds that this sitting may take."""
     requests_per_minute: _Positive | None = None
@@ -74,6 +76,26 @@ class Means:
     def retry(self) -> Retry:
         """What to do when a call fails."""
         return Retry(attempts=self.attempts)
+
+    def require_price(self, model: str, called: str) -> None:
+        """Refuse a budget of money for whom no price is known: nothing would be taken from it.
+
+        Parameters
+        ----------
+        model
+            Who answers, by the name that a journal knows.
+        called
+            The same as whoever reads the complaint knows it.
+
+        Raises
+        ------
+        InvalidInput
+            When there is such a budget and no price.
+        """
+        if self.budget_usd is not None and price(model, None, Usage()) is None:
+            raise InvalidInput(
+                f"--budget-usd needs the price of {called}, which is not known; give --budget-tokens or --budget-calls"
+            )
 
     def purse(self, spent: RunFacts | None) -> Purse:
         """Return a purse from which is taken what earlier sittings spent."""

@@ -72,5 +72,5 @@ def sat(
 
 def _told(error: ConsilienceError) -> str:
     if isinstance(error, BudgetExhausted):
-        return f"{str(error).partition('. ')[0]}; raise --budget-{error.cap.replace('_', '-')}"
+        return f"{error.told}; raise --budget-{error.cap.replace('_', '-')}"
     return str(error) if isinstance(error, ModelError | WorkerLost) else ""

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
-__all__ = ["say"]
+__all__ = ["if_writable", "say"]
 
 
 def say(line: str, *, aside: bool = False) -> None:
@@ -29,3 +32,18 @@ def say(line: str, *, aside: bool = False) -> None:
         stream.flush()
     except BrokenPipeError:  # the reader has seen enough, as `| head` has
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+@contextmanager
+def if_writable(path: Path) -> Iterator[None]:
+    """Write a file anew, or say that it stays as it was: a run can be looked at where nothing can be written.
+
+    Parameters
+    ----------
+    path
+        Of the file.
+    """
+    try:
+        yield
+    except OSError as error:
+        say(f"consilience: {path} stays as it was; {error.strerror or error}", aside=True)

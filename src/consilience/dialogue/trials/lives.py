@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,8 +14,12 @@ from consilience.dialogue.journal import Journal
 from consilience.dialogue.messages import Question, Reply
 from consilience.dialogue.models import ChatModel
 from consilience.dialogue.session import Session
+from consilience.ground import Measurement
 
-__all__ = ["KEPT", "RUN", "SENT", "Kill", "Life", "Record", "Witness", "calls_of", "journal_of", "killed", "lived"]
+__all__ = [
+    "KEPT", "RUN", "SENT", "Kill", "Life", "Record", "Witness", "calls_of", "journal_of", "killed", "lived",
+    "measured_kills",
+]  # fmt: skip
 
 RUN = "killed"
 """Name of the run in its journal."""
@@ -215,3 +219,42 @@ def killed(live: Callable[[float], Life | None], folder: Path, point: int) -> Ki
     sent, kept = ({key for what, key in before if what == kind} for kind in (SENT, KEPT))
     again = [key for what, key in record.entries(len(before)) if what == SENT]
     return Kill(hit, len(kept), len(sent - kept), len(sent.intersection(again)), len(kept.intersection(again)), life)
+
+
+def measured_kills(kills: Sequence[Kill], whole: Life, *, work: str, note: str) -> Iterator[Measurement]:
+    """Iterate over what kills took: nothing of what came out, no reply that was had, and little that was sent again.
+
+    Parameters
+    ----------
+    kills
+        One at least.
+    whole
+        The life of the run that nobody killed.
+    work
+        What comes of a run, in a word.
+    note
+        What the runs were.
+    """
+    same = [(kill.life.artifact, kill.life.journal) == (whole.artifact, whole.journal) for kill in kills]
+    yield Measurement(
+        name=f"killed runs that end with the {work} and the journal of the run that nobody killed",
+        value=100 * sum(same) / len(same),
+        at_least=100.0,
+        unit="%",
+        note=note,
+    )
+    yield Measurement(
+        name="replies that an asker had and that were asked for again",
+        value=sum(kill.lost for kill in kills),
+        at_most=0.0,
+        note="over all kills",
+    )
+    yield Measurement(
+        name="calls sent again, over those in flight at the kill",
+        value=max((kill.repeated / kill.in_flight for kill in kills if kill.in_flight), default=0.0),
+        at_most=1.0,
+        timing=True,
+        note=f"the most of {sum(kill.hit for kill in kills)} kills by signal 9 that came in time; "
+        f"{sum(kill.repeated for kill in kills)} of {sum(kill.in_flight for kill in kills)} altogether: the others "
+        "were in the journal already",
+    )

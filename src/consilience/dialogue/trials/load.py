@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -16,7 +15,7 @@ from consilience.dialogue.rehearsal import tokens_of
 from consilience.dialogue.session import Session
 from consilience.dialogue.transcript import Transcript
 
-__all__ = ["SAID", "WAYS", "Always", "Desk", "Way", "asked", "peak_mb"]
+__all__ = ["SAID", "WAYS", "Always", "Desk", "Way", "asked"]
 
 Way = Literal["bare", "session", "kept"]
 """The engine and a model; with a session between them; with the session's journal and events too."""
@@ -81,8 +80,3 @@ def asked(way: Way, model: Always) -> Iterator[Desk]:
             journal = stack.enter_context(Journal.open(folder / "journal.sqlite", "load"))
             events = stack.enter_context(Transcript(folder / "transcript.jsonl"))
         yield Desk(Session(model, journal=journal, transcript=events), journal, events)
-
-
-def peak_mb() -> float:
-    """Return the most memory that this process held so far, in MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

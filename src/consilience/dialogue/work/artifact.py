@@ -1,4 +1,4 @@
-"""The artifact: what travels along an edge, how well it parses, and what a kind of task has to say about it."""
+"""The artifact: what agents hand on, how well it parses, and what a kind of task has to say about it."""
 
 from __future__ import annotations
 

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import get_args
 
 from consilience.ground.errors import InvalidInput, UnknownName, nearest
+from consilience.methods.agent_networks.approval import Approvals, approvals_at
 from consilience.methods.agent_networks.failure import Failure, Policy
 from consilience.methods.agent_networks.graph import Network
+from consilience.methods.agent_networks.profiles import Profiles, standard_profiles
 
-__all__ = ["SETTINGS", "Blueprint", "Note", "Sketch"]
+__all__ = ["SETTINGS", "Blueprint", "Note", "Sketch", "as_noted"]
 
 SETTINGS = ("role", "failure", "quorum", "approval")
 """What can be noted on an element, by the names that files use."""
@@ -126,6 +128,34 @@ class Blueprint:
     def approvals(self) -> tuple[str, ...]:
         """Elements whose artifacts somebody has to approve."""
         return tuple(element for element, note in self.notes.items() if note.approval)
+
+
+def as_noted(
+    graph: Network | Blueprint, profiles: Profiles | None, failure: Failure, approvals: Approvals | None
+) -> tuple[Network, Profiles | None, Failure, Approvals | None]:
+    """Return what a run takes: the network, and settings in which what is noted on an element stands for it.
+
+    What a setting itself says of an element goes before the note; where approvals are noted, nothing else is submitted.
+
+    Raises
+    ------
+    InvalidInput
+        When somebody has to approve, and nobody is there who does.
+    """
+    if isinstance(graph, Network):
+        return graph, profiles, failure, approvals
+    if graph.approvals and approvals is None:
+        raise InvalidInput(
+            f"somebody has to approve what {', '.join(graph.approvals)} made, as the network says; give `approvals`"
+        )
+    if graph.approvals and approvals is not None:
+        approvals = approvals_at(graph.approvals, approvals)
+    if graph.roles:
+        profiles = profiles or standard_profiles()
+        profiles = replace(profiles, roles={**graph.roles, **profiles.roles})
+    noted = graph.failure()
+    failure = replace(failure, each={**noted.each, **failure.each}, quorums={**noted.quorums, **failure.quorums})
+    return graph.network, profiles, failure, approvals
 
 
 class Sketch:

@@ -6,15 +6,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
-from pydantic.dataclasses import dataclass
-
 from consilience.dialogue.command.flags import with_flags
-from consilience.dialogue.command.manner import Assumptions, Replaying, Sitting
+from consilience.dialogue.command.manner import Assumptions, Replaying, Sitting, Which
 from consilience.dialogue.command.means import Means
-from consilience.ground import STRICT
 from consilience.ground.late import late_module
 from consilience.methods.agent_networks.flags import Deciding, Showing
 from consilience.methods.agent_networks.order import Order
@@ -49,16 +45,8 @@ def plan(order: Order, means: Means, sitting: Sitting, assumptions: Assumptions)
     return status
 
 
-@dataclass(frozen=True, kw_only=True, config=STRICT)
-class _Run:
-    """A run to look at."""
-
-    run: Path
-    """Folder of the run."""
-
-
-@with_flags(_Run, Showing, positional="run")
-def show(which: _Run, showing: Showing) -> int:
+@with_flags(Which, Showing, positional="run")
+def show(which: Which, showing: Showing) -> int:
     """Show how a run stands: what it spent, element by element, its critical path, and what was said.
 
     Nothing is written but the page, which is made anew.
@@ -69,8 +57,8 @@ def show(which: _Run, showing: Showing) -> int:
     return status
 
 
-@with_flags(_Run, Replaying, positional="run")
-def replay(which: _Run, replaying: Replaying) -> int:
+@with_flags(Which, Replaying, positional="run")
+def replay(which: Which, replaying: Replaying) -> int:
     """Do a run again from its journal, without asking anybody, and say whether the same comes out.
 
     Nothing is written.

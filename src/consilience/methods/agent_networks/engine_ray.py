@@ -19,6 +19,7 @@ from consilience.dialogue.transcript import Transcript
 from consilience.dialogue.work.artifact import Kind
 from consilience.ground.errors import InvalidInput
 from consilience.methods.agent_networks.approval import Approvals, Decision
+from consilience.methods.agent_networks.blueprint import Blueprint, as_noted
 from consilience.methods.agent_networks.failure import Failure
 from consilience.methods.agent_networks.graph import Network
 from consilience.methods.agent_networks.hub import Hub
@@ -31,7 +32,7 @@ __all__ = ["traverse_on_ray"]
 
 
 async def traverse_on_ray(
-    network: Network,
+    network: Network | Blueprint,
     task: str,
     opening: Opening,
     *,
@@ -94,6 +95,7 @@ async def traverse_on_ray(
     ConsilienceError
         Whatever a run in one process raises.
     """
+    network, profiles, failure, approvals = as_noted(network, profiles, failure, approvals)
     check_settings(task, rounds, temperature, reasks, width)
     failure.check(network)
     _require_database(opening.journal)

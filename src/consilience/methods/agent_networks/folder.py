@@ -17,6 +17,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -27,13 +28,24 @@ from consilience.ground.folder import write_whole
 from consilience.methods.agent_networks.blueprint import Blueprint
 from consilience.methods.agent_networks.formats import read, write
 from consilience.methods.agent_networks.order import Order
+from consilience.methods.agent_networks.profiles import Profiles
 
-__all__ = ["NetworkFolder"]
+__all__ = ["NetworkFolder", "NetworkRecord"]
 
 _SUFFIXES = {"text": ".md", "choice": ".txt", "function": ".py"}
 
 
-class NetworkFolder(KeptRun[Order]):
+@dataclass(frozen=True, kw_only=True)
+class NetworkRecord(Record[Order]):
+    """What was asked for, with what was in the files that the order names."""
+
+    order: Order
+    """What the run is to do."""
+    profiles: Profiles | None = None
+    """Who the agents are, as the file had it that was named; those of the room if None."""
+
+
+class NetworkFolder(KeptRun[NetworkRecord]):
     """One run of a network on disk.
 
     Parameters
@@ -48,13 +60,13 @@ class NetworkFolder(KeptRun[Order]):
     """
 
     def __init__(self, path: Path) -> None:
-        super().__init__(path, Order)
+        super().__init__(path, NetworkRecord)
         self.graph = path / "graph.yaml"
         """The network."""
         self.pending = path / "pending"
         """Artifacts that wait for somebody's word."""
 
-    def begin(self, record: Record[Order], blueprint: Blueprint) -> None:
+    def begin(self, record: NetworkRecord, blueprint: Blueprint) -> None:
         """Lay a run down that is new, or the same again.
 
         Raises

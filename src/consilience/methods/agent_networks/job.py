@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from consilience.dialogue.command.again import allowed, placed, require_shared_journal, require_unchanged
-from consilience.dialogue.command.flags import read_text
-from consilience.dialogue.command.kept import Record
+from consilience.dialogue.command.flags import given, read_text
 from consilience.dialogue.command.means import Means
 from consilience.dialogue.connecting import connect
 from consilience.dialogue.journal import Journal
@@ -22,9 +21,9 @@ from consilience.ground.errors import InvalidInput, UnknownName
 from consilience.methods.agent_networks.approval import Decision, approvals_at
 from consilience.methods.agent_networks.blueprint import Blueprint
 from consilience.methods.agent_networks.desk import Desk
-from consilience.methods.agent_networks.folder import NetworkFolder
+from consilience.methods.agent_networks.folder import NetworkFolder, NetworkRecord
 from consilience.methods.agent_networks.order import Order
-from consilience.methods.agent_networks.profiles import standard_profiles
+from consilience.methods.agent_networks.profiles import profiles_at, standard_profiles
 from consilience.methods.agent_networks.stand_ins import PLAYERS
 from consilience.methods.agent_networks.yaml_format import to_yaml
 
@@ -39,7 +38,7 @@ class Job:
 
     folder: NetworkFolder
     """Where it lies."""
-    record: Record[Order]
+    record: NetworkRecord
     """What was asked for."""
     blueprint: Blueprint
     """The network."""
@@ -100,7 +99,8 @@ class Job:
             "kind": self.kind,
             "rounds": order.rounds,
             "group": order.group,
-            "profiles": replace(standard_profiles(), roles=self.blueprint.roles),
+            "profiles": replace(self.record.profiles or standard_profiles(), roles=self.blueprint.roles),
+            "temperature": order.temperature,
             "max_tokens": order.max_tokens,
             "failure": self.blueprint.failure(order.failure, order.quorum),
             "approvals": approvals_at(self.asking, self.desk.decide) if self.asking else None,
@@ -205,7 +205,7 @@ def found(folder: Path, means: Means | None = None) -> Job:
     folder
         Of a run.
     means
-        Those that differ from the defaults stand for what was allowed before.
+        Those that are given stand for what was allowed before.
 
     Raises
     ------
@@ -221,19 +221,19 @@ def found(folder: Path, means: Means | None = None) -> Job:
 def _new(order: Order, means: Means, out: Path | None) -> Job:
     order = whole(order)
     blueprint, kind = order.network(), order.task_kind()
-    drawn = to_yaml(blueprint)
+    profiles = None if order.profiles is None else profiles_at(order.profiles)
+    drawn = to_yaml(blueprint) if profiles is None else f"{to_yaml(blueprint)}\0{profiles!r}"
     mark = blake2b(f"{order.digest}\0{drawn}".encode("utf-8", "surrogatepass"), digest_size=4).hexdigest()
     shape = order.graph.stem if order.graph is not None else order.topology
     name = f"{shape}-{len(blueprint.network)}-{mark}"
     folder = NetworkFolder(out or _RUNS / name)
     folder.require_same(name)
-    record = Record(run=name, order=order, means=placed(means))
+    record = NetworkRecord(run=name, order=order, means=placed(means), profiles=profiles)
     return Job(folder=folder, record=record, blueprint=blueprint, kind=kind)
 
 
 def _resumed(order: Order, means: Means, resume: Path) -> Job:
     job = found(resume, means)
-    if order != Order():
-        again = whole(replace(order, task=order.task or job.order.task))
-        require_unchanged(job.order, again, Order())
+    if given(order):
+        require_unchanged(job.order, order, whole(replace(order, task=order.task or job.order.task)))
     return job

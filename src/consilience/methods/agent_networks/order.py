@@ -31,8 +31,12 @@ REHEARSED = "rehearsal:solver"
 KindName = Literal["text", "choice", "function", "repository"]
 """Kinds of tasks, as they are named on the command line."""
 
+_LATER = ("profiles", "temperature")
+"""Settings that came later: where they are left out, a run has the name that it had before."""
+
 _Chance = Annotated[float, Field(ge=0, le=1)]
 _Count = Annotated[int, Field(ge=1)]
+_Temperature = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -75,6 +79,10 @@ class Order:
     """Comments and refinements of each edge at most."""
     group: Annotated[int, Field(ge=2)] = 2
     """Artifacts that are merged at once."""
+    profiles: Path | None = None
+    """Who the agents are: a TOML file with two lists of texts, actors and critics; the room's own if left out."""
+    temperature: tuple[_Temperature, _Temperature] = (1.0, 0.0)
+    """At the first nodes and at the deepest; in between it changes evenly."""
     model: str = ""
     """Who answers, such as openai:gpt-4o or ollama:llama3; without it a stand-in rehearses the run."""
     base_url: str | None = None
@@ -97,8 +105,10 @@ class Order:
 
     @property
     def digest(self) -> str:
-        """Digest of all of it, 8 hexadecimal digits; the network of a file counts by what the file is called."""
-        return blake2b(TypeAdapter(Order).dump_json(self), digest_size=4).hexdigest()
+        """Digest of all of it, 8 hexadecimal digits; what is in a file counts by what the file is called."""
+        default = Order()
+        unsaid = {name for name in _LATER if getattr(self, name) == getattr(default, name)}
+        return blake2b(TypeAdapter(Order).dump_json(self, exclude=unsaid), digest_size=4).hexdigest()
 
     def network(self) -> Blueprint:
         """Return the network, from its file or by its shape, with what is to be approved.

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 from consilience.dialogue import graph_page
-from consilience.dialogue.command.bill import money
 from consilience.dialogue.journal import Journal
+from consilience.dialogue.prices import money
 from consilience.dialogue.transcript import Event
 from consilience.dialogue.work.artifact import Artifact, Scorer
 from consilience.ground.errors import ConsilienceError

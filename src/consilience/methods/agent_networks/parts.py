@@ -18,8 +18,9 @@ from itertools import count
 from consilience.dialogue.crew import Crew, Stopped
 from consilience.dialogue.journal import Journal
 from consilience.dialogue.opening import Opening
+from consilience.dialogue.relay import Relay
 from consilience.dialogue.session import Session
-from consilience.dialogue.transcript import Event, Fact, Transcript
+from consilience.dialogue.transcript import Event, Transcript
 from consilience.dialogue.work.artifact import Artifact, Kind
 from consilience.dialogue.work.merging import merge_calls
 from consilience.ground.errors import ConsilienceError
@@ -247,7 +248,7 @@ class Part:
 
     async def _work(self) -> None:
         job = self._job
-        transcript = _Relay(self._happened) if job.tells else None
+        transcript = Relay(self._happened) if job.tells else None
         try:
             with Journal.open(job.opening.journal, job.opening.run) as journal:
                 async with job.opening.session(journal, transcript, self._fraction(), players=PLAYERS) as session:
@@ -369,6 +370,7 @@ class Share(Flow):
                     break
                 self._came.clear()
                 await self._came.wait()
+        self._standing.settle()
         final = self._given[self._end]
         return Ended(
             elements=self._facts,
@@ -460,21 +462,6 @@ class _OpenCrew(Crew):
         """Begin nothing new."""
         if self._trouble is None:
             self._trouble = Stopped("the run stopped elsewhere")
-
-
-class _Relay(Transcript):
-    """Passes events on instead of keeping them; what they come after may be events of others."""
-
-    def __init__(self, pass_on: Callable[[Event], None]) -> None:
-        super().__init__()
-        self._pass_on = pass_on
-        self._numbers = count()
-
-    def add(self, kind: str, element: str = "", *, after: Iterable[str] = (), **facts: Fact) -> str:
-        """Pass an event on and return its id."""
-        event = Event(str(next(self._numbers)), 0.0, kind, element, tuple(after), facts)
-        self._pass_on(event)
-        return event.id
 
 
 def _stood(node: int, piece: Piece | None) -> Stood:

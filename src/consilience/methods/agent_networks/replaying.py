@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from pathlib import Path
 from typing import Any
 
 from consilience.dialogue.command.means import Means
 from consilience.dialogue.command.recorded import lost_in, recorded
-from consilience.dialogue.command.telling import say
+from consilience.dialogue.command.replayed import tell_replayed
 from consilience.dialogue.journal import Journal
-from consilience.dialogue.transcript import read_events
 from consilience.ground.errors import ConsilienceError
 from consilience.methods.agent_networks.account import Account
 from consilience.methods.agent_networks.job import Job, found
@@ -19,9 +17,6 @@ from consilience.methods.agent_networks.result import Result
 from consilience.methods.agent_networks.traversal import traverse
 
 __all__ = ["run"]
-
-_NAMED = 5
-"""Elements that are named where a replay differs."""
 
 
 def run(folder: Path, *, journal: str | None = None, as_json: bool = False) -> int:
@@ -37,16 +32,17 @@ def run(folder: Path, *, journal: str | None = None, as_json: bool = False) -> i
         Print JSON instead of words.
     """
     job = found(folder, Means(journal=journal))
-    events = read_events(job.folder.transcript) if job.folder.transcript.exists() else []
+    events = job.folder.events()
     before = job.folder.result()
     with job.journal(replay_only=True) as kept:
         account = Account(job.blueprint.network, job.kind, kept, events, group=job.order.group)
         try:
             result = asyncio.run(_traverse(job, kept, lost_in(events)))
         except ConsilienceError as error:
-            return _tell({"same": False, "trouble": str(error), "notice": account.notice}, as_json=as_json)
-        facts = _compared(account, result, before)
-    return _tell({**facts, "notice": account.notice}, as_json=as_json)
+            facts = {"same": False, "trouble": str(error)}
+        else:
+            facts = _compared(account, result, before)
+    return tell_replayed({**facts, "notice": account.notice}, works="artifacts", as_json=as_json)
 
 
 async def _traverse(job: Job, journal: Journal, lost: frozenset[str]) -> Result:
@@ -73,25 +69,3 @@ def _compared(account: Account, result: Result, before: dict[str, Any]) -> dict[
         "differing": differing,
         "missing": missing,
     }
-
-
-def _tell(facts: dict[str, Any], *, as_json: bool) -> int:
-    if as_json:
-        say(json.dumps(facts, indent=2))
-    elif "trouble" in facts:
-        say(f"not replayed: {facts['trouble']}")
-    elif facts["same"]:
-        say(
-            f"the same: {facts['calls']:,} replies from the journal, {facts['compared']:,} artifacts alike, "
-            f"hash {facts['digest'] or 'none yet'}"
-        )
-    else:
-        where = [*facts["differing"], *facts["missing"]]
-        dots = ", ..." if len(where) > _NAMED else ""
-        say(
-            f"not the same: hash {facts['digest']} and before {facts['recorded']}; "
-            f"{len(where):,} artifacts differ: {', '.join(where[:_NAMED])}{dots}"
-        )
-    if facts["notice"]:
-        say(facts["notice"], aside=as_json)
-    return 0 if facts["same"] else 1

@@ -64,6 +64,7 @@ def run(
     """
     job = prepared(order, means, resume=resume, out=out, decisions=decisions)
     model = job.model()
+    job.record.means.require_price(model.name, job.model_name)
     notice = notice_for([model.name])
     if notice:
         say(notice, aside=as_json)
@@ -116,15 +117,13 @@ async def _traverse(job: Job, model: ChatModel, journal: Journal, transcript: Tr
     means, order = job.record.means, job.order
     network, task = job.blueprint.network, order.task
     if means.engine == "ray":
-        opening = Opening(
+        opening = Opening.under(
+            means,
             model=order.model_name,
             base_url=order.base_url,
             journal=str(job.folder.journal(means)),
             run=job.record.run,
-            timeout_s=means.timeout_s,
-            budget=means.left(journal.facts),
-            limits=means.limits,
-            retry=means.retry,
+            spent=journal.facts,
         )
         return await traverse_on_ray(
             network,

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from consilience.dialogue.command.means import Means
-from consilience.dialogue.command.telling import say
+from consilience.dialogue.command.said import plain, talk
+from consilience.dialogue.command.telling import if_writable, say
 from consilience.dialogue.graph_run import Turn
-from consilience.dialogue.transcript import Event, read_events
 from consilience.ground.errors import UnknownName
 from consilience.methods.agent_networks.account import Account
 from consilience.methods.agent_networks.job import found
@@ -44,16 +44,17 @@ def run(folder: Path, *, element: str | None = None, journal: str | None = None,
             job.blueprint.network,
             job.kind,
             kept,
-            _events(job.folder.transcript),
+            job.folder.events(),
             group=job.order.group,
             pending=facts.get("pending", ()),
             over=bool(facts),
         )
     facts = facts or numbers(job, account, None, trouble="cut off, or still at work")
-    write_page(job, account, facts)
+    with if_writable(job.folder.page):
+        write_page(job, account, facts)
     if element is not None:
         told = _said(account, element)
-        say(json.dumps([_plain(turn) for turn in told], indent=2) if as_json else "\n".join(_talk(element, told)))
+        say(json.dumps([plain(turn) for turn in told], indent=2) if as_json else "\n".join(talk(element, told)))
     elif as_json:
         say(json.dumps({**facts, "elements": _elements(account)}, indent=2))
     else:
@@ -61,10 +62,6 @@ def run(folder: Path, *, element: str | None = None, journal: str | None = None,
     if account.notice:
         say(account.notice, aside=as_json)
     return 0
-
-
-def _events(path: Path) -> list[Event]:
-    return read_events(path) if path.exists() else []
 
 
 def _said(account: Account, element: str) -> list[Turn]:
@@ -97,25 +94,3 @@ def _path(account: Account) -> Iterator[str]:
     seconds, path = account.critical_path
     shown = path if len(path) <= _ROWS else [*path[: _ROWS // 2], "...", *path[-_ROWS // 2 :]]
     yield f"critical path, {seconds:.2f} s of calls: {' '.join(shown)}"
-
-
-def _talk(element: str, turns: list[Turn]) -> Iterator[str]:
-    if not turns:
-        yield f"{element}: nothing was said"
-    for number, turn in enumerate(turns, 1):
-        yield f"--- {element}, turn {number} of {len(turns)}: {turn.speaker}{f' ({turn.note})' if turn.note else ''}"
-        for message in turn.messages:
-            yield f"[{message.role}]\n{message.text}"
-        if turn.reply is not None:
-            usage = turn.reply.usage
-            cost = f"{usage.input_tokens:,} + {usage.output_tokens:,} tokens, {turn.reply.latency_s:.2f} s"
-            yield f"[reply of {turn.reply.model}; {cost}]\n{turn.reply.text}\n"
-
-
-def _plain(turn: Turn) -> dict[str, Any]:
-    return {
-        "speaker": turn.speaker,
-        "note": turn.note,
-        "messages": [{"role": message.role, "text": message.text} for message in turn.messages],
-        "reply": None if turn.reply is None else asdict(turn.reply),
-    }

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
+from consilience.dialogue.history import JournalUnavailable
 from consilience.dialogue.journal import Journal
 from consilience.dialogue.models import Denied
 from consilience.dialogue.transcript import Fact, Transcript
 from consilience.dialogue.work.artifact import Artifact, Kind
 from consilience.ground.errors import ConsilienceError, InvalidInput
-from consilience.methods.agent_networks.approval import Approvals, Edited, Pending, Rejected, Submission, remembered
+from consilience.methods.agent_networks.approval import (
+    Approvals,
+    Decision,
+    Edited,
+    Pending,
+    Rejected,
+    Submission,
+    remembered,
+)
 from consilience.methods.agent_networks.failure import ElementFailed, Failure, Policy
 from consilience.methods.agent_networks.turns import Element
 
@@ -58,7 +68,9 @@ class Standing:
         self.failure = failure
         self._task = task
         self._kind = kind
-        self._approvals = approvals if approvals is None or journal is None else remembered(approvals, journal)
+        self._approvals = None if approvals is None else self._readable(approvals)
+        if self._approvals is not None and journal is not None:
+            self._approvals = remembered(self._approvals, journal)
         self._journal = None if journal is None or journal.replay_only else journal
         self._transcript = transcript
 
@@ -132,19 +144,31 @@ class Standing:
         element.facts.digest = digest = given.artifact.digest
         return given._replace(after=self.tell("committed", element.name, element.after, digest=digest, instead=reason))
 
-    @property
-    def keeps(self) -> bool:
-        """Whether there is a journal that can be written."""
-        return self._journal is not None
-
-    async def keep(self, name: str, artifact: Artifact, parents: Sequence[str]) -> None:
-        """Keep an artifact where there is a journal, and return when it is safe."""
+    def keep(self, name: str, artifact: Artifact, parents: Sequence[str]) -> None:
+        """Have an artifact kept where there is a journal, with the next reply: a replay would make it again."""
         if self._journal is not None:
-            await self._journal.put_artifact(name, artifact.text, parents, self._kind.name)
+            self._journal.put_artifact_later(name, artifact.text, parents, self._kind.name)
+
+    def settle(self) -> None:
+        """Keep now what is not kept yet; a journal that cannot be written says so when it is closed."""
+        if self._journal is not None:
+            with suppress(JournalUnavailable):
+                self._journal.settle()
 
     def tell(self, kind: str, name: str, after: tuple[str, ...], **facts: Fact) -> tuple[str, ...]:
         """Take down an event and return its id, where there is a transcript."""
         return () if self._transcript is None else (self._transcript.add(kind, name, after=after, **facts),)
+
+    def _readable(self, approvals: Approvals) -> Approvals:
+        """See that an edit is an answer before it is remembered: else no later one would be looked at."""
+
+        async def decide(submission: Submission) -> Decision:
+            decision = await approvals(submission)
+            if isinstance(decision, Edited):
+                self._edited(submission.element, decision.text)
+            return decision
+
+        return decide
 
     def _edited(self, name: str, text: str) -> Artifact:
         artifact = self._kind.read(text)

@@ -29,6 +29,7 @@ from consilience.dialogue.work.artifact import Artifact, Kind
 from consilience.dialogue.work.merging import Gathering, Group, merge_calls
 from consilience.ground.errors import ConsilienceError, InvalidInput
 from consilience.methods.agent_networks.approval import Approvals
+from consilience.methods.agent_networks.blueprint import Blueprint, as_noted
 from consilience.methods.agent_networks.failure import END, ElementFailed, Failure
 from consilience.methods.agent_networks.graph import Network
 from consilience.methods.agent_networks.plan import priorities
@@ -42,7 +43,7 @@ __all__ = ["Flow", "ancestry", "check_settings", "traverse"]
 
 
 async def traverse(
-    network: Network,
+    network: Network | Blueprint,
     task: str,
     session: Asks,
     *,
@@ -68,7 +69,8 @@ async def traverse(
     Parameters
     ----------
     network
-        The agents: an actor on each node, a critic on each edge.
+        The agents: an actor on each node, a critic on each edge. Of a blueprint, as `read` returns it, what is noted
+        on elements holds: roles, failure policies, quorums, and whose artifacts somebody has to approve.
     task
         What they work on.
     session
@@ -108,7 +110,7 @@ async def traverse(
     Raises
     ------
     InvalidInput
-        When the task is empty or a setting is out of range.
+        When the task is empty, a setting is out of range, or a blueprint asks for approvals that nobody gives.
     ElementFailed
         When an element fails whose policy is to stop, or when nothing is left in the end.
     ConsilienceError
@@ -127,6 +129,7 @@ async def traverse(
     >>> result.spent.calls, result.ancestry
     (8, ('0', '1', '2'))
     """
+    network, profiles, failure, approvals = as_noted(network, profiles, failure, approvals)
     check_settings(task, rounds, temperature, reasks, width)
     failure.check(network)
     crew = Crew(width)
@@ -197,6 +200,8 @@ class Flow:
         except ConsilienceError as error:
             tell("run.ends", "", begun, outcome=type(error).__name__)
             raise
+        finally:
+            self._standing.settle()
         pending = [name for name, facts in self._facts.items() if facts.state == "pending"]
         outcome: Outcome = "pending" if pending else "done"
         tell("run.ends", "", begun, outcome=outcome)
@@ -303,7 +308,7 @@ class Flow:
             except ElementFailed as error:
                 piece = self._standing.instead(element, error, None)
         if piece is not None:
-            self._keep(element.name, node, piece.artifact)
+            self._standing.keep(element.name, piece.artifact, self._parents(node))
         if node in self._exits:
             if piece is not None:
                 self._ends[element.name] = piece.artifact
@@ -320,13 +325,8 @@ class Flow:
         if len(self._network.sinks) > 1:
             element = self._element(END, self._end, 0.0, piece.after)
             piece = self._standing.stand(element, piece.artifact)
-            self._keep(END, self._end, piece.artifact)
+            self._standing.keep(END, piece.artifact, self._parents(self._end))
         self._given[self._end] = piece
-
-    def _keep(self, name: str, node: int, artifact: Artifact) -> None:
-        """Have an artifact kept, while others go on: what it was made of is in the journal already."""
-        if self._standing.keeps:
-            self._crew.push(inf, self._standing.keep, name, artifact, self._parents(node))
 
     # --- what they look up -----------------------------------------------------------------------------------------
 

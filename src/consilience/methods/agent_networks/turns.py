@@ -140,7 +140,8 @@ class Turns:
         finally:
             if self._transcript is not None:
                 element.after = self._session.last_event(name) or element.after
-        facts.count(messages, reply)
+        facts.count(reply)
+        facts.measure(messages)
         return reply
 
     def _setting(self, element: Element, occurrence: int) -> Settings:

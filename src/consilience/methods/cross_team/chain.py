@@ -6,14 +6,15 @@ depends on how long anything took or on who else was at work.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from time import monotonic
 from typing import Protocol, runtime_checkable
 
 from consilience.dialogue.asking import Asks
 from consilience.dialogue.budget import BudgetExhausted
+from consilience.dialogue.history import JournalUnavailable
 from consilience.dialogue.journal import Journal
 from consilience.dialogue.models import Denied, ModelError
 from consilience.dialogue.transcript import Fact, Transcript
@@ -61,30 +62,33 @@ class Keeper:
     def __init__(self, journal: Journal | None, kind: str) -> None:
         self._journal = None if journal is None or journal.replay_only else journal
         self._kind = kind
-        self._under_way: set[asyncio.Future[bool]] = set()
-        self._trouble: BaseException | None = None
 
     def keep(self, made: Made) -> None:
-        """Have a work kept."""
-        if self._journal is None:
-            return
-        element, artifact, parents = made
-        kept = self._journal.hand_over_artifact(element, artifact.text, parents, self._kind)
-        self._under_way.add(kept)
-        kept.add_done_callback(self._kept)
+        """Have a work kept, with one of the next replies: a replay would make it again."""
+        if self._journal is not None:
+            element, artifact, parents = made
+            self._journal.put_artifact_later(element, artifact.text, parents, self._kind)
 
-    async def all_kept(self) -> None:
-        """Return when all is safe; raise the first trouble that there was."""
-        while self._under_way:
-            await asyncio.wait(self._under_way)
-            await asyncio.sleep(0)
-        if self._trouble is not None:
-            raise self._trouble
+    @contextmanager
+    def to_the_end(self) -> Iterator[None]:
+        """Have all kept where work ends or is cut off; of two troubles, what cut it off is told.
 
-    def _kept(self, kept: asyncio.Future[bool]) -> None:
-        self._under_way.discard(kept)
-        if not kept.cancelled() and self._trouble is None:
-            self._trouble = kept.exception()
+        Raises
+        ------
+        JournalUnavailable
+            When the work came to its end, and what it made could not be written.
+        """
+        try:
+            yield
+        except BaseException:
+            with suppress(JournalUnavailable):
+                self._settle()
+            raise
+        self._settle()
+
+    def _settle(self) -> None:
+        if self._journal is not None:
+            self._journal.settle()
 
 
 @dataclass(frozen=True, kw_only=True)

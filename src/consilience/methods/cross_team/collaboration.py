@@ -37,13 +37,15 @@ from consilience.methods.cross_team.result import Cell, Made, Result, TeamFacts
 from consilience.methods.cross_team.spec import Plan, Team
 from consilience.methods.cross_team.turns import AGGREGATE, Aggregating, Asked, Turns, asks_of
 
-__all__ = ["FINAL", "Collaboration", "Pick", "Walks", "collaborate"]
+__all__ = ["FINAL", "STOPPER", "Collaboration", "Pick", "Walks", "collaborate"]
 
 FINAL = "+"
 """The element of the final work."""
 _NAMED = 7
 """More names than this are only counted."""
-_ENDED, _STOPPED, _PICKED = "+end", "+stop", "+pick"
+STOPPER = "+stop"
+"""The element under which the journal has the team whose passing every visible test ended the run."""
+_ENDED, _PICKED = "+end", "+pick"
 
 Pick = Callable[[Sequence[Candidate]], Awaitable[str | None]]
 """Says whose work is the final one, by name; None for the one that the rule gives."""
@@ -222,9 +224,9 @@ class Collaboration:
         plan = self._plan
         begun = self._tell("run.begins", (), elements=len(plan.teams) * len(plan.chain.columns))
         try:
-            counted = await self._all_walk(begun)
-            result = await self._conclude(counted)
-            await self._desk.keeper.all_kept()
+            with self._desk.keeper.to_the_end():
+                counted = await self._all_walk(begun)
+                result = await self._conclude(counted)
         except ConsilienceError as error:
             self._tell("run.ends", begun, outcome=type(error).__name__)
             raise
@@ -310,7 +312,7 @@ class Collaboration:
         """Take down that the work of a team passes every visible test; return whether that ends the run."""
         if self._stopper:
             return False
-        remembered = self._read(_STOPPED)
+        remembered = self._read(STOPPER)
         if remembered and remembered != team:
             return False
         self._stopper = team
@@ -328,7 +330,7 @@ class Collaboration:
         """Choose the final work, keep it, and put together what is to be known."""
         stopper, self._stopper = self._stopper, ""
         if stopper:
-            await self._write(_STOPPED, stopper)
+            await self._write(STOPPER, stopper)
         walked = [self._account(team) for team in self._plan.teams]
         ratings = {one.team: await self._rater.rate(one.artifact) for one in walked if one.artifact is not None}
         candidates = [

@@ -48,8 +48,8 @@ CLAIMS: tuple[tuple[Statement, str], ...] = (
     (
         Statement(
             id="ctc.quality",
-            sentence="At equal calls, eight teams whose better half is merged in twos do better than every other way to "
-            "spend them; where they do not is on a phase diagram, as it comes out.",
+            sentence="At equal calls, eight teams whose better half is merged in twos do better than every other way "
+            "to spend them; where they do not is on a phase diagram, as it comes out.",
             source=f"{PAPER} (eight teams with pruning are its best); at equal calls, on simulated developers and "
             "executed tasks: no language model is involved, so this is what such an advantage takes and not that "
             "language models have it",
@@ -68,8 +68,8 @@ CLAIMS: tuple[tuple[Statement, str], ...] = (
     (
         Statement(
             id="ctc.merges",
-            sentence="Each candidate is in one group a level, one result for all takes exactly the merges of the formula, "
-            "and who was merged with whom follows from the seed alone.",
+            sentence="Each candidate is in one group a level, one result for all takes exactly the merges of the "
+            "formula, and who was merged with whom follows from the seed alone.",
             source=f"{PAPER} (groups, merged level by level); the bars are ours",
         ),
         "merges:merges",

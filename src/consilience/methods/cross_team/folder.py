@@ -32,7 +32,7 @@ from consilience.methods.cross_team.spec import Plan
 __all__ = ["TeamsFolder"]
 
 
-class TeamsFolder(KeptRun[Order]):
+class TeamsFolder(KeptRun[Record[Order]]):
     """One run of teams on disk.
 
     Parameters
@@ -47,7 +47,7 @@ class TeamsFolder(KeptRun[Order]):
     """
 
     def __init__(self, path: Path) -> None:
-        super().__init__(path, Order)
+        super().__init__(path, Record[Order])
         self.program = path / "program"
         """What came of a run that made a program."""
         self.tests = path / "tests"

@@ -28,8 +28,10 @@ _GIVEN = frozenset(dir(builtins)) | _MODULES_OWN
 _NAMELESS = ("lambda", "genexpr", "listcomp", "setcomp", "dictcomp")
 
 
-def completeness(files: Mapping[str, str]) -> float:
+def completeness(files: Mapping[str, str], found: Mapping[str, str] | None = None) -> float:
     r"""Return the share of functions that do something and find the names that they use; 0 where a file is not Python.
+
+    `found` is what `gaps` tells of the files, if that is known.
 
     Examples
     --------
@@ -40,7 +42,7 @@ def completeness(files: Mapping[str, str]) -> float:
     if not trees or any(isinstance(tree, str) for tree in trees):
         return 0.0
     count = sum(len(functions(tree)) for tree in trees if not isinstance(tree, str))
-    missing = sum(not gap.endswith(f": {MODULE}") for gap in gaps(files))
+    missing = sum(not gap.endswith(f": {MODULE}") for gap in (gaps(files) if found is None else found))
     return max(0.0, 1 - missing / count) if count else 1.0
 
 

@@ -34,7 +34,7 @@ class Place(NamedTuple):
 
 
 def place_of(element: str) -> Place:
-    """Return the cell that an element belongs to.
+    """Return the cell that an element belongs to; a cell of a loop, such as ``A/review/comment``, is its own.
 
     Examples
     --------
@@ -46,7 +46,7 @@ def place_of(element: str) -> Place:
         return Place(AGGREGATE, key or FINAL)
     team, _, step = element.partition("/")
     loop, cycle, phase = step.partition("/")
-    return Place(team, f"{loop.rpartition('.')[0]}/{phase}" if cycle else step)
+    return Place(team, f"{loop.rpartition('.')[0] or loop}/{phase}" if cycle else step)
 
 
 @dataclass(slots=True)

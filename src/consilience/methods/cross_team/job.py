@@ -9,7 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from consilience.dialogue.command.again import allowed, placed, require_shared_journal, require_unchanged
-from consilience.dialogue.command.flags import read_text
+from consilience.dialogue.command.flags import given, read_text
 from consilience.dialogue.command.kept import Record
 from consilience.dialogue.command.means import Means
 from consilience.dialogue.connecting import connect
@@ -92,8 +92,12 @@ class Job:
     @property
     def model_name(self) -> str:
         """Who answers, and where."""
-        names, address = ", ".join(self.models), self.order.base_url
-        return names if address is None else f"{names} at {address}"
+        return self.called(", ".join(self.models))
+
+    def called(self, model: str) -> str:
+        """Return a model and where it is asked, in words."""
+        address = self.order.base_url
+        return model if address is None else f"{model} at {address}"
 
     def journal_name(self, model: str) -> str:
         """Return the name under which the journal knows a model."""
@@ -182,6 +186,8 @@ def prepared(order: Order, means: Means, *, resume: Path | None = None, out: Pat
     else:
         raise InvalidInput("--resume goes on in the folder of the run; leave --out out")
     require_shared_journal(job.record.means)
+    if job.record.means.engine == "ray" and job.order.stop_when_passed:
+        raise InvalidInput("--stop-when-passed is for teams in one process; leave it or --engine ray out")
     return job
 
 
@@ -193,7 +199,7 @@ def found(folder: Path, means: Means | None = None) -> Job:
     folder
         Of a run.
     means
-        Those that differ from the defaults stand for what was allowed before.
+        Those that are given stand for what was allowed before.
 
     Raises
     ------
@@ -207,8 +213,9 @@ def found(folder: Path, means: Means | None = None) -> Job:
 
 
 def _new(order: Order, means: Means, out: Path | None) -> Job:
+    named = given(order)
     order = whole(order)
-    plan, kind = planned(order), order.task_kind()
+    plan, kind = planned(order, named), order.task_kind()
     mark = blake2b(f"{order.digest}\0{written(plan)}".encode("utf-8", "surrogatepass"), digest_size=4).hexdigest()
     name = f"{order.kind}-{len(plan.teams)}-{mark}"
     folder = TeamsFolder(out or _RUNS / name)
@@ -218,9 +225,11 @@ def _new(order: Order, means: Means, out: Path | None) -> Job:
 
 def _resumed(order: Order, means: Means, resume: Path) -> Job:
     job = found(resume, means)
-    if order != Order():
-        again = replace(order, task=order.task or job.order.task, tests=order.tests or job.order.tests)
-        require_unchanged(job.order, whole(again), Order())
+    named = given(order)
+    if named:
+        kind = order.kind if "kind" in named else job.order.kind
+        again = whole(replace(order, task=order.task or job.order.task, kind=kind))
+        require_unchanged(job.order, order, again)
     return job
 
 

@@ -5,7 +5,7 @@ syntax trees, executability from a run behind walls, consistency from required f
 the paper used instead for two of them is kept beside, and named so: a search for words (`legacy_completeness`) and a
 cosine (`legacy_cosine`). Hidden functional tests are no part of quality; they are what really counts, and stand apart.
 
-Source: arXiv:2406.08979, section 4.
+Source: arXiv:2406.08979, as its numbers and summaries have it; its body was not at hand.
 """
 
 from __future__ import annotations

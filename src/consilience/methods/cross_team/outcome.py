@@ -9,10 +9,11 @@ from dataclasses import asdict
 from typing import Any
 
 from consilience.dialogue import graph_page
-from consilience.dialogue.command.bill import Bill, money
+from consilience.dialogue.command.bill import Bill
 from consilience.dialogue.graph_page import Section, SectionCell
 from consilience.dialogue.graph_run import State
 from consilience.dialogue.journal import Journal
+from consilience.dialogue.prices import money
 from consilience.dialogue.transcript import Event
 from consilience.dialogue.work.artifact import Artifact
 from consilience.methods.cross_team.account import END, Account
@@ -102,6 +103,7 @@ def numbers(
         "notice": account.notice,
         "model": job.model_name,
         "title": job.title,
+        "kind": job.order.kind,
         "digest": None if artifact is None else artifact.digest,
         "winner": "" if result is None else result.winner,
         "why": "" if result is None else result.why,
@@ -316,7 +318,11 @@ def _met(meeting: Mapping[str, Any]) -> str:
 
 def _quality(facts: Mapping[str, Any]) -> str:
     rating = facts["rating"]
-    told = [f"{rating['value']:.3f}", "it runs" if rating["runs"] else "it does not run"]
+    told = [f"{rating['value']:.3f}"]
+    if facts["kind"] in ("story", "text"):
+        told += [] if rating["passed"] is None else [f"{rating['passed']:.0%} of the words that were asked for occur"]
+        return ", ".join(told)
+    told.append("it runs" if rating["runs"] else "it does not run")
     if rating["passed"] is not None:
         told.append(f"{rating['passed']:.0%} of the visible tests pass")
     told.append(f"{rating['complete']:.0%} complete")

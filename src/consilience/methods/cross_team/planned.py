@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from consilience.dialogue.command.flags import given
 from consilience.ground.errors import InvalidInput, UnknownName
 from consilience.methods.cross_team.formats import read, software, stories
 from consilience.methods.cross_team.order import Order
@@ -38,13 +39,16 @@ PERSONAS = {
 """How teams are told to differ, of our own writing; from the ninth on they begin again."""
 
 
-def planned(order: Order) -> Plan:
+def planned(order: Order, named: Collection[str] | None = None) -> Plan:
     """Return the plan of a run.
 
     Parameters
     ----------
     order
-        What was ordered; of a plan in a file, what differs from the defaults changes it.
+        What was ordered.
+    named
+        Settings that were given, though it be with the default: they change a plan in a file. Those that differ from
+        the defaults if None.
 
     Raises
     ------
@@ -59,9 +63,10 @@ def planned(order: Order) -> Plan:
     >>> [team.name for team in plan.teams], {key.quorum for key in plan.chain.keys}
     (['A', 'B', 'C'], {2})
     """
-    plan = _from_file(order) if order.plan is not None else _from_room(order)
+    named = given(order) if named is None else named
+    plan = _from_file(order, named) if order.plan is not None else _from_room(order)
     plan = replace(plan, chain=_chain(plan.chain, order), teams=_told(plan.teams, order))
-    if len(plan.teams) > 1 and "--group" in order.given() and plan.group > len(plan.teams):
+    if len(plan.teams) > 1 and "group" in named and plan.group > len(plan.teams):
         raise InvalidInput(
             f"--group must be at most the number of teams, {len(plan.teams)}, or there is nothing to group; "
             f"got {plan.group}"
@@ -84,21 +89,21 @@ def _from_room(order: Order) -> Plan:
     )
 
 
-def _from_file(order: Order) -> Plan:
+def _from_file(order: Order, named: Collection[str]) -> Plan:
     """Return the plan of a file, changed by what was given beside it."""
     assert order.plan is not None  # noqa: S101  for the type checker; `planned` asked
-    plan, given = read(order.plan), order.given()
+    plan = read(order.plan)
     changes: dict[str, Any] = {
-        "--group": ("group", order.group),
-        "--packed": ("grouping", "packed"),
-        "--own-merges": ("shared", False),
-        "--prune": ("prune", True),
-        "--context-tokens": ("context_tokens", order.context_tokens),
-        "--final": ("final", order.final),
-        "--seed": ("seed", order.seed),
+        "group": ("group", order.group),
+        "packed": ("grouping", "packed"),
+        "own_merges": ("shared", False),
+        "prune": ("prune", True),
+        "context_tokens": ("context_tokens", order.context_tokens),
+        "final": ("final", order.final),
+        "seed": ("seed", order.seed),
     }
-    told = dict(change for flag, change in changes.items() if flag in given)
-    if "--teams" in given:
+    told = dict(change for name, change in changes.items() if name in named)
+    if "teams" in named:
         told["teams"] = _teams(order)
     elif order.alike:
         told["teams"] = tuple(replace(team, persona="") for team in plan.teams)

@@ -171,7 +171,7 @@ class ProgramRater(_Remembering):
         )
         tried = await self._try(files) if self._tested else None
         found = gaps(files)
-        whole = completeness(files)
+        whole = completeness(files, found)
         if self._idle(files):
             found[f"{main}: {MODULE}"] = "nothing happens when it is started"
             whole /= 2
@@ -246,7 +246,7 @@ class FunctionRater(_Remembering):
             usable=True,
             runs=tried.loaded,
             passed=_share(tried) if tried.faults else None,
-            complete=completeness(files),
+            complete=completeness(files, found),
             stubs=tuple(found),
             ended="done" if tried.loaded else "error",
             fault=_said([*broken, *failed, *_missing(found)]),

@@ -6,15 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from graphlib import TopologicalSorter
+from itertools import chain
 from typing import Literal, NamedTuple
 
-from consilience.dialogue.messages import Reply
+from consilience.dialogue.spent import Costs, Spent, spent_by
 from consilience.dialogue.work.artifact import Artifact
 from consilience.methods.cross_team.aggregation import MeetingFacts
 from consilience.methods.cross_team.lineage import Lineage
 from consilience.methods.cross_team.rating import Rating
 
-__all__ = ["Cell", "CellState", "Made", "Outcome", "Result", "Spent", "TeamFacts", "TeamState"]
+__all__ = ["Cell", "CellState", "Made", "Outcome", "Result", "TeamFacts", "TeamState"]
 
 CellState = Literal["waiting", "working", "done", "skipped", "failed"]
 """Not begun; at work, or waiting for others at a key phase; came to its end; left out; failed for good."""
@@ -26,28 +27,19 @@ Outcome = Literal["done", "kept"]
 """Whether the run came to its end, or all failed or the budget ended and the best so far was kept."""
 
 
-class Cell:
+class Cell(Costs):
     """What a team did in a phase, over all cycles, and what it cost: a cell of the matrix of teams and phases."""
 
-    __slots__ = ("calls", "dropped", "input_tokens", "output_tokens", "replayed", "seconds", "state", "turns", "usd")
+    __slots__ = ("dropped", "seconds", "state", "turns")
 
     def __init__(self) -> None:
+        super().__init__()
         self.state: CellState = "waiting"
         """How far it is."""
         self.turns = 0
         """Times that the phase was gone through: cycles, or 1."""
-        self.calls = 0
-        """Questions asked, those that the journal answered too."""
-        self.replayed = 0
-        """Questions that the journal answered."""
         self.dropped = 0
         """Replies that parsed worse than what was there, and were dropped."""
-        self.input_tokens = 0
-        """Tokens of the questions."""
-        self.output_tokens = 0
-        """Tokens of the replies."""
-        self.usd = 0.0
-        """Money, as far as prices are known; 0 for what the journal answered."""
         self.seconds = 0.0
         """From the start of the phase to its end, waiting included."""
 
@@ -55,16 +47,6 @@ class Cell:
     def tokens(self) -> int:
         """Tokens of questions and replies together."""
         return self.input_tokens + self.output_tokens
-
-    def count(self, reply: Reply) -> None:
-        """Add the cost of a question that was answered."""
-        usage = reply.usage
-        self.input_tokens += usage.input_tokens
-        self.output_tokens += usage.output_tokens
-        if reply.replayed:
-            self.replayed += 1
-        else:
-            self.usd += usage.usd
 
 
 class Made(NamedTuple):
@@ -98,22 +80,6 @@ class TeamFacts:
     """What executing that told; None where there is no work, or nobody rates."""
     reason: str = ""
     """Why it is dead or stopped, in one sentence; empty where it is done."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Spent:
-    """What a run cost, and what a journal saved."""
-
-    calls: int
-    """Questions asked, those that the journal answered too."""
-    replayed: int
-    """Questions that the journal answered."""
-    input_tokens: int
-    """Tokens of all questions."""
-    output_tokens: int
-    """Tokens of all replies."""
-    usd: float
-    """Money for what was sent now, as far as prices are known."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,11 +119,5 @@ class Result:
     @property
     def spent(self) -> Spent:
         """What all teams and merges cost together."""
-        cells = [cell for row in self.matrix.values() for cell in row.values()] + list(self.merges.values())
-        return Spent(
-            calls=sum(cell.calls for cell in cells),
-            replayed=sum(cell.replayed for cell in cells),
-            input_tokens=sum(cell.input_tokens for cell in cells),
-            output_tokens=sum(cell.output_tokens for cell in cells),
-            usd=sum(cell.usd for cell in cells),
-        )
+        cells = chain.from_iterable(row.values() for row in self.matrix.values())
+        return spent_by(chain(cells, self.merges.values()))

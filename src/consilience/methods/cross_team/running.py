@@ -17,10 +17,12 @@ from consilience.dialogue.command.telling import say
 from consilience.dialogue.journal import Journal
 from consilience.dialogue.live import Live
 from consilience.dialogue.models import ChatModel
+from consilience.dialogue.opening import Opening
 from consilience.dialogue.rehearsal import notice_for
 from consilience.dialogue.session import Session
 from consilience.dialogue.transcript import Transcript, read_events
 from consilience.methods.cross_team.collaboration import collaborate
+from consilience.methods.cross_team.engine_ray import collaborate_on_ray
 from consilience.methods.cross_team.grid import Grid, place_of
 from consilience.methods.cross_team.job import Job, prepared
 from consilience.methods.cross_team.order import Order
@@ -59,6 +61,8 @@ def run(
     """
     job = prepared(order, means, resume=resume, out=out)
     models = {name: job.connected(name) for name in job.models}
+    for name, model in models.items():
+        job.record.means.require_price(model.name, job.called(name))
     notice = notice_for([model.name for model in models.values()])
     for line in filter(None, (notice, *job.notes)):
         say(line, aside=as_json)
@@ -109,6 +113,29 @@ def _live(job: Job, grid: Grid, *, quiet: bool) -> Live:
 
 
 async def _collaborate(job: Job, models: Mapping[str, ChatModel], journal: Journal, transcript: Transcript) -> Result:
+    means, order = job.record.means, job.order
+    if means.engine == "ray":
+        opening = Opening.under(
+            means,
+            model=order.model_name,
+            base_url=order.base_url,
+            journal=str(job.folder.journal(means)),
+            run=job.record.run,
+            spent=journal.facts,
+        )
+        return await collaborate_on_ray(
+            job.plan,
+            order.task,
+            opening,
+            kind=job.kind,
+            tests=order.tests,
+            stdin=order.stdin,
+            concepts=order.words,
+            models=job.models[1:],
+            transcript=transcript,
+            parts=means.parts,
+            address=means.ray_address,
+        )
     async with sessions(job, models, journal, transcript) as asks:
         return await collaborate(
             job.plan,

@@ -8,17 +8,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from consilience.dialogue.command.bill import money
 from consilience.dialogue.command.means import Means
-from consilience.dialogue.command.telling import say
+from consilience.dialogue.command.said import plain, talk
+from consilience.dialogue.command.telling import if_writable, say
 from consilience.dialogue.graph_run import STATES, Turn
-from consilience.dialogue.transcript import Event, read_events
 from consilience.ground.errors import UnknownName
 from consilience.methods.cross_team.account import Account
 from consilience.methods.cross_team.job import Job, found
 from consilience.methods.cross_team.outcome import accounted, numbers, summary, write_page
 
-__all__ = ["events_of", "run"]
+__all__ = ["run"]
 
 _PARTS = 40
 """Files and functions whose origin is written out."""
@@ -41,12 +40,14 @@ def run(folder: Path, *, element: str | None = None, journal: str | None = None,
     job = found(folder, Means(journal=journal))
     facts = job.folder.result()
     with job.journal(replay_only=True) as kept:
-        account = accounted(job, kept, events_of(job.folder.transcript))
+        account = accounted(job, kept, job.folder.events())
     facts = facts or numbers(job, account, None, trouble="cut off, or still at work")
-    write_page(job, account, facts)
+    with if_writable(job.folder.page):
+        write_page(job, account, facts)
     if element is not None:
         told = _said(account, element)
-        say(json.dumps([_plain(turn) for turn in told], indent=2) if as_json else "\n".join(_talk(element, told)))
+        words = "\n".join(talk(element, told, priced=True))
+        say(json.dumps(list(map(plain, told)), indent=2) if as_json else words)
     elif as_json:
         say(json.dumps({**facts, "elements": _elements(account)}, indent=2))
     else:
@@ -54,11 +55,6 @@ def run(folder: Path, *, element: str | None = None, journal: str | None = None,
     if account.notice:
         say(account.notice, aside=as_json)
     return 0
-
-
-def events_of(path: Path) -> list[Event]:
-    """Return the events of a transcript; none where there is none."""
-    return read_events(path) if path.exists() else []
 
 
 def _said(account: Account, element: str) -> list[Turn]:
@@ -121,26 +117,3 @@ def _origins(job: Job, facts: Mapping[str, Any]) -> Iterator[str]:
         yield f"{part:<{width}}  {origin['by']}, in {origin['element']}"
     if len(parts) > _PARTS:
         yield f"and {len(parts) - _PARTS:,} more in {job.folder.lineage}"
-
-
-def _talk(element: str, turns: list[Turn]) -> Iterator[str]:
-    if not turns:
-        yield f"{element}: nothing was said"
-    for number, turn in enumerate(turns, 1):
-        yield f"--- {element}, turn {number} of {len(turns)}: {turn.speaker}{f' ({turn.note})' if turn.note else ''}"
-        for message in turn.messages:
-            yield f"[{message.role}]\n{message.text}"
-        if turn.reply is not None:
-            usage = turn.reply.usage
-            cost = f"{usage.input_tokens:,} + {usage.output_tokens:,} tokens, {turn.reply.latency_s:.2f} s"
-            spent = money(usage.usd) if turn.reply.priced else money(None)
-            yield f"[reply of {turn.reply.model}; {cost}, {spent}]\n{turn.reply.text}\n"
-
-
-def _plain(turn: Turn) -> dict[str, Any]:
-    return {
-        "speaker": turn.speaker,
-        "note": turn.note,
-        "messages": [{"role": message.role, "text": message.text} for message in turn.messages],
-        "reply": None if turn.reply is None else asdict(turn.reply),
-    }

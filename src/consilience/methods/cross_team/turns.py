@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
 from consilience.dialogue.asking import Asks
+from consilience.dialogue.budget import BudgetExhausted
 from consilience.dialogue.messages import Message, Question, Settings
 from consilience.dialogue.transcript import Transcript
 from consilience.dialogue.work.artifact import Artifact
@@ -148,6 +149,9 @@ class Turns:
             question = Question(name, messages, self._setting(turn, occurrence), occurrence)
             try:
                 reply = await asks.ask(question, caused_by=turn.after)
+            except BudgetExhausted:
+                turn.cell.calls -= 1  # it was not sent
+                raise
             finally:
                 if self._transcript is not None:
                     turn.after = asks.last_event(name) or turn.after

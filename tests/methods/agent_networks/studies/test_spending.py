@@ -18,24 +18,25 @@ def test_a_budget_is_used_and_never_overdrawn(cap):
     assert max(one.baseline_over for one in spent) > 0
 
 
-def test_the_model_charges_for_what_was_cut_off_and_not_for_its_own_failures():
+@pytest.mark.parametrize(("cap", "free"), [("calls", {True}), ("tokens", {False})])
+def test_every_call_counts_and_the_model_charges_nothing_for_its_own_failures(cap, free):
     async def charged():
         found = {}
         for number in range(200):
-            meter = _Meter("calls", 0)
+            meter = _Meter(cap, 0)
             question = Question(f"{number}", (Message("user", ("Hello",)),), Settings(max_tokens=5))
             try:
                 await meter.reply(question)
             except ModelError as error:
-                found.setdefault(FREE if FREE in str(error) else type(error).__name__, set()).add(meter.charged)
+                found.setdefault(FREE if FREE in str(error) else type(error).__name__, set()).add(meter.charged > 0)
             else:
-                found.setdefault("reply", set()).add(meter.charged)
+                found.setdefault("reply", set()).add(meter.charged > 0)
         return found
 
     assert asyncio.run(charged()) == {
-        "reply": {1.0},
-        "Refused": {0.0},
-        FREE: {0.0},
-        "BadReply": {1.0},
-        "Unreachable": {1.0},
+        "reply": {True},
+        "Refused": free,
+        FREE: free,
+        "BadReply": {True},
+        "Unreachable": {True},
     }

@@ -10,16 +10,15 @@ import asyncio
 import re
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from multiprocessing import get_context
 
 import numpy as np
 
 from consilience.dialogue.messages import Question, Reply
 from consilience.dialogue.work.kinds.text import Text
 from consilience.ground import Evidence, Measurement, RunFolder, Streams, Table
+from consilience.ground.sharing import shared
 from consilience.methods.agent_networks.config import Config
 from consilience.methods.agent_networks.graph import Network
 from consilience.methods.agent_networks.result import Result
@@ -154,10 +153,7 @@ def dataflow(config: Config, streams: Streams, folder: RunFolder) -> Evidence:
 
 def _flows(config: Config, streams: Streams) -> list[Flow]:
     one, numbers = partial(_drawn_flow, streams, config.dataflow_nodes), range(config.dataflow_networks)
-    if config.processes == 1:
-        return [one(number) for number in numbers]
-    with ProcessPoolExecutor(config.processes, mp_context=get_context("spawn")) as pool:
-        return list(pool.map(one, numbers, chunksize=4))
+    return shared(one, numbers, config.processes)
 
 
 def _drawn_flow(streams: Streams, nodes: int, number: int) -> Flow:

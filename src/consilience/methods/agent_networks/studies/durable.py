@@ -16,7 +16,7 @@ from consilience.dialogue.faults import Latency
 from consilience.dialogue.rehearsal import REHEARSAL_NOTICE, Rehearsal
 from consilience.dialogue.session import Session
 from consilience.dialogue.transcript import Transcript, canonical_digest
-from consilience.dialogue.trials.lives import Kill, Life, calls_of, killed
+from consilience.dialogue.trials.lives import Kill, Life, calls_of, killed, measured_kills
 from consilience.dialogue.work.kinds.text import Text
 from consilience.ground import Evidence, Measurement, RunFolder, Streams, Table
 from consilience.methods.agent_networks.config import Config
@@ -121,30 +121,11 @@ def _digest(text: str) -> str:
 
 def _of_kills(kills: list[Kill], whole: _Whole, config: Config) -> Iterator[Measurement]:
     network = topology("mesh", config.durable_nodes)
-    same = [(kill.life.artifact, kill.life.journal) == (whole.life.artifact, whole.life.journal) for kill in kills]
-    yield Measurement(
-        name="killed runs that end with the artifact and the journal of the run that nobody killed",
-        value=100 * sum(same) / len(same),
-        at_least=100.0,
-        unit="%",
-        note=f"{network.agents} agents, {len(kills)} runs; every reply follows from all of its "
-        f"prompt. {REHEARSAL_NOTICE.capitalize()}",
+    note = (
+        f"{network.agents} agents, {len(kills)} runs; every reply follows from all of its "
+        f"prompt. {REHEARSAL_NOTICE.capitalize()}"
     )
-    yield Measurement(
-        name="replies that an asker had and that were asked for again",
-        value=sum(kill.lost for kill in kills),
-        at_most=0.0,
-        note="over all kills",
-    )
-    yield Measurement(
-        name="calls sent again, over those in flight at the kill",
-        value=max((kill.repeated / kill.in_flight for kill in kills if kill.in_flight), default=0.0),
-        at_most=1.0,
-        timing=True,
-        note=f"the most of {sum(kill.hit for kill in kills)} kills by signal 9 that came in time; "
-        f"{sum(kill.repeated for kill in kills)} of "
-        f"{sum(kill.in_flight for kill in kills)} altogether: the others were in the journal already",
-    )
+    yield from measured_kills(kills, whole.life, work="artifact", note=note)
     slowest = max(kills, key=lambda kill: kill.life.caught_up_cpu_s)
     yield Measurement(
         name="processor time from the opening of the journal to the last reply that it gave",

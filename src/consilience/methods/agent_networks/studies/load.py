@@ -16,8 +16,9 @@ from dataclasses import asdict, dataclass
 from typing import cast
 
 from consilience.dialogue.trials.apart import said_apart
-from consilience.dialogue.trials.load import Always, Way, asked, peak_mb
+from consilience.dialogue.trials.load import Always, Way, asked
 from consilience.dialogue.work.kinds.text import Text
+from consilience.ground.machine import peak_memory_mb
 from consilience.methods.agent_networks.graph import Network
 from consilience.methods.agent_networks.result import Result
 from consilience.methods.agent_networks.topology import topology
@@ -76,7 +77,7 @@ def weigh(shape: str, nodes: int, rounds: int, way: Way) -> Weight:
     """Run a network in this process, and weigh it."""
     asyncio.run(_run(network_of("mesh", 4), 1, way))  # loads what there is to load
     gc.collect()
-    held = peak_mb()
+    held = peak_memory_mb()
     begun_s = time.process_time()
     network = network_of(shape, nodes)
     built_s = time.process_time()
@@ -89,7 +90,7 @@ def weigh(shape: str, nodes: int, rounds: int, way: Way) -> Weight:
         calls=spent.calls,
         built_cpu_s=built_s - begun_s,
         cpu_s=ended_s - built_s,
-        grown_mb=peak_mb() - held,
+        grown_mb=peak_memory_mb() - held,
         largest_prompt=result.largest_prompt,
         tokens=spent.input_tokens,
         complete=result.ancestry == network.nodes,

@@ -18,7 +18,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from consilience.dialogue.trials.rival import Model, Outcome, Run, Visit, answer, compiled, measured
+from consilience.dialogue.trials.rival import Model, Outcome, Run, Visit, answer, compiled, direct, in_session, measured
 
 __all__ = ["ENGINES", "Job", "critical_path_s", "main", "run"]
 
@@ -110,43 +110,18 @@ async def _itself(artifact: str) -> str:
 async def _ours(job: Job, model: Model, folder: Path | None) -> tuple[Run, str]:
     """Build our own; with a folder, with a session, its journal and its events."""
     room, dialogue = "consilience.methods.agent_networks", "consilience.dialogue"
-    messages, network_of = import_module(f"{dialogue}.messages"), import_module(f"{room}.graph").Network
+    network_of = import_module(f"{room}.graph").Network
     traverse, text = import_module(f"{room}.traversal").traverse, import_module(f"{dialogue}.work.kinds.text").Text()
 
-    class Direct:
-        name = "rehearsal:peer"
-
-        async def ask(self, question: Any, *, priority: float = 0.0, caused_by: tuple[str, ...] = ()) -> Any:
-            del priority, caused_by
-            return await self.reply(question)
-
-        async def reply(self, question: Any) -> Any:
-            return messages.Reply(text=await model.say(question.element, question.occurrence), model=self.name)
-
-        def last_event(self, element: str) -> tuple[str, ...]:
-            del element
-            return ()
-
-        async def close(self) -> None:
-            pass
-
+    asked = direct(model)
     network = network_of(tuple(map(str, range(job.nodes))), tuple((tail, head) for tail, head in job.edges))
 
     async def bare() -> object:
-        return await traverse(network, "Say it.", Direct(), kind=text, rounds=job.rounds)
+        return await traverse(network, "Say it.", asked, kind=text, rounds=job.rounds)
 
     async def kept() -> object:
-        journal_type, transcript_type, session_type = (
-            getattr(import_module(f"{dialogue}.{name.lower()}"), name) for name in ("Journal", "Transcript", "Session")
-        )
-        with (
-            journal_type.open(folder / "journal.sqlite", "run") as journal,  # type: ignore[operator]
-            transcript_type(folder / "transcript.jsonl") as events,  # type: ignore[operator]
-        ):
-            session = session_type(Direct(), journal=journal, transcript=events)
-            return await traverse(
-                network, "Say it.", session, kind=text, rounds=job.rounds, journal=journal, transcript=events
-            )
+        with in_session(asked, folder) as (session, files):  # type: ignore[arg-type]
+            return await traverse(network, "Say it.", session, kind=text, rounds=job.rounds, **files)
 
     return (bare if folder is None else kept), version("consilience")
 

@@ -43,7 +43,7 @@ class Spending:
     """What became of a budget; shares of it."""
 
     used: float
-    """What the model charged."""
+    """What the model charged, or of calls, how many came."""
     over: float
     """What it charged beyond the budget."""
     baseline_over: float
@@ -51,7 +51,7 @@ class Spending:
 
 
 class _Meter:
-    """A rehearsal at a list price, that counts what a provider would charge, whatever became of the reply."""
+    """A rehearsal at a list price, that counts what was sent or a provider would charge, whatever came of it."""
 
     def __init__(self, cap: Cap, seed: int) -> None:
         self.name = PRICED
@@ -63,7 +63,8 @@ class _Meter:
         try:
             reply = await self._model.reply(question)
         except ModelError as error:
-            if FREE not in str(error) and not isinstance(error, Refused):
+            free = FREE in str(error) or isinstance(error, Refused)
+            if self._cap == "calls" or not free:
                 self._charge(question)
             raise
         self._charge(question)

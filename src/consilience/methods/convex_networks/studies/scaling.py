@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-import resource
 import subprocess
 import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -36,11 +34,12 @@ _MIB = 1024.0
 
 _PEAK = """
 import json, sys
-from consilience.methods.convex_networks.studies.scaling import growing_table, network, peak_kib
+from consilience.ground.machine import peak_memory_mb
+from consilience.methods.convex_networks.studies.scaling import growing_table, network
 size, n_gates, ratio, seed = json.loads(sys.argv[1])
 features, labels = growing_table(size, seed)
 network(n_gates, ratio, seed).fit(features[:size], labels[:size])
-print(peak_kib())
+print(1024 * peak_memory_mb())
 """
 
 
@@ -131,20 +130,6 @@ def network(n_gates: int, ratio: float, seed: int) -> ConvexReLUClassifier:
     'auto'
     """
     return ConvexReLUClassifier(n_gates=n_gates, alpha_ratio=ratio, random_state=seed)
-
-
-def peak_kib() -> float:
-    """Return the peak resident memory of this process, in KiB.
-
-    Linux hands the peak of a parent down to the program that it starts, in `ru_maxrss`; what the kernel counts for the
-    program alone is read where it is to be had.
-    """
-    status = Path("/proc/self/status")
-    for line in status.read_text().splitlines() if status.exists() else ():
-        if line.startswith("VmHWM:"):
-            return float(line.split()[1])
-    peak = float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
-    return peak / 1024.0 if sys.platform == "darwin" else peak
 
 
 def _chosen_ratio(features: np.ndarray, labels: np.ndarray, n_gates: int, seed: int) -> float:

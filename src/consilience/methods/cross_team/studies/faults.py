@@ -18,7 +18,7 @@ from consilience.dialogue.messages import Question, Reply
 from consilience.dialogue.models import Rejected
 from consilience.dialogue.rehearsal import REHEARSAL_NOTICE, Rehearsal
 from consilience.dialogue.session import Session
-from consilience.dialogue.trials.lives import Kill, Life, calls_of, killed
+from consilience.dialogue.trials.lives import Kill, Life, calls_of, killed, measured_kills
 from consilience.dialogue.work.kinds.repository import Repository, rendered
 from consilience.ground import Evidence, Measurement, RunFolder, Streams, Table
 from consilience.methods.cross_team.collaboration import collaborate
@@ -261,29 +261,8 @@ def _killed(place: Path, seed: int, point: int) -> Kill:
 
 
 def _of_kills(kills: Sequence[Kill], whole: Life) -> Iterator[Measurement]:
-    same = [(kill.life.artifact, kill.life.journal) == (whole.artifact, whole.journal) for kill in kills]
-    yield Measurement(
-        name="killed runs that end with the work and the journal of the run that nobody killed",
-        value=100 * sum(same) / len(same),
-        at_least=100.0,
-        unit="%",
-        note=f"{len(kills)} runs of {TEAMS} teams; every reply follows from all of its prompt",
-    )
-    yield Measurement(
-        name="replies that an asker had and that were asked for again",
-        value=sum(kill.lost for kill in kills),
-        at_most=0.0,
-        note="over all kills",
-    )
-    yield Measurement(
-        name="calls sent again, over those in flight at the kill",
-        value=max((kill.repeated / kill.in_flight for kill in kills if kill.in_flight), default=0.0),
-        at_most=1.0,
-        timing=True,
-        note=f"the most of {sum(kill.hit for kill in kills)} kills by signal 9 that came in time; "
-        f"{sum(kill.repeated for kill in kills)} of {sum(kill.in_flight for kill in kills)} altogether: the others "
-        "were in the journal already",
-    )
+    note = f"{len(kills)} runs of {TEAMS} teams; every reply follows from all of its prompt"
+    yield from measured_kills(kills, whole, work="work", note=note)
 
 
 def _kills_table(kills: Sequence[Kill]) -> Table:

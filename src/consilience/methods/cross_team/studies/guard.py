@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -23,14 +24,28 @@ from consilience.methods.cross_team.tasks import Toolbox
 __all__ = ["Siege", "guard"]
 
 TEAMS, FUNCTIONS = 8, 12
-CPU_S = 0.5
+CPU_S = 0.3
 """That a run or a test may take; an endless one takes all of it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where merges are attacked."""
+
+    segments: tuple[int, ...]
+    """Phases between meetings."""
+    final: Literal["best", "merge"] = "best"
+    """How the final work is chosen."""
+    shared: bool = True
+    """Whether a meeting has one result for all."""
+
+
 PLACES = {
-    "at a key phase": ((1, 0), "best"),
-    "at a key phase with a grouping for each team": ((1, 0), "best"),
-    "at the end": ((1,), "merge"),
+    "at a key phase": Place(segments=(1, 0)),
+    "at the end": Place(segments=(1,), final="merge"),
 }
-"""Where merges are attacked: phases between meetings, and how the final work is chosen."""
+APART = {"at a key phase with a grouping for each team": Place(segments=(1, 0), shared=False)}
+"""Three times as many merges: on every second task."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,10 +73,19 @@ class Siege:
         return self.final >= self.best
 
 
+class _Case(NamedTuple):
+    box: Toolbox
+    name: str
+    attack: Attack
+    where: str
+    place: Place
+
+
 def guard(config: Config, streams: Streams, folder: RunFolder) -> Evidence:
     """Measure the claim ``ctc.guard``.
 
-    Eight honest teams draft a toolbox each, and every merge is answered by an attack, at a key phase or in the end.
+    Eight honest teams draft a toolbox each, and every merge is answered by an attack, at a key phase or in the end; on
+    every second task also at a key phase where each team has a grouping of its own.
     Works are rated as always: parsed, run behind walls, tried on the visible tests.
 
     Parameters
@@ -76,36 +100,36 @@ def guard(config: Config, streams: Streams, folder: RunFolder) -> Evidence:
     numbers = [int(number) for number in streams.generator("tasks").choice(10_000, config.guard_tasks, replace=False)]
     sieges: list[Siege] = []
     with Snippets(workers=2) as snippets:
-        for number in numbers:
-            sieges += asyncio.run(_besieged(Toolbox(number=number, functions=FUNCTIONS), snippets))
+        for at, number in enumerate(numbers):
+            places = {**PLACES, **(APART if at % 2 else {})}
+            sieges += asyncio.run(_besieged(Toolbox(number=number, functions=FUNCTIONS), places, snippets))
             folder.record("guard", task=number, held=sum(siege.holds for siege in sieges), of=len(sieges))
     return Evidence(measurements=tuple(_measured(sieges, len(numbers))), tables=(_table(sieges),))
 
 
-async def _besieged(box: Toolbox, snippets: Snippets) -> list[Siege]:
+async def _besieged(box: Toolbox, places: Mapping[str, Place], snippets: Snippets) -> list[Siege]:
     """Try every attack in every place; what is rated once is not rated again."""
     rater = ProgramRater(box.kind, tests=box.tests, snippets=snippets, cpu_s=CPU_S)
     attacks: Mapping[str, Attack] = {**ATTACKS, OVERFIT: overfit}
     return [
-        await _siege(box, rater, snippets, name=name, attack=attack, place=place)
+        await _siege(_Case(box, name, attack, where, place), rater, snippets)
         for name, attack in attacks.items()
-        for place in PLACES
+        for where, place in places.items()
     ]
 
 
-async def _siege(
-    box: Toolbox, rater: ProgramRater, snippets: Snippets, *, name: str, attack: Attack, place: str
-) -> Siege:
-    segments, final = PLACES[place]
+async def _siege(case: _Case, rater: ProgramRater, snippets: Snippets) -> Siege:
+    box, place = case.box, case.place
     plan = Plan(
-        chain=chain_of(segments),
+        chain=chain_of(place.segments),
         teams=teams(TEAMS),
         prune=False,
-        shared="each" not in place,
-        final="merge" if final == "merge" else "best",
+        shared=place.shared,
+        final=place.final,
         seed=box.number,
     )
-    async with Session(Rehearsal(Saboteur(box=box, attack=attack).play, name="saboteur", seed=box.number)) as session:
+    player = Saboteur(box=box, attack=case.attack).play
+    async with Session(Rehearsal(player, name="saboteur", seed=box.number)) as session:
         result = await collaborate(plan, box.task, session, kind=box.kind, scorer=rater)
     drafts = [made.artifact for made in result.made if "+" not in made.element]
     ratings = [(await rater.rate(draft)).value for draft in drafts]
@@ -114,8 +138,8 @@ async def _siege(
     merges = [merge for meeting in result.meetings for merge in meeting.merges]
     best = drafts[int(np.argmax(ratings))]
     return Siege(
-        attack=name,
-        place=place,
+        attack=case.name,
+        place=case.where,
         final=result.rating.value,
         best=max(ratings),
         merges=len(merges),
@@ -133,7 +157,8 @@ def _measured(sieges: Sequence[Siege], tasks: int) -> Iterator[Measurement]:
         value=100 * float(np.mean([siege.holds for siege in sieges])),
         at_least=100.0,
         unit="%",
-        note=f"{len(sieges)} runs of {TEAMS} teams on {tasks} tasks, {len(ATTACKS) + 1} attacks {', '.join(PLACES)}; "
+        note=f"{len(sieges)} runs of {TEAMS} teams on {tasks} tasks, {len(ATTACKS) + 1} attacks "
+        f"{', '.join(dict.fromkeys(siege.place for siege in sieges))}; "
         f"{sum(siege.merges for siege in sieges)} merges. {REHEARSAL_NOTICE.capitalize()}",
     )
     yield Measurement(

@@ -15,7 +15,9 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
+from operator import call
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +33,7 @@ from consilience.dialogue.work.kinds.function import Function
 from consilience.dialogue.work.stubs import functions, parsed
 from consilience.ground import Evidence, Measurement, Streams, Table
 from consilience.ground.errors import InvalidInput
+from consilience.ground.sharing import shared
 from consilience.methods.cross_team.collaboration import collaborate
 from consilience.methods.cross_team.config import Config
 from consilience.methods.cross_team.mutants import changes, mutant, spliced, voted
@@ -38,7 +41,6 @@ from consilience.methods.cross_team.rating import FunctionRater
 from consilience.methods.cross_team.simulation import calls
 from consilience.methods.cross_team.spec import Chain, Key, Phase, Plan, teams
 from consilience.methods.cross_team.studies.phases import verdict
-from consilience.methods.cross_team.studies.sharing import shared
 
 __all__ = ["MEANS", "Pooled", "Solved", "examples", "humaneval", "solved_at"]
 
@@ -106,8 +108,8 @@ def humaneval(config: Config, streams: Streams) -> Evidence:
     rows: list[tuple[str | int | float, ...]] = []
     for which, mean in MEANS.items():
         seed = streams.integer(which)
-        lots = [(problems[at : at + _LOT], mean, seed) for at in range(0, len(problems), _LOT)]
-        came = list(chain.from_iterable(shared(pooled, lots, config.processes)))
+        lots = [partial(pooled, problems[at : at + _LOT], mean, seed) for at in range(0, len(problems), _LOT)]
+        came = list(chain.from_iterable(shared(call, lots, config.processes)))
         drawn = streams.generator(f"resamples {which}").integers(len(came), size=(config.quality_resamples, len(came)))
         measured += _measured(which, came, drawn)
         rows += _rows(which, came)

@@ -16,14 +16,17 @@ from dataclasses import asdict, dataclass
 from typing import cast
 
 from consilience.dialogue.trials.apart import said_apart
-from consilience.dialogue.trials.load import Always, Way, asked, peak_mb
+from consilience.dialogue.trials.load import Always, Way, asked
 from consilience.dialogue.work.kinds.text import Text
+from consilience.ground.machine import peak_memory_mb
 from consilience.methods.cross_team.collaboration import collaborate
 from consilience.methods.cross_team.rating import TextRater
 from consilience.methods.cross_team.spec import Plan, teams
 from consilience.methods.cross_team.studies.courses import SEGMENTS, chain_of
 
 __all__ = ["Weight", "main", "weigh", "weigh_apart"]
+
+_BEFORE = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,13 +52,13 @@ class Weight:
 
 def weigh(count: int, way: Way) -> Weight:
     """Run so many teams in this process, and weigh them."""
-    asyncio.run(_run(2, way))  # loads what there is to load
+    asyncio.run(_run(_BEFORE, way))  # loads what there is to load, and has the interpreter settle
     gc.collect()
-    held = peak_mb()
+    held = peak_memory_mb()
     begun_s = time.process_time()
     calls, merges = asyncio.run(_run(count, way))
     cpu_s = time.process_time() - begun_s
-    return Weight(teams=count, calls=calls, merges=merges, cpu_s=cpu_s, grown_mb=peak_mb() - held)
+    return Weight(teams=count, calls=calls, merges=merges, cpu_s=cpu_s, grown_mb=peak_memory_mb() - held)
 
 
 def weigh_apart(count: int, way: Way) -> Weight:

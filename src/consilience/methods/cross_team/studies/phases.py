@@ -10,15 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
+from operator import call
 
 import numpy as np
 from jaxtyping import Float
 
 from consilience.ground import Streams, Table
+from consilience.ground.sharing import shared
 from consilience.methods.cross_team.developer import Developer
 from consilience.methods.cross_team.simulation import Pool, calls, score
-from consilience.methods.cross_team.studies.sharing import shared
 
 __all__ = [
     "AXES",
@@ -104,8 +106,10 @@ def cells(tasks: int, streams: Streams, processes: int = 1) -> list[Cell]:
     processes
         How many share the work; it changes nothing of what comes out.
     """
-    lots = [(name, seen, tasks, streams.integer(f"{name} {seen}")) for name, seen in product(ABILITIES, SEEN)]
-    return [cell for own in shared(_lot, lots, processes) for cell in own]
+    lots = [
+        partial(_lot, name, seen, tasks, streams.integer(f"{name} {seen}")) for name, seen in product(ABILITIES, SEEN)
+    ]
+    return [cell for own in shared(call, lots, processes) for cell in own]
 
 
 def growth(tasks: int, streams: Streams) -> list[Growth]:

@@ -83,7 +83,7 @@ def draw_judges(found: Sequence[Cell]) -> Canvas:
         axes.set_xticks(range(len(SEEN)), [f"{seen:g}" for seen in SEEN])
         axes.set_yticks(range(len(ways)), [f"groups of {group}{', pruned' if half else ''}" for group, half in ways])
         axes.set_title(_TELLS[recognises], fontsize=9, color=GREY)
-        axes.set_xlabel("share of functions that tests see", color=GREY, fontsize=8)
+        axes.set_xlabel("share that tests see", color=GREY, fontsize=8)
     if picture is not None:
         canvas.colorbar(picture, ax=panels, shrink=0.8, label="gain over the best of n")
     return canvas

@@ -10,13 +10,16 @@ of real solutions, where the user gives the file: there nobody can tell what is 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import chain
+from operator import call
 
 import numpy as np
 from jaxtyping import Float
 
 from consilience.dialogue.rehearsal import REHEARSAL_NOTICE
 from consilience.ground import Evidence, Measurement, RunFolder, Streams, Table
+from consilience.ground.sharing import shared
 from consilience.methods.cross_team.config import Config
 from consilience.methods.cross_team.developer import Developer
 from consilience.methods.cross_team.simulation import Pool, score
@@ -32,7 +35,6 @@ from consilience.methods.cross_team.studies.phases import (
 )
 from consilience.methods.cross_team.studies.phases_drawing import draw_growth, draw_judges, draw_phases
 from consilience.methods.cross_team.studies.quality_arms import ARMS, CALLS, CONTROLS, OURS, Arm, Came, on_toolboxes
-from consilience.methods.cross_team.studies.sharing import shared
 
 __all__ = ["FEWEST", "Cameo", "interval", "quality", "resampled"]
 
@@ -130,8 +132,8 @@ def interval(drawn: Float[np.ndarray, " resample"]) -> tuple[float, float]:
 
 
 def _run(numbers: Sequence[int], seed: int, processes: int) -> list[Cameo]:
-    lots = [(numbers[at : at + _LOT], Developer(), seed) for at in range(0, len(numbers), _LOT)]
-    return list(chain.from_iterable(shared(on_toolboxes, lots, processes)))
+    lots = [partial(on_toolboxes, numbers[at : at + _LOT], Developer(), seed) for at in range(0, len(numbers), _LOT)]
+    return list(chain.from_iterable(shared(call, lots, processes)))
 
 
 def _scores(came: Sequence[Cameo], arm: Arm) -> Scores:

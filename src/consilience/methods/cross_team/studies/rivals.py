@@ -18,7 +18,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from consilience.dialogue.trials.rival import Model, Outcome, Run, Visit, answer, compiled, measured
+from consilience.dialogue.trials.rival import Model, Outcome, Run, Visit, answer, compiled, direct, in_session, measured
 
 __all__ = ["ENGINES", "Job", "least_s", "main", "merge_names", "phase_names", "run"]
 
@@ -95,7 +95,7 @@ def least_s(job: Job, visits: Sequence[Visit], merges: Sequence[Sequence[tuple[s
     >>> took = {"A/p0": 1, "B/p0": 3, "k0+0.0": 2, "A/p1": 4, "B/p1": 1}
     >>> visits = [Visit(element, 0, seconds) for element, seconds in took.items()]
     >>> least_s(Job("", 2, (1, 1)), visits, [[("k0+0.0", ["A", "B"])]])
-    9
+    9.0
     """
     took: dict[str, float] = {}
     for element, arrived_s, finished_s in visits:
@@ -131,53 +131,21 @@ def _merges(job: Job) -> list[list[tuple[str, list[str]]]]:
 async def _ours(job: Job, model: Model, folder: Path | None) -> tuple[Run, str]:
     """Build our own; with a folder, with a session, its journal and its events."""
     room, dialogue = "consilience.methods.cross_team", "consilience.dialogue"
-    messages, spec = import_module(f"{dialogue}.messages"), import_module(f"{room}.spec")
+    spec = import_module(f"{room}.spec")
     collaborate = import_module(f"{room}.collaboration").collaborate
     text = import_module(f"{dialogue}.work.kinds.text").Text()
     rater = import_module(f"{room}.rating").TextRater(text)
     chain = import_module(f"{room}.studies.courses").chain_of(job.segments)
 
-    class Direct:
-        name = "rehearsal:peer"
-
-        async def ask(self, question: Any, *, priority: float = 0.0, caused_by: tuple[str, ...] = ()) -> Any:
-            del priority, caused_by
-            return await self.reply(question)
-
-        async def reply(self, question: Any) -> Any:
-            return messages.Reply(text=await model.say(question.element, question.occurrence), model=self.name)
-
-        def last_event(self, element: str) -> tuple[str, ...]:
-            del element
-            return ()
-
-        async def close(self) -> None:
-            pass
-
+    asked = direct(model)
     plan = spec.Plan(chain=chain, teams=spec.teams(job.teams), group=job.group, prune=False)
 
     async def bare() -> object:
-        return await collaborate(plan, "Say it.", Direct(), kind=text, scorer=rater, width=2 * job.teams)
+        return await collaborate(plan, "Say it.", asked, kind=text, scorer=rater, width=2 * job.teams)
 
     async def kept() -> object:
-        journal_type, transcript_type, session_type = (
-            getattr(import_module(f"{dialogue}.{name.lower()}"), name) for name in ("Journal", "Transcript", "Session")
-        )
-        with (
-            journal_type.open(folder / "journal.sqlite", "run") as journal,  # type: ignore[operator]
-            transcript_type(folder / "transcript.jsonl") as events,  # type: ignore[operator]
-        ):
-            session = session_type(Direct(), journal=journal, transcript=events)
-            return await collaborate(
-                plan,
-                "Say it.",
-                session,
-                kind=text,
-                scorer=rater,
-                journal=journal,
-                transcript=events,
-                width=2 * job.teams,
-            )
+        with in_session(asked, folder) as (session, files):  # type: ignore[arg-type]
+            return await collaborate(plan, "Say it.", session, kind=text, scorer=rater, width=2 * job.teams, **files)
 
     return (bare if folder is None else kept), version("consilience")
 
@@ -299,8 +267,8 @@ ENGINES: dict[str, tuple[Callable[[Job, Model, Path | None], Awaitable[tuple[Run
 
 
 def run(job: Job) -> Outcome:
-    """Run a job in this process."""
-    return measured(job, Job(job.engine, 2, (1, 1)), ENGINES, lambda of, visits: least_s(of, visits, _merges(of)))
+    """Run a job in this process; its critical path is that of the teams alone, as engines group works differently."""
+    return measured(job, Job(job.engine, 2, (1, 1)), ENGINES, lambda of, visits: least_s(of, visits, ()))
 
 
 def main() -> int:

@@ -1,4 +1,26 @@
-"""How long a lookup in one's own messages takes, and how long it takes with the original's method on MariaDB."""
+"""How long a lookup in one's own messages takes, and how long it takes with the original's method on MariaDB.
+
+This is the protocol. It was written before anything was timed by it; wherever what the original does is not known to the
+letter, what makes it quicker is taken, and wherever there is a choice for ours, what makes it slower.
+
+1. A question is one lookup for both, whatever it takes: the words of the question that tell something, by one person,
+   in all that this person wrote or heard. The words are the same for both. Common words are left out by a long list, for
+   each word that is kept costs the original a statement and ours next to nothing.
+2. The original sends a statement a word: LIKE, windows of three rows before and after by COALESCE(LAG(...)) and LEAD in
+   the person's rows, the rows between by a join with BETWEEN, by number, ten a word. Its words come in the order of a set,
+   which is any. All are sent, then thirty rows are kept, without a rank. Its table has the key of its rows for its only
+   index. The statement's form is the quickest known that has these parts and brings these rows (see `original`).
+3. Ours is `Memory.search` as it comes, `Query(words=...)`: thirty messages, ranked, each utterance once, and one message
+   before and after each, up to ninety rows. It reads a SQLite file, through both walls.
+4. Both are told of at the caller: from the words to the rows in Python. Questions are in an order that is drawn anew
+   each round; for each question both have their turns one right after the other, and a coin says who begins. So ours finds the
+   processor's caches as the server left them. MariaDB answers through a socket file on the same machine.
+5. Every single timing counts, none is left out and none replaced by a median: quantiles are over lookups and rounds together.
+   A ratio is a quantile of theirs over the same quantile of ours, over the same lookups and rounds. Beside it stands the
+   same with each lookup's median of rounds, for both.
+6. All questions that there are, up to `lookup_queries`, are asked of both. What is chosen, is chosen on seeds from 100 on;
+   what is reported, is of other seeds.
+"""
 
 from __future__ import annotations
 

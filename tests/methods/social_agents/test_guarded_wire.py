@@ -14,11 +14,11 @@ from consilience.methods.social_agents.consent import ConsentQueue
 from consilience.methods.social_agents.database import Database
 from consilience.methods.social_agents.gate import Passed
 from consilience.methods.social_agents.guarded_wire import MOST_SHOWN, GuardedWire
-from consilience.methods.social_agents.policy import Policy, Rule
+from consilience.methods.social_agents.policy import PASSED_ON, Policy, Rule
 from consilience.methods.social_agents.records import Message
 from consilience.methods.social_agents.scoring import mark
 from consilience.methods.social_agents.talk import talk
-from consilience.methods.social_agents.wire import OpenWire, Outgoing, Remembers
+from consilience.methods.social_agents.wire import Forwarded, OpenWire, Outgoing, Remembers
 from consilience.methods.social_agents.worlds.needle import needle
 from consilience.methods.social_agents.worlds.people import Line
 
@@ -53,14 +53,39 @@ def store(tmp_path):
 
 def test_what_passes_is_logged_with_its_evidence(store):
     over, _, audit = wire(store)
-    crossed = sent(over, outgoing("The pet is a parrot.", 2, forwarded=("Oak Terrace",)))
+    crossed = sent(over, outgoing("The pet is a parrot.", 2, forwarded=(Forwarded("parrot", "cem"),)))
     assert crossed.text == "The pet is a parrot."
     disclosed, forwarded = audit.entries()
     assert (disclosed.event, disclosed.messages, disclosed.approver) == ("disclosed", (2,), "policy")
     assert (disclosed.owner, disclosed.counterpart, disclosed.task, disclosed.turn) == ("ann", "bea", "t", 1)
     assert disclosed.rule == "* / * / *: allow (default)"
     assert audit.matches(disclosed, crossed.text)
-    assert forwarded.event == "forwarded"
+    assert (forwarded.event, forwarded.about, forwarded.owner) == ("forwarded", "cem", "ann")
+
+
+def test_what_a_third_party_told_is_told_on_as_their_policy_says_now(store):
+    theirs = Message(9, 3, 3, "Cem", WHEN, "I live in Oak Terrace.")
+    policies = {"ann": KNOWN, "cem": Policy("cem", (Rule(verdict="allow"),))}
+    there = {("cem", 9): theirs}
+    audit = AuditLog(store)
+    over = GuardedWire(policies.__getitem__, lambda owner, number: there.get((owner, number)), audit=audit)
+    told = Outgoing(
+        talk="t/1", number=1, owner="cem", counterpart="ann", purpose="value", say="It is Oak Terrace.", declared=(9,),
+        seen=(theirs,),
+    )  # fmt: skip
+    assert sent(over, told).text
+    on = outgoing("It is Oak Terrace.", forwarded=(Forwarded("Oak Terrace", "cem"),))
+    assert sent(over, on).text
+    entry = audit.revealed_about("cem")[-1]
+    assert (entry.event, entry.owner, entry.counterpart, entry.rule) == ("forwarded", "ann", "bea", "* / * / *: allow")
+    policies["cem"] = Policy("cem", (Rule(label="place", purpose=PASSED_ON, verdict="never"), Rule(verdict="allow")))
+    assert not sent(over, on).text
+    assert audit.entries("cem")[-1].rule == "not to be passed on: * / place / passed on: never"
+    policies["cem"] = Policy("cem", (Rule(verdict="allow"),))
+    for again in (over, GuardedWire(policies.__getitem__, lambda *_: None, audit=audit)):  # a wire after a restart
+        del there["cem", 9]
+        assert not sent(again, on).text, "what was forgotten is not told on"
+        there["cem", 9] = theirs
 
 
 def test_what_tells_nothing_is_not_logged_and_what_is_blocked_without_a_word(store):

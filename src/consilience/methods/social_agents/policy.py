@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -33,7 +33,7 @@ from consilience.ground.errors import InvalidInput
 from consilience.methods.social_agents.labels import SECRET, coarse, labels_of
 from consilience.methods.social_agents.records import Message
 
-__all__ = ["DEFAULTS", "NEW", "Policy", "Rule", "Ruling", "Verdict"]
+__all__ = ["DEFAULTS", "NEW", "PASSED_ON", "Policy", "Rule", "Ruling", "Verdict"]
 
 Verdict = Literal["allow", "coarsen", "ask", "never"]
 """From the mildest to the strictest."""
@@ -41,6 +41,8 @@ Verdict = Literal["allow", "coarsen", "ask", "never"]
 ANY: Final = "*"
 NEW: Final = "new"
 """The group of all who are in no other group of the policy."""
+PASSED_ON: Final = "passed on"
+"""The purpose of what somebody else tells on: rules about it decide what may be forwarded."""
 
 _STRICTNESS: Mapping[str, int] = MappingProxyType({verdict: rank for rank, verdict in enumerate(get_args(Verdict))})
 _NAME = re.compile(r"[a-z][a-z0-9_-]*\Z")
@@ -270,6 +272,21 @@ class Policy:
             ):
                 shown.append(row)
         return shown
+
+    def hidden(self, rows: Iterable[Message], counterpart: str, purpose: str = ANY) -> frozenset[int]:
+        """Return the numbers of the messages that must never be told: for an agent it is as if there were none.
+
+        Examples
+        --------
+        >>> from datetime import UTC, datetime
+        >>> when = datetime(2024, 5, 2, tzinfo=UTC)
+        >>> rows = [Message(1, 1, 1, "Ann", when, "My PIN is 4711."), Message(2, 1, 1, "Ann", when, "I keep bees.")]
+        >>> sorted(Policy.open("ann").hidden(rows, "bea"))
+        [1]
+        """
+        return frozenset(
+            row.id for row in rows if self.on(row.text, counterpart, purpose, row.label).verdict == "never"
+        )
 
     def _first(self, counterpart: str, purpose: str, label: str) -> tuple[Rule, bool]:
         for rules, default in ((self.rules, False), (DEFAULTS, True)):

@@ -39,7 +39,7 @@ from consilience.methods.social_agents.records import Message
 from consilience.methods.social_agents.retrieval import Found
 from consilience.methods.social_agents.task import Assignment
 from consilience.methods.social_agents.values import contains
-from consilience.methods.social_agents.wire import Crossed, Outgoing, Remembers, Wire
+from consilience.methods.social_agents.wire import Crossed, Forwarded, Outgoing, Remembers, Wire
 
 __all__ = ["talk"]
 
@@ -265,7 +265,9 @@ class _Course:
             number=number,
             declared=move.declared,
             seen=move.behind,
-            forwarded=tuple(one.value for one in move.tells if one.source not in (me.handle, them.handle)),
+            forwarded=tuple(
+                Forwarded(one.value, one.source) for one in move.tells if one.source not in (me.handle, them.handle)
+            ),
         )
 
     @staticmethod
@@ -290,7 +292,7 @@ class _Course:
         number: int = 0,
         declared: tuple[int, ...] = (),
         seen: tuple[Message, ...] = (),
-        forwarded: tuple[str, ...] = (),
+        forwarded: tuple[Forwarded, ...] = (),
     ) -> Crossed:
         spoken = tuple(one.text for one in self.state.utterances)
         names = (me.party.person.name, them.party.person.name)

@@ -13,7 +13,16 @@ from typing import Protocol, runtime_checkable
 
 from consilience.methods.social_agents.records import Message
 
-__all__ = ["Crossed", "OpenWire", "Outgoing", "Remembers", "Wire"]
+__all__ = ["Crossed", "Forwarded", "OpenWire", "Outgoing", "Remembers", "Wire"]
+
+
+@dataclass(frozen=True, slots=True)
+class Forwarded:
+    """Something that a third party told, and that is told on."""
+
+    value: str
+    source: str
+    """Handle of whose information it is: who told it first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +47,8 @@ class Outgoing:
     """All messages that were in the prompt."""
     public: tuple[str, ...] = ()
     """Texts that both sides have: the task, the slots, what was said."""
-    forwarded: tuple[str, ...] = ()
-    """Values that third parties allowed to be passed on."""
+    forwarded: tuple[Forwarded, ...] = ()
+    """What third parties told, as far as its text has it; whether it may be told on is for the wire to say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

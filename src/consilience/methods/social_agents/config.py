@@ -35,7 +35,7 @@ class Config:
     """Name of the recipe that the settings started from."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Root of all randomness."""
-    claims: tuple[ClaimId, ...] = ("iagents.lookup", "iagents.turns", "iagents.ingest", "iagents.import")
+    claims: tuple[ClaimId, ...] = ("iagents.lookup", "iagents.success", "iagents.ingest", "iagents.import", "iagents.audit")
     """Claims to measure; the others are reported as not measured by this recipe."""
 
     # The place where people live. Bars hold for 65,000 messages and more; with fewer there is no verdict.

@@ -12,14 +12,15 @@ where only another form of it does. (Robertson and Zaragoza 2009, "The Probabili
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from heapq import nlargest
 from typing import Any
 
-from sqlalchemy import Connection, TextClause, bindparam, text
+from sqlalchemy import Connection
 
+from consilience.methods.social_agents.database import rows
 from consilience.methods.social_agents.records import Hit, Message, Query, from_us, to_us
 from consilience.methods.social_agents.schema import owner_token
 from consilience.methods.social_agents.words import COMMON, kept, plain, split
@@ -33,12 +34,16 @@ MOST_TERMS = 64
 LONGEST_TERM = 200
 """Characters of a term at most."""
 
-_COLUMNS = "m.id, m.conversation, m.sender, p.name, m.sent_at, m.text, m.label"
-_FETCH = text(
-    f"SELECT {_COLUMNS} FROM visibility v JOIN message m ON m.id = v.message JOIN person p ON p.id = m.sender "  # noqa: S608 - no value is in it
-    "WHERE v.owner = :owner AND v.message IN :numbers"
-).bindparams(bindparam("numbers", expanding=True))
-_HOLDING = text("SELECT messages, words FROM holding WHERE owner = :owner")
+_FETCH = (
+    "SELECT m.id, m.conversation, m.sender, p.name, m.sent_at, m.text, m.label FROM visibility v "
+    "JOIN message m ON m.id = v.message JOIN person p ON p.id = m.sender WHERE v.owner = :owner AND v.message "
+)
+_FETCH_AMONG = {"sqlite": f"{_FETCH} IN (SELECT value FROM json_each(:numbers))"}  # noqa: S608 - no value is in it
+_ON_SERVER = f"{_FETCH} = ANY(CAST(:numbers AS bigint[]))"
+_HOLDING = "SELECT messages, words FROM holding WHERE owner = :owner"
+
+_Row = tuple[int, int, int, str, int, str, str]
+"""A message before it is one: number, conversation, sender, their name, moment, text, label."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,44 +72,58 @@ def search(connection: Connection, owner: int, query: Query) -> list[Hit]:
     terms = _terms(query)
     if terms is None:
         return []
-    wanted = 2 * query.limit + 20
-    found = ranked(connection, owner, query, terms, wanted) if terms else _latest(connection, owner, query, wanted)
-    best = _once_each(found)[: query.limit]
-    before, after = _neighbours(connection, owner, [message for message, _ in best], query.context)
+    best = (_best(connection, owner, query, terms) if terms else _latest(connection, owner, query))[: query.limit]
+    messages = [_message(row) for _, row in best]
+    before, after = _neighbours(connection, owner, messages, query.context)
     return [
         Hit(message, score, tuple(before.get(message.id, ())), tuple(after.get(message.id, ())))
-        for message, score in best
+        for message, (score, _) in zip(messages, best, strict=True)
     ]
 
 
-def ranked(
-    connection: Connection, owner: int, query: Query, terms: Sequence[_Term], most: int
-) -> list[tuple[Message, float]]:
-    """Return the owner's messages that match, with their scores, the best first."""
-    matches = _matches(connection, owner, query, terms)
-    held = connection.execute(_HOLDING, {"owner": owner}).first()
-    if held is None or not matches.masks:
-        return []
-    count, mean = held[0], max(held[1] / held[0], 1.0)
-    weights = [math.log1p((count - each + 0.5) / (each + 0.5)) for each in matches.frequencies]
-    by_mask = {mask: _sum_of(weights, mask) for mask in set(matches.masks.values())}
-    by_length = {each: 1 + _damping(each, mean) for each in set(matches.lengths.values())}
-    at_least = (  # one at a time: thousands of tuples at once would wake the garbage collector
-        (by_mask[mask] / by_length[length], number, mask)
-        for (number, mask), length in zip(matches.masks.items(), matches.lengths.values(), strict=True)
-    )
-    best = {number: mask for _, number, mask in nlargest(most, at_least)}
-    scored = []
-    for message in fetch(connection, owner, best):
-        words = split(message.text)
-        damping = _damping(matches.lengths[message.id], mean)
+def ranked(connection: Connection, owner: int, query: Query, terms: Sequence[_Term], most: int) -> list[int]:
+    """Return the numbers of the owner's messages that match, the best first."""
+    matches = _matches(connection, owner, query, terms, most)
+    scored = [(score, row[0]) for score, row, _ in _scored(connection, owner, matches, matches.order)]
+    return [number for _, number in sorted(scored, reverse=True)]
+
+
+def _best(connection: Connection, owner: int, query: Query, terms: Sequence[_Term]) -> list[tuple[float, _Row]]:
+    """Return more than enough matches with their scores, the best first, each utterance once.
+
+    What is looked at is a third more than is wanted; the rest only where too many of that said the same.
+    """
+    matches = _matches(connection, owner, query, terms, 2 * query.limit + 20)
+    first = query.limit + query.limit // 3 + 2
+    firsts: dict[tuple[int, str], tuple[float, _Row]] = {}
+    for some in (matches.order[:first], matches.order[first:]):
+        for score, row, words in _scored(connection, owner, matches, some):
+            key = row[2], " ".join(words) or row[5]
+            known = firsts.get(key)
+            if known is None or (score, row[0]) > (known[0], known[1][0]):
+                firsts[key] = score, row
+        if len(firsts) >= query.limit:
+            break
+    return sorted(firsts.values(), key=lambda pair: (-pair[0], -pair[1][0]))
+
+
+def _scored(
+    connection: Connection, owner: int, matches: _Matches, numbers: Sequence[int]
+) -> Iterator[tuple[float, _Row, list[str]]]:
+    """Give the matches that the owner may read, each with its score and its words."""
+    parts = [(1 << place, weight * (SATURATION + 1)) for place, weight in enumerate(matches.weights)]
+    for row in _fetched(connection, owner, numbers):
+        words = split(row[5])
+        mask, damping = matches.masks[row[0]], _damping(matches.lengths[row[0]], matches.mean)
+        if len(set(words)) == len(words):  # each word once, as most messages have it
+            yield matches.sums[mask] * (SATURATION + 1) / (1 + damping), row, words
+            continue
         score = 0.0
-        for place, term in enumerate(terms):
-            if best[message.id] >> place & 1:
+        for (bit, weight), term in zip(parts, matches.terms, strict=True):
+            if mask & bit:
                 times = term.times_in(words)
-                score += weights[place] * times * (SATURATION + 1) / (times + damping)
-        scored.append((message, score))
-    return sorted(scored, key=lambda pair: (-pair[1], -pair[0].id))
+                score += weight * times / (times + damping)
+        yield score, row, words
 
 
 def any_of(words: Iterable[str]) -> list[_Term]:
@@ -115,7 +134,7 @@ def any_of(words: Iterable[str]) -> list[_Term]:
 def recent(connection: Connection, owner: int, conversation: int | None, limit: int) -> list[Message]:
     """Return the owner's last messages, oldest first."""
     query = Query(conversation=conversation, limit=limit)
-    return [message for message, _ in _latest(connection, owner, query, limit)][::-1]
+    return [_message(row) for row in _last(connection, owner, query, limit)][::-1]
 
 
 def around(connection: Connection, owner: int, number: int, k: int) -> list[Message]:
@@ -127,12 +146,19 @@ def around(connection: Connection, owner: int, number: int, k: int) -> list[Mess
 
 def fetch(connection: Connection, owner: int, numbers: Iterable[int]) -> list[Message]:
     """Return messages in whichever order: those among the numbers that the owner may read, and no others."""
-    wanted = list(dict.fromkeys(numbers))
-    found: list[Message] = []
-    for start in range(0, len(wanted), 500):
-        rows = connection.execute(_FETCH, {"owner": owner, "numbers": wanted[start : start + 500]})
-        found += [Message(row[0], row[1], row[2], row[3], from_us(row[4]), row[5], row[6]) for row in rows]
+    return [_message(row) for row in _fetched(connection, owner, list(dict.fromkeys(numbers)))]
+
+
+def _fetched(connection: Connection, owner: int, numbers: Sequence[int]) -> Iterable[_Row]:
+    if not numbers:
+        return ()
+    statement = _FETCH_AMONG.get(connection.dialect.name, _ON_SERVER)
+    found: Iterable[_Row] = rows(connection, statement, {"owner": owner, "numbers": list(numbers)})
     return found
+
+
+def _message(row: _Row) -> Message:
+    return Message(row[0], row[1], row[2], row[3], from_us(row[4]), row[5], row[6])
 
 
 def _terms(query: Query) -> list[_Term] | None:
@@ -154,14 +180,40 @@ def _pieces(told: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class _Matches:
-    """What the index answered: which terms (as bits) stand in which of the owner's messages."""
+    """What the index answered: which terms (as bits) stand in which of the owner's messages, and what each is worth."""
 
-    masks: dict[int, int]
-    lengths: dict[int, int]
-    frequencies: list[int]
+    terms: Sequence[_Term]
+    masks: Mapping[int, int]
+    lengths: Mapping[int, int]
+    weights: Sequence[float]
+    sums: Mapping[int, float]
+    """Weights of the terms of a mask together."""
+    mean: float
+    order: Sequence[int]
+    """The best first, where each word would stand there once."""
 
 
-def _matches(connection: Connection, owner: int, query: Query, terms: Sequence[_Term]) -> _Matches:
+def _matches(connection: Connection, owner: int, query: Query, terms: Sequence[_Term], most: int) -> _Matches:
+    masks, lengths, frequencies = _indexed(connection, owner, query, terms)
+    held = next(iter(rows(connection, _HOLDING, {"owner": owner})), None) if masks else None
+    if held is None:
+        return _Matches(terms, {}, {}, [], {}, 1.0, [])
+    count, mean = held[0], max(held[1] / held[0], 1.0)
+    weights = [math.log1p((count - each + 0.5) / (each + 0.5)) for each in frequencies]
+    by_mask = {mask: _sum_of(weights, mask) for mask in set(masks.values())}
+    by_length = {each: 1 + _damping(each, mean) for each in set(lengths.values())}
+    at_least = (  # one at a time: thousands of tuples at once would wake the garbage collector
+        (by_mask[mask] / by_length[length], number)
+        for (number, mask), length in zip(masks.items(), lengths.values(), strict=True)
+    )
+    order = [number for _, number in nlargest(most, at_least)]
+    return _Matches(terms, masks, lengths, weights, by_mask, mean, order)
+
+
+def _indexed(
+    connection: Connection, owner: int, query: Query, terms: Sequence[_Term]
+) -> tuple[dict[int, int], dict[int, int], list[int]]:
+    """Return terms by message, as bits, words by message, and messages by term."""
     condition, values = _condition(query)
     values["owner"] = owner
     sqlite = connection.dialect.name == "sqlite"
@@ -169,11 +221,10 @@ def _matches(connection: Connection, owner: int, query: Query, terms: Sequence[_
         values[f"term{place}"] = term.for_fts5(owner) if sqlite else term.for_postgres()
     if not sqlite:
         values["token"] = f"'{owner_token(owner)}'"
-    rows = connection.execute(_statement(len(terms), condition, sqlite=sqlite), values)
     frequencies = [0] * len(terms)
     masks: dict[int, int] = {}
     lengths: dict[int, int] = {}
-    for place, number, length, fits in rows:
+    for place, number, length, fits in rows(connection, _statement(len(terms), condition, sqlite=sqlite), values):
         frequencies[place] += 1
         if fits:
             masks[number] = masks.get(number, 0) | 1 << place
@@ -182,36 +233,36 @@ def _matches(connection: Connection, owner: int, query: Query, terms: Sequence[_
     if required:
         masks = {number: mask for number, mask in masks.items() if mask & required == required}
         lengths = {number: lengths[number] for number in masks}
-    return _Matches(masks, lengths, frequencies)
+    return masks, lengths, frequencies
 
 
 @lru_cache(maxsize=256)
-def _statement(terms: int, condition: str, *, sqlite: bool) -> TextClause:
+def _statement(terms: int, condition: str, *, sqlite: bool) -> str:
     """Return the question to the index, one part a term; the conditions do not narrow the statistics.
 
     On a server the index is asked for all terms first: it would read the owner's rows for each of them otherwise.
     """
-    fits = f"CASE WHEN {condition} THEN 1 ELSE 0 END"
+    fits = f"CASE WHEN {condition} THEN 1 ELSE 0 END" if condition else "1"
     if sqlite:
         part = (
             "SELECT {place}, v.message, v.words, {fits} FROM message_index i CROSS JOIN visibility v "
             "WHERE i.message_index MATCH :term{place} AND v.owner = :owner AND v.message = i.rowid"
         )
-        return text(" UNION ALL ".join(part.format(place=place, fits=fits) for place in range(terms)))
+        return " UNION ALL ".join(part.format(place=place, fits=fits) for place in range(terms))
     part = (
         "SELECT {place} AS place, m.id FROM message m "
         "WHERE m.search @@ (CAST(:token AS tsquery) && to_tsquery('social', :term{place}))"
     )
     found = " UNION ALL ".join(part.format(place=place) for place in range(terms))
-    return text(
+    return (
         f"WITH found AS MATERIALIZED ({found}) SELECT f.place, v.message, v.words, {fits} "  # noqa: S608 - no value is in it
         "FROM found f JOIN visibility v ON v.message = f.id AND v.owner = :owner"
     )
 
 
 def _condition(query: Query) -> tuple[str, dict[str, Any]]:
-    """Return what else a message must fulfil, over `visibility`, and its values."""
-    parts, values = ["1 = 1"], dict[str, Any]()
+    """Return what else a message must fulfil, over `visibility`, and its values; nothing where it is nothing."""
+    parts, values = list[str](), dict[str, Any]()
     if query.sender is not None:
         parts.append("v.sender = (SELECT id FROM person WHERE handle = :sender)")
         values["sender"] = kept(query.sender)
@@ -230,24 +281,22 @@ def _condition(query: Query) -> tuple[str, dict[str, Any]]:
     return " AND ".join(parts), values
 
 
-def _latest(connection: Connection, owner: int, query: Query, most: int) -> list[tuple[Message, float]]:
+def _latest(connection: Connection, owner: int, query: Query) -> list[tuple[float, _Row]]:
+    firsts: dict[tuple[int, str], tuple[float, _Row]] = {}
+    for row in _last(connection, owner, query, 2 * query.limit + 20):
+        firsts.setdefault((row[2], " ".join(split(row[5])) or row[5]), (0.0, row))
+    return list(firsts.values())
+
+
+def _last(connection: Connection, owner: int, query: Query, most: int) -> list[_Row]:
     condition, values = _condition(query)
-    statement = text(
-        f"SELECT v.message FROM visibility v WHERE v.owner = :owner AND {condition} "  # noqa: S608 - no value is in it
+    statement = (
+        f"SELECT v.message FROM visibility v WHERE v.owner = :owner {condition and f'AND {condition} '}"  # noqa: S608 - no value is in it
         "ORDER BY v.sent_at DESC, v.message DESC LIMIT :most"
     )
-    numbers = [row[0] for row in connection.execute(statement, {**values, "owner": owner, "most": most})]
-    by_number = {message.id: message for message in fetch(connection, owner, numbers)}
-    return [(by_number[number], 0.0) for number in numbers if number in by_number]
-
-
-def _once_each(found: Iterable[tuple[Message, float]]) -> list[tuple[Message, float]]:
-    """Keep the first of each utterance: the same words of the same person."""
-    firsts: dict[tuple[int, str], tuple[Message, float]] = {}
-    for message, score in found:
-        words = " ".join(split(message.text)) or message.text
-        firsts.setdefault((message.sender, words), (message, score))
-    return list(firsts.values())
+    numbers = [row[0] for row in rows(connection, statement, {**values, "owner": owner, "most": most})]
+    by_number = {row[0]: row for row in _fetched(connection, owner, numbers)}
+    return [by_number[number] for number in numbers if number in by_number]
 
 
 def _neighbours(
@@ -256,20 +305,18 @@ def _neighbours(
     """Return up to `k` messages before and after each, in its conversation, oldest first."""
     if not messages or not k:
         return {}, {}
-    numbers = [message.id for message in messages]
-    found = [
-        row
-        for start in range(0, len(numbers), 500)
-        for row in connection.execute(_beside(k), {"owner": owner, "numbers": numbers[start : start + 500]})
-    ]
-    by_number = {each.id: each for each in fetch(connection, owner, {n for row in found for n in row[1:] if n})}
+    by_number = {message.id: message for message in messages}
+    statement = _beside(k, sqlite=connection.dialect.name == "sqlite")
+    found = list(rows(connection, statement, {"owner": owner, "numbers": list(by_number)}))
+    missing = {number for row in found for number in row[1:] if number} - by_number.keys()
+    by_number |= {row[0]: _message(row) for row in _fetched(connection, owner, list(missing))}
     before = {row[0]: [by_number[n] for n in row[k:0:-1] if n in by_number] for row in found}
     after = {row[0]: [by_number[n] for n in row[k + 1 :] if n in by_number] for row in found}
     return before, after
 
 
 @lru_cache(maxsize=64)
-def _beside(k: int) -> TextClause:
+def _beside(k: int, *, sqlite: bool) -> str:
     """Return the question for the numbers of `k` neighbours on each side, the nearest first."""
     one = (
         "(SELECT b.message FROM visibility b WHERE b.owner = v.owner AND b.conversation = v.conversation "
@@ -278,9 +325,8 @@ def _beside(k: int) -> TextClause:
     )
     sides = [one.format(sign="<", way="DESC", step=step) for step in range(k)]
     sides += [one.format(sign=">", way="ASC", step=step) for step in range(k)]
-    return text(
-        f"SELECT v.message, {', '.join(sides)} FROM visibility v WHERE v.owner = :owner AND v.message IN :numbers"  # noqa: S608 - no value is in it
-    ).bindparams(bindparam("numbers", expanding=True))
+    among = "IN (SELECT value FROM json_each(:numbers))" if sqlite else "= ANY(CAST(:numbers AS bigint[]))"
+    return f"SELECT v.message, {', '.join(sides)} FROM visibility v WHERE v.owner = :owner AND v.message {among}"  # noqa: S608 - no value is in it
 
 
 def _damping(length: int, mean: float) -> float:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url
+from sqlalchemy import Connection, Engine, TextClause, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import StaticPool
@@ -17,7 +19,7 @@ from consilience.ground.errors import ConsilienceError, InvalidInput, MissingDep
 from consilience.ground.late import late_module
 from consilience.methods.social_agents.records import StoreLocked, StoreUnavailable
 
-__all__ = ["HEAD", "Database", "migrate"]
+__all__ = ["HEAD", "Database", "migrate", "rows"]
 
 HEAD = "2"
 """Name of the newest form."""
@@ -137,6 +139,10 @@ class Database:
             if (meant := _meaning(self.place, error.orig)) is None:
                 raise
             raise meant from error
+        except sqlite3.Error as error:  # of `rows`
+            if (meant := _meaning(self.place, error)) is None:
+                raise
+            raise meant from error
         except PoolTimeout as error:
             raise StoreLocked(f"{self.place} has all its connections in use: try again.") from error
 
@@ -148,6 +154,25 @@ class Database:
     def close(self) -> None:
         """Let go of the database; twice does no harm."""
         self._engine.dispose()
+
+
+def rows(connection: Connection, statement: str, values: Mapping[str, Any]) -> Iterable[Any]:
+    """Ask, and give the rows as the driver has them: a search has no time for more.
+
+    Lists among the values are what ``json_each`` reads on SQLite, and arrays on a server.
+    """
+    if connection.dialect.name != "sqlite":
+        return map(tuple, connection.execute(_clause(statement), dict(values)))
+    if not connection.in_transaction():
+        connection.begin()  # so that all that is asked is of one state
+    told = {name: json.dumps(value) if isinstance(value, list) else value for name, value in values.items()}
+    driver: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]
+    return driver.execute(statement, told)
+
+
+@lru_cache(maxsize=256)
+def _clause(statement: str) -> TextClause:
+    return text(statement)
 
 
 def migrate(connection: Connection, to: str = "head") -> None:

@@ -228,7 +228,7 @@ def _by_words(connection: Connection, owner: int, told: str) -> list[int]:
     telling = [word for word in words if word not in COMMON] or words
     if not telling:
         return []
-    found = [message.id for message, _ in ranked(connection, owner, Query(), any_of(telling), POOL)]
+    found = ranked(connection, owner, Query(), any_of(telling), POOL)
     if not found:
         return []
     episodes: dict[int, int] = dict(connection.execute(_EPISODE_OF, {"owner": owner, "numbers": found}).all())

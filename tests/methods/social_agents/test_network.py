@@ -7,8 +7,8 @@ import pytest
 from consilience.dialogue.journal import Journal
 from consilience.dialogue.session import Session
 from consilience.ground.errors import InvalidInput
-from consilience.methods.social_agents.agent import Party
 from consilience.methods.social_agents.network import Network, contacts_only
+from consilience.methods.social_agents.party import Party
 from consilience.methods.social_agents.pursuit import PursuitLimits
 from consilience.methods.social_agents.record import TalkLimits
 from consilience.methods.social_agents.scoring import mark

@@ -13,8 +13,8 @@ from consilience.dialogue.models import Unreachable
 from consilience.dialogue.session import Session
 from consilience.dialogue.transcript import Transcript
 from consilience.ground.errors import InvalidInput
-from consilience.methods.social_agents.agent import Party
 from consilience.methods.social_agents.control import Control
+from consilience.methods.social_agents.party import Party
 from consilience.methods.social_agents.record import TalkLimits
 from consilience.methods.social_agents.responder import foreign_words
 from consilience.methods.social_agents.scoring import mark

@@ -11,11 +11,11 @@ from consilience.dialogue.connecting import connect
 from consilience.dialogue.rehearsal import notice_for
 from consilience.dialogue.session import Session
 from consilience.ground.errors import InvalidInput
-from consilience.methods.social_agents.agent import Party
 from consilience.methods.social_agents.demo import furnish_demo
 from consilience.methods.social_agents.flags import Asking
 from consilience.methods.social_agents.guarded_wire import GuardedWire
 from consilience.methods.social_agents.network import Network
+from consilience.methods.social_agents.party import Party
 from consilience.methods.social_agents.policy import Policy
 from consilience.methods.social_agents.pursuit import Pursuit, PursuitLimits
 from consilience.methods.social_agents.record import TalkLimits, TurnSeen

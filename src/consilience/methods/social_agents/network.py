@@ -11,8 +11,8 @@ from typing import Literal
 from consilience.dialogue.journal import Journal
 from consilience.dialogue.transcript import Transcript
 from consilience.ground.errors import InvalidInput
-from consilience.methods.social_agents.agent import Party
 from consilience.methods.social_agents.control import Control
+from consilience.methods.social_agents.party import Party
 from consilience.methods.social_agents.pursuit import Pursuit, PursuitLimits, Walk
 from consilience.methods.social_agents.record import OnTurn, State, Talk, TalkLimits
 from consilience.methods.social_agents.records import Person, Query

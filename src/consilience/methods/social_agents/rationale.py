@@ -110,6 +110,11 @@ class Rationale:
         return self.status in ("unknown", "fuzzy", "conflict")
 
     @property
+    def doubtful(self) -> bool:
+        """Whether reading it again does not help: its words are not there, or the model itself is in doubt."""
+        return self.status == "fuzzy" and all(one.confidence < SURE for one in self.readings)
+
+    @property
     def numbered(self) -> bool:
         """Whether its name is only a number, as in ``s1``, and says nothing."""
         return re.fullmatch(r"[a-z]{0,4}\d{1,3}", self.slot) is not None

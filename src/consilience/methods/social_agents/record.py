@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from consilience.ground.errors import InvalidInput
-from consilience.methods.social_agents.agent import Spent, Utterance
 from consilience.methods.social_agents.consensus import Consensus
 from consilience.methods.social_agents.rationale import Board, Change
 from consilience.methods.social_agents.retrieval import Found
+from consilience.methods.social_agents.speech import Spent, Utterance
 from consilience.methods.social_agents.task import Assignment
 
 __all__ = ["Ending", "OnTurn", "State", "Talk", "TalkLimits", "TurnSeen"]

@@ -30,13 +30,15 @@ from consilience.dialogue.journal import Journal
 from consilience.dialogue.models import ModelError
 from consilience.dialogue.transcript import Transcript
 from consilience.ground.errors import InvalidInput
-from consilience.methods.social_agents.agent import Agent, CallsSpent, Move, Party, Spent, Utterance
+from consilience.methods.social_agents.agent import Agent
 from consilience.methods.social_agents.consensus import Consensus, agree
 from consilience.methods.social_agents.control import Control
+from consilience.methods.social_agents.party import Party
 from consilience.methods.social_agents.rationale import Board, Rationale
 from consilience.methods.social_agents.record import Ending, OnTurn, State, Talk, TalkLimits, TurnSeen
 from consilience.methods.social_agents.records import Message
 from consilience.methods.social_agents.retrieval import Found
+from consilience.methods.social_agents.speech import CallsSpent, Move, Spent, Utterance
 from consilience.methods.social_agents.task import Assignment
 from consilience.methods.social_agents.values import contains
 from consilience.methods.social_agents.wire import Crossed, Forwarded, Outgoing, Remembers, Wire
@@ -318,7 +320,7 @@ class _Course:
             one.board[old.slot].readings != old.readings or one.board[old.slot].refused_by != old.refused_by
             for one in (self.a, self.b)
             for old in before[one.handle]
-            if old.open and not one.doubtful(old)
+            if old.open and not old.doubtful
         )
 
     def _over(self) -> Ending | None:
@@ -447,6 +449,8 @@ class _Course:
         state = self._snapshot()
         ending = state.ending or "stopped"
         reasons = () if state.answer else (*consensus.reasons, *filter(None, [state.why]))
+        if state.answered and not state.answer and not reasons:
+            reasons = ("the model said nothing that can be read as an answer",)
         spent = replace(self.spent)
         spent.calls, spent.prompt_characters, spent.tokens = state.calls, state.prompt_characters, state.tokens
         return Talk(

@@ -17,7 +17,6 @@ from consilience.dialogue.budget import Budget
 from consilience.dialogue.models import ChatModel
 from consilience.dialogue.session import Session
 from consilience.ground.errors import ConsilienceError, InvalidInput
-from consilience.methods.social_agents.agent import Party
 from consilience.methods.social_agents.app.accounts import Accounts
 from consilience.methods.social_agents.app.chats import Chats
 from consilience.methods.social_agents.app.keeping import Keeping
@@ -29,6 +28,7 @@ from consilience.methods.social_agents.consent import ConsentQueue
 from consilience.methods.social_agents.control import Control
 from consilience.methods.social_agents.guarded_wire import GuardedWire
 from consilience.methods.social_agents.network import Network, Request
+from consilience.methods.social_agents.party import Party
 from consilience.methods.social_agents.policy import Policy
 from consilience.methods.social_agents.pursuit import PursuitLimits
 from consilience.methods.social_agents.record import State, TurnSeen

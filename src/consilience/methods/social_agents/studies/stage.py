@@ -14,10 +14,10 @@ from types import TracebackType
 from consilience.dialogue.asking import Asks
 from consilience.dialogue.journal import Journal
 from consilience.dialogue.rehearsal import Rehearsal
-from consilience.methods.social_agents.agent import Party
 from consilience.methods.social_agents.audit import AuditLog
 from consilience.methods.social_agents.guarded_wire import GuardedWire
 from consilience.methods.social_agents.network import Network
+from consilience.methods.social_agents.party import Party
 from consilience.methods.social_agents.policy import Policy
 from consilience.methods.social_agents.pursuit import Pursuit, PursuitLimits
 from consilience.methods.social_agents.record import OnTurn

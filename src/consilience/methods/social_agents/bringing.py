@@ -9,11 +9,10 @@ from sqlalchemy import text
 from consilience.ground.errors import InvalidInput, UnknownName
 from consilience.methods.social_agents.app.tasks import Tasks
 from consilience.methods.social_agents.audit import AuditLog
-from consilience.methods.social_agents.erasing import erase_messages, erase_person
+from consilience.methods.social_agents.erasing import Erased, erase_messages, erase_person
 from consilience.methods.social_agents.flags import Forgetting, Importing
 from consilience.methods.social_agents.importing import import_file
 from consilience.methods.social_agents.keys import key_of
-from consilience.methods.social_agents.records import Receipt
 from consilience.methods.social_agents.store import Store
 
 __all__ = ["bring", "take_away"]
@@ -57,7 +56,7 @@ def take_away(forgetting: Forgetting) -> Iterator[str]:
         yield from _receipt(_forgotten(store, forgetting, audit))
 
 
-def _forgotten(store: Store, forgetting: Forgetting, audit: AuditLog) -> Receipt:
+def _forgotten(store: Store, forgetting: Forgetting, audit: AuditLog) -> Erased:
     tasks = Tasks(store)
     if forgetting.person is not None:
         return erase_person(store, store.person(forgetting.person), audit=audit, tasks=tasks)
@@ -67,13 +66,11 @@ def _forgotten(store: Store, forgetting: Forgetting, audit: AuditLog) -> Receipt
     return erase_messages(store, forgetting.message, audit=audit, tasks=tasks)
 
 
-def _receipt(receipt: Receipt) -> Iterator[str]:
+def _receipt(erased: Erased) -> Iterator[str]:
+    receipt = erased.receipt
     yield f"forgotten: {receipt.what}, at {receipt.at:%Y-%m-%d %H:%M:%S} UTC"
-    yield (
-        f"{receipt.messages:,} messages for everybody, {receipt.unseen:,} rights to read, "
-        f"{receipt.versions:,} earlier versions, {receipt.episodes:,} summaries; nothing of them is left in the files"
-    )
-    yield f"receipt {receipt.digest}"
+    yield from (f"  {line}" for line in erased.lines())
+    yield f"nothing of them is left in the files; receipt {receipt.digest}"
 
 
 def _counted(store: Store, forgetting: Forgetting) -> int:

@@ -29,14 +29,14 @@ def test_without_questions_nothing_is_measured(tmp_path):
 @pytest.mark.skipif(bool(absent()), reason=f"{absent()}; ends where MariaDB and its driver are installed")
 def test_rank_and_forms_of_words_are_what_is_gained(tmp_path):
     told = [("ann", "bea", f"a lantern is a lantern {number}") for number in range(12)]
-    told += [("ann", "bea", "the lantern was found by the miller")]
+    told += [("ann", "bea", "the lantern was mended by the miller")]
     script = tmp_path / "script.csv"
     rows = "".join(f"{number},{who},{whom},{text},1\n" for number, (who, whom, text) in enumerate(told))
     script.write_text(",sender,receiver,message,timestamp\n" + rows)
     answer = {"utterance_id": "u1", "answer_text": "the miller"}
     scene = {
-        "utterances:": [{"uid": "u1", "utterance": "The lantern was found by the miller."}],
-        "qas": [{"id": "q1", "question": "Who found the lantern?", "answers": [answer]}],
+        "utterances:": [{"uid": "u1", "utterance": "The lantern was mended by the miller."}],
+        "qas": [{"id": "q1", "question": "Who mended the lantern?", "answers": [answer]}],
     }
     questions = tmp_path / "questions.json"
     questions.write_text(json.dumps({"data": [{"title": "s01_e01_c01", "paragraphs": [scene]}]}))

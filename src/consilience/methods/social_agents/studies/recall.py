@@ -60,9 +60,8 @@ def recall(config: Config, streams: Streams, folder: RunFolder) -> Evidence:
     order = streams.generator("questions").permutation(len(asked))[: config.recall_questions]
     asked = [asked[place] for place in order.tolist()]
     with TemporaryDirectory() as scratch, Store.open(Path(scratch) / "store.sqlite") as store, mariadb() as connection:
-        brought = {
-            way: [finds(one) for one in asked] for way, finds in _ways(store, Original(connection, world), world)
-        }
+        original = Original(connection, world, streams.generator("order of keywords"))
+        brought = {way: [finds(one) for one in asked] for way, finds in _ways(store, original, world)}
     scores = {way: _scores(asked, names) for way, names in brought.items()}
     for way, (recalled, ranks) in scores.items():
         folder.record("recall", way=way, recall=float(recalled.mean()), mrr=float(ranks.mean()))

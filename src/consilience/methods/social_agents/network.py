@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from consilience.dialogue.journal import Journal
 from consilience.dialogue.transcript import Transcript
 from consilience.ground.errors import InvalidInput
 from consilience.methods.social_agents.control import Control
@@ -16,6 +15,7 @@ from consilience.methods.social_agents.party import Party
 from consilience.methods.social_agents.pursuit import Pursuit, PursuitLimits, Walk
 from consilience.methods.social_agents.record import OnTurn, State, Talk, TalkLimits
 from consilience.methods.social_agents.records import Person, Query
+from consilience.methods.social_agents.resuming import Keeps
 from consilience.methods.social_agents.talk import talk
 from consilience.methods.social_agents.task import Assignment
 from consilience.methods.social_agents.values import content_words
@@ -98,7 +98,7 @@ class Network:
         wire: Wire,
         *,
         agrees: Agrees = contacts_only,
-        journal: Journal | None = None,
+        journal: Keeps | None = None,
         transcript: Transcript | None = None,
         on_turn: OnTurn | None = None,
     ) -> None:

@@ -17,10 +17,10 @@ from consilience.methods.social_agents.agent import Told, Utterance
 from consilience.methods.social_agents.app.tasks import Tasks
 from consilience.methods.social_agents.audit import AuditLog
 from consilience.methods.social_agents.erasing import erase_messages, erase_person
+from consilience.methods.social_agents.manners import PLAYERS
 from consilience.methods.social_agents.rationale import Board, Reading
 from consilience.methods.social_agents.record import State
 from consilience.methods.social_agents.records import NewMessage
-from consilience.methods.social_agents.responder import PLAYERS
 from consilience.methods.social_agents.store import Store
 from consilience.methods.social_agents.studies.stage import Stage
 from consilience.methods.social_agents.worlds.needle import needle

@@ -14,9 +14,9 @@ from consilience.dialogue.session import Session
 from consilience.dialogue.transcript import Transcript
 from consilience.ground.errors import InvalidInput
 from consilience.methods.social_agents.control import Control
+from consilience.methods.social_agents.honesty import foreign_words
 from consilience.methods.social_agents.party import Party
 from consilience.methods.social_agents.record import TalkLimits
-from consilience.methods.social_agents.responder import foreign_words
 from consilience.methods.social_agents.scoring import mark
 from consilience.methods.social_agents.sections import one_line, read_memory, sections
 from consilience.methods.social_agents.talk import talk

@@ -14,13 +14,13 @@ from consilience.ground.errors import InvalidInput
 from consilience.methods.social_agents.demo import furnish_demo
 from consilience.methods.social_agents.flags import Asking
 from consilience.methods.social_agents.guarded_wire import GuardedWire
+from consilience.methods.social_agents.manners import PLAYERS
 from consilience.methods.social_agents.network import Network
 from consilience.methods.social_agents.party import Party
 from consilience.methods.social_agents.policy import Policy
 from consilience.methods.social_agents.pursuit import Pursuit, PursuitLimits
 from consilience.methods.social_agents.record import TalkLimits, TurnSeen
 from consilience.methods.social_agents.records import Message
-from consilience.methods.social_agents.responder import PLAYERS
 from consilience.methods.social_agents.store import Store
 from consilience.methods.social_agents.task import Assignment
 

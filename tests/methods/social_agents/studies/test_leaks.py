@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from consilience.methods.social_agents.gate import Blocked, Gate
-from consilience.methods.social_agents.responder import PLAYERS
+from consilience.methods.social_agents.manners import PLAYERS
 from consilience.methods.social_agents.studies import leaks
 from consilience.methods.social_agents.studies.leaks import allowed_and_blocked, overheard
 from consilience.methods.social_agents.studies.secrets import spelling

@@ -19,7 +19,7 @@ from consilience.methods.social_agents.app.office import Manner, Office
 from consilience.methods.social_agents.demo import QUESTION, furnish_demo
 from consilience.methods.social_agents.flags import Serving
 from consilience.methods.social_agents.keys import key_of, key_path
-from consilience.methods.social_agents.responder import PLAYERS
+from consilience.methods.social_agents.manners import PLAYERS
 from consilience.methods.social_agents.store import Store
 
 __all__ = ["Server", "prepared", "serve"]

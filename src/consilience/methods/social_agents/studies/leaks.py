@@ -18,11 +18,12 @@ from consilience.methods.social_agents.audit import Entry
 from consilience.methods.social_agents.config import Config
 from consilience.methods.social_agents.gate import Gate, Passed
 from consilience.methods.social_agents.grammar import RELATIONS, slot
+from consilience.methods.social_agents.manners import PLAYERS
 from consilience.methods.social_agents.policy import Policy
 from consilience.methods.social_agents.pursuit import Pursuit
 from consilience.methods.social_agents.record import TurnSeen
 from consilience.methods.social_agents.records import Message
-from consilience.methods.social_agents.responder import PLAYERS, prompt_of
+from consilience.methods.social_agents.responder import prompt_of
 from consilience.methods.social_agents.studies.secrets import (
     MANNERS,
     ORDERS,

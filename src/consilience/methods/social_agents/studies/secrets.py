@@ -23,9 +23,10 @@ import numpy as np
 
 from consilience.dialogue.messages import Question
 from consilience.dialogue.players import Player
+from consilience.methods.social_agents.manners import PLAYERS
 from consilience.methods.social_agents.policy import Policy, Rule
 from consilience.methods.social_agents.records import Query
-from consilience.methods.social_agents.responder import PLAYERS, prompt_of
+from consilience.methods.social_agents.responder import prompt_of
 from consilience.methods.social_agents.sections import BOARD, EPISODES, MEMORY, read_board, read_memory, sections
 from consilience.methods.social_agents.studies.stage import Stage
 from consilience.methods.social_agents.vocabulary import EVERYDAY

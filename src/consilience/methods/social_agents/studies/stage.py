@@ -16,13 +16,13 @@ from consilience.dialogue.journal import Journal
 from consilience.dialogue.rehearsal import Rehearsal
 from consilience.methods.social_agents.audit import AuditLog
 from consilience.methods.social_agents.guarded_wire import GuardedWire
+from consilience.methods.social_agents.manners import PLAYERS
 from consilience.methods.social_agents.network import Network
 from consilience.methods.social_agents.party import Party
 from consilience.methods.social_agents.policy import Policy
 from consilience.methods.social_agents.pursuit import Pursuit, PursuitLimits
 from consilience.methods.social_agents.record import OnTurn
 from consilience.methods.social_agents.records import Message, Person
-from consilience.methods.social_agents.responder import PLAYERS
 from consilience.methods.social_agents.store import Store
 from consilience.methods.social_agents.task import Assignment
 from consilience.methods.social_agents.wire import Crossed, OpenWire, Outgoing, Wire

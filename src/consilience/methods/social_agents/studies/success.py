@@ -13,11 +13,11 @@ from consilience.dialogue.session import Session
 from consilience.ground import Evidence, Measurement, RunFolder, Streams, Table
 from consilience.methods.social_agents.concluding import conclude
 from consilience.methods.social_agents.config import Config
+from consilience.methods.social_agents.manners import NOISE
 from consilience.methods.social_agents.pursuit import Pursuit, PursuitLimits
 from consilience.methods.social_agents.rationale import Board, Reading
 from consilience.methods.social_agents.record import State, TalkLimits
 from consilience.methods.social_agents.references import REFERENCES, Reference, references
-from consilience.methods.social_agents.responder import NOISE
 from consilience.methods.social_agents.scoring import Summary, gain, summary
 from consilience.methods.social_agents.studies.stage import Stage, player
 from consilience.methods.social_agents.worlds.friends import friends_like

@@ -15,9 +15,9 @@ from consilience.dialogue.rehearsal import REHEARSAL_NOTICE, Rehearsal
 from consilience.dialogue.session import Session
 from consilience.ground import Evidence, Measurement, RunFolder, Streams, Table
 from consilience.methods.social_agents.config import Config
+from consilience.methods.social_agents.manners import PLAYERS
 from consilience.methods.social_agents.pursuit import PursuitLimits
 from consilience.methods.social_agents.record import TalkLimits
-from consilience.methods.social_agents.responder import PLAYERS
 from consilience.methods.social_agents.scoring import mark
 from consilience.methods.social_agents.studies.place import bars, in_place, spoken
 from consilience.methods.social_agents.studies.stage import Parts, Stage

@@ -17,7 +17,7 @@ from consilience.dialogue.messages import Question, Settings
 from consilience.methods.social_agents.grounding import grounded, overheard
 from consilience.methods.social_agents.party import Party
 from consilience.methods.social_agents.prompts import View, answer_prompt, draft_prompt, length, turn_prompt
-from consilience.methods.social_agents.rationale import MOST_SLOTS, Board, Rationale, Reading
+from consilience.methods.social_agents.rationale import MOST_SLOTS, Board, Rationale, Reading, Rule
 from consilience.methods.social_agents.reading import (
     AnswerReply,
     DraftReply,
@@ -63,14 +63,24 @@ class Agent:
         Where the cost is counted.
     support
         By how many readings a value has to lead.
+    rule
+        How several readings become one value.
     """
 
     def __init__(
-        self, party: Party, other: Person, task: Assignment, *, element: str, spent: Spent, support: int = 2
+        self,
+        party: Party,
+        other: Person,
+        task: Assignment,
+        *,
+        element: str,
+        spent: Spent,
+        support: int = 2,
+        rule: Rule = "lead",
     ) -> None:
         self.party = party
         self.other = other
-        self.board = Board(party.person.handle, support=support)
+        self.board = Board(party.person.handle, support=support, rule=rule)
         """What this side knows."""
         self.misses: Counter[str] = Counter()
         """How often the other side did not know a slot."""
@@ -85,7 +95,7 @@ class Agent:
         """Questions so far."""
         handle, purpose = other.handle, task.purpose
         self._retrieval = Retrieval(
-            party.memory,
+            party.reads([handle], purpose),
             clear=party.clear,
             fuzzy=party.fuzzy,
             allowed=lambda rows: party.lets(rows, handle, purpose),

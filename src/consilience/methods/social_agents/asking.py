@@ -72,7 +72,13 @@ async def _asked(asking: Asking, store: Store, tell: Tell) -> int:
 
         def party(handle: str) -> Party:
             person = store.person(handle)
-            return Party(person=person, memory=store.memory(person), asks=session, lets=wire.lets(handle))
+            return Party(
+                person=person,
+                memory=store.memory(person),
+                asks=session,
+                lets=wire.lets(handle),
+                hides=wire.hides(handle),
+            )
 
         network = Network(party, store.contacts_of, wire, on_turn=seen)
         task = Assignment(question=asking.task)

@@ -2,7 +2,7 @@
 
 Every statement here is bound to the owner it is given, and only a `Memory` gives one. There are two walls: the index is
 asked for the owner's token beside the words, and whatever it answers is fetched through `visibility`, so that a fault
-of one of them shows nobody anything.
+of one of them shows nobody anything. What is hidden (`hiding`) is left out before anything is counted.
 
 The rank is BM25 by what the owner has: how many messages, how long, and in how many of them a word stands. So it does
 not change with what others write to one another. A word counts as often as it stands there as it was asked, and once
@@ -21,6 +21,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from consilience.methods.social_agents.database import rows
+from consilience.methods.social_agents.hiding import NOTHING, Hidden
 from consilience.methods.social_agents.records import Hit, Message, Query, from_us, to_us
 from consilience.methods.social_agents.schema import owner_token
 from consilience.methods.social_agents.words import COMMON, kept, plain, split
@@ -40,6 +41,9 @@ _FETCH = (
 )
 _FETCH_AMONG = {"sqlite": f"{_FETCH} IN (SELECT value FROM json_each(:numbers))"}  # noqa: S608 - no value is in it
 _ON_SERVER = f"{_FETCH} = ANY(CAST(:numbers AS bigint[]))"
+_CONVERSATION = (
+    "SELECT message FROM visibility WHERE owner = :owner AND conversation = :conversation ORDER BY sent_at, message"
+)
 _HOLDING = "SELECT messages, words FROM holding WHERE owner = :owner"
 
 _Row = tuple[int, int, int, str, int, str, str]
@@ -67,33 +71,40 @@ class _Term:
         return max(1, words.count(self.pieces[0]))
 
 
-def search(connection: Connection, owner: int, query: Query) -> list[Hit]:
-    """Return what matches best, no utterance twice."""
+def search(connection: Connection, owner: int, query: Query, hidden: Hidden = NOTHING) -> list[Hit]:
+    """Return what matches best, no utterance twice; of what is hidden nothing, as if it were not there."""
     terms = _terms(query)
     if terms is None:
         return []
-    best = (_best(connection, owner, query, terms) if terms else _latest(connection, owner, query))[: query.limit]
+    if terms:
+        best = _best(connection, owner, query, terms, hidden)[: query.limit]
+    else:
+        best = _latest(connection, owner, query, hidden)[: query.limit]
     messages = [_message(row) for _, row in best]
-    before, after = _neighbours(connection, owner, messages, query.context)
+    before, after = _neighbours(connection, owner, messages, query.context, hidden)
     return [
         Hit(message, score, tuple(before.get(message.id, ())), tuple(after.get(message.id, ())))
         for message, (score, _) in zip(messages, best, strict=True)
     ]
 
 
-def ranked(connection: Connection, owner: int, query: Query, terms: Sequence[_Term], most: int) -> list[int]:
+def ranked(
+    connection: Connection, owner: int, query: Query, terms: Sequence[_Term], most: int, *, hidden: Hidden = NOTHING
+) -> list[int]:
     """Return the numbers of the owner's messages that match, the best first."""
-    matches = _matches(connection, owner, query, terms, most)
+    matches = _matches(connection, owner, query, terms, most, hidden=hidden)
     scored = [(score, row[0]) for score, row, _ in _scored(connection, owner, matches, matches.order)]
     return [number for _, number in sorted(scored, reverse=True)]
 
 
-def _best(connection: Connection, owner: int, query: Query, terms: Sequence[_Term]) -> list[tuple[float, _Row]]:
+def _best(
+    connection: Connection, owner: int, query: Query, terms: Sequence[_Term], hidden: Hidden
+) -> list[tuple[float, _Row]]:
     """Return more than enough matches with their scores, the best first, each utterance once.
 
     What is looked at is a third more than is wanted; the rest only where too many of that said the same.
     """
-    matches = _matches(connection, owner, query, terms, 2 * query.limit + 20)
+    matches = _matches(connection, owner, query, terms, 2 * query.limit + 20, hidden=hidden)
     first = query.limit + query.limit // 3 + 2
     firsts: dict[tuple[int, str], tuple[float, _Row]] = {}
     for some in (matches.order[:first], matches.order[first:]):
@@ -131,16 +142,18 @@ def any_of(words: Iterable[str]) -> list[_Term]:
     return [_Term((word[:LONGEST_TERM],)) for word in words][:MOST_TERMS]
 
 
-def recent(connection: Connection, owner: int, conversation: int | None, limit: int) -> list[Message]:
+def recent(
+    connection: Connection, owner: int, conversation: int | None, limit: int, hidden: Hidden = NOTHING
+) -> list[Message]:
     """Return the owner's last messages, oldest first."""
     query = Query(conversation=conversation, limit=limit)
-    return [_message(row) for row in _last(connection, owner, query, limit)][::-1]
+    return [_message(row) for row in _last(connection, owner, query, limit, hidden)][::-1]
 
 
-def around(connection: Connection, owner: int, number: int, k: int) -> list[Message]:
+def around(connection: Connection, owner: int, number: int, k: int, hidden: Hidden = NOTHING) -> list[Message]:
     """Return a message with those before and after it in its conversation, oldest first."""
-    found = fetch(connection, owner, [number])
-    before, after = _neighbours(connection, owner, found, k)
+    found = [one for one in fetch(connection, owner, [number]) if one.id not in hidden.numbers]
+    before, after = _neighbours(connection, owner, found, k, hidden)
     return [*before.get(number, ()), *found, *after.get(number, ())]
 
 
@@ -193,12 +206,15 @@ class _Matches:
     """The best first, where each word would stand there once."""
 
 
-def _matches(connection: Connection, owner: int, query: Query, terms: Sequence[_Term], most: int) -> _Matches:
-    masks, lengths, frequencies = _indexed(connection, owner, query, terms)
+def _matches(
+    connection: Connection, owner: int, query: Query, terms: Sequence[_Term], most: int, *, hidden: Hidden
+) -> _Matches:
+    masks, lengths, frequencies = _indexed(connection, owner, query, terms, hidden.numbers)
     held = next(iter(rows(connection, _HOLDING, {"owner": owner})), None) if masks else None
     if held is None:
         return _Matches(terms, {}, {}, [], {}, 1.0, [])
-    count, mean = held[0], max(held[1] / held[0], 1.0)
+    count = held[0] - len(hidden.numbers)
+    mean = max((held[1] - hidden.words) / count, 1.0)
     weights = [math.log1p((count - each + 0.5) / (each + 0.5)) for each in frequencies]
     by_mask = {mask: _sum_of(weights, mask) for mask in set(masks.values())}
     by_length = {each: 1 + _damping(each, mean) for each in set(lengths.values())}
@@ -211,7 +227,7 @@ def _matches(connection: Connection, owner: int, query: Query, terms: Sequence[_
 
 
 def _indexed(
-    connection: Connection, owner: int, query: Query, terms: Sequence[_Term]
+    connection: Connection, owner: int, query: Query, terms: Sequence[_Term], hidden: frozenset[int]
 ) -> tuple[dict[int, int], dict[int, int], list[int]]:
     """Return terms by message, as bits, words by message, and messages by term."""
     condition, values = _condition(query)
@@ -225,6 +241,8 @@ def _indexed(
     masks: dict[int, int] = {}
     lengths: dict[int, int] = {}
     for place, number, length, fits in rows(connection, _statement(len(terms), condition, sqlite=sqlite), values):
+        if number in hidden:
+            continue
         frequencies[place] += 1
         if fits:
             masks[number] = masks.get(number, 0) | 1 << place
@@ -281,38 +299,59 @@ def _condition(query: Query) -> tuple[str, dict[str, Any]]:
     return " AND ".join(parts), values
 
 
-def _latest(connection: Connection, owner: int, query: Query) -> list[tuple[float, _Row]]:
+def _latest(connection: Connection, owner: int, query: Query, hidden: Hidden) -> list[tuple[float, _Row]]:
     firsts: dict[tuple[int, str], tuple[float, _Row]] = {}
-    for row in _last(connection, owner, query, 2 * query.limit + 20):
+    for row in _last(connection, owner, query, 2 * query.limit + 20, hidden):
         firsts.setdefault((row[2], " ".join(split(row[5])) or row[5]), (0.0, row))
     return list(firsts.values())
 
 
-def _last(connection: Connection, owner: int, query: Query, most: int) -> list[_Row]:
+def _last(connection: Connection, owner: int, query: Query, most: int, hidden: Hidden) -> list[_Row]:
     condition, values = _condition(query)
     statement = (
         f"SELECT v.message FROM visibility v WHERE v.owner = :owner {condition and f'AND {condition} '}"  # noqa: S608 - no value is in it
         "ORDER BY v.sent_at DESC, v.message DESC LIMIT :most"
     )
-    numbers = [row[0] for row in rows(connection, statement, {**values, "owner": owner, "most": most})]
+    values |= {"owner": owner, "most": most + len(hidden.numbers)}
+    numbers = [row[0] for row in rows(connection, statement, values) if row[0] not in hidden.numbers][:most]
     by_number = {row[0]: row for row in _fetched(connection, owner, numbers)}
     return [by_number[number] for number in numbers if number in by_number]
 
 
 def _neighbours(
-    connection: Connection, owner: int, messages: Sequence[Message], k: int
+    connection: Connection, owner: int, messages: Sequence[Message], k: int, hidden: Hidden = NOTHING
 ) -> tuple[dict[int, list[Message]], dict[int, list[Message]]]:
     """Return up to `k` messages before and after each, in its conversation, oldest first."""
     if not messages or not k:
         return {}, {}
     by_number = {message.id: message for message in messages}
     statement = _beside(k, sqlite=connection.dialect.name == "sqlite")
-    found = list(rows(connection, statement, {"owner": owner, "numbers": list(by_number)}))
+    plain = [one.id for one in messages if one.conversation not in hidden.conversations]
+    found = list(rows(connection, statement, {"owner": owner, "numbers": plain})) if plain else []
+    found += _beside_hidden(connection, owner, messages, k, hidden)
     missing = {number for row in found for number in row[1:] if number} - by_number.keys()
     by_number |= {row[0]: _message(row) for row in _fetched(connection, owner, list(missing))}
     before = {row[0]: [by_number[n] for n in row[k:0:-1] if n in by_number] for row in found}
     after = {row[0]: [by_number[n] for n in row[k + 1 :] if n in by_number] for row in found}
     return before, after
+
+
+def _beside_hidden(
+    connection: Connection, owner: int, messages: Sequence[Message], k: int, hidden: Hidden
+) -> list[tuple[int | None, ...]]:
+    """Return the rows that `_beside` would give, of conversations in which something is hidden."""
+    found: list[tuple[int | None, ...]] = []
+    for conversation in {one.conversation for one in messages} & hidden.conversations:
+        values = {"owner": owner, "conversation": conversation}
+        row = [one[0] for one in rows(connection, _CONVERSATION, values) if one[0] not in hidden.numbers]
+        places = {number: place for place, number in enumerate(row)}
+        for one in messages:
+            at = places.get(one.id)
+            if at is not None:
+                before, after = row[max(0, at - k) : at][::-1], row[at + 1 : at + 1 + k]
+                padded = [*before, *[None] * (k - len(before)), *after, *[None] * (k - len(after))]
+                found.append((one.id, *padded))
+    return found
 
 
 @lru_cache(maxsize=64)

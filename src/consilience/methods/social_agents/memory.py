@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from consilience.ground.errors import InvalidInput
 from consilience.methods.social_agents import clear, fuzzy
 from consilience.methods.social_agents.database import Database
 from consilience.methods.social_agents.embedding import Embedder
-from consilience.methods.social_agents.fuzzy import Summarise
+from consilience.methods.social_agents.fuzzy import WHOLE, Recut, Summarise
+from consilience.methods.social_agents.hiding import NOTHING, Hidden, Hides, hidden_of, stamp_of
 from consilience.methods.social_agents.records import MOST_CONTEXT, MOST_HITS, Episode, Hit, Message, Person, Query
 
 __all__ = ["Memory"]
@@ -18,6 +19,7 @@ _FRIENDS = text(
     "JOIN person p ON p.id = CASE WHEN c.asker = :owner THEN c.asked ELSE c.asker END "
     "WHERE c.accepted = 1 AND (c.asker = :owner OR c.asked = :owner) ORDER BY p.id"
 )
+_NEWEST = text("SELECT MAX(id) FROM episode")
 
 
 class Memory:
@@ -36,13 +38,31 @@ class Memory:
         What makes vectors and summaries of episodes.
     """
 
-    __slots__ = ("_database", "_embedder", "_owner", "_summarise")
+    __slots__ = ("_cut", "_database", "_embedder", "_hidden", "_hides", "_owner", "_summarise")
 
     def __init__(self, database: Database, owner: Person, embedder: Embedder, summarise: Summarise) -> None:
         self._database = database
         self._owner = owner
         self._embedder = embedder
         self._summarise = summarise
+        self._hides: Hides | None = None
+        self._hidden: tuple[tuple[int, ...], Hidden] = ((), NOTHING)
+        self._cut: tuple[tuple[object, ...], Recut] = ((), WHOLE)
+
+    def without(self, hides: Hides) -> Memory:
+        """Return the same memory in which some messages are as if they were not there.
+
+        They take no part in ranks, statistics, limits, neighbours or episodes. Which they are is looked up anew when
+        messages come, go or are edited.
+
+        Parameters
+        ----------
+        hides
+            Given all that the owner has, returns the numbers of those that are left out.
+        """
+        made = Memory(self._database, self._owner, self._embedder, self._summarise)
+        made._hides = hides
+        return made
 
     def __repr__(self) -> str:
         """Show whose it is."""
@@ -59,29 +79,30 @@ class Memory:
         Of an utterance that stands there several times only one is returned.
         """
         with self._database.reading() as connection:
-            return clear.search(connection, self._owner.id, query)
+            return clear.search(connection, self._owner.id, query, self._left_out(connection))
 
     def recent(self, conversation: int | None = None, limit: int = 20) -> list[Message]:
         """Return the last messages, everywhere or in one conversation, oldest first."""
         _require("limit", limit, 1, MOST_HITS)
         with self._database.reading() as connection:
-            return clear.recent(connection, self._owner.id, conversation, limit)
+            return clear.recent(connection, self._owner.id, conversation, limit, self._left_out(connection))
 
     def around(self, message: int, k: int = 3) -> list[Message]:
         """Return a message between those before and after it, oldest first; nothing when it is not the owner's."""
         _require("k", k, 0, MOST_CONTEXT)
         with self._database.reading() as connection:
-            return clear.around(connection, self._owner.id, message, k)
+            return clear.around(connection, self._owner.id, message, k, self._left_out(connection))
 
     def message(self, number: int) -> Message | None:
         """Return a message, or None: also where there is one that the owner may not read."""
-        with self._database.reading() as connection:
-            return next(iter(clear.fetch(connection, self._owner.id, [number])), None)
+        return next(iter(self.messages([number])), None)
 
     def messages(self, numbers: list[int]) -> list[Message]:
         """Return those of the messages that the owner may read, in the order of the numbers."""
         with self._database.reading() as connection:
-            found = {each.id: each for each in clear.fetch(connection, self._owner.id, numbers)}
+            hidden = self._left_out(connection).numbers
+            wanted = [number for number in numbers if number not in hidden]
+            found = {each.id: each for each in clear.fetch(connection, self._owner.id, wanted)}
         return [found[number] for number in dict.fromkeys(numbers) if number in found]
 
     def recall(self, text: str, top: int = 3) -> list[Episode]:
@@ -89,7 +110,9 @@ class Memory:
         _require("top", top, 1, MOST_HITS)
         self.rebuild_episodes()
         with self._database.reading() as connection:
-            return fuzzy.recall(connection, self._owner.id, text, top, self._embedder)
+            hidden = self._left_out(connection)
+            cut = self._recut(connection, hidden)
+            return fuzzy.recall(connection, self._owner.id, text, top, self._embedder, hidden=hidden, cut=cut)
 
     def friends(self) -> list[Person]:
         """Return the owner's contacts who accepted, or whom the owner did."""
@@ -104,6 +127,20 @@ class Memory:
         with self._database.writing() as connection:
             threads = fuzzy.loose(connection, self._owner.id, self._embedder)
             return fuzzy.rebuild(connection, threads, self._embedder, self._summarise)
+
+    def _left_out(self, connection: Connection) -> Hidden:
+        if self._hides is None:
+            return NOTHING
+        stamp = stamp_of(connection, self._owner.id)
+        if stamp != self._hidden[0]:
+            self._hidden = stamp, hidden_of(connection, self._owner.id, self._hides)
+        return self._hidden[1]
+
+    def _recut(self, connection: Connection, hidden: Hidden) -> Recut:
+        newest = connection.execute(_NEWEST).scalar()
+        if self._cut[0] != (hidden, newest):
+            self._cut = (hidden, newest), fuzzy.recut(connection, hidden, self._embedder, self._summarise)
+        return self._cut[1]
 
 
 def _require(name: str, value: int, least: int, most: int) -> None:

@@ -129,7 +129,7 @@ class Network:
         if not people:
             return []
         words = content_words(text)
-        memory = self._party_of(owner).memory
+        memory = self._party_of(owner).reads([one.handle for one in people], "*")  # of secrets nobody is asked
         hits = memory.search(Query(words=words, context=0, limit=HITS)) if words else []
         said: Counter[int] = Counter()
         for rank, hit in enumerate(hits):

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
 
 from consilience.dialogue.asking import Asks
+from consilience.ground.errors import InvalidInput
+from consilience.methods.social_agents.hiding import Hides
 from consilience.methods.social_agents.records import Message, Person
 from consilience.methods.social_agents.retrieval import Reads
 
-__all__ = ["Party"]
+__all__ = ["LeavesOut", "Party"]
+
+
+@runtime_checkable
+class LeavesOut(Protocol):
+    """A memory that can be read as if some messages were not there."""
+
+    def without(self, hides: Hides) -> Reads:
+        """Return it without what `hides` names."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,5 +41,31 @@ class Party:
         default=lambda rows, _other, _purpose: rows
     )
     """Which messages the agent may see, given with whom (a handle) and what for."""
+    hides: Callable[[Sequence[Message], str, str], Collection[int]] | None = None
+    """Which messages are to be as if they were not there, likewise; None hides nothing."""
     may_forward: Callable[[Sequence[Message]], bool] = field(default=lambda _rows: True)
     """Whether what these messages say may be passed on by whoever hears it."""
+
+    def reads(self, others: Sequence[str], purpose: str) -> Reads:
+        """Return the memory as it is to somebody who speaks with others, without what must not be told to any of them.
+
+        Parameters
+        ----------
+        others
+            Handles.
+        purpose
+            What for.
+
+        Raises
+        ------
+        InvalidInput
+            When something has to be hidden, and the memory cannot leave anything out.
+        """
+        hides = self.hides
+        if hides is None:
+            return self.memory
+        if not isinstance(self.memory, LeavesOut):
+            raise InvalidInput(f"a memory must be able to leave messages out (`without`); got {self.memory!r}")
+        return self.memory.without(
+            lambda rows: frozenset(number for other in others for number in hides(rows, other, purpose))
+        )

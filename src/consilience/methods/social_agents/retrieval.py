@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
+from consilience.methods.social_agents.fuzzy import extract
 from consilience.methods.social_agents.prompts import Recalled
 from consilience.methods.social_agents.records import Episode, Hit, Message, Person, Query
 from consilience.methods.social_agents.values import content_words
@@ -234,12 +235,13 @@ class Retrieval:
     def _of_episode(self, episode: Episode, text: str) -> tuple[Episode, list[Message]]:
         """Return the messages of an episode around those that are nearest to a text.
 
-        A summary is made of messages: where one of them must not be seen, or not all of it, neither must the summary.
+        A summary is made of messages: where one of them must not be seen, or not all of it, it is made of the others,
+        and of what may be seen.
         """
         rows = [row for row in self._memory.messages(list(episode.messages)) if row.text]
         allowed = self._may_see(rows)
         if allowed != rows or len(rows) < len(episode.messages):
-            episode = replace(episode, summary="")
+            episode = replace(episode, summary=extract(allowed) if allowed else "")
         wanted = _trigrams(text)
         near = sorted(range(len(allowed)), key=lambda at: (-_overlap(wanted, allowed[at].text), at))
         around = [at + off for at in near for off in _AROUND if 0 <= at + off < len(allowed)]

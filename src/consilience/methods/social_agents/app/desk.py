@@ -312,6 +312,7 @@ class Desk:
             memory=self._store.memory(person),
             asks=self._session,
             lets=self._wire.lets(handle),
+            hides=self._wire.hides(handle),
             may_forward=lambda rows: all(
                 self._policies.of(handle).on(row.text, "", PASSED_ON, row.label).verdict == "allow" for row in rows
             ),

@@ -12,10 +12,11 @@ from pathlib import Path
 from types import TracebackType
 
 from consilience.dialogue.asking import Asks
-from consilience.dialogue.journal import Journal
+from consilience.dialogue.messages import Question, Reply
 from consilience.dialogue.rehearsal import Rehearsal
 from consilience.methods.social_agents.audit import AuditLog
 from consilience.methods.social_agents.guarded_wire import GuardedWire
+from consilience.methods.social_agents.honesty import foreign_words
 from consilience.methods.social_agents.manners import PLAYERS
 from consilience.methods.social_agents.network import Network
 from consilience.methods.social_agents.party import Party
@@ -23,13 +24,15 @@ from consilience.methods.social_agents.policy import Policy
 from consilience.methods.social_agents.pursuit import Pursuit, PursuitLimits
 from consilience.methods.social_agents.record import OnTurn
 from consilience.methods.social_agents.records import Message, Person
+from consilience.methods.social_agents.responder import prompt_of
+from consilience.methods.social_agents.resuming import Keeps
 from consilience.methods.social_agents.store import Store
 from consilience.methods.social_agents.task import Assignment
 from consilience.methods.social_agents.wire import Crossed, OpenWire, Outgoing, Wire
 from consilience.methods.social_agents.worlds.furnishing import furnish
 from consilience.methods.social_agents.worlds.people import Task, World
 
-__all__ = ["FULL", "Parts", "Stage", "Watched", "asked", "player"]
+__all__ = ["FULL", "Checked", "Parts", "Stage", "Watched", "asked", "player"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +73,35 @@ class Watched:
         return crossed
 
 
+class Checked:
+    """Whom to ask, with a check of every reply: each content word is in its prompt or in the published vocabulary.
+
+    Parameters
+    ----------
+    asks
+        The one that answers.
+    """
+
+    def __init__(self, asks: Asks) -> None:
+        self.asks = asks
+        self.calls = 0
+        """Replies that were looked at: all of them."""
+        self.foreign: list[frozenset[str]] = []
+        """The foreign words of each reply that has any."""
+
+    async def ask(self, question: Question, *, priority: float = 0.0, caused_by: tuple[str, ...] = ()) -> Reply:
+        """Return the reply to a question."""
+        reply = await self.asks.ask(question, priority=priority, caused_by=caused_by)
+        self.calls += 1
+        if found := foreign_words(prompt_of(question), reply.text):
+            self.foreign.append(found)
+        return reply
+
+    def last_event(self, element: str) -> tuple[str, ...]:
+        """Return the id of the last event of an element, if there is one."""
+        return self.asks.last_event(element)
+
+
 def player(name: str = "neighbour", *, seed: int = 0) -> Rehearsal:
     """Return a rehearsal of this room's."""
     return Rehearsal(PLAYERS[name], name=name, seed=seed)
@@ -107,7 +139,7 @@ class Stage:
     parts: Parts = FULL
     policy_of: Callable[[str], Policy] | None = Policy.open
     path: str | Path = ":memory:"
-    journal: Journal | None = None
+    journal: Keeps | None = None
     on_turn: OnTurn | None = None
     limits: PursuitLimits = field(default_factory=PursuitLimits)
     store: Store = field(init=False)
@@ -153,7 +185,11 @@ class Stage:
             clear=self.parts.clear,
             fuzzy=self.parts.fuzzy,
         )
-        return party if self._guarded is None else replace(party, lets=self._guarded.lets(handle))
+        return (
+            party
+            if self._guarded is None
+            else replace(party, lets=self._guarded.lets(handle), hides=self._guarded.hides(handle))
+        )
 
     async def solve(self, task: Task, *, name: str = "") -> Pursuit:
         """Pursue a task."""

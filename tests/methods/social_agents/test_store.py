@@ -196,3 +196,31 @@ def test_a_locked_file_is_told_and_still_read(tmp_path: Path) -> None:
             say(other, chat, "ann", "too late")
         say(other, chat, "ann", "now")
         assert texts(one, "ann") == ["now"]
+
+
+def test_readers_are_all_who_read(store: Store) -> None:
+    """Of what one of several brings along, the others see nothing, though they were there and wrote it."""
+    chat = store.conversation(["ann", "bea"])
+    store.add_messages([NewMessage(chat, store.person("bea").id, NOON, "brought along")], readers=["ann", "cyd"])
+    assert (texts(store, "ann"), texts(store, "cyd"), texts(store, "bea")) == (["brought along"], ["brought along"], [])
+    for who, count in (("ann", 1), ("cyd", 1), ("bea", 0)):
+        assert len(store.memory(who).search(Query(words=("brought",)))) == count
+        assert len(store.memory(who).recall("what was brought along?")) == count
+    say(store, chat, "bea", "said here", NOON + MINUTE)
+    assert (texts(store, "bea"), texts(store, "cyd")) == (["said here"], ["brought along"])
+
+
+def test_readers_must_be_somebody(store: Store) -> None:
+    chat = store.conversation(["ann", "bea"])
+    told = [NewMessage(chat, 1, NOON, "for nobody")]
+    with pytest.raises(InvalidInput, match="`readers` must name somebody"):
+        store.add_messages(told, readers=[])
+    with pytest.raises(UnknownName):
+        store.add_messages(told, readers=["ann", "nobody"])
+    assert texts(store, "ann") == []
+
+
+def test_people_whom_an_import_made_are_among_the_others_only_when_asked_for(store: Store) -> None:
+    made = store.add_person("~dee-0a1b", "Dee")
+    assert [person.handle for person in store.people()] == ["ann", "bea", "cyd"]
+    assert store.people(imported=True)[-1] == made == store.person("~dee-0a1b")

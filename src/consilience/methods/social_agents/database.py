@@ -21,7 +21,7 @@ from consilience.methods.social_agents.records import StoreLocked, StoreUnavaila
 
 __all__ = ["HEAD", "Database", "migrate", "rows"]
 
-HEAD = "2"
+HEAD = "3"
 """Name of the newest form."""
 MIGRATIONS = Path(__file__).with_name("migrations")
 CACHE_KIB = 32_768

@@ -214,7 +214,7 @@ def prepare(
     person, shared = store.person(owner), tuple(store.person(each) for each in shared_with)
     rows, edited, heard = _looked_up(store, person, export.form)
     senders = _met(export, rows)
-    known = Known(person, {each.handle: each for each in store.people()}, heard, senders)
+    known = Known(person, {each.handle: each for each in store.people(imported=True)}, heard, senders)
     people = identify(export, known, me=me, merge=merge, agreed={each.handle for each in shared})
     messages, skipped = _short_enough(export)
     threads = _threads(export, messages, rows, edited, person)
@@ -348,7 +348,7 @@ def _is_edit(row: _Row, said: Said, edited: int | None) -> bool:
 
 def _made(store: Store, plan: Plan) -> dict[str, Person]:
     """Return the person of each author; those who are new are added."""
-    known = {each.handle: each for each in store.people()}
+    known = {each.handle: each for each in store.people(imported=True)}
     for each in plan.people:
         if each.handle not in known:
             known[each.handle] = store.add_person(each.handle, each.name)

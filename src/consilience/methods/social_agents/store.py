@@ -27,6 +27,9 @@ __all__ = ["Store", "Who"]
 Who = Person | int | str
 """A person, their number, or their handle."""
 
+IMPORTED = "~"
+"""What the handles of people begin with whom an import made; they have no account."""
+
 _HANDLE = re.compile(r"[^\s/\\:\x00-\x1f\x7f]{1,64}")
 _EVER = to_us(datetime.min.replace(tzinfo=UTC))
 _PERSON = "SELECT id, handle, name, card FROM person"
@@ -167,10 +170,17 @@ class Store:
         with self._database.reading() as connection:
             return _person(connection, who)
 
-    def people(self) -> list[Person]:
-        """Return everybody, in the order they came."""
+    def people(self, *, imported: bool = False) -> list[Person]:
+        """Return everybody, in the order they came.
+
+        Parameters
+        ----------
+        imported
+            Whether also those whom only an import made, whose handles begin with ``~``: they are nobody's contacts.
+        """
+        some = "" if imported else f"WHERE handle NOT LIKE '{IMPORTED}%' "
         with self._database.reading() as connection:
-            return [Person(*row) for row in connection.execute(text(f"{_PERSON} ORDER BY id"))]
+            return [Person(*row) for row in connection.execute(text(f"{_PERSON} {some}ORDER BY id"))]
 
     # Contacts.
 
@@ -289,20 +299,33 @@ class Store:
 
     # Messages.
 
-    def add_messages(self, messages: Iterable[NewMessage]) -> Added:
+    def add_messages(self, messages: Iterable[NewMessage], *, readers: Iterable[Who] | None = None) -> Added:
         """Add messages, all of them or none; those known by source and name there are passed over.
 
-        Who was in the conversation when a message was sent, by its own time, may read it; so may its sender.
+        Parameters
+        ----------
+        messages
+            What was said.
+        readers
+            Who may read them, and nobody else, not even their senders: as of a chat that one of several brings along.
+            Where nothing is given, whoever was in the conversation when a message was sent, by its own time, may read
+            it; so may its sender.
 
         Raises
         ------
         InvalidInput
-            When there is no such conversation, the sender never was in it, a time has no zone, or a text is too long.
+            When there is no such conversation, the sender never was in it, a time has no zone, a text is too long, or
+            there is nobody among the readers.
+        UnknownName
+            When a reader is nobody.
         StoreLocked, StoreUnavailable
             When nothing could be written.
         """
         with self._database.writing() as connection:
-            return adding.add(connection, messages)
+            only = None if readers is None else frozenset(_person(connection, who).id for who in readers)
+            if only is not None and not only:
+                raise InvalidInput("`readers` must name somebody: what nobody reads is in no memory; got none")
+            return adding.add(connection, messages, only)
 
     def edit(self, message: int, told: str, at: datetime) -> None:
         """Let a message have another text; the one before is kept as a version, and is found no more."""

@@ -43,8 +43,9 @@ class Control:
         return not self._running.is_set()
 
     def pause(self) -> None:
-        """Have it wait before its next turn."""
-        self._running.clear()
+        """Have it wait before its next turn; what is ended waits for nothing."""
+        if not self._ended.is_set():
+            self._running.clear()
 
     def resume(self) -> None:
         """Have it go on."""

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from consilience.ground.errors import InvalidInput, UnknownName
 from consilience.methods.social_agents.app.door import Handler, Refused, Visit, address
-from consilience.methods.social_agents.app.pages import admin_page
+from consilience.methods.social_agents.app.leaving import until_still
 from consilience.methods.social_agents.app.policies import GROUPS, PASSED_ON
 from consilience.methods.social_agents.app.rates import Rate
 from consilience.methods.social_agents.app.rendering import back, page
@@ -21,8 +21,9 @@ from consilience.methods.social_agents.erasing import erase_person
 from consilience.methods.social_agents.labels import LABELS, OTHER
 from consilience.methods.social_agents.policy import Rule, Verdict
 from consilience.methods.social_agents.records import Person
+from consilience.methods.social_agents.task import addressed
 
-__all__ = ["DEEDS"]
+__all__ = ["DEEDS", "LONGEST_CARD", "REQUESTS", "among", "proposed", "require_password", "short", "slow_guesses"]
 
 GUESSES = Rate(8, 900)
 """Wrong passwords for one handle from one address."""
@@ -37,7 +38,6 @@ TASKS = Rate(60, 3_600)
 LONGEST_CARD = 500
 LONGEST_VALUE = 400
 LONGEST_LINE = 1_000
-_TASK = re.compile(r"\s*@task\b[:,]?\s*", re.IGNORECASE)
 _LASTING = {"1": timedelta(hours=1), "24": timedelta(days=1), "168": timedelta(days=7)}
 
 
@@ -75,7 +75,7 @@ def join(visit: Visit) -> Response:
         handle=visit.said("handle"),
         name=visit.said("name"),
         password=visit.said("password"),
-        card=_short("card", visit.said("card"), LONGEST_CARD),
+        card=short("card", visit.said("card"), LONGEST_CARD),
     )
     visit.request.state.session = office.accounts.sign_in(account.person.handle, visit.said("password"))
     return back("/")
@@ -130,6 +130,7 @@ def withdraw(visit: Visit) -> Response:
     office.chats.between(me, other)  # so that both keep what they have read
     office.store.withdraw(me, other)
     office.desk.part(me, other)
+    office.introductions.end(me, other)
     for grant in office.consent.grants(me.handle, other.handle):
         office.consent.withdraw(visit.signed_in.token, grant.id)
     office.chats.trust(me, other, yes=False)
@@ -154,9 +155,9 @@ def send(visit: Visit) -> Response:
     """Write to a contact, or have the agents of both find something out."""
     office, me, other = visit.office, visit.me, visit.person
     text = visit.said("text")
-    named = _TASK.match(text)
-    if named is not None or visit.said("as") == "task":
-        return _proposed(visit, other, text[named.end() :] if named is not None else text)
+    asked = addressed(text, [other.handle])
+    if asked is not None or visit.said("as") == "task":
+        return proposed(visit, other, text if asked is None else asked.question)
     office.chats.send(me, other, text)
     office.live.tell([me.handle], f"chat-{other.handle}", "home")
     office.live.tell([other.handle], f"chat-{me.handle}", "home")
@@ -166,10 +167,11 @@ def send(visit: Visit) -> Response:
 def ask(visit: Visit) -> Response:
     """Have one's agent find somebody who may know."""
     question = visit.said("question")
-    return _proposed(visit, visit.office.desk.choose(visit.me, question), question)
+    return proposed(visit, visit.office.desk.choose(visit.me, question), question)
 
 
-def _proposed(visit: Visit, other: Person, question: str) -> Response:
+def proposed(visit: Visit, other: Person, question: str) -> Response:
+    """Have the agents of two find something out, unless one of them asks too often."""
     wait_s = visit.office.rates.wait_s("task", visit.me.handle, TASKS)
     if wait_s:
         raise Refused(429, "you have asked much; wait a while", wait_s=wait_s)
@@ -204,7 +206,7 @@ def kill(visit: Visit) -> Response:
 
 def edit(visit: Visit) -> Response:
     """Say what something is."""
-    value = _short("value", visit.said("value"), LONGEST_VALUE).strip()
+    value = short("value", visit.said("value"), LONGEST_VALUE).strip()
     if not value or not visit.said("slot").strip():
         raise InvalidInput("say what it is; a correction must not be empty")
     return _done(visit, done=visit.office.desk.edit(visit.task, visit.me, visit.said("slot"), value))
@@ -212,7 +214,7 @@ def edit(visit: Visit) -> Response:
 
 def say(visit: Visit) -> Response:
     """Say the next line oneself."""
-    text = _short("text", visit.said("text"), LONGEST_LINE).strip()
+    text = short("text", visit.said("text"), LONGEST_LINE).strip()
     if not text:
         raise InvalidInput("there must be something to say; got an empty line")
     return _done(visit, done=visit.office.desk.say(visit.task, visit.me, text))
@@ -246,8 +248,8 @@ def decide(visit: Visit) -> Response:
         visit.signed_in.token,
         visit.number,
         allow=allow,
-        scope=cast("Scope", _among("scope", scope, ("messages", "kind"))),
-        lasting=_LASTING[_among("lasting", visit.said("lasting") or "1", tuple(_LASTING))],
+        scope=cast("Scope", among("scope", scope, ("messages", "kind"))),
+        lasting=_LASTING[among("lasting", visit.said("lasting") or "1", tuple(_LASTING))],
     )
     visit.office.live.tell([visit.me.handle], "consent", "me")
     return back("/consent", "allowed" if allow else "denied")
@@ -262,10 +264,10 @@ def withdraw_grant(visit: Visit) -> Response:
 def add_rule(visit: Visit) -> Response:
     """Say who may learn which kind of thing."""
     contacts = [one.handle for one in visit.office.store.contacts_of(visit.me)]
-    who = _among("who", visit.said("who"), ("*", "new", *GROUPS, *contacts))
-    label = _among("label", visit.said("label"), ("*", *LABELS, OTHER))
-    purpose = _among("purpose", visit.said("purpose") or "*", ("*", PASSED_ON))
-    verdict = _among("verdict", visit.said("verdict"), ("allow", "coarsen", "ask", "never"))
+    who = among("who", visit.said("who"), ("*", "new", *GROUPS, *contacts))
+    label = among("label", visit.said("label"), ("*", *LABELS, OTHER))
+    purpose = among("purpose", visit.said("purpose") or "*", ("*", PASSED_ON))
+    verdict = among("verdict", visit.said("verdict"), ("allow", "coarsen", "ask", "never"))
     rule = Rule(who=who, label=label, purpose=purpose, verdict=cast("Verdict", verdict))
     visit.office.policies.add(visit.me.handle, rule)
     return back("/rules", "saved")
@@ -280,85 +282,49 @@ def drop_rule(visit: Visit) -> Response:
 def forget(visit: Visit) -> Response:
     """Empty one's memory, to the byte."""
     office, me = visit.office, visit.me
-    _require_password(visit)
+    require_password(visit)
     office.desk.leave(me)
-    erase_person(office.store, me, audit=office.audit, tasks=office.tasks)
+    office.uploads.drop(me)
+    until_still(office, me)
+    erase_person(office.store, me, audit=office.audit, tasks=office.tasks, wire=office.wire)
     return back("/memory", "forgotten")
 
 
-# --- the account --------------------------------------------------------------------------------------------------
-
-
-def card(visit: Visit) -> Response:
-    """Say what others may know of one."""
-    visit.office.store.set_card(visit.me, _short("card", visit.said("card"), LONGEST_CARD).strip())
-    return back("/account", "saved")
-
-
-def password(visit: Visit) -> Response:
-    """Change the password, which signs all other browsers out."""
-    office = visit.office
-    if visit.said("password") != visit.said("again"):
-        raise InvalidInput("the two new passwords must be one; type it again")
-    _slow_guesses(visit)
-    changed = office.accounts.change_password(visit.signed_in, visit.said("old"), visit.said("password"))
-    return back("/account", "saved" if changed else "wrong-password")
-
-
-def end_sessions(visit: Visit) -> Response:
-    """Sign out everywhere else."""
-    visit.office.accounts.sign_out(visit.signed_in, elsewhere=True)
-    return back("/account", "ended")
-
-
-# --- who invites others -------------------------------------------------------------------------------------------
-
-
-def invite(visit: Visit) -> Response:
-    """Make an invitation, and show its link once."""
-    office = visit.office
-    handle = visit.said("handle").strip()
-    if handle and handle not in {one.handle for one in office.store.people()}:
-        raise InvalidInput(f"there must be a person without an account of that handle; got {handle!r}")
-    token = office.accounts.invite(by=visit.me, handle=handle, admin=visit.said("admin") == "yes")
-    base = office.manner.address or str(visit.request.base_url).rstrip("/")
-    return admin_page(visit, link=f"{base}/join/{token}")
-
-
-def suspend(visit: Visit) -> Response:
-    """Sign somebody out for good, and end what they take part in."""
-    office, other = visit.office, visit.person
-    office.accounts.suspend(other)
-    office.desk.leave(other)
-    office.live.end(other.handle)
-    return back("/admin", "suspended")
-
-
-def restore(visit: Visit) -> Response:
-    """Let somebody sign in again."""
-    visit.office.accounts.suspend(visit.person, suspended=False)
-    return back("/admin", "restored")
-
-
-def _require_password(visit: Visit) -> None:
-    _slow_guesses(visit)
+def require_password(visit: Visit) -> None:
+    """Refuse what only whoever knows the password may do."""
+    slow_guesses(visit)
     if not visit.office.accounts.is_password(visit.signed_in, visit.said("password")):
         raise InvalidInput("that was not your password; nothing was changed")
 
 
-def _slow_guesses(visit: Visit) -> None:
+def slow_guesses(visit: Visit) -> None:
+    """Refuse more than a few guesses within a session."""
     wait_s = visit.office.rates.wait_s("guess within", visit.me.handle, GUESSES)
     if wait_s:
         raise Refused(429, "that was too often; wait a while", wait_s=wait_s)
 
 
-def _short(name: str, text: str, most: int) -> str:
+def short(name: str, text: str, most: int) -> str:
+    """Return a text that is not too long.
+
+    Raises
+    ------
+    InvalidInput
+        When it is.
+    """
     if len(text) > most:
         raise InvalidInput(f"`{name}` has at most {most:,} characters; got {len(text):,}")
     return text
 
 
-def _among(name: str, value: str, choices: tuple[str, ...]) -> str:
+def among(name: str, value: str, choices: tuple[str, ...]) -> str:
+    """Return what was chosen.
+
+    Raises
+    ------
+    InvalidInput
+        When it is none of the choices.
+    """
     if value not in choices:
         raise InvalidInput(f"`{name}` must be one of {', '.join(choices)}; got {value[:40]!r}")
     return value
@@ -377,8 +343,7 @@ def _own_path(path: str) -> str:
 
 _ALL: tuple[Callable[[Visit], Response], ...] = (
     sign_in, join, sign_out, ask_contact, accept, decline, withdraw, settings, send, ask, accept_task, decline_task,
-    pause, resume, kill, edit, say, share, decide, withdraw_grant, add_rule, drop_rule, forget, card, password,
-    end_sessions, invite, suspend, restore,
+    pause, resume, kill, edit, say, share, decide, withdraw_grant, add_rule, drop_rule, forget,
 )  # fmt: skip
 DEEDS: Final[dict[str, Handler]] = {one.__name__: one for one in _ALL}
 """Who answers, by the name of the endpoint."""

@@ -10,12 +10,16 @@ from consilience.dialogue.budget import Budget
 from consilience.dialogue.models import ChatModel
 from consilience.dialogue.rehearsal import notice_for
 from consilience.methods.social_agents.app.accounts import Accounts, Strength
+from consilience.methods.social_agents.app.agent_keys import AgentKeys
 from consilience.methods.social_agents.app.chats import Chats
 from consilience.methods.social_agents.app.desk import ContactWire, Desk
+from consilience.methods.social_agents.app.groups import Groups
+from consilience.methods.social_agents.app.introductions import Introductions
 from consilience.methods.social_agents.app.live import Live
 from consilience.methods.social_agents.app.policies import Policies
 from consilience.methods.social_agents.app.rates import Rates
 from consilience.methods.social_agents.app.tasks import Tasks
+from consilience.methods.social_agents.app.uploads import Uploads
 from consilience.methods.social_agents.audit import AuditLog
 from consilience.methods.social_agents.consent import ConsentQueue, Request
 from consilience.methods.social_agents.pursuit import PursuitLimits
@@ -91,6 +95,10 @@ class Office:
         self.live = Live()
         self.accounts = Accounts(store, strength=self.manner.strength)
         self.chats = Chats(store)
+        self.groups = Groups(store)
+        self.introductions = Introductions(store)
+        self.keys = AgentKeys(store)
+        self.uploads = Uploads(store)
         self.policies = Policies(store)
         self.tasks = Tasks(store)
         self.audit = AuditLog(store, key=key)
@@ -101,6 +109,7 @@ class Office:
         self.consent: ConsentQueue = consent
         patience_s = self.manner.patience.total_seconds()
         wire = ContactWire(store, self.policies.of, consent=consent, audit=self.audit, patience_s=patience_s)
+        self.wire = wire
         self.desk = Desk(
             store=store,
             accounts=self.accounts,

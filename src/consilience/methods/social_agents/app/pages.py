@@ -77,9 +77,12 @@ def home(visit: Visit) -> Response:
         chats.append({"other": other, "last": last[0] if last else None, "contact": other.id in contacts})
     chats.sort(key=lambda one: one["last"].sent_at.timestamp() if one["last"] else 0.0, reverse=True)
     tasks = office.tasks.of(me)
+    inside = [one for one in office.groups.of(me) if office.groups.has(one, me)]
     return page(
         visit,
         "home",
+        groups=[{"group": one, "last": next(iter(office.store.memory(me).recent(one.id, 1)), None)} for one in inside],
+        introductions=office.introductions.waiting(me),
         chats=chats,
         requests=office.store.requests_of(me),
         invited=[view(one, me, store=office.store, tasks=office.tasks, desk=office.desk) for one in tasks[:50]
@@ -108,7 +111,8 @@ def people(visit: Visit) -> Response:
     store, me = visit.office.store, visit.me
     policies = visit.office.policies
     contacts = [(one, policies.group(me.handle, one.handle)) for one in store.contacts_of(me)]
-    return page(visit, "people", contacts=contacts, requests=store.requests_of(me))
+    waiting = len(visit.office.introductions.waiting(me))
+    return page(visit, "people", contacts=contacts, requests=store.requests_of(me), introductions=waiting)
 
 
 def person(visit: Visit) -> Response:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, text
+from sqlalchemy import Connection, TextClause, bindparam, text
 
 from consilience.methods.social_agents.adding import Audiences
 from consilience.methods.social_agents.database import Database
@@ -122,8 +122,7 @@ def wipe(database: Database) -> None:
     with database.outside() as connection:
         if not database.is_sqlite:
             for table in ("message", "visibility", "version", "episode", "loose", "placed", "audience", "person"):
-                connection.exec_driver_sql(f"VACUUM FULL {table}")
-            connection.exec_driver_sql("ANALYZE")
+                connection.exec_driver_sql(f"VACUUM (FULL, ANALYZE) {table}")
             return
         connection.exec_driver_sql("INSERT INTO message_index(message_index) VALUES ('optimize')")
         connection.exec_driver_sql("VACUUM")
@@ -139,17 +138,12 @@ def _take_apart(connection: Connection, gone: Sequence[int]) -> int:
     """Drop the episodes of the messages and those that follow in their threads; return how many."""
     wanted = "SELECT DISTINCT episode FROM placed WHERE message IN :numbers"
     touched = sorted({row[0] for row in _each(connection, wanted, gone)})
-    firsts: dict[tuple[int, int], int] = {}
-    facts = "SELECT audience, conversation, since FROM episode WHERE id IN :numbers"
-    for audience, conversation, since in _each(connection, facts, touched):
-        thread = audience, conversation
-        firsts[thread] = min(firsts.get(thread, since), since)
-    after = text("SELECT id FROM episode WHERE audience = :a AND conversation = :c AND since >= :since")
-    dropped = [
-        row[0]
-        for (audience, conversation), since in firsts.items()
-        for row in connection.execute(after, {"a": audience, "c": conversation, "since": since})
-    ]
+    after = (
+        "SELECT e.id FROM (SELECT audience, conversation, MIN(since) AS since FROM episode WHERE id IN :numbers "
+        "GROUP BY audience, conversation) first JOIN episode e ON e.audience = first.audience "
+        "AND e.conversation = first.conversation AND e.since >= first.since"
+    )
+    dropped = sorted({row[0] for row in _each(connection, after, touched)})
     take_apart(connection, dropped)
     return len(dropped)
 
@@ -200,15 +194,26 @@ def _receipt(
 
 
 def _each(connection: Connection, statement: str, numbers: Sequence[int]) -> Iterator[Any]:
-    bound = text(statement).bindparams(bindparam("numbers", expanding=True))
-    for start in range(0, len(numbers), CHUNK):
-        yield from connection.execute(bound, {"numbers": list(numbers[start : start + CHUNK])}).all()
+    for told, values in _bound(connection, statement, numbers):
+        yield from connection.execute(told, values).all()
 
 
 def _all(connection: Connection, statement: str, numbers: Sequence[int]) -> int:
     """Run a statement over all the numbers and return how many rows it changed."""
+    return sum(connection.execute(told, values).rowcount for told, values in _bound(connection, statement, numbers))
+
+
+def _bound(
+    connection: Connection, statement: str, numbers: Sequence[int]
+) -> Iterator[tuple[TextClause, dict[str, list[int]]]]:
+    """Give a statement with its numbers: to a server all at once, as an array, to a file some at a time."""
+    if connection.dialect.name != "sqlite":
+        if numbers:
+            yield (
+                text(statement.replace("IN :numbers", "= ANY(CAST(:numbers AS bigint[]))")),
+                {"numbers": list(numbers)},
+            )
+        return
     bound = text(statement).bindparams(bindparam("numbers", expanding=True))
-    return sum(
-        connection.execute(bound, {"numbers": list(numbers[start : start + CHUNK])}).rowcount
-        for start in range(0, len(numbers), CHUNK)
-    )
+    for start in range(0, len(numbers), CHUNK):
+        yield bound, {"numbers": list(numbers[start : start + CHUNK])}

@@ -1,8 +1,8 @@
 """Latent semantic analysis: texts as points by which words go together in texts that it was fitted to.
 
 Words of like company come to lie near one another, also where they share no letter; hashed n-grams cannot do that. What
-it was fitted to shapes all its vectors, so that whoever sees vectors sees a trace of these texts: fit it to public texts,
-or to one person's for that person's own store, and never to everybody's.
+it was fitted to shapes all its vectors, so that whoever sees vectors sees a trace of these texts: fit it to public
+texts, or to one person's for that person's own store, and never to everybody's.
 (Deerwester et al. 1990, "Indexing by latent semantic analysis".)
 """
 
@@ -138,7 +138,7 @@ class Lsa:
             When the file cannot be read, or is another.
         """
         try:
-            with np.load(path, allow_pickle=False) as read:
+            with np.load(io.BytesIO(Path(path).read_bytes()), allow_pickle=False) as read:
                 return cls([str(word) for word in read["words"]], read["weights"], read["directions"])
         except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
             raise InvalidInput(f"{path} must be a file that `Lsa.save` wrote; {error}: name another.") from error

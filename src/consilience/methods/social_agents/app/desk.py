@@ -138,9 +138,11 @@ class Desk:
         self._turn = asyncio.Semaphore(AT_ONCE)
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    async def open(self) -> None:
-        """Go on with what was under way when the server stopped."""
+    async def open(self, *, resume: bool = True) -> None:
+        """Begin, and go on with what was under way when the server stopped, unless another may be at it."""
         self._loop = asyncio.get_running_loop()
+        if not resume:
+            return
         for task in await asyncio.to_thread(self._tasks.unfinished):
             self._begin(task)
 

@@ -45,6 +45,9 @@ class Manner:
     budget: Budget = Budget()  # noqa: RUF009  frozen
     """What all tasks together may spend while the server runs."""
 
+    demo: bool = False
+    """Whether those who are in it are made up, and are let in without a password."""
+
     @property
     def secure(self) -> bool:
         """Whether browsers reach it over TLS."""
@@ -124,10 +127,16 @@ class Office:
             patience_s=patience_s,
         )
 
-    async def open(self) -> None:
-        """Begin, in the running loop."""
+    async def open(self, *, resume: bool = True) -> None:
+        """Begin, in the running loop.
+
+        Parameters
+        ----------
+        resume
+            Whether to go on with what was under way; not where another process may be at it.
+        """
         self.live.open()
-        await self.desk.open()
+        await self.desk.open(resume=resume)
 
     async def close(self) -> None:
         """End; what is under way goes on the next time."""

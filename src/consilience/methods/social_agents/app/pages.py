@@ -17,6 +17,7 @@ from consilience.methods.social_agents.app.rendering import page
 from consilience.methods.social_agents.app.tasks import talk_of
 from consilience.methods.social_agents.app.views import view
 from consilience.methods.social_agents.audit import Entry
+from consilience.methods.social_agents.demo import FIRST_QUESTION, QUESTION
 from consilience.methods.social_agents.identities import is_made
 from consilience.methods.social_agents.labels import LABELS, OTHER
 from consilience.methods.social_agents.policy import DEFAULTS
@@ -83,6 +84,8 @@ def home(visit: Visit) -> Response:
         "home",
         groups=[{"group": one, "last": next(iter(office.store.memory(me).recent(one.id, 1)), None)} for one in inside],
         introductions=office.introductions.waiting(me),
+        try_first=FIRST_QUESTION if office.manner.demo and me.handle == "ann" else "",
+        try_then=QUESTION,
         chats=chats,
         requests=office.store.requests_of(me),
         invited=[view(one, me, store=office.store, tasks=office.tasks, desk=office.desk) for one in tasks[:50]

@@ -70,6 +70,7 @@ def render(visit: Visit, name: str, **facts: Any) -> str:
             me=None if session is None else session.person,
             csrf=visit.secret,
             notice=office.notice,
+            demo=office.manner.demo,
             told=TOLD.get(visit.request.query_params.get("told", ""), ""),
             waiting=waiting,
             now=datetime.now(UTC),

@@ -5,8 +5,10 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
 import uvicorn
@@ -16,13 +18,13 @@ from consilience.dialogue.connecting import connect
 from consilience.ground.errors import InvalidInput
 from consilience.methods.social_agents.app.application import application
 from consilience.methods.social_agents.app.office import Manner, Office
-from consilience.methods.social_agents.demo import QUESTION, furnish_demo
+from consilience.methods.social_agents.demo import FIRST_QUESTION, furnish_demo
 from consilience.methods.social_agents.flags import Serving
 from consilience.methods.social_agents.keys import key_of, key_path
 from consilience.methods.social_agents.manners import PLAYERS
 from consilience.methods.social_agents.store import Store
 
-__all__ = ["Server", "prepared", "serve"]
+__all__ = ["GRACE_S", "Server", "is_loopback", "listening", "prepared", "serve"]
 
 GRACE_S = 2
 """How long open pages are waited for when it ends."""
@@ -45,7 +47,7 @@ class Server:
 
 def serve(serving: Serving, tell: Callable[[str], object]) -> None:
     """Serve the application until it is told to stop."""
-    with prepared(serving) as server:
+    with _at_hand(serving) as whole, prepared(whole) as server:
         for line in server.told:
             tell(line)
         with suppress(KeyboardInterrupt):  # that is how it ends
@@ -63,7 +65,7 @@ def prepared(serving: Serving) -> Iterator[Server]:
     """
     secure = _require_whole(serving)
     model = connect(serving.model, base_url=serving.base_url, players=PLAYERS)
-    with Store.open(serving.database) as store, _listening(serving.host, serving.port) as listener:
+    with Store.open(serving.database) as store, listening(serving.host, serving.port) as listener:
         port = int(listener.getsockname()[1])
         scheme = "https" if secure else "http"
         host = f"[{serving.host}]" if ":" in serving.host else serving.host
@@ -72,6 +74,7 @@ def prepared(serving: Serving) -> Iterator[Server]:
             address=address,
             hosts=("127.0.0.1", "localhost", "[::1]", host, _name(address)),
             budget=Budget(calls=serving.budget_calls, tokens=serving.budget_tokens),
+            demo=serving.demo,
         )
         office = Office(store, model, manner=manner, key=key_of(serving.database, serving.key_file, make=True))
         settings = uvicorn.Config(
@@ -99,7 +102,7 @@ def _told(serving: Serving, office: Office, address: str) -> Iterator[str]:
     yield f"serving {address} from {serving.database}; ctrl-C ends it"
     if office.notice:
         yield f"{office.notice}; name one with --model"
-    if not _is_loopback(urlsplit(address).hostname or "") and not address.startswith("https://"):
+    if not is_loopback(urlsplit(address).hostname or "") and not address.startswith("https://"):
         yield "passwords and messages go over the network in the clear: give --certificate, or serve behind https"
     yield f"the key of the audit log is {key_path(serving.database, serving.key_file)}; keep a copy elsewhere"
     if serving.demo:
@@ -110,14 +113,36 @@ def _told(serving: Serving, office: Office, address: str) -> Iterator[str]:
 
 def _told_of_demo(office: Office, address: str) -> Iterator[str]:
     if not office.store.people():
-        furnish_demo(office.store)
-        office.chats.between(office.store.person("ann"), office.store.person("ben"))
+        _furnish(office)
     have = {one.person.handle for one in office.accounts.accounts()}
     for handle, name in (("ann", "Ann"), ("ben", "Ben")):
         if handle not in have:
+            # Browsers keep cookies by name: so that one browser can be both, the second is let in by another.
+            where = address if handle == "ann" else address.replace("//127.0.0.1:", "//localhost:")
             token = office.accounts.invite(handle=handle, admin=handle == "ann")
-            yield f"open this as {name}, in a browser of its own: {address}/join/{token}"
-    yield f"then ask Ben's agent, as Ann: {QUESTION}"
+            beside = " or another tab" if where != address else ""
+            yield f"open this as {name}, in a browser of its own{beside}: {where}/join/{token}"
+    yield f"then ask Ben's agent, as Ann: {FIRST_QUESTION}"
+
+
+def _furnish(office: Office) -> None:
+    """Make the people of the demo, of whom Ann and Ben are friends whose agents help each other unasked."""
+    furnish_demo(office.store)
+    ann, ben = office.store.person("ann"), office.store.person("ben")
+    office.chats.between(ann, ben)
+    for one, other in ((ann, ben), (ben, ann)):
+        office.policies.put_in_group(one.handle, other.handle, "friends")
+        office.chats.trust(one, other, yes=True)
+
+
+@contextmanager
+def _at_hand(serving: Serving) -> Iterator[Serving]:
+    """Give how it is served; a demo that names no database has one of its own, which goes when it ends."""
+    if not serving.demo or serving.database != Serving().database:
+        yield serving
+        return
+    with TemporaryDirectory(prefix="social-agents-") as folder:
+        yield replace(serving, database=str(Path(folder) / "demo.sqlite"))
 
 
 def _require_whole(serving: Serving) -> bool:
@@ -135,7 +160,14 @@ def _require_whole(serving: Serving) -> bool:
 
 
 @contextmanager
-def _listening(host: str, port: int) -> Iterator[socket.socket]:
+def listening(host: str, port: int) -> Iterator[socket.socket]:
+    """Give a socket that listens.
+
+    Raises
+    ------
+    InvalidInput
+        When the place is taken, or none of this machine's.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listener = socket.create_server((host, port), family=family, backlog=256)
@@ -152,7 +184,8 @@ def _name(address: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a name is that of this machine for itself."""
     try:
         return ip_address(host).is_loopback
     except ValueError:

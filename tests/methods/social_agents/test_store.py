@@ -1,14 +1,16 @@
 """The store: people, contacts and conversations; who was there when something was sent reads it."""
 
+import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event
 
 from consilience.ground.errors import InvalidInput, UnknownName
-from consilience.methods.social_agents.records import NewMessage, Query, StoreLocked
+from consilience.methods.social_agents.records import NewMessage, Query, StoreLocked, StoreUnavailable
 from consilience.methods.social_agents.store import Store
 
 NOON = datetime(2024, 5, 2, 12, tzinfo=UTC)
@@ -224,3 +226,77 @@ def test_people_whom_an_import_made_are_among_the_others_only_when_asked_for(sto
     made = store.add_person("~dee-0a1b", "Dee")
     assert [person.handle for person in store.people()] == ["ann", "bea", "cyd"]
     assert store.people(imported=True)[-1] == made == store.person("~dee-0a1b")
+
+
+WRITES: dict[str, Callable[[Store], object]] = {
+    "person": lambda store: store.add_person("dee", "D" * 400_000),
+    "messages": lambda store: store.add_messages([NewMessage(1, 1, NOON, f"{at} fill " * 500) for at in range(400)]),
+    "megabyte": lambda store: store.add_messages([NewMessage(1, 1, NOON, "word " * 200_000)]),
+    "edit": lambda store: store.edit(1, "other " * 100_000, NOON),
+    "episodes": lambda store: store.memory("ann").recall("what was said?"),
+    "forget": lambda store: store.forget(messages=[1]),
+    "forget owner": lambda store: store.forget(owner="ann"),
+}
+"""What writes, in several ways."""
+
+
+def filled(path: Path) -> Store:
+    store = Store.open(path, wait_s=0.05)
+    ann, bea = store.add_person("ann", "Ann"), store.add_person("bea", "Bea")
+    chat = store.conversation([ann, bea])
+    store.add_messages(NewMessage(chat, ann.id, NOON + at * MINUTE, f"said {at}") for at in range(60))
+    return store
+
+
+def whole(path: Path) -> list[str]:
+    """Return all that a file holds, when it is sound; as another program reads it."""
+    reader = sqlite3.connect(path)
+    assert reader.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    assert reader.execute("PRAGMA foreign_key_check").fetchall() == []
+    reader.execute("INSERT INTO message_index(message_index, rank) VALUES ('integrity-check', 1)")
+    reader.rollback()
+    told = list(reader.iterdump())
+    reader.close()
+    return told
+
+
+@pytest.mark.parametrize("what", WRITES)
+def test_a_locked_file_is_as_it_was(tmp_path: Path, what: str) -> None:
+    with filled(tmp_path / "memory.db") as store:
+        before = whole(tmp_path / "memory.db")
+        other = sqlite3.connect(tmp_path / "memory.db", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreLocked, match="try again"):
+            WRITES[what](store)
+        assert texts(store, "bea")[-1] == "said 59"
+        other.execute("ROLLBACK")
+        other.close()
+        assert whole(tmp_path / "memory.db") == before
+        WRITES[what](store)
+
+
+@pytest.mark.parametrize("room", [0, 2, 6])
+@pytest.mark.parametrize("what", WRITES)
+def test_a_full_file_is_as_it_was(tmp_path: Path, what: str, room: int) -> None:
+    """Whichever write finds no room, it is told and leaves nothing half-written; what needs none goes through."""
+    path = tmp_path / "memory.db"
+    with filled(path) as store:
+        before = whole(path)
+        with store.reading() as connection:
+            pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one() + room
+        engine = store._database._engine
+        event.listen(engine, "connect", lambda raw, _: raw.execute(f"PRAGMA max_page_count={pages}"))
+        engine.dispose()
+        refused = ""
+        try:
+            WRITES[what](store)
+        except StoreUnavailable as error:
+            refused = str(error)
+        if refused:
+            assert "make room" in refused
+            assert ("it is deleted" in refused) == (whole(path) != before)
+        assert refused or what in ("episodes", "forget", "forget owner")
+        assert len(store.memory("bea").search(Query(words=("said",), limit=100))) >= 59
+    with Store.open(path) as store:
+        WRITES[what](store)
+        whole(path)

@@ -24,6 +24,7 @@ from consilience.methods.social_agents.database import rows
 from consilience.methods.social_agents.hiding import NOTHING, Hidden
 from consilience.methods.social_agents.records import Hit, Message, Query, from_us, to_us
 from consilience.methods.social_agents.schema import owner_token
+from consilience.methods.social_agents.spelling import alike
 from consilience.methods.social_agents.words import COMMON, kept, plain, split
 
 __all__ = ["around", "fetch", "ranked", "recent", "search"]
@@ -78,6 +79,8 @@ def search(connection: Connection, owner: int, query: Query, hidden: Hidden = NO
         return []
     if terms:
         best = _best(connection, owner, query, terms, hidden)[: query.limit]
+        if not best and (others := _spelled_like(connection, owner, terms, hidden)):
+            best = _best(connection, owner, query, others, hidden)[: query.limit]
     else:
         best = _latest(connection, owner, query, hidden)[: query.limit]
     messages = [_message(row) for _, row in best]
@@ -86,6 +89,14 @@ def search(connection: Connection, owner: int, query: Query, hidden: Hidden = NO
         Hit(message, score, tuple(before.get(message.id, ())), tuple(after.get(message.id, ())))
         for message, (score, _) in zip(messages, best, strict=True)
     ]
+
+
+def _spelled_like(connection: Connection, owner: int, terms: Sequence[_Term], hidden: Hidden) -> list[_Term]:
+    """Return terms in other spellings, where nothing was found and a word alone was asked for."""
+    if any(term.is_required or term.is_prefix for term in terms):
+        return []
+    words = plain(term.pieces[0] for term in terms if len(term.pieces) == 1)
+    return any_of(alike(connection, owner, words, hidden.numbers))
 
 
 def ranked(

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, TextClause, bindparam, text
 from consilience.methods.social_agents.adding import Audiences
 from consilience.methods.social_agents.database import Database
 from consilience.methods.social_agents.fuzzy import take_apart
-from consilience.methods.social_agents.records import Receipt, StoreLocked, to_us
+from consilience.methods.social_agents.records import Receipt, StoreLocked, StoreUnavailable, to_us
 from consilience.methods.social_agents.schema import owner_token
 
 __all__ = ["forget_conversation", "forget_messages", "forget_owner", "wipe"]
@@ -118,7 +118,19 @@ def wipe(database: Database) -> None:
     ------
     StoreLocked
         When somebody reads for so long that the log cannot be emptied.
+    StoreUnavailable
+        When there is no room for the files anew.
     """
+    try:
+        _write_anew(database)
+    except StoreUnavailable as error:
+        raise StoreUnavailable(
+            f"it is deleted, but {database.place} could not be written anew and may hold old bytes: "
+            "make room on its disk, and forget anything once more."
+        ) from error
+
+
+def _write_anew(database: Database) -> None:
     with database.outside() as connection:
         if not database.is_sqlite:
             for table in ("message", "visibility", "version", "episode", "loose", "placed", "audience", "person"):

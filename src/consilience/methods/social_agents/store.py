@@ -369,6 +369,8 @@ class Store:
             When not exactly one of them is given.
         StoreLocked
             When somebody else writes; or reads, so that all is deleted but bytes stay in the log for now.
+        StoreUnavailable
+            When there is no room: to delete, or to write the files anew after that; it says which.
         """
         given = [each for each in (owner, conversation, messages) if each is not None]
         if len(given) != 1:

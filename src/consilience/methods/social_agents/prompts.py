@@ -74,7 +74,7 @@ class Recalled:
     """An episode that the fuzzy memory gave, with those of its messages that are shown."""
 
     id: int
-    """Its number."""
+    """Number of the first of its messages that were found."""
     since: datetime
     """Its begin."""
     summary: str
@@ -171,6 +171,8 @@ def _heard(view: View) -> list[str]:
 
 def _cut(text: str, longest: int) -> str:
     """Return a text on one line of printable characters, cut."""
-    line = "".join(char if char.isprintable() else " " for char in text[: 4 * longest])
+    line = text[: 4 * longest]
+    if not line.isprintable():
+        line = "".join(char if char.isprintable() else " " for char in line)
     line = one_line(line)
     return line if len(line) <= longest else f"{line[: longest - 1]}…"

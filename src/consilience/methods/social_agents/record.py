@@ -8,7 +8,7 @@ from typing import Literal
 
 from consilience.ground.errors import InvalidInput
 from consilience.methods.social_agents.consensus import Consensus
-from consilience.methods.social_agents.rationale import Board, Change
+from consilience.methods.social_agents.rationale import Board, Change, Rule
 from consilience.methods.social_agents.retrieval import Found
 from consilience.methods.social_agents.speech import Spent, Utterance
 from consilience.methods.social_agents.task import Assignment
@@ -52,6 +52,8 @@ class TalkLimits:
     """Utterances in a row after which neither board has changed."""
     support: int = 2
     """By how many readings of its own messages a value has to lead."""
+    rule: Rule = "lead"
+    """How several readings become one value; plain unions are for comparison."""
     accept_weak: bool = True
     """Whether, in the end, a value counts that was read less often than that and is not contested."""
 

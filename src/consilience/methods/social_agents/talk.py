@@ -96,8 +96,24 @@ async def talk(
         raise InvalidInput(f"a talk must be between two people; got {a.person.handle!r} twice")
     spent, limits = Spent(), limits or TalkLimits()
     course = _Course(
-        a=Agent(a, b.person, task, element=f"{name}/{a.person.handle}", spent=spent, support=limits.support),
-        b=Agent(b, a.person, task, element=f"{name}/{b.person.handle}", spent=spent, support=limits.support),
+        a=Agent(
+            a,
+            b.person,
+            task,
+            element=f"{name}/{a.person.handle}",
+            spent=spent,
+            support=limits.support,
+            rule=limits.rule,
+        ),
+        b=Agent(
+            b,
+            a.person,
+            task,
+            element=f"{name}/{b.person.handle}",
+            spent=spent,
+            support=limits.support,
+            rule=limits.rule,
+        ),
         task=task,
         wire=wire,
         limits=limits,

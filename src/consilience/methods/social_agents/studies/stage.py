@@ -167,6 +167,10 @@ class Stage:
     ) -> None:
         self.store.close()
 
+    def guard(self, wire: GuardedWire) -> None:
+        """Put another guarded wire between people."""
+        self._guarded = self.wire.wire = wire
+
     def person(self, handle: str) -> Person:
         """Return somebody of the store by their handle in the world."""
         return self.people[handle]

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import postgres_cluster
 import pytest
 
 from consilience.ground.errors import InvalidInput, UnknownName
@@ -72,6 +73,25 @@ def test_not_a_byte_is_left(home: SimpleNamespace) -> None:
     assert memory.search(Query(words=("zanzibar", "quokkafig"))) == []
     assert len(memory.recent(limit=1000)) == 300
     assert "zanzibar" not in repr(memory.recall("zanzibar quokkafig", top=1000))
+
+
+def test_a_server_keeps_no_sample_of_it(postgres_url: str, postgres: postgres_cluster.Cluster) -> None:
+    """What a server knows of columns for its plans is made of texts, and is written anew like them."""
+    with Store.open(postgres_url) as store:
+        chat = store.conversation([store.add_person("ann", "Ann")])
+        told = ["wolpertinger"] * 3 + ["hm", "ok"]
+        added = store.add_messages(NewMessage(chat, 1, NOON, each) for each in told)
+        with store.writing() as connection:
+            connection.exec_driver_sql("ANALYZE message")
+
+        def on_disk() -> bytes:
+            postgres.execute("CHECKPOINT")
+            files = sorted((postgres.folder / "data" / "base").rglob("*"))
+            return b"".join(each.read_bytes() for each in files if each.is_file())
+
+        before = on_disk().count(b"wolpertinger")
+        store.forget(messages=added.ids[:3])
+        assert (before > 3, on_disk().count(b"wolpertinger")) == (True, 0)
 
 
 def test_the_rest_is_as_if_it_had_never_been(home: SimpleNamespace, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ def filled(place: str) -> Store:
     store = Store.open(place)
     ann, bea, cyd = (store.add_person(name, name.capitalize()) for name in ("ann", "bea", "cyd"))
     home, away = store.conversation([ann, bea]), store.conversation([bea, cyd])
-    told = [(home, ann, "The ferry leaves at seven"), (home, bea, "a fern"), (away, cyd, "my furry zanzibar, 2024")]
+    told = [(home, ann, "The ferry leaves at seven"), (home, bea, "a fern"), (away, cyd, "my furry marmalade, 2024")]
     store.add_messages(
         NewMessage(chat, who.id, NOON + timedelta(hours=at), text) for at, (chat, who, text) in enumerate(told)
     )
@@ -40,21 +40,21 @@ def found(store: Store, who: str, *words: str, **given: object) -> list[str]:
 
 def test_a_slip_of_the_pen_finds_what_was_meant(server: Store) -> None:
     assert found(server, "ann", "ferrry") == ["The ferry leaves at seven"]
-    assert found(server, "cyd", "zanzibahr") == ["my furry zanzibar, 2024"]
-    assert found(server, "cyd", "zanzi", conversation=1) == []
+    assert found(server, "cyd", "marmaladde") == ["my furry marmalade, 2024"]
+    assert found(server, "cyd", "marma", conversation=1) == []
 
 
 def test_what_only_others_wrote_is_no_spelling(server: Store) -> None:
-    assert found(server, "ann", "zanzibahr") == []
+    assert found(server, "ann", "marmaladde") == []
     with server.reading() as connection:
-        assert alike(connection, 1, ["zanzibahr", "ferrry"]) == ["ferri"]
-        assert alike(connection, 3, ["zanzibahr", "furrry"]) == ["zanzibar", "furri"]
+        assert alike(connection, 1, ["marmaladde", "ferrry"]) == ["ferri"]
+        assert alike(connection, 3, ["marmaladde", "furrry"]) == ["marmalad", "furri"]
         assert alike(connection, 1, ["ferrry"], frozenset({1})) == []
 
 
 def test_what_is_found_is_not_added_to(server: Store) -> None:
     assert found(server, "bea", "ferry") == ["The ferry leaves at seven"]
-    assert found(server, "bea", "ferry", "zanzibahr") == ["The ferry leaves at seven"]
+    assert found(server, "bea", "ferry", "marmaladde") == ["The ferry leaves at seven"]
 
 
 @pytest.mark.parametrize("word", ["fer", "2025", "'; DROP TABLE message; --", "%", "\\", "@1", "", "x" * 10_000])

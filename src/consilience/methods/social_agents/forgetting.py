@@ -135,6 +135,7 @@ def _write_anew(database: Database) -> None:
         if not database.is_sqlite:
             for table in ("message", "visibility", "version", "episode", "loose", "placed", "audience", "person"):
                 connection.exec_driver_sql(f"VACUUM (FULL, ANALYZE) {table}")
+            connection.exec_driver_sql("VACUUM FULL pg_statistic")  # samples of texts, which were there before
             return
         connection.exec_driver_sql("INSERT INTO message_index(message_index) VALUES ('optimize')")
         connection.exec_driver_sql("VACUUM")

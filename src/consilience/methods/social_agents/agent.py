@@ -30,7 +30,7 @@ from consilience.methods.social_agents.reading import (
 from consilience.methods.social_agents.records import Person
 from consilience.methods.social_agents.retrieval import Found, Retrieval
 from consilience.methods.social_agents.saying import LONGEST_SAID, put
-from consilience.methods.social_agents.sections import HEARD_LINES, YOU, needs
+from consilience.methods.social_agents.sections import YOU, needs
 from consilience.methods.social_agents.speech import CallsSpent, Move, Spent, Told, Utterance
 from consilience.methods.social_agents.task import Assignment
 
@@ -282,8 +282,10 @@ class Agent:
             rows=found.rows,
             episodes=found.episodes,
             heard=tuple(
-                (YOU if one.speaker == self.handle else one.speaker_name, one.text) for one in heard[-HEARD_LINES:]
+                (YOU if one.speaker == self.handle else one.speaker_name, one.text)
+                for one in heard[-self.party.heard_lines :]
             ),
+            heard_lines=self.party.heard_lines,
             aside=self.aside,
         )
 

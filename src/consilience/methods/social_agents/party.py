@@ -11,6 +11,7 @@ from consilience.ground.errors import InvalidInput
 from consilience.methods.social_agents.hiding import Hides
 from consilience.methods.social_agents.records import Message, Person
 from consilience.methods.social_agents.retrieval import Reads
+from consilience.methods.social_agents.sections import HEARD_LINES
 
 __all__ = ["LeavesOut", "Party"]
 
@@ -37,6 +38,8 @@ class Party:
     """Whether it recalls episodes."""
     plan: bool = True
     """Whether it keeps a board; without one, it sees the last utterances only."""
+    heard_lines: int = HEARD_LINES
+    """How many of them."""
     lets: Callable[[Sequence[Message], str, str], Sequence[Message]] = field(
         default=lambda rows, _other, _purpose: rows
     )

@@ -101,6 +101,8 @@ class View:
     """What the fuzzy memory brought."""
     heard: tuple[tuple[str, str], ...] = ()
     """The talk so far, speaker and text; the last ones are shown."""
+    heard_lines: int = HEARD_LINES
+    """How many of them."""
     aside: frozenset[str] = frozenset()
     """Slots that there is no use in asking for again; they are shown as declined."""
 
@@ -166,7 +168,7 @@ def _episodes(view: View) -> list[str]:
 
 
 def _heard(view: View) -> list[str]:
-    return [heard_line(who, _cut(text, LONGEST_UTTERANCE)) for who, text in view.heard[-HEARD_LINES:]]
+    return [heard_line(who, _cut(text, LONGEST_UTTERANCE)) for who, text in view.heard[-view.heard_lines :]]
 
 
 def _cut(text: str, longest: int) -> str:

@@ -49,6 +49,7 @@ from consilience.methods.social_agents.sections import (
     section,
 )
 from consilience.methods.social_agents.store import Store
+from consilience.methods.social_agents.studies.place import row_names
 from consilience.methods.social_agents.worlds.furnishing import furnish
 from consilience.methods.social_agents.worlds.people import Task, World
 
@@ -58,8 +59,6 @@ ROUNDS: Final = 15
 """Of two utterances each."""
 WINDOW, LIMIT, RECENT, EPISODES = 3, 10, 20, 3
 """Messages around one that was found, messages found for each keyword, last messages shown, and episodes."""
-
-_BATCH = 500
 
 Heard = list[tuple[str, str]]
 
@@ -79,7 +78,8 @@ def originally(world: World, *, noise: float = 0.0, seed: int = 0) -> Summary:
     chance = np.random.default_rng(seed)
     with Store.open(":memory:") as store:
         people = furnish(world, store)
-        answers = {task.id: _Talk(world, store, people, task, noise, chance).answer() for task in world.tasks}
+        numbers = {name: number for number, name in row_names(store).items()}
+        answers = {task.id: _Talk(world, store, people, task, numbers, noise, chance).answer() for task in world.tasks}
     return summary(world.tasks, answers)
 
 
@@ -90,8 +90,8 @@ class _Side:
     person: Person
     store: Store
     task: Task
-    messages: int
-    """Of the whole store; of these a side has its own."""
+    numbers: list[int]
+    """Of the messages that its person sees, oldest first."""
     noise: float
     chance: np.random.Generator
     plan: dict[str, tuple[str, str]] = field(default_factory=dict)
@@ -101,9 +101,7 @@ class _Side:
     shown: list[Row] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        memory = self.store.memory(self.person.handle)
-        batches = (range(first, first + _BATCH) for first in range(1, self.messages + 1, _BATCH))
-        self.rows = [row for batch in batches for row in memory.messages(list(batch))]
+        self.rows = self.store.memory(self.person.handle).messages(self.numbers)
         self.plan = {one["slot"]: (one["text"], "") for one in self.ask("draft", [])["slots"]}
 
     @property
@@ -166,6 +164,8 @@ class _Talk:
     store: Store
     people: Mapping[str, Person]
     task: Task
+    numbers: Mapping[str, int]
+    """Of all messages, by their names in the world."""
     noise: float
     chance: np.random.Generator
 
@@ -178,7 +178,7 @@ class _Talk:
 
     def _talked(self, asker: str, partner: str, *, recursive: bool) -> tuple[_Side, _Side]:
         sides = [
-            _Side(self.people[handle], self.store, self.task, len(self.world.messages), self.noise, self.chance)
+            _Side(self.people[handle], self.store, self.task, self._seen_by(handle), self.noise, self.chance)
             for handle in (asker, partner)
         ]
         heard: Heard = []
@@ -188,6 +188,9 @@ class _Talk:
             if recursive and turn < len(sides):
                 heard += self._below(side, (asker, partner), turn)
         return sides[0], sides[1]
+
+    def _seen_by(self, handle: str) -> list[int]:
+        return [self.numbers[self.world.messages[at].source_id] for at in self.world.seen_by(handle)]
 
     def _below(self, side: _Side, two: tuple[str, str], turn: int) -> Heard:
         """Have a side ask one contact of its own, and return what is told of it."""

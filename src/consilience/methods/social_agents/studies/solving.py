@@ -9,12 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from consilience.dialogue.session import Session
+from consilience.ground import Measurement
 from consilience.methods.social_agents.pursuit import Pursuit, PursuitLimits
 from consilience.methods.social_agents.scoring import Summary, summary
 from consilience.methods.social_agents.studies.stage import FULL, Checked, Parts, Stage, player
 from consilience.methods.social_agents.worlds.people import Task, World
 
-__all__ = ["Make", "Solved", "solved"]
+__all__ = ["Make", "Solved", "of_words", "solved"]
 
 Make = Callable[[int, np.random.Generator], World]
 """Makes a world of that many tasks."""
@@ -72,3 +73,13 @@ def solved(
         return Solved(world.tasks, found, asks.calls, len(asks.foreign))
 
     return asyncio.run(all_of_them())
+
+
+def of_words(runs: Sequence[Solved]) -> Measurement:
+    """Return the check that no reply of some runs has a word of its own."""
+    return Measurement(
+        name="replies with a word that is in neither their prompt nor the published vocabulary",
+        value=sum(one.foreign for one in runs),
+        at_most=0.0,
+        note=f"of {sum(one.checked for one in runs):,} replies, all there were",
+    )

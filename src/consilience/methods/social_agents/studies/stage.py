@@ -26,6 +26,7 @@ from consilience.methods.social_agents.record import OnTurn
 from consilience.methods.social_agents.records import Message, Person
 from consilience.methods.social_agents.responder import prompt_of
 from consilience.methods.social_agents.resuming import Keeps
+from consilience.methods.social_agents.sections import HEARD_LINES
 from consilience.methods.social_agents.store import Store
 from consilience.methods.social_agents.task import Assignment
 from consilience.methods.social_agents.wire import Crossed, OpenWire, Outgoing, Wire
@@ -41,6 +42,8 @@ class Parts:
 
     plan: bool = True
     """InfoNav: a board of each side in its prompts, and the answer from it."""
+    heard_lines: int = HEARD_LINES
+    """Utterances in each prompt, the last ones."""
     clear: bool = True
     """Search by words."""
     fuzzy: bool = True
@@ -186,6 +189,7 @@ class Stage:
             memory=self.store.memory(handle),
             asks=self.asks,
             plan=self.parts.plan,
+            heard_lines=self.parts.heard_lines,
             clear=self.parts.clear,
             fuzzy=self.parts.fuzzy,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 from consilience.dialogue.rehearsal import REHEARSAL_NOTICE
 from consilience.ground import Evidence, Measurement, RunFolder, Streams, Table
@@ -11,7 +11,7 @@ from consilience.methods.social_agents.references import REFERENCES, Reference, 
 from consilience.methods.social_agents.scoring import Summary, gain, normal
 from consilience.methods.social_agents.studies.noise import arms_of, noise, noise_table, of_noise
 from consilience.methods.social_agents.studies.originally import originally
-from consilience.methods.social_agents.studies.solving import Make, Solved, solved
+from consilience.methods.social_agents.studies.solving import Make, Solved, of_words, solved
 from consilience.methods.social_agents.studies.swap import swapped
 from consilience.methods.social_agents.worlds.friends import friends_like
 from consilience.methods.social_agents.worlds.needle import needle
@@ -67,7 +67,7 @@ def success(config: Config, streams: Streams, folder: RunFolder) -> Evidence:
             *_of_sets(honest, beside),
             *_of_swaps(honest, moved),
             *of_noise(arms),
-            _of_words([*honest.values(), *moved.values(), *arms_of(arms)]),
+            of_words([*honest.values(), *moved.values(), *arms_of(arms)]),
             *_of_original(honest, before),
         ),
         tables=(_sets_table(honest, beside, before), noise_table(arms)),
@@ -118,15 +118,6 @@ def _of_swaps(honest: Mapping[str, Solved], moved: Mapping[str, Solved]) -> Iter
         at_most=5.0,
         unit="%",
         note=note,
-    )
-
-
-def _of_words(runs: Sequence[Solved]) -> Measurement:
-    return Measurement(
-        name="replies with a word that is in neither their prompt nor the published vocabulary",
-        value=sum(one.foreign for one in runs),
-        at_most=0.0,
-        note=f"of {sum(one.checked for one in runs):,} replies, all there were",
     )
 
 

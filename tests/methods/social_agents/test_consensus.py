@@ -180,6 +180,12 @@ def test_a_weak_value_of_two_is_taken_as_one_of_two():
     assert (one.verdict, one.why) == ("equal", "place: ann and bea say 'Oak'")
 
 
+def test_a_weak_value_that_is_contested_is_not_taken():
+    made = board("ann", mine("Oak", 0), mine("Elm", 1), mine("Oak", 2), support=3)
+    assert made["place"].confidence >= SURE
+    assert agree(made, accept_weak=True).reasons == ("place: 'Oak' is not sure enough",)
+
+
 def test_who_will_not_tell_is_named():
     made = board().decline("place", "bea").decline("place", "cem")
     assert agree(made).reasons == ("place: bea and cem will not tell",)

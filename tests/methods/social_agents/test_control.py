@@ -62,7 +62,7 @@ class Hands(RuleBasedStateMachine):
         self.control.edit(who, "place", value)
         self.edits.append((who, "place", value))
 
-    @rule(who=st.sampled_from(["ann", "bea"]), text=st.text(max_size=3))
+    @rule(who=st.sampled_from(["ann", "bea"]), text=st.integers().map(str))
     def answer(self, who, text):
         self.control.answer_as_me(who, text)
         self.lines[who].append(text)
@@ -192,6 +192,15 @@ def test_who_gives_up_waiting_gives_up_the_work():
         return outer.cancelled(), seen, left
 
     assert within(cancelled()) == (True, ["given up"], [])
+
+
+def test_lines_are_said_in_the_order_in_which_they_were_written():
+    control = Control()
+    for text in ("one", "two"):
+        control.answer_as_me("ann", text)
+        control.edit("ann", "place", text)
+    assert [control.line("ann"), control.line("ann"), control.line("ann")] == ["one", "two", None]
+    assert [value for _, _, value in control.edits()] == ["one", "two"]
 
 
 def test_what_people_said_after_the_end_is_kept_for_nobody_else():

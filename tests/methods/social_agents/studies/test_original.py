@@ -1,12 +1,10 @@
-"""The original's method: what it finds, what it misses, and that a server of one's own is gone afterwards."""
+"""The original's method: what it finds and what it misses."""
 
 from datetime import timedelta
 
 import numpy as np
 import pytest
 
-from consilience.ground.errors import MissingDependency
-from consilience.methods.social_agents.studies import mariadb as server
 from consilience.methods.social_agents.studies.mariadb import absent, mariadb
 from consilience.methods.social_agents.studies.original import FIND, LIMIT, ROWS, SELF_JOIN, WINDOW, Original
 from consilience.methods.social_agents.worlds.people import BEGINNING, Chat, Line, Resident, World
@@ -24,13 +22,6 @@ def small() -> World:
         Line(chat, who, BEGINNING + timedelta(minutes=at), text, f"r{at}") for at, (chat, who, text) in enumerate(told)
     )
     return World(people, (("ann", "bea"), ("ann", "cem"), ("bea", "cem"), ("ann", "Agent Dan")), chats, lines)
-
-
-def test_a_server_that_is_not_there_is_said_to_be_absent(monkeypatch):
-    monkeypatch.setattr(server.shutil, "which", lambda *_, **__: None)
-    assert "mariadbd" in absent()
-    with pytest.raises(MissingDependency, match="install"), mariadb():
-        raise AssertionError("there is no server")
 
 
 @HERE
@@ -55,12 +46,3 @@ def test_it_finds_as_the_original_does():
         assert names("Agent Dan", "parrot") == ["r13"]
         assert len({tuple(names("ann", "nothing", "parrot")) for _ in range(20)}) == 2  # keywords come as in a set
         assert original.nothing() == 1
-
-
-@HERE
-def test_it_is_gone_afterwards():
-    with mariadb() as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT @@datadir, @@skip_networking")
-        folder, without_network = cursor.fetchone()
-    assert without_network == 1
-    assert not server.Path(folder).exists()

@@ -64,8 +64,7 @@ def mariadb() -> Iterator[Any]:
                 cursor.execute("USE original")
                 yield connection
         finally:
-            server.terminate()
-            server.wait(PATIENCE_S)
+            _stopped(server)
 
 
 def _connected(place: Path, server: subprocess.Popen[bytes], log: Path) -> Any:
@@ -76,6 +75,15 @@ def _connected(place: Path, server: subprocess.Popen[bytes], log: Path) -> Any:
             raise RuntimeError(f"MariaDB did not begin; it says: {said}")
         time.sleep(0.1)
     return _driver().connect(unix_socket=str(place), user="root", charset="utf8mb4", autocommit=True)
+
+
+def _stopped(server: subprocess.Popen[bytes]) -> None:
+    server.terminate()
+    try:
+        server.wait(PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait()
 
 
 def _answers(place: Path) -> bool:

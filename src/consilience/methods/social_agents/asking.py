@@ -17,6 +17,7 @@ from consilience.methods.social_agents.guarded_wire import GuardedWire
 from consilience.methods.social_agents.manners import PLAYERS
 from consilience.methods.social_agents.network import Network
 from consilience.methods.social_agents.party import Party
+from consilience.methods.social_agents.places import require_there
 from consilience.methods.social_agents.policy import Policy
 from consilience.methods.social_agents.pursuit import Pursuit, PursuitLimits
 from consilience.methods.social_agents.record import TalkLimits, TurnSeen
@@ -51,6 +52,7 @@ def _opened(world: str) -> Iterator[Store]:
             furnish_demo(store)
             yield store
     else:
+        require_there(world, "--world")
         with Store.open(world) as store:
             yield store
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from consilience.ground.errors import InvalidInput, UnknownName
 from consilience.methods.social_agents.flags import Assisting
 from consilience.methods.social_agents.mcp_server import serve
+from consilience.methods.social_agents.places import require_there
 from consilience.methods.social_agents.store import Store
 
 __all__ = ["assist"]
@@ -21,8 +20,7 @@ def assist(assisting: Assisting) -> None:
         When there is no such database, or nobody of that handle in it.
     """
     database = assisting.database
-    if "://" not in database and not Path(database).is_file():
-        raise InvalidInput(f"--database must be one that is there; {database} is not: serve or import makes one")
+    require_there(database)
     with Store.open(database) as store:
         try:
             memory = store.memory(assisting.as_)

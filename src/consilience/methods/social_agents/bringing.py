@@ -13,6 +13,7 @@ from consilience.methods.social_agents.erasing import Erased, erase_messages, er
 from consilience.methods.social_agents.flags import Forgetting, Importing
 from consilience.methods.social_agents.importing import import_file
 from consilience.methods.social_agents.keys import key_of
+from consilience.methods.social_agents.places import require_there
 from consilience.methods.social_agents.store import Store
 
 __all__ = ["bring", "take_away"]
@@ -23,6 +24,8 @@ _READ_BY = text("SELECT COUNT(*) FROM visibility WHERE owner = :owner")
 
 def bring(importing: Importing) -> Iterator[str]:
     """Bring an export in, or say what would happen; give in words what did."""
+    if not importing.file.exists():
+        raise InvalidInput(f"FILE must be an export that is there; {importing.file} is not")
     with Store.open(importing.database) as store:
         made = _person(store, importing)
         done = import_file(
@@ -48,6 +51,7 @@ def bring(importing: Importing) -> Iterator[str]:
 
 def take_away(forgetting: Forgetting) -> Iterator[str]:
     """Forget, or say what would be forgotten; give in words what was."""
+    require_there(forgetting.database, "DATABASE")
     with Store.open(forgetting.database) as store:
         if not forgetting.yes:
             yield f"{_counted(store, forgetting):,} messages would be forgotten; say --yes to do it"

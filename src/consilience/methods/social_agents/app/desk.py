@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from pydantic import TypeAdapter
 
@@ -19,23 +20,20 @@ from consilience.dialogue.session import Session
 from consilience.ground.errors import ConsilienceError, InvalidInput
 from consilience.methods.social_agents.app.accounts import Accounts
 from consilience.methods.social_agents.app.chats import Chats
+from consilience.methods.social_agents.app.contact_wire import ContactWire
 from consilience.methods.social_agents.app.keeping import Keeping
 from consilience.methods.social_agents.app.live import Live
 from consilience.methods.social_agents.app.policies import PASSED_ON, Policies
 from consilience.methods.social_agents.app.tasks import Standing, Task, Tasks, talk_of
-from consilience.methods.social_agents.audit import AuditLog
-from consilience.methods.social_agents.consent import ConsentQueue
 from consilience.methods.social_agents.control import Control
 from consilience.methods.social_agents.guarded_wire import GuardedWire
 from consilience.methods.social_agents.network import Network, Request
 from consilience.methods.social_agents.party import Party
-from consilience.methods.social_agents.policy import Policy
 from consilience.methods.social_agents.pursuit import PursuitLimits
 from consilience.methods.social_agents.record import State, TurnSeen
-from consilience.methods.social_agents.records import Message, Person
+from consilience.methods.social_agents.records import Person, StoreLocked, StoreUnavailable
 from consilience.methods.social_agents.store import Store
 from consilience.methods.social_agents.task import Assignment
-from consilience.methods.social_agents.wire import Crossed, Outgoing
 
 __all__ = ["PURPOSE", "ContactWire", "Desk"]
 
@@ -43,44 +41,14 @@ PURPOSE = "task"
 """What tasks of the application are for; rules of people may be about it."""
 AT_ONCE = 8
 """Tasks that go on at once; others wait for their turn."""
+AGAIN_S = (0.5, 2.0, 8.0, 30.0, 120.0)
+"""How long a task waits, each time, for a database that takes nothing."""
 TURNS_SEEN = 200
 """Turns of a task that are remembered for each of its people, with what their agent had in view."""
 
 _LOG = logging.getLogger(__name__)
 _STATE = TypeAdapter(State)
-
-
-class ContactWire(GuardedWire):
-    """A guarded wire over which nothing goes between people who are not in contact at that moment.
-
-    Parameters
-    ----------
-    store
-        Who is in contact with whom, and the messages that are declared as evidence.
-    policy_of, consent, audit, patience_s
-        As of `GuardedWire`.
-    """
-
-    def __init__(
-        self,
-        store: Store,
-        policy_of: Callable[[str], Policy],
-        *,
-        consent: ConsentQueue | None = None,
-        audit: AuditLog | None = None,
-        patience_s: float = 0.0,
-    ) -> None:
-        def message_of(owner: str, number: int) -> Message | None:
-            return store.memory(owner).message(number)
-
-        super().__init__(policy_of, message_of, consent=consent, audit=audit, patience_s=patience_s)
-        self._store = store
-
-    async def send(self, outgoing: Outgoing) -> Crossed:
-        """Return what crosses of a text."""
-        if outgoing.counterpart not in {one.handle for one in self._store.contacts_of(outgoing.owner)}:
-            return Crossed(text="", reason="you are not in contact any more")
-        return await super().send(outgoing)
+_T = TypeVar("_T")
 
 
 @dataclass
@@ -262,7 +230,7 @@ class Desk:
         task = course.task
         try:
             async with self._turn:
-                ended = await self._pursued(course)
+                ended = await self._patiently(lambda: self._pursued(course))
         except ConsilienceError as error:
             ended = replace(task, ending="failed", reasons=str(error))
         except asyncio.CancelledError:
@@ -270,7 +238,17 @@ class Desk:
         except Exception:  # noqa: BLE001  one task that fails must not take the others with it
             _LOG.exception("task %s failed", task.id)
             ended = replace(task, ending="failed", reasons="something went wrong on the server; it is in its log")
-        await asyncio.to_thread(self._over, replace(ended, standing="ended"))
+        await self._patiently(lambda: asyncio.to_thread(self._over, replace(ended, standing="ended")))
+
+    async def _patiently(self, work: Callable[[], Awaitable[_T]]) -> _T:
+        """Do something, again from what was kept while the database takes nothing, and after a while no more."""
+        for wait_s in AGAIN_S:
+            try:
+                return await work()
+            except (StoreLocked, StoreUnavailable) as error:
+                _LOG.warning("waits %s s: %s", wait_s, error)
+                await asyncio.sleep(wait_s)
+        return await work()
 
     async def _pursued(self, course: _Course) -> Task:
         task = course.task

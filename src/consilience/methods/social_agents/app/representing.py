@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import uvicorn
@@ -26,6 +25,7 @@ from consilience.methods.social_agents.app.shield import Shield
 from consilience.methods.social_agents.flags import Representing
 from consilience.methods.social_agents.keys import key_of
 from consilience.methods.social_agents.manners import PLAYERS
+from consilience.methods.social_agents.places import require_there
 from consilience.methods.social_agents.records import Person
 from consilience.methods.social_agents.store import Store
 
@@ -66,8 +66,7 @@ def represented(representing: Representing) -> Iterator[Represented]:
         When it cannot be served like that, or is nobody's.
     """
     database = representing.database
-    if "://" not in database and not Path(database).is_file():
-        raise InvalidInput(f"--database must be one that is there; {database} is not: serve makes one")
+    require_there(database)
     model = connect(representing.model, base_url=representing.base_url, players=PLAYERS)
     with Store.open(database) as store, listening(representing.host, representing.port) as listener:
         port = int(listener.getsockname()[1])

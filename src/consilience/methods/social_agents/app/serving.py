@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
 import socket
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -77,6 +79,8 @@ def prepared(serving: Serving) -> Iterator[Server]:
             demo=serving.demo,
         )
         office = Office(store, model, manner=manner, key=key_of(serving.database, serving.key_file, make=True))
+        if serving.demo:
+            _furnish(office)
         settings = uvicorn.Config(
             application(office),
             log_level="warning",
@@ -106,31 +110,33 @@ def _told(serving: Serving, office: Office, address: str) -> Iterator[str]:
         yield "passwords and messages go over the network in the clear: give --certificate, or serve behind https"
     yield f"the key of the audit log is {key_path(serving.database, serving.key_file)}; keep a copy elsewhere"
     if serving.demo:
-        yield from _told_of_demo(office, address)
+        yield from _told_of_demo(address)
     elif not any(one.admin and not one.suspended for one in office.accounts.accounts()):
         yield f"join first, and invite others: {address}/join/{office.accounts.invite(admin=True)}"
 
 
-def _told_of_demo(office: Office, address: str) -> Iterator[str]:
-    if not office.store.people():
-        _furnish(office)
-    have = {one.person.handle for one in office.accounts.accounts()}
-    for handle, name in (("ann", "Ann"), ("ben", "Ben")):
-        if handle not in have:
-            # Browsers keep cookies by name: so that one browser can be both, the second is let in by another.
-            where = address if handle == "ann" else address.replace("//127.0.0.1:", "//localhost:")
-            token = office.accounts.invite(handle=handle, admin=handle == "ann")
-            beside = " or another tab" if where != address else ""
-            yield f"open this as {name}, in a browser of its own{beside}: {where}/join/{token}"
+def _told_of_demo(address: str) -> Iterator[str]:
+    # Browsers keep cookies by name: so that one browser can be both, the second is let in by another.
+    beside = address.replace("//127.0.0.1:", "//localhost:")
+    tab = ", or another tab" if beside != address else ""
+    yield f"come in as Ann: {address}/sign-in"
+    yield f"and as Ben, in another browser{tab}: {beside}/sign-in"
     yield f"then ask Ben's agent, as Ann: {FIRST_QUESTION}"
 
 
 def _furnish(office: Office) -> None:
     """Make the people of the demo, of whom Ann and Ben are friends whose agents help each other unasked."""
+    there = {one.handle for one in office.store.people()}
+    if there and not {"ann", "ben", "cyd", "dan"} >= there:
+        raise InvalidInput("--demo lets everybody in and needs a database of its own; name a new one with --database")
+    if there:
+        return
     furnish_demo(office.store)
     ann, ben = office.store.person("ann"), office.store.person("ben")
     office.chats.between(ann, ben)
     for one, other in ((ann, ben), (ben, ann)):
+        token = office.accounts.invite(handle=one.handle, admin=one is ann)
+        office.accounts.join(token, handle=one.handle, name=one.name, password=secrets.token_urlsafe(24))
         office.policies.put_in_group(one.handle, other.handle, "friends")
         office.chats.trust(one, other, yes=True)
 
@@ -149,9 +155,20 @@ def _require_whole(serving: Serving) -> bool:
     """Refuse what does not go together, and return whether it is served over TLS here."""
     if (serving.certificate is None) != (serving.private_key is None):
         raise InvalidInput("--certificate and --private-key go together; give both or neither")
+    if serving.certificate is not None and serving.private_key is not None:
+        try:
+            ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(
+                serving.certificate, serving.private_key
+            )
+        except (OSError, ssl.SSLError) as error:
+            raise InvalidInput(
+                f"--certificate and --private-key must be PEM files that belong together; {error.strerror or error}"
+            ) from error
     parts = urlsplit(serving.address or "http://localhost")
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/"):
         raise InvalidInput(f"--address must read https://name or http://name:port; got {serving.address!r}")
+    if serving.demo and not (is_loopback(serving.host) and is_loopback(parts.hostname)):
+        raise InvalidInput("--demo lets everybody in; serve it to this machine only")
     if not serving.address and serving.host in ("0.0.0.0", "::", ""):  # noqa: S104  it is refused
         raise InvalidInput(
             "--address must say how people reach a server that listens everywhere; give http://192.168.1.5:8765, say"

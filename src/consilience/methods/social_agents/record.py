@@ -37,7 +37,7 @@ class TalkLimits:
     Raises
     ------
     InvalidInput
-        When a limit is below 1.
+        When a limit is below 1, or below 0 for `seconds`.
     """
 
     turns: int = 30
@@ -59,9 +59,9 @@ class TalkLimits:
 
     def __post_init__(self) -> None:
         for name in ("turns", "calls", "tokens", "seconds", "silent_turns", "support"):
-            value = getattr(self, name)
-            if value is not None and not value >= (0 if name == "seconds" else 1):
-                raise InvalidInput(f"`{name}` of a talk must be at least 1; got {value!r}")
+            value, least = getattr(self, name), 0 if name == "seconds" else 1
+            if value is not None and not value >= least:
+                raise InvalidInput(f"`{name}` of a talk must be at least {least}; got {value!r}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -110,14 +110,19 @@ def test_a_server_that_never_answers_is_stopped_even_if_it_will_not_stop(pretend
 @HERE
 def test_it_is_empty_without_a_network_and_gone_afterwards_even_if_the_body_fails():
     seen = {}
-    with pytest.raises(ZeroDivisionError), mariadb() as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT @@datadir, @@pid_file, @@skip_networking, DATABASE()")
-        seen["folder"], pid_file, without_network, database = cursor.fetchone()
-        seen["process"] = int((Path(seen["folder"]) / pid_file).read_text())
-        assert (without_network, database) == (1, "original")
-        cursor.execute("SHOW TABLES")
-        assert cursor.fetchall() == ()
-        assert runs(seen["process"])
-        raise ZeroDivisionError
+
+    def fail():
+        with mariadb() as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT @@datadir, @@pid_file, @@skip_networking, DATABASE()")
+            seen["folder"], pid_file, *seen["set"] = cursor.fetchone()
+            seen["process"] = int((Path(seen["folder"]) / pid_file).read_text())
+            seen["ran"] = runs(seen["process"])
+            cursor.execute("SHOW TABLES")
+            seen["tables"] = cursor.fetchall()
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert (seen["set"], seen["tables"], seen["ran"]) == ([1, "original"], (), True)
     assert not runs(seen["process"])
     assert not Path(seen["folder"]).parent.exists()

@@ -35,7 +35,13 @@ class Config:
     """Name of the recipe that the settings started from."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Root of all randomness."""
-    claims: tuple[ClaimId, ...] = ("iagents.lookup", "iagents.success", "iagents.ingest", "iagents.import", "iagents.audit")
+    claims: tuple[ClaimId, ...] = (
+        "iagents.lookup",
+        "iagents.success",
+        "iagents.ingest",
+        "iagents.import",
+        "iagents.audit",
+    )
     """Claims to measure; the others are reported as not measured by this recipe."""
 
     # The place where people live. Bars hold for 65,000 messages and more; with fewer there is no verdict.
@@ -87,6 +93,8 @@ class Config:
     """Tasks run twice, with two secrets of one length, over whose bytes the two runs are compared."""
     leaks_allowed: Count = 100
     """Texts that tell what their owners allow, said in several ways."""
+    leaks_places: Count = 1
+    """Places in which the application serves everybody, and everybody looks at everything."""
 
     # iagents.audit
     audit_tasks: Count = 4

@@ -90,7 +90,17 @@ class GuardedWire:
 
     def hides(self, owner: str) -> Callable[[Sequence[Message], str, str], frozenset[int]]:
         """Return what says which of an owner's messages are to be as if they were not there: for `Party.hides`."""
-        return lambda rows, counterpart, purpose: self._policy_of(owner).hidden(rows, counterpart, purpose)
+
+        def hidden(rows: Sequence[Message], counterpart: str, purpose: str) -> frozenset[int]:
+            return self._policy_of(owner).hidden(
+                rows,
+                counterpart,
+                purpose,
+                granted=self._granted(owner, counterpart, purpose),
+                show_asked=self._show_asked,
+            )
+
+        return hidden
 
     def forget(self, owner: str, messages: Iterable[int] | None = None) -> int:
         """Forget messages that models were shown; return how many were kept.

@@ -273,8 +273,21 @@ class Policy:
                 shown.append(row)
         return shown
 
-    def hidden(self, rows: Iterable[Message], counterpart: str, purpose: str = ANY) -> frozenset[int]:
-        """Return the numbers of the messages that must never be told: for an agent it is as if there were none.
+    def hidden(
+        self,
+        rows: Iterable[Message],
+        counterpart: str,
+        purpose: str = ANY,
+        *,
+        granted: Granted = lambda _labels, _message: False,
+        show_asked: bool = True,
+    ) -> frozenset[int]:
+        """Return the numbers of the messages that an agent does not see: for it, it is as if there were none.
+
+        Parameters
+        ----------
+        rows, counterpart, purpose, granted, show_asked
+            As of `sift`.
 
         Examples
         --------
@@ -284,9 +297,13 @@ class Policy:
         >>> sorted(Policy.open("ann").hidden(rows, "bea"))
         [1]
         """
-        return frozenset(
-            row.id for row in rows if self.on(row.text, counterpart, purpose, row.label).verdict == "never"
-        )
+        found = []
+        for row in rows:
+            ruling = self.on(row.text, counterpart, purpose, row.label)
+            unasked = ruling.verdict == "ask" and not show_asked and not granted(ruling.labels, row.id)
+            if ruling.verdict == "never" or unasked:
+                found.append(row.id)
+        return frozenset(found)
 
     def _first(self, counterpart: str, purpose: str, label: str) -> tuple[Rule, bool]:
         for rules, default in ((self.rules, False), (DEFAULTS, True)):

@@ -198,8 +198,11 @@ class Retrieval:
         for _, kept in episodes:
             messages |= {row.id: row for row in kept}
         there = {row.id for row in shown}
+        # An episode's own number would tell how many there are, and whether it was cut anew without something.
         recalled = tuple(
-            Recalled(one.id, one.since, one.summary, tuple(row for row in kept if row.id not in there))
+            Recalled(
+                min(row.id for row in kept), one.since, one.summary, tuple(row for row in kept if row.id not in there)
+            )
             for one, kept in episodes
         )
         return Found(tuple(sorted(shown, key=_order)), recalled, tuple(messages.values()))

@@ -21,10 +21,13 @@ def test_another_secret_or_none_is_the_same_to_others(few, absent) -> None:
     assert found.differing == []
 
 
-def test_what_takes_part_in_the_search_is_found_out(few, monkeypatch) -> None:
+@pytest.mark.parametrize("absent", [False, True])
+def test_a_wire_that_lets_everything_pass_is_found_out(few, monkeypatch, absent) -> None:
     monkeypatch.setattr(GuardedWire, "hides", lambda *_: None)
     monkeypatch.setattr("consilience.methods.social_agents.policy.Policy.sift", lambda _, rows, *__, **___: list(rows))
-    assert paired(4, Streams(3), absent=True).differing
+    monkeypatch.setattr("consilience.methods.social_agents.gate._stopped", lambda *_: None)
+    monkeypatch.setattr("consilience.methods.social_agents.gate._to_ask", lambda *_: {})
+    assert paired(4, Streams(3), absent=absent).differing
 
 
 def test_a_channel_in_which_a_byte_differs_is_named() -> None:

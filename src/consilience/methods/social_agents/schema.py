@@ -6,7 +6,7 @@ An audience is a set of people who read the same messages; episodes are made for
 episodes depend on what only others have read. A message is either `placed` in an episode or `loose` till that is made.
 
 The index itself is not here: it is an FTS5 table on SQLite and a column ``search`` of `message` on PostgreSQL. Nor is
-what a server may have beside it: an index of names by trigrams, and a column ``point`` of `episode`.
+what a server may have beside it: an index of names by trigrams.
 """
 
 from __future__ import annotations

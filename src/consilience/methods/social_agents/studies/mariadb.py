@@ -54,7 +54,9 @@ def mariadb() -> Iterator[Any]:
         options = ["--no-defaults", f"--user={user}", f"--datadir={folder / 'data'}"]
         _run([_need("mariadb-install-db"), *options, "--auth-root-authentication-method=normal", "--skip-test-db"])
         log = (folder / "log").open("wb")
-        command = [_need("mariadbd"), *options, "--skip-networking", f"--socket={folder / 's'}"]
+        own = folder / "tmp"  # a server that begins in a shared one deletes what others have there
+        own.mkdir()
+        command = [_need("mariadbd"), *options, f"--tmpdir={own}", "--skip-networking", f"--socket={folder / 's'}"]
         server = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: S603  the server that was found
         try:
             with log:

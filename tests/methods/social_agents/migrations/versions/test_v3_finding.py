@@ -1,4 +1,4 @@
-"""From the second form to the third: an old memory is opened, and indexes and extensions come to be where they can."""
+"""From the second form to the third: an old memory is opened; indexes, and an extension, come to be where they can."""
 
 from pathlib import Path
 

@@ -1,8 +1,7 @@
-"""Indexes for those who leave, and what a server has beside its own: trigrams and vectors.
+"""Indexes for those who leave, and trigrams of names on a server that has them.
 
-Trigrams (``pg_trgm``) and vectors (``vector``) are extensions, which a server may have or not, and may let one make or
-not. Without them the memory finds what it found before: words that are spelled alike are not looked for, and nearest
-episodes are reckoned here.
+Trigrams (``pg_trgm``) are an extension, which a server may have or not, and may let one make or not. Without it the
+memory finds what it found before; words that are spelled alike are not looked for.
 """
 
 from __future__ import annotations
@@ -20,22 +19,17 @@ depends_on: None = None
 
 
 def upgrade() -> None:
-    """Make the indexes, and the extensions where they are to be had."""
+    """Make the indexes, and the extension where it is to be had."""
     op.create_index("message_audience", "message", ["audience"])
     op.create_index("episode_conversation", "episode", ["conversation"])
-    if op.get_bind().dialect.name == "sqlite":
-        return
-    if _has("pg_trgm"):
+    if op.get_bind().dialect.name != "sqlite" and _has("pg_trgm"):
         op.execute("CREATE INDEX person_trigrams ON person USING gin (name gin_trgm_ops)")
-    if _has("vector"):
-        op.execute("ALTER TABLE episode ADD COLUMN point vector")
 
 
 def downgrade() -> None:
-    """Drop what the step brought; extensions may be others' by now, and stay."""
+    """Drop what the step brought; the extension may be others' by now, and stays."""
     if op.get_bind().dialect.name != "sqlite":
         op.execute("DROP INDEX IF EXISTS person_trigrams")
-        op.execute("ALTER TABLE episode DROP COLUMN IF EXISTS point")
     op.drop_index("episode_conversation", "episode")
     op.drop_index("message_audience", "message")
 

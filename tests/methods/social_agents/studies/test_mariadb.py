@@ -4,6 +4,7 @@ import os
 import stat
 import sys
 import tempfile
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -93,8 +94,10 @@ def test_a_server_that_never_answers_is_stopped_even_if_it_will_not_stop(pretend
         f"    open(os.path.join(os.path.dirname(__file__), 'number'), 'w').write(str(os.getpid()))\n"
         "    time.sleep(60)"
     )
+    begun = time.monotonic()
     with pytest.raises(RuntimeError, match="did not begin"), mariadb():
         raise AssertionError("it does not answer")
+    assert time.monotonic() - begun < 30  # by itself it would end after 60
     process = int(number.read_text())
     try:
         assert not runs(process)

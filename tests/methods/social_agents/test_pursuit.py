@@ -98,33 +98,34 @@ def walked(network, limits=None, task=PETS, control=None):
 # --- limits --------------------------------------------------------------------------------------------------------
 
 
+any_limits = st.fixed_dictionaries(
+    {
+        "depth": st.integers(0, 3),
+        "fan_out": st.integers(0, 3),
+        "talks": st.integers(1, 8),
+        "calls": st.integers(1, 50),
+        "rounds": st.integers(0, 2),
+        "tokens": st.sampled_from([None, 1, 500]),
+    }
+)
+
+
 @settings(max_examples=25)
-@given(
-    st.integers(0, 3), st.integers(0, 3), st.integers(1, 8), st.integers(1, 50), st.integers(0, 2),
-    st.integers(1, 20), st.booleans(), st.sampled_from([None, 1, 500]),
-)  # fmt: skip
-def test_no_limit_is_passed_whatever_the_network_does(depth, fan_out, talks, calls, rounds, each, greedy, tokens):
-    limits = PursuitLimits(
-        depth=depth,
-        fan_out=fan_out,
-        talks=talks,
-        calls=calls,
-        rounds=rounds,
-        tokens=tokens,
-        talk=TalkLimits(calls=each),
-    )
+@given(any_limits, st.integers(1, 20), st.booleans())
+def test_no_limit_is_passed_whatever_the_network_does(drawn, each, greedy):
+    limits = PursuitLimits(**drawn, talk=TalkLimits(calls=each))
     network = Everybody(greedy=greedy)
     walk, root, _ = walked(network, limits)
-    assert walk.talks <= talks
+    assert walk.talks <= limits.talks
     assert walk.talks == len(list(root))
-    assert max(branch.depth for branch in root) <= depth
+    assert max(branch.depth for branch in root) <= limits.depth
     if greedy:
-        assert walk.calls <= calls
-        assert tokens is None or walk.tokens <= tokens + len(network.runs)  # each talk may use one
+        assert walk.calls <= limits.calls
+        assert limits.tokens is None or walk.tokens <= limits.tokens + len(network.runs)  # each talk may use one
     assert len(set(network.asked)) == len(network.asked)
     for asker, _, _, text in network.asked:
         of_slot = [one for one in network.asked if (one[0], one[3]) == (asker, text)]
-        assert len(of_slot) <= fan_out * max(1, len(list(root)))
+        assert len(of_slot) <= limits.fan_out * max(1, len(list(root)))
     assert all(run[4].calls >= 1 for run in network.runs)
 
 

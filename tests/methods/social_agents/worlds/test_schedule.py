@@ -124,13 +124,17 @@ def test_easy_answers_are_spread_evenly(worlds):
     assert sorted(task.answer for task in worlds["easy"].tasks) == sorted(["1", "2", "3", "4"] * 2)
 
 
-def test_the_longest_of_a_medium_schedule_are_on_both_sides_and_no_two_tasks_share_them(worlds):
+def test_the_longest_of_a_medium_schedule_are_on_both_sides(worlds):
     world = worlds["medium"]
     for task in world.tasks:
         days, halves = days_of(world, task)
         answer = set(task.answer.split("; "))
         assert all(any(name in answer for one in half for name, _, _ in days[one]) for half in halves)
-    assert len({task.answer for task in world.tasks}) == len(world.tasks)
+
+
+def test_no_two_tasks_of_a_medium_schedule_share_an_answer():
+    answers = [task.answer for task in schedule("medium", 100, np.random.default_rng(100), length=0).tasks]
+    assert len(set(answers)) == 100  # by chance six of them would be there twice
 
 
 def test_what_the_asker_would_answer_alone_is_not_near(worlds):

@@ -16,7 +16,7 @@ def run(*words: str) -> int:
 
 
 def test_each_verb_says_what_it_does_and_what_each_flag_means(capsys) -> None:
-    assert set(VERBS) == {"serve", "import", "ask", "audit", "forget"}
+    assert set(VERBS) == {"serve", "import", "ask", "mcp", "a2a", "audit", "forget"}
     for name, verb in VERBS.items():
         assert inspect.getdoc(verb)
         assert run(name, "--help") == 0
@@ -52,6 +52,11 @@ def test_the_server_is_served_with_what_was_said(monkeypatch, capsys) -> None:
         (("serve", "--port", "x"), "port"),
         (("serve", "--port", "70000"), "--port"),
         (("import",), "FILE"),
+        (("import", "no.txt", "--as", "ann", "--name", "Ann", "--database", "no.sqlite"), "no.txt is not"),
+        (("ask", "x", "--world", "no.sqlite"), "--world"),
+        (("mcp", "--as", "ann", "--database", "no.sqlite"), "--database"),
+        (("a2a", "--as", "ann", "--database", "no.sqlite"), "--database"),
+        (("forget", "no.sqlite", "--person", "ann"), "DATABASE"),
         (("audit", "burn", "x"), "burn"),
         (("forget", "x"), "must be given"),
         (("forget", "x", "--person", "ann", "--conversation", "1"), "must be given"),

@@ -50,3 +50,12 @@ def test_a_standing_yes_is_of_one_to_one(store: Store, three) -> None:
     assert not chats.trusts(ben, ann)
     chats.trust(ann, ben, yes=False)
     assert not chats.trusts(ann, ben)
+
+
+def test_a_conversation_that_is_there_becomes_the_chat_of_its_two_if_they_have_none(store) -> None:
+    ann, ben = store.add_person("ann", "Ann"), store.add_person("ben", "Ben")
+    chats, there = Chats(store), store.conversation([ann, ben])
+    chats.adopt(ben, ann, there)
+    assert chats.between(ann, ben) == there
+    chats.adopt(ann, ben, store.conversation([ann, ben]))
+    assert chats.between(ann, ben) == there

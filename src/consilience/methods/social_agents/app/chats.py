@@ -78,6 +78,13 @@ class Chats:
                 connection.execute(insert(_direct).values(conversation=made, **values))
         return made if found is None else found
 
+    def adopt(self, one: Person, other: Person, conversation: int) -> None:
+        """Let a conversation of two that is there already be their chat, if they have none."""
+        low, high = sorted((one.id, other.id))
+        if self.find(one, other) is None:
+            with self._store.writing() as connection:
+                connection.execute(insert(_direct).values(low=low, high=high, conversation=conversation))
+
     def send(self, sender: Person, other: Person, text: str) -> int:
         """Write to somebody, and return the number of the message.
 

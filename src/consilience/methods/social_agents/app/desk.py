@@ -20,7 +20,6 @@ from consilience.dialogue.session import Session
 from consilience.ground.errors import ConsilienceError, InvalidInput
 from consilience.methods.social_agents.app.accounts import Accounts
 from consilience.methods.social_agents.app.chats import Chats
-from consilience.methods.social_agents.app.contact_wire import ContactWire
 from consilience.methods.social_agents.app.keeping import Keeping
 from consilience.methods.social_agents.app.live import Live
 from consilience.methods.social_agents.app.policies import PASSED_ON, Policies
@@ -35,7 +34,7 @@ from consilience.methods.social_agents.records import Person, StoreLocked, Store
 from consilience.methods.social_agents.store import Store
 from consilience.methods.social_agents.task import Assignment
 
-__all__ = ["PURPOSE", "ContactWire", "Desk"]
+__all__ = ["PURPOSE", "Desk"]
 
 PURPOSE = "task"
 """What tasks of the application are for; rules of people may be about it."""

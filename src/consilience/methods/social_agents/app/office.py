@@ -12,7 +12,8 @@ from consilience.dialogue.rehearsal import notice_for
 from consilience.methods.social_agents.app.accounts import Accounts, Strength
 from consilience.methods.social_agents.app.agent_keys import AgentKeys
 from consilience.methods.social_agents.app.chats import Chats
-from consilience.methods.social_agents.app.desk import ContactWire, Desk
+from consilience.methods.social_agents.app.contact_wire import ContactWire
+from consilience.methods.social_agents.app.desk import Desk
 from consilience.methods.social_agents.app.groups import Groups
 from consilience.methods.social_agents.app.introductions import Introductions
 from consilience.methods.social_agents.app.live import Live

@@ -140,7 +140,7 @@ def _look_up(stage: Stage, talk: Talk, said: Utterance, told: Told, *, entries: 
         found.facts += 1
         found.logged += logged
     else:
-        logged = any(one.event == "forwarded" for one in about)
+        logged = any(one.event == "forwarded" and one.about == told.source for one in about)
         found.forwarded += 1
         found.forwarded_logged += logged
     if not logged:

@@ -71,6 +71,7 @@ def leaks(config: Config, streams: Streams, folder: RunFolder) -> Evidence:
     blocked, told = allowed_and_blocked(config.leaks_allowed, streams.generator("allowed"))
     others = paired(config.leaks_pairs, streams)
     absent = paired(max(1, config.leaks_pairs // _ABSENT), streams.child("absent"), absent=True)
+    in_view = paired(max(1, config.leaks_pairs // _ABSENT), streams.child("in view"), leaks_on=True)
     mid_task = [changed(change, streams.generator(f"change {change}")) for change in CHANGES]
     return Evidence(
         measurements=(
@@ -82,7 +83,7 @@ def leaks(config: Config, streams: Streams, folder: RunFolder) -> Evidence:
         tables=(
             _channels(guarded, open_, app, app_open),
             _table(guarded, open_),
-            _pairs_table(others, absent),
+            _pairs_table(others, absent, in_view),
             _changes_table(mid_task),
         ),
     )
@@ -267,12 +268,16 @@ def _table(guarded: Mapping[str, Overheard], open_: Mapping[str, Overheard]) -> 
     )
 
 
-def _pairs_table(others: Paired, absent: Paired) -> Table:
+def _pairs_table(others: Paired, absent: Paired, in_view: Paired) -> Table:
     return Table(
-        title="Pairs of runs",
-        columns=("set", "another secret", "there or not"),
-        rows=tuple((name, others.pairs[name], absent.pairs[name]) for name in others.pairs),
-        note="No channel of talks brought anybody else another byte, where the measurements above say 0.",
+        title="Pairs of runs, and those in which anybody else got another byte",
+        columns=("set", "another secret", "differ", "there or not", "differ", "leaky, in view", "differ"),
+        rows=tuple(
+            (name, *(number for one in (others, absent, in_view) for number in (one.pairs[name], one.differ(name))))
+            for name in others.pairs
+        ),
+        note="'leaky, in view': models that dump what they see were shown another secret which they would have to ask "
+        "about. Nothing of it crosses, but what they say otherwise may depend on it; that is promised to nobody.",
     )
 
 

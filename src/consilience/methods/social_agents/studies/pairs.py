@@ -51,6 +51,10 @@ class Paired:
     differing: list[str] = field(default_factory=list)
     """As task and channel."""
 
+    def differ(self, name: str) -> int:
+        """Return how many pairs of a set differ for others."""
+        return len({one.partition(":")[0] for one in self.differing if one.rpartition("/")[0].startswith(name)})
+
     def add(self, other: Paired) -> None:
         """Count what another counted."""
         self.pairs += other.pairs

@@ -203,6 +203,14 @@ def test_lines_are_said_in_the_order_in_which_they_were_written():
     assert [value for _, _, value in control.edits()] == ["one", "two"]
 
 
+def test_what_no_file_takes_is_not_handed_on():
+    control = Control()
+    control.answer_as_me("ann", "Oak \ud83d Street \x00")
+    control.edit("ann", "pl\udcfface", "Oak\ud800")
+    assert control.line("ann") == "Oak ? Street \x00"
+    assert control.edits() == [("ann", "pl?ace", "Oak?")]
+
+
 def test_what_people_said_after_the_end_is_kept_for_nobody_else():
     control = Control()
     control.kill("ann")

@@ -19,6 +19,8 @@ def test_a_part_says_nothing_of_the_whole():
     [
         {"question": " "},
         {"question": "x" * 5000},
+        {"question": "Where \ud83d is it?"},
+        {"question": "x", "wanted": (Wanted("a", "the \udcff"),)},
         {"question": "x", "wanted": (Wanted("a", "x"), Wanted("[A]", "y"))},
         {"question": "x", "wanted": (Wanted("--", "x"),)},
     ],

@@ -46,7 +46,7 @@ class Assignment:
     Raises
     ------
     InvalidInput
-        When there is no question, or it is longer than anybody asks.
+        When there is no question, or it is longer than anybody asks, or it cannot be written to a file.
 
     Examples
     --------
@@ -70,6 +70,9 @@ class Assignment:
             raise InvalidInput(
                 f"a question must be of at most {LONGEST_QUESTION} characters; got {len(self.question)}: shorten it"
             )
+        texts = (self.question, *(text for one in self.wanted for text in (one.slot, one.text)))
+        if any("\ud800" <= char <= "\udfff" for text in texts for char in text):
+            raise InvalidInput("a task must be of whole characters; got half of one: type it anew")
         keys = [slot_key(one.slot) for one in self.wanted]
         if len(set(keys)) < len(keys) or "" in keys:
             raise InvalidInput(f"slots must have names of their own; got {[one.slot for one in self.wanted]}")

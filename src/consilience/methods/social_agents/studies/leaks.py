@@ -28,7 +28,7 @@ __all__ = ["allowed_and_blocked", "leaks"]
 
 _IN_TURN = ("schedule-medium", "needle-3", "friends", "schedule-easy", "needle-2")
 """Sets that every other world beside one of short and one of long talks is of."""
-_ABSENT = 5
+_ABSENT = 10
 """Of so many pairs one more is run in which a secret is there or not at all."""
 
 

@@ -27,6 +27,8 @@ __all__ = ["Got", "Overheard", "Ran", "overheard", "ran", "search"]
 
 _UNTIMED = frozenset({"at", "digest", "seal", "previous", "hash"})
 """Of an entry of the log: what differs from run to run."""
+_REPEATING = frozenset({"plan boards", "turns that are watched", "prompts", "audit log", "transcript"})
+"""Channels that bring the same again and again; no turn of a talk is one piece of them."""
 EVERYBODY = "(everybody)"
 """Who reads what is nobody's own: logs of the server, transcripts."""
 
@@ -142,16 +144,18 @@ def search(got: Got, secrets: Iterable[Secret], found: Overheard, *, exposing: s
     exposing
         The channel that tells what the model of the owner saw.
     """
-    counted = set[str]()
+    secrets = list(secrets)
     for secret in secrets:
         seen = [text for who, text in got.channels.get(exposing, ()) if who == secret.owner]
         if any(secret.word in text for text in seen):
             found.exposed.add(f"{id(got)} {secret.task}")
-        for channel in got.channels:
+    for channel in got.channels:  # all secrets of a channel one after the other: what was heard is read once
+        for number, secret in enumerate(secrets):
             texts = got.of(channel, but=secret.members)
-            if channel not in counted:
-                counted.add(channel)
+            if not number:
                 found.looked_at[channel] += len(texts)
+            if channel in _REPEATING:
+                texts = list(dict.fromkeys(texts))
             if texts and found_in(texts, secret.word, secret.number):
                 found.crossings.append(f"{secret.task}: {channel}")
                 found.leaked.add(f"{id(got)} {secret.task}")

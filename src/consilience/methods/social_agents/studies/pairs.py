@@ -25,11 +25,11 @@ from consilience.methods.social_agents.worlds.people import World
 __all__ = ["Paired", "different", "paired"]
 
 SHARES: Final[Mapping[str, float]] = {
-    "needle-1": 0.4,
+    "needle-1": 0.44,
     "needle-2": 0.18,
-    "needle-3": 0.14,
+    "needle-3": 0.12,
     "friends": 0.16,
-    "schedule-easy": 0.06,
+    "schedule-easy": 0.04,
     "schedule-medium": 0.03,
     "schedule-hard": 0.03,
 }

@@ -18,6 +18,7 @@ from consilience.methods.social_agents.audit import AuditLog
 from consilience.methods.social_agents.guarded_wire import GuardedWire
 from consilience.methods.social_agents.honesty import foreign_words
 from consilience.methods.social_agents.manners import PLAYERS
+from consilience.methods.social_agents.memory import Memory
 from consilience.methods.social_agents.network import Network
 from consilience.methods.social_agents.party import Party
 from consilience.methods.social_agents.policy import Policy
@@ -159,6 +160,7 @@ class Stage:
         if self.policy_of is not None:
             guarded = GuardedWire(self.policy_of, self.message, audit=self.audit)
         self._guarded = guarded
+        self._memories: dict[str, Memory] = {}
         self.wire = Watched(guarded or OpenWire())
         self.network = Network(
             self.party, self.store.contacts_of, self.wire, journal=self.journal, on_turn=self.on_turn
@@ -180,7 +182,10 @@ class Stage:
 
     def message(self, owner: str, number: int) -> Message | None:
         """Return a message as its owner's memory has it now."""
-        return self.store.memory(owner).message(number)
+        memory = self._memories.get(owner)
+        if memory is None:
+            memory = self._memories[owner] = self.store.memory(owner)
+        return memory.message(number)
 
     def party(self, handle: str) -> Party:
         """Return the side of somebody, by their handle in the store."""

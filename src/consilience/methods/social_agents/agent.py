@@ -31,7 +31,7 @@ from consilience.methods.social_agents.records import Person
 from consilience.methods.social_agents.retrieval import Found, Retrieval
 from consilience.methods.social_agents.saying import LONGEST_SAID, put
 from consilience.methods.social_agents.sections import YOU, needs
-from consilience.methods.social_agents.speech import CallsSpent, Move, Spent, Told, Utterance
+from consilience.methods.social_agents.speech import CallsSpent, Move, Spent, TokensSpent, Told, Utterance
 from consilience.methods.social_agents.task import Assignment
 
 R = TypeVar("R", DraftReply, TurnReply, AnswerReply)
@@ -301,6 +301,8 @@ class Agent:
     async def _reply(self, messages: tuple[Prompt, ...]) -> str:
         if self._spent.calls == self._spent.most_calls:
             raise CallsSpent(f"the talk may ask {self._spent.calls} questions, and did; allow it more calls")
+        if self._spent.most_tokens is not None and self._spent.tokens >= self._spent.most_tokens:
+            raise TokensSpent(f"the talk had {self._spent.tokens} tokens, which is all; allow it more")
         question = Question(self._element, messages, Settings(), self.calls)
         self.calls += 1
         self._spent.calls += 1

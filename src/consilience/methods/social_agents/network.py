@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from consilience.dialogue.transcript import Transcript
-from consilience.ground.errors import InvalidInput
+from consilience.ground.errors import InvalidInput, UnknownName
 from consilience.methods.social_agents.control import Control
 from consilience.methods.social_agents.party import Party
 from consilience.methods.social_agents.pursuit import Pursuit, PursuitLimits, Walk
@@ -238,7 +238,15 @@ class Network:
             on_turn=self._on_turn,
             begun=begun,
             conclude=conclude,
+            still=lambda: self._are_contacts(asker, partner),
         )
+
+    def _are_contacts(self, one: str, other: str) -> bool:
+        """Return whether two people are contacts now; who has left has none."""
+        try:
+            return other in {each.handle for each in self.contacts(one)}
+        except UnknownName:
+            return False
 
 
 def _candidate(person: Person, text: str, words: Sequence[str], said: float, told: str) -> Candidate:

@@ -9,7 +9,7 @@ from consilience.ground.errors import ConsilienceError
 from consilience.methods.social_agents.records import Message
 from consilience.methods.social_agents.retrieval import Found
 
-__all__ = ["CallsSpent", "Move", "Spent", "Told", "Utterance"]
+__all__ = ["CallsSpent", "Move", "Spent", "TokensSpent", "Told", "Utterance"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +54,10 @@ class CallsSpent(ConsilienceError):
     """A talk has asked its models as often as it may."""
 
 
+class TokensSpent(ConsilienceError):
+    """A talk has had as many tokens as it may; only the last reply can have gone over it."""
+
+
 @dataclass(slots=True)
 class Spent:
     """What a talk cost so far."""
@@ -68,6 +72,8 @@ class Spent:
     """Waiting for replies."""
     most_calls: int | None = None
     """Calls that there may be."""
+    most_tokens: int | None = None
+    """Tokens after which there is no call."""
 
 
 class Move(NamedTuple):

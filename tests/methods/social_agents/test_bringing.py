@@ -64,5 +64,7 @@ def test_what_is_to_be_forgotten_is_counted_first(place, what) -> None:
 
 
 def test_who_is_not_there_cannot_be_forgotten(place) -> None:
-    with pytest.raises(UnknownName):
+    with pytest.raises(InvalidInput, match="that is there"):
+        list(take_away(Forgetting(database=place["database"], person="zoe", yes=True)))
+    with Store.open(place["database"]), pytest.raises(UnknownName):
         list(take_away(Forgetting(database=place["database"], person="zoe", yes=True)))

@@ -142,6 +142,13 @@ def test_nobody_on_the_way_to_a_talk_is_asked_in_it():
     assert max(branch.depth for branch in root) == 3
 
 
+def test_nobody_is_asked_the_same_by_the_same_person_twice_in_any_round():
+    network = Everybody(knows={"p2": "parrot"}, greedy=False)  # whose word the partner keeps, so that it goes on
+    walked(network, PursuitLimits(depth=1, fan_out=3, talks=99, calls=900, rounds=3))
+    assert len([run for run in network.runs if run[3].startswith("t+")]) > 1
+    assert len(set(network.asked)) == len(network.asked)
+
+
 def test_no_more_contacts_are_asked_for_a_slot_than_the_fan_out():
     network = Everybody(greedy=False)
     walked(network, PursuitLimits(depth=1, fan_out=2, talks=99, calls=900))

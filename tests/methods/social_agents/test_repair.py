@@ -196,7 +196,7 @@ def test_a_megabyte_is_read_in_a_moment(name):
     begun = time.process_time()
     read_turn(HUGE[name])
     objects(f"So: {HUGE[name]}")
-    assert time.process_time() - begun < 4  # a few tenths with all types checked; what is not linear takes minutes
+    assert time.process_time() - begun < 10  # a few tenths with all types checked; what is not linear takes minutes
 
 
 @pytest.mark.parametrize("depth", [24, 900, 990, 1_500])

@@ -169,7 +169,7 @@ class Accounts:
         InvalidInput
             When they have an account.
         """
-        if handle and self._account_of(self._store.person(handle)) is not None:
+        if handle and self._account(self._store.person(handle).id) is not None:
             raise InvalidInput(f"an invitation is for somebody without an account; {handle!r} has one")
         token = secrets.token_urlsafe(32)
         row = {
@@ -248,7 +248,7 @@ class Accounts:
 
     def let_in(self, person: Person) -> Session | None:
         """Begin a session of somebody whose password was not asked for: of a demo's made-up people only."""
-        account = self._account_of(person)
+        account = self._account(person.id)
         return None if account is None or account.suspended else self._begun(account)
 
     def session(self, token: str, *, renew: bool = False) -> Session | None:
@@ -305,7 +305,7 @@ class Accounts:
 
     def has_account(self, person: Person) -> bool:
         """Whether somebody may sign in, and is not suspended."""
-        account = self._account_of(person)
+        account = self._account(person.id)
         return account is not None and not account.suspended
 
     def suspend(self, person: Person, *, suspended: bool = True) -> None:
@@ -386,7 +386,7 @@ class Accounts:
             return None, None
         with self._store.reading() as connection:
             hashed = connection.execute(select(_account.c.password).where(_account.c.person == person.id)).scalar()
-        return self._account_of(person), hashed
+        return self._account(person.id), hashed
 
     def _account(self, number: int) -> Account | None:
         with self._store.reading() as connection:
@@ -394,9 +394,6 @@ class Accounts:
         if row is None:
             return None
         return Account(self._store.person(number), bool(row.admin), bool(row.suspended), from_us(row.made_at))
-
-    def _account_of(self, person: Person) -> Account | None:
-        return self._account(person.id)
 
     def _put_password(self, person: Person, hashed: str) -> None:
         with self._store.writing() as connection:

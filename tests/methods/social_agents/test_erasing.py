@@ -1,4 +1,4 @@
-"""What is erased is in no file any more: messages, boards, what was said, prompts; and no text can be tried on the log."""
+"""What is erased is in no file any more: messages, boards, what was said, prompts; and the log holds no trial of it."""
 
 import asyncio
 from dataclasses import replace
@@ -75,7 +75,7 @@ def test_of_messages_nothing_is_left_and_the_log_still_holds(world, how: str) ->
 
 
 def test_what_somebody_told_others_stays_with_them_and_the_rest_goes(world) -> None:
-    store, ann, number, _, audit, tasks, entry, folder = world
+    store, ann, number, _, audit, tasks, entry, _ = world
     erase_person(store, ann, audit=audit, tasks=tasks)
     state = tasks.state(tasks.of(ann)[0])
     assert not len(state.a)

@@ -156,6 +156,7 @@ def test_what_one_only_has_to_read_again_is_not_asked_of_others(side):
     agent = planned(side(LOST | {"facts": [fact("place", "Oak Street", "m1")]}, rows=[OAK], support=2))
     assert turn(agent).asks == "time"
     assert agent.board["place"].status == "fuzzy"
+    assert [one.slot for one in agent.askable] == ["time", "host"]
     assert agent.unsure
     turn(agent, 3)
     assert agent.board["place"].status == "known"

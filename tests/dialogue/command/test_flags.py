@@ -104,3 +104,17 @@ def test_what_stands_for_a_value_is_told(capsys: pytest.CaptureFixture[str]) -> 
     assert isinstance(tyro.cli(work, args=["x", "--pairs", "a=b", "--pairs", "c=d", "--late", "drop"]), int)
     with pytest.raises(SystemExit):
         tyro.cli(work, args=["x", "--late", "never"])
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class _Who:
+    task: str
+    """What is to be done."""
+    as_: Annotated[str, tyro.conf.arg(name="as")] = "ann"
+    """Who does it."""
+
+
+def test_a_flag_has_the_name_that_it_was_given(capsys: pytest.CaptureFixture[str]) -> None:
+    verb = with_flags(_Who, positional="task")(lambda who: print(who.as_) or 0)
+    tyro.cli(verb, args=["wash up", "--as", "bea"])
+    assert capsys.readouterr().out == "bea\n"

@@ -212,7 +212,7 @@ def test_who_may_know_is_found_by_what_one_may_read_oneself(company):
     circle = Circle(company, company.Scripted(LOST), pairs, rows=rows, cards=cards)
     found = circle.network().find("ann", "the pet of Dan")
     assert [(one.person.handle, one.why) for one in found] == [
-        ("dan", "is asked about"),
+        ("dan", "is who the question is about"),
         ("cem", "said something like it"),
         ("eva", "has it on their card"),
         ("bea", "is a contact"),

@@ -257,7 +257,7 @@ def _candidate(person: Person, text: str, words: Sequence[str], said: float, tol
         reasons.append("said something like it")
     if person.name and person.name.casefold() in text.casefold():
         score += 2.0
-        reasons.append("is asked about")
+        reasons.append("is who the question is about")
     if person.name and person.name.casefold() in told:
         score += 0.5
         reasons.append("is spoken of with it")

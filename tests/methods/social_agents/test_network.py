@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from consilience.dialogue.journal import Journal
@@ -365,7 +365,12 @@ WILD = st.builds(
 )
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=15,
+    deadline=None,
+    phases=(Phase.explicit, Phase.generate),
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(limits=WILD, known=st.integers(0, 3))
 def test_no_budget_is_exceeded_by_agents_that_always_want_others_to_be_asked(company, limits, known):
     def more(question):

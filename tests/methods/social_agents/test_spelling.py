@@ -35,7 +35,7 @@ def server(postgres_url: str) -> Iterator[Store]:
 
 
 def found(store: Store, who: str, *words: str, **given: object) -> list[str]:
-    return [hit.message.text for hit in store.memory(who).search(Query(words=words, **given))]
+    return [hit.message.text for hit in store.memory(who).search(Query(words=words, beside=False, **given))]
 
 
 def test_a_slip_of_the_pen_finds_what_was_meant(server: Store) -> None:

@@ -10,9 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Connection
-
-from consilience.methods.social_agents.database import rows
+from consilience.methods.social_agents.database import Asked, rows
 from consilience.methods.social_agents.records import Message, from_us
 
 __all__ = ["NOTHING", "Hidden", "Hides", "hidden_of", "stamp_of"]
@@ -44,7 +42,7 @@ _STAMP = (
 )
 
 
-def hidden_of(connection: Connection, owner: int, hides: Hides) -> Hidden:
+def hidden_of(connection: Asked, owner: int, hides: Hides) -> Hidden:
     """Look through all that an owner has, and return what is left out."""
     found = [
         (Message(row[0], row[1], row[2], row[3], from_us(row[4]), row[5], row[6]), row[7])
@@ -59,6 +57,6 @@ def hidden_of(connection: Connection, owner: int, hides: Hides) -> Hidden:
     )
 
 
-def stamp_of(connection: Connection, owner: int) -> tuple[int, ...]:
+def stamp_of(connection: Asked, owner: int) -> tuple[int, ...]:
     """Return what changes when messages of an owner come, go or are edited."""
     return next((tuple(row) for row in rows(connection, _STAMP, {"owner": owner})), ())

@@ -6,7 +6,7 @@ from sqlalchemy import Connection, text
 
 from consilience.ground.errors import InvalidInput
 from consilience.methods.social_agents import clear, fuzzy
-from consilience.methods.social_agents.database import Database
+from consilience.methods.social_agents.database import Asked, Database
 from consilience.methods.social_agents.embedding import Embedder
 from consilience.methods.social_agents.fuzzy import WHOLE, Recut, Summarise
 from consilience.methods.social_agents.hiding import NOTHING, Hidden, Hides, hidden_of, stamp_of
@@ -78,19 +78,19 @@ class Memory:
 
         Of an utterance that stands there several times only one is returned.
         """
-        with self._database.reading() as connection:
+        with self._database.asking() as connection:
             return clear.search(connection, self._owner.id, query, self._left_out(connection))
 
     def recent(self, conversation: int | None = None, limit: int = 20) -> list[Message]:
         """Return the last messages, everywhere or in one conversation, oldest first."""
         _require("limit", limit, 1, MOST_HITS)
-        with self._database.reading() as connection:
+        with self._database.asking() as connection:
             return clear.recent(connection, self._owner.id, conversation, limit, self._left_out(connection))
 
     def around(self, message: int, k: int = 3) -> list[Message]:
         """Return a message between those before and after it, oldest first; nothing when it is not the owner's."""
         _require("k", k, 0, MOST_CONTEXT)
-        with self._database.reading() as connection:
+        with self._database.asking() as connection:
             return clear.around(connection, self._owner.id, message, k, self._left_out(connection))
 
     def message(self, number: int) -> Message | None:
@@ -99,7 +99,7 @@ class Memory:
 
     def messages(self, numbers: list[int]) -> list[Message]:
         """Return those of the messages that the owner may read, in the order of the numbers."""
-        with self._database.reading() as connection:
+        with self._database.asking() as connection:
             hidden = self._left_out(connection).numbers
             wanted = [number for number in numbers if number not in hidden]
             found = {each.id: each for each in clear.fetch(connection, self._owner.id, wanted)}
@@ -128,7 +128,7 @@ class Memory:
             threads = fuzzy.loose(connection, self._owner.id, self._embedder)
             return fuzzy.rebuild(connection, threads, self._embedder, self._summarise)
 
-    def _left_out(self, connection: Connection) -> Hidden:
+    def _left_out(self, connection: Asked) -> Hidden:
         if self._hides is None:
             return NOTHING
         stamp = stamp_of(connection, self._owner.id)

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import Connection
-
-from consilience.methods.social_agents.database import rows
+from consilience.methods.social_agents.database import Asked, is_file, rows
 
 __all__ = ["ALIKE", "SHORTEST", "alike"]
 
@@ -31,7 +29,7 @@ SELECT near.word FROM unnest(CAST(:words AS text[])) AS asked(word) CROSS JOIN L
 """
 
 
-def alike(connection: Connection, owner: int, words: Iterable[str], hidden: frozenset[int] = frozenset()) -> list[str]:
+def alike(connection: Asked, owner: int, words: Iterable[str], hidden: frozenset[int] = frozenset()) -> list[str]:
     """Return stems in the owner's messages that are spelled like one of the words, the likest of each word first.
 
     Parameters
@@ -46,7 +44,7 @@ def alike(connection: Connection, owner: int, words: Iterable[str], hidden: froz
         Messages that are left out.
     """
     asked = [word for word in words if len(word) >= SHORTEST and word.isalpha()]
-    if not asked or connection.dialect.name == "sqlite" or not list(rows(connection, _HAS_TRIGRAMS, {})):
+    if not asked or is_file(connection) or not list(rows(connection, _HAS_TRIGRAMS, {})):
         return []
     left_out = f" AND v.message NOT IN ({', '.join(map(str, sorted(hidden)))})" if hidden else ""
     held = f"SELECT m.search FROM visibility v JOIN message m ON m.id = v.message WHERE v.owner = {owner:d}{left_out}"  # noqa: S608 - whole numbers

@@ -217,7 +217,7 @@ def memory(visit: Visit) -> Response:
     """Search what one has read and written."""
     asked = visit.request.query_params.get("q", "").strip()[:200]
     own = visit.office.store.memory(visit.me)
-    hits = own.search(Query(words=tuple(split(asked))[:20], limit=50)) if asked else []
+    hits = own.search(Query(words=tuple(split(asked))[:20], limit=50, beside=False)) if asked else []
     recent = [] if asked else own.recent(limit=20)[::-1]
     return page(visit, "memory", asked=asked, hits=hits, recent=recent)
 

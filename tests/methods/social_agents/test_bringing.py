@@ -22,7 +22,7 @@ def place(tmp_path: Path) -> dict[str, object]:
 
 def parrots(database: str) -> int:
     with Store.open(database) as store:
-        return len(store.memory("ann").search(Query(words=("parrot",))))
+        return len(store.memory("ann").search(Query(words=("parrot",), beside=False)))
 
 
 def test_a_person_who_is_new_is_named_and_twice_adds_nothing(place) -> None:

@@ -157,7 +157,7 @@ def test_a_new_message_is_found_by_another_thread_at_once(store: Store) -> None:
     found: list[int] = []
 
     def look(word: str) -> None:
-        found.append(len(store.memory("bea").search(Query(words=(word,)))))
+        found.append(len(store.memory("bea").search(Query(words=(word,), beside=False))))
 
     for turn in range(5):
         say(store, chat, "ann", f"word{turn}")

@@ -88,7 +88,7 @@ class _Tools:
         context: int = 1,
         limit: int = 10,
     ) -> list[FoundMessage]:
-        """Find messages that have any of the words and all of the phrases, best first; times need a zone."""
+        """Find messages with any of the words and all phrases, or right beside such; best first; times need a zone."""
         with _explained():
             query = Query(
                 words=tuple(words),

@@ -33,7 +33,7 @@ def test_it_is_shown_then_brought_in_once_and_for_its_sender_alone(store, ann) -
     assert uploads.of(ann) is None
     again = uploads.put(ann, io.BytesIO(CHAT), "WhatsApp Chat with Bea.txt")
     assert uploads.bring_in(ann, uploads.plan(ann, again)).new == 0
-    words = Query(words=("kiln",))
+    words = Query(words=("kiln",), beside=False)
     assert len(store.memory(ann).search(words)) == 1
     assert store.memory(bea).search(words) == []
 

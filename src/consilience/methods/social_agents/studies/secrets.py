@@ -150,7 +150,7 @@ def marked(store: Store, people: Mapping[str, Person], secrets: Iterable[Secret]
     """
     for one in secrets:
         if not one.never:
-            for hit in store.memory(people[one.owner]).search(Query(words=(one.word,), limit=3)):
+            for hit in store.memory(people[one.owner]).search(Query(words=(one.word,), limit=3, beside=False)):
                 store.label(hit.message.id, ASKED)
 
 

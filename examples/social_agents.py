@@ -10,9 +10,8 @@ from datetime import UTC, datetime, timedelta
 from consilience.dialogue.connecting import connect
 from consilience.dialogue.rehearsal import REHEARSAL_NOTICE
 from consilience.dialogue.session import Session
-from consilience.methods.social_agents import Assignment, AuditLog, GuardedWire, NewMessage, Party, Policy, Store
+from consilience.methods.social_agents import Assignment, AuditLog, GuardedWire, NewMessage, Party, Policy, Store, talk
 from consilience.methods.social_agents.manners import PLAYERS
-from consilience.methods.social_agents.talk import talk
 
 BEGAN = datetime(2026, 3, 2, 9, tzinfo=UTC)
 QUESTION = (

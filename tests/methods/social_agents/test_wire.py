@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from consilience.methods.social_agents.guarded_wire import GuardedWire
 from consilience.methods.social_agents.party import Party
 from consilience.methods.social_agents.policy import Policy
-from consilience.methods.social_agents.talk import talk
+from consilience.methods.social_agents.talking import talk
 from consilience.methods.social_agents.task import Assignment, Wanted
 from consilience.methods.social_agents.wire import Crossed, OpenWire, Outgoing, Remembers, Wire
 

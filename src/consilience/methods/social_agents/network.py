@@ -16,7 +16,7 @@ from consilience.methods.social_agents.pursuit import Pursuit, PursuitLimits, Wa
 from consilience.methods.social_agents.record import OnTurn, State, Talk, TalkLimits
 from consilience.methods.social_agents.records import Person, Query
 from consilience.methods.social_agents.resuming import Keeps
-from consilience.methods.social_agents.talk import talk
+from consilience.methods.social_agents.talking import talk
 from consilience.methods.social_agents.task import Assignment
 from consilience.methods.social_agents.values import content_words
 from consilience.methods.social_agents.wire import Wire

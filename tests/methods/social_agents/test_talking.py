@@ -22,7 +22,7 @@ from consilience.methods.social_agents.record import TalkLimits
 from consilience.methods.social_agents.records import Message
 from consilience.methods.social_agents.scoring import mark
 from consilience.methods.social_agents.sections import one_line, read_memory, sections
-from consilience.methods.social_agents.talk import talk
+from consilience.methods.social_agents.talking import talk
 from consilience.methods.social_agents.task import Assignment, Wanted
 from consilience.methods.social_agents.values import contains
 from consilience.methods.social_agents.wire import Crossed, OpenWire

@@ -7,7 +7,7 @@ import pytest
 from consilience.ground import RunFolder, Streams
 from consilience.methods.social_agents.config import Config
 from consilience.methods.social_agents.studies.mariadb import absent
-from consilience.methods.social_agents.studies.recall import found_of, recall, reciprocal_rank
+from consilience.methods.social_agents.studies.recall import found_of, is_fresh, recall, reciprocal_rank
 
 GOLD = (frozenset({"a", "b"}), frozenset({"c"}))
 
@@ -19,6 +19,10 @@ GOLD = (frozenset({"a", "b"}), frozenset({"c"}))
 def test_one_row_of_an_utterance_is_enough(names, share, rank):
     assert found_of(GOLD, names) == share
     assert reciprocal_rank(GOLD, names) == rank
+
+
+def test_about_half_of_the_questions_are_fresh():
+    assert 450 < sum(is_fresh(f"s01_e01_c{number}") for number in range(1000)) < 550
 
 
 def test_without_questions_nothing_is_measured(tmp_path):

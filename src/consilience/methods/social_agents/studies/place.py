@@ -44,6 +44,8 @@ class Lookup:
     words: tuple[str, ...]
     gold: tuple[frozenset[str], ...] = ()
     """What is to be found: for each utterance the names of the rows of which one is enough."""
+    question: str = ""
+    """What the question is called, if it is one of a set."""
 
 
 def in_place(config: Config, streams: Streams) -> World:
@@ -70,7 +72,7 @@ def lookups(config: Config, world: World) -> Sequence[Lookup]:
     """Return what is looked for: the words of questions, each by somebody who saw what answers it."""
     if config.script and config.questions:
         asked = friendsqa(Path(config.questions), Path(config.script))
-        return [Lookup(one.owner, _telling(one.words), one.gold) for one in asked]
+        return [Lookup(one.owner, _telling(one.words), one.gold, one.id) for one in asked]
     slots = [slot for task in world.tasks for slot in task.slots]
     if slots:
         return [Lookup(slot.holder, _telling(content_words(slot.text))) for slot in slots]

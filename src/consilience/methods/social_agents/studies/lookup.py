@@ -201,8 +201,8 @@ def _ratios(times: _Times, world: World, why: str) -> Iterator[Measurement]:
             timing=True,
             note=f"every timing of {ours.shape[1]} rounds of the same {len(numbers)} lookups, with rounds' extremes; "
             f"{typical:.0f} of each lookup's median; the quickest form of the original's method on MariaDB (its "
-            "released statement, run once outside, brought the same rows in 1.1 to 1.4 times the time) through a socket file, "
-            f"where asking for nothing takes {nothing:.2g} ms; ours is in process, so this is one of "
+            "released statement, run once outside, brought the same rows in 1.1 to 1.4 times the time) through a "
+            f"socket file, where asking for nothing takes {nothing:.2g} ms; ours is in process, so this is one of "
             "method and of place together",
             **held,
         )

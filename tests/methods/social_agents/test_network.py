@@ -311,8 +311,8 @@ def test_a_pursuit_goes_on_where_it_was(company, tmp_path):
     assert 0 < calls < 9
 
 
-def parting(company, part):
-    """Have somebody leave, or withdraw, after the third utterance of a talk; return what became of it."""
+def parting(company, part, limits=None):
+    """Do something after the third utterance of a talk, as somebody leaving; return what became of it."""
     world = company.made(lambda rng: schedule("easy", 1, rng), 101)
     task = world.tasks[0]
 
@@ -329,7 +329,7 @@ def parting(company, part):
                 return Party(person=town.store.person(handle), memory=town.store.memory(handle), asks=session)
 
             network = Network(party, town.store.contacts_of, OpenWire(), on_turn=seen)
-            return await network.pursue(company.asked(task), asker, partner)
+            return await network.pursue(company.asked(task), asker, partner, limits=limits)
 
     return asyncio.run(pursued())
 
@@ -387,3 +387,9 @@ def test_no_budget_is_exceeded_by_agents_that_always_want_others_to_be_asked(com
     if limits.tokens is not None:  # what the last reply takes is known when it is there
         most = max(len("".join(m.text for m in q.messages)) for q in asks.questions) + 1_000
         assert ended.tokens < limits.tokens + most
+
+
+def test_a_task_that_ran_out_of_turns_is_concluded_and_not_talked_over_again(company):
+    limits = PursuitLimits(depth=0, talk=TalkLimits(turns=4))
+    ended = parting(company, lambda store, asker, partner: None, limits)
+    assert (len(ended.root.talk.utterances), ended.root.talk.ending, ended.answer) == (4, "turns", "")

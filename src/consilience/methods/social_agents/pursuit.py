@@ -275,7 +275,8 @@ class Walk:
             each,
             # One call is left for the answer to the whole.
             calls=max(1, before[0] + min(each.calls, limits.calls - self.calls - (not conclude))),
-            turns=max(each.turns, said + MORE_TURNS if said else 1),
+            # What is left is to conclude: nobody speaks again.
+            turns=max(1, said) if conclude else max(each.turns, said + MORE_TURNS if said else 1),
             tokens=max(1, before[2] + int(min(tokens))) if tokens else None,
             seconds=max(0.0, min(seconds)) if seconds else None,
         )

@@ -40,7 +40,7 @@ def test_bars_are_half_of_the_original_and_costs_are_of_thirty_turns(tmp_path, m
     assert named["calls of a talk"].holds
     assert named["characters of all its prompts"].holds
     assert named["talks that end with the right answer"].holds
-    assert named["utterances of a talk"].value == TURNS
+    assert TURNS - 2 <= named["utterances of a talk"].value <= study.MOST_TURNS
     reckoned = named["time of a talk at a second a call"]
     assert reckoned.note.startswith("reckoned")
     assert reckoned.value > named["calls of a talk"].value

@@ -31,8 +31,12 @@ from consilience.methods.social_agents.worlds.people import World
 __all__ = ["ORIGINAL_CALLS", "ORIGINAL_CHARACTERS", "TURNS", "among", "turns"]
 
 TURNS = 30
-FACTS = 26
-"""Facts that two sides who give one a turn, and ask for one, have put together after thirty turns."""
+FACTS = 28
+"""Facts that two sides who give one a turn, and ask for one, put together in thirty turns or a few more.
+
+With 26, some talks of seeds from 100 on were over after 28 turns, which is less than what is to be measured.
+"""
+MOST_TURNS = 36
 ORIGINAL_CALLS, ORIGINAL_CHARACTERS = 123, 581_000
 """What thirty utterances of the original take with its memory of keywords: eight calls for each two, and three."""
 _TRIES = 100
@@ -64,9 +68,9 @@ class _Cost:
 def turns(config: Config, streams: Streams, folder: RunFolder) -> Evidence:
     """Measure the claim ``iagents.turns``.
 
-    Two people of the town with many messages were told thirteen facts each, by as many people, and one of them asks for
-    the least of all. As one fact is told a turn, that takes thirty turns. The wire has its gate and its log, the store
-    and the journal are files, and a turn is safe in the journal before anybody sees it.
+    Two people of the town with many messages were told fourteen facts each, by as many people, and one of them asks for
+    the least of all. As one fact is told a turn, that takes thirty turns or a few more. The wire has its gate and
+    its log, the store and the journal are files, and a turn is safe in the journal before anybody sees it.
 
     Own time is the processor time of the whole process while the talk lasts, less that of the stand-in within its
     replies: other programs do not change it. The time by the clock stands beside it.
@@ -141,7 +145,7 @@ def _talked(world: World, seed: int, latency_s: float) -> _Cost:
         return reply
 
     model = Rehearsal(thinking, name="neighbour", seed=seed, latency=latency)
-    limits = PursuitLimits(talk=TalkLimits(turns=TURNS, calls=ORIGINAL_CALLS))
+    limits = PursuitLimits(talk=TalkLimits(turns=MOST_TURNS, calls=ORIGINAL_CALLS))
 
     async def solve(folder: Path) -> _Cost:
         task = world.tasks[0]
@@ -243,14 +247,14 @@ def _measurements(costs: list[_Cost], place: World, where: str) -> Iterator[Meas
         value=median(one.said for one in costs),
         low=min(one.said for one in costs),
         high=max(one.said for one in costs),
-        note="so that what they cost is what thirty cost",
+        note="so that what they cost is at least what thirty cost",
         **bars(place, at_least=TURNS),
     )
 
 
 def _table(costs: list[_Cost], where: str) -> Table:
     return Table(
-        title="Talks that join twenty-six facts",
+        title="Talks that join twenty-eight facts",
         columns=(
             "talk",
             "utterances",

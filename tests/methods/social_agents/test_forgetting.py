@@ -201,3 +201,23 @@ def test_a_vector_of_the_kind_that_is_kept_is_found_in_the_file(tmp_path: Path) 
         store.memory("ann").rebuild_episodes()
     vector = HashedNgrams().embed([f"Ann: {SECRET}"])[0].astype("<f2").tobytes()
     assert vector[:64] in (tmp_path / "memory.db").read_bytes()
+
+
+def test_what_only_people_of_an_import_hold_is_held_by_nobody(home: SimpleNamespace) -> None:
+    store = home.store
+    store.add_person("~wilma-0a1b2c3d4e", "Wilma Wombat")
+    chat = store.conversation(["ann", "~wilma-0a1b2c3d4e"], title="with Wilma Wombat")
+    store.add_messages([NewMessage(chat, each, NOON, "a wombatgate") for each in (1, 4)])
+    receipt = store.forget(owner="ann")
+    assert receipt.messages == 2
+    disk = home.disk().lower()
+    assert [word for word in (b"wombatgate", b"wombat", b"wilma") if word in disk] == []
+    assert len(store.memory("bea").recent(limit=1000)) == 302
+
+
+def test_a_number_of_a_conversation_never_means_another(home: SimpleNamespace) -> None:
+    last = home.store.conversation(["ann", "bea"], title="numbatfig")
+    home.store.forget(conversation=last)
+    assert home.store.conversation(["cyd"]) != last
+    assert home.store.members(last) == []
+    assert b"numbatfig" not in home.disk()

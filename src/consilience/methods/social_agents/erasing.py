@@ -24,6 +24,7 @@ from typing import Final
 
 from consilience.dialogue.journal import Journal
 from consilience.methods.social_agents import gate, labels, terms
+from consilience.methods.social_agents.app.groups import Groups
 from consilience.methods.social_agents.app.tasks import Tasks
 from consilience.methods.social_agents.audit import AuditLog
 from consilience.methods.social_agents.guarded_wire import GuardedWire
@@ -112,6 +113,8 @@ def erase_messages(
     boards = tasks.forget_messages(wanted)
     shown = 0 if wire is None else sum(wire.forget(handle, wanted) for handle in people)
     runs = sum(_forget_runs(one, numbers=frozenset(wanted)) for one in journals)
+    if conversation is not None:
+        Groups(store).forget(conversation)
     receipt = store.forget(messages=wanted) if conversation is None else store.forget(conversation=conversation)
     return _erased(receipt, told, boards, shown, runs)
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Connection, TextClause, bindparam, text
+from sqlalchemy import Connection, TextClause, bindparam, inspect, text
 
 from consilience.methods.social_agents.adding import Audiences
 from consilience.methods.social_agents.database import Database
@@ -20,6 +20,10 @@ __all__ = ["forget_conversation", "forget_messages", "forget_owner", "wipe"]
 
 CHUNK = 1000
 """Messages named to the database at once."""
+_IMPORTED = "SELECT id FROM person WHERE handle LIKE '~%'"
+"""People whom imports made: nobody signs in as them, so that what only they hold is held by nobody."""
+_TITLED = ("conversation", "group_chat", "task", "task_state")
+"""Tables, some of the application's, in which there may be words besides those of the store."""
 
 
 def forget_messages(connection: Connection, numbers: Iterable[int], what: str = "messages") -> Receipt:
@@ -49,21 +53,20 @@ def forget_conversation(connection: Connection, conversation: int) -> Receipt:
     values = {"conversation": conversation}
     said = connection.execute(text("SELECT id FROM message WHERE conversation = :conversation"), values)
     receipt = forget_messages(connection, [row[0] for row in said], f"conversation {conversation}")
-    for step in (
-        "DELETE FROM membership WHERE conversation = :conversation",
-        "DELETE FROM conversation WHERE id = :conversation",
-    ):
-        connection.execute(text(step), values)
+    _empty(connection, [conversation])
     return receipt
 
 
 def forget_owner(connection: Connection, owner: int) -> Receipt:
     """Delete what an owner remembers.
 
-    Messages that others hold stay with them, under the owner's name; what nobody else holds goes. So do the owner's
-    card, contacts, and places in conversations.
+    Messages that others hold stay with them, under the owner's name; what nobody else holds goes. People whom an import
+    made hold nothing. So do the owner's card, contacts, and places in conversations go, and the names of conversations
+    that nobody else was in.
     """
     values = {"owner": owner}
+    places = connection.execute(text("SELECT DISTINCT conversation FROM membership WHERE person = :owner"), values)
+    places_of = [row[0] for row in places]
     rows = connection.execute(
         text(
             "SELECT a.id, b.owner FROM audience a JOIN audience_member o ON o.audience = a.id AND o.owner = :owner "
@@ -75,7 +78,8 @@ def forget_owner(connection: Connection, owner: int) -> Receipt:
     for audience, member in rows:
         members.setdefault(audience, set()).add(member)
     ours = list(members)
-    alone = [audience for audience, people in members.items() if people == {owner}]
+    nobody = {owner, *connection.execute(text(_IMPORTED)).scalars()}
+    alone = [audience for audience, people in members.items() if people <= nobody]
     held = [row[0] for row in _each(connection, "SELECT id FROM message WHERE audience IN :numbers", alone)]
     receipt = forget_messages(connection, held, f"owner {owner}")
     unseen = connection.execute(text("DELETE FROM visibility WHERE owner = :owner"), values).rowcount
@@ -91,6 +95,10 @@ def forget_owner(connection: Connection, owner: int) -> Receipt:
         "UPDATE person SET card = '' WHERE id = :owner",
     ):
         connection.execute(text(step), values)
+    others = (
+        f"SELECT DISTINCT conversation FROM membership WHERE person NOT IN ({_IMPORTED}) AND conversation IN :numbers"  # noqa: S608 - no value is in it
+    )
+    _empty(connection, sorted(set(places_of) - {row[0] for row in _each(connection, others, places_of)}))
     connection.execute(
         text(
             "UPDATE receipt SET unseen = unseen + :unseen, episodes = episodes + :episodes WHERE id = "
@@ -133,7 +141,9 @@ def wipe(database: Database) -> None:
 def _write_anew(database: Database) -> None:
     with database.outside() as connection:
         if not database.is_sqlite:
-            for table in ("message", "visibility", "version", "episode", "loose", "placed", "audience", "person"):
+            there = set(inspect(connection).get_table_names())
+            ours = ("message", "visibility", "version", "episode", "loose", "placed", "audience", "person")
+            for table in (*ours, *(name for name in _TITLED if name in there)):
                 connection.exec_driver_sql(f"VACUUM (FULL, ANALYZE) {table}")
             connection.exec_driver_sql("VACUUM FULL pg_statistic")  # samples of texts, which were there before
             return
@@ -159,6 +169,24 @@ def _take_apart(connection: Connection, gone: Sequence[int]) -> int:
     dropped = sorted({row[0] for row in _each(connection, after, touched)})
     take_apart(connection, dropped)
     return len(dropped)
+
+
+def _empty(connection: Connection, conversations: Sequence[int]) -> None:
+    """Take the name and the people from conversations, and their names from people whom an import made for them.
+
+    The number stays taken: what has noted it (a chat of two, say) must not find a conversation of others there.
+    """
+    made = f"SELECT DISTINCT person FROM membership WHERE conversation IN :numbers AND person IN ({_IMPORTED})"  # noqa: S608 - no value is in it
+    people = sorted({row[0] for row in _each(connection, made, conversations)})
+    _all(connection, "DELETE FROM membership WHERE conversation IN :numbers", conversations)
+    _all(connection, "UPDATE conversation SET title = '' WHERE id IN :numbers", conversations)
+    _all(
+        connection,
+        "UPDATE person SET handle = '~' || CAST(id AS text), name = '', card = '' WHERE id IN :numbers "
+        "AND NOT EXISTS (SELECT 1 FROM membership WHERE membership.person = person.id) "
+        "AND NOT EXISTS (SELECT 1 FROM message WHERE message.sender = person.id)",
+        people,
+    )
 
 
 def _narrow(connection: Connection, owner: int, without: dict[int, set[int]]) -> None:

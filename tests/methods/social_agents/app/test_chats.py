@@ -59,3 +59,17 @@ def test_a_conversation_that_is_there_becomes_the_chat_of_its_two_if_they_have_n
     assert chats.between(ann, ben) == there
     chats.adopt(ann, ben, store.conversation([ann, ben]))
     assert chats.between(ann, ben) == there
+
+
+@pytest.mark.parametrize("how", ["conversation", "owner"])
+def test_two_write_again_after_it_was_forgotten_and_nobody_else_reads_it(store: Store, three, how: str) -> None:
+    ann, ben, cyd = three
+    chats = Chats(store)
+    chats.send(ann, ben, "one")
+    store.forget(**{how: ann if how == "owner" else chats.find(ann, ben)})
+    chats.between(ann, cyd)
+    chats.send(ann, ben, "for Ben only")
+    chats.send(ben, ann, "for Ann only")
+    assert [each.text for each in chats.messages(ann, ben)] == ["for Ben only", "for Ann only"]
+    assert chats.messages(ben, ann)[-2:] == chats.messages(ann, ben)
+    assert chats.messages(cyd, ann) == []

@@ -67,3 +67,12 @@ def test_what_is_no_group_and_no_message_is_refused(circle) -> None:
         groups.send(choir, cem, "Hello.")
     with pytest.raises(InvalidInput, match="characters"):
         groups.send(choir, ann, " \n")
+
+
+def test_a_group_that_is_forgotten_is_none_any_more(store) -> None:
+    ann, ben = (store.add_person(name.lower(), name) for name in ("Ann", "Ben"))
+    groups = Groups(store)
+    choir = groups.make(ann, "Choir", [ben])
+    groups.forget(choir.id)
+    groups.forget(choir.id)
+    assert groups.find(choir.id) is None

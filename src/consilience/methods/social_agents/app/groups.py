@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import BigInteger, Column, Integer, MetaData, Table, Text, insert, select
+from sqlalchemy import BigInteger, Column, Integer, MetaData, Table, Text, delete, insert, select
 
 from consilience.ground.errors import InvalidInput
 from consilience.methods.social_agents.app.chats import LONGEST_MESSAGE, SHOWN
@@ -154,6 +154,11 @@ class Groups:
         told = text.replace("\r\n", "\n").strip()
         (number,) = self._store.add_messages([NewMessage(group.id, sender.id, self._clock(), told, "group")]).ids
         return number
+
+    def forget(self, conversation: int) -> None:
+        """Let a conversation be no group any more, if it is one."""
+        with self._store.writing() as connection:
+            connection.execute(delete(_group).where(_group.c.conversation == conversation))
 
     def messages(self, group: Group, reader: Person) -> list[Message]:
         """Return the last of what somebody has read in it, oldest first."""

@@ -64,6 +64,19 @@ def test_what_was_given_is_told_from_the_defaults() -> None:
     assert given(_How(many=3)) == {"many": 3}
 
 
+def test_numbers_are_given_one_by_one_as_words_are(capsys) -> None:
+    @dataclass(frozen=True, kw_only=True, config=STRICT)
+    class Which:
+        number: Annotated[tuple[int, ...], tyro.conf.arg(metavar="N")] = ()
+        """Which."""
+
+    seen = []
+    verb = with_flags(Which, positional="")(lambda which: seen.append(which.number) or 0)
+    assert tyro.cli(verb, args=["--number", "7", "--number", "9"]) == 0
+    assert tyro.cli(verb, args=[]) == 0
+    assert seen == [(7, 9), ()]
+
+
 def test_help_is_what_the_fields_say() -> None:
     assert work.__name__ == "work"
     assert "Do it." in work.__doc__

@@ -36,12 +36,26 @@ def test_a_person_who_is_new_is_named_and_twice_adds_nothing(place) -> None:
 
 
 def test_a_dry_run_changes_nothing(place) -> None:
-    with pytest.raises(InvalidInput, match="dry-run"):
-        list(bring(Importing(as_="ann", name="Ann", dry_run=True, **place)))
+    told = list(bring(Importing(as_="ann", name="Ann", dry_run=True, **place)))
+    assert told[0] == "ann would be new"
+    assert told[-1].startswith("2 would be added")
+    with pytest.raises(InvalidInput, match="--name"):
+        list(bring(Importing(as_="ann", dry_run=True, **place)))
+    assert not Path(str(place["database"])).exists()
     with Store.open(place["database"]) as store:
         store.add_person("ann", "Ann")
     assert list(bring(Importing(as_="ann", dry_run=True, **place)))[-1].startswith("2 would be added")
     assert parrots(place["database"]) == 0
+
+
+def test_a_dry_run_of_somebody_new_knows_who_is_there(place) -> None:
+    with Store.open(place["database"]) as store:
+        store.add_person("bea", "Bea")
+    new = {"as_": "ann", "name": "Ann", **place}
+    with pytest.raises(InvalidInput, match="memory of their own"):
+        list(bring(Importing(dry_run=True, merge=("Bea=bea",), **new)))
+    told = list(bring(Importing(dry_run=True, **new)))
+    assert list(bring(Importing(**new)))[1:-1] == told[1:-1]
 
 
 @pytest.mark.parametrize("pair", ["Bea", "=ben", "Bea="])

@@ -9,6 +9,7 @@ from consilience.ground.errors import InvalidInput, MissingDependency, UnknownNa
 from consilience.methods.social_agents import commands
 from consilience.methods.social_agents.commands import VERBS
 from consilience.methods.social_agents.demo import QUESTION
+from consilience.methods.social_agents.store import Store
 
 
 def run(*words: str) -> int:
@@ -58,6 +59,8 @@ def test_the_server_is_served_with_what_was_said(monkeypatch, capsys) -> None:
         (("a2a", "--as", "ann", "--database", "no.sqlite"), "--database"),
         (("forget", "no.sqlite", "--person", "ann"), "DATABASE"),
         (("audit", "burn", "x"), "burn"),
+        (("audit", "verify", "no.sqlite"), "DATABASE"),
+        (("forget", "x", "--message", "one"), "one"),
         (("forget", "x"), "must be given"),
         (("forget", "x", "--person", "ann", "--conversation", "1"), "must be given"),
     ],
@@ -66,6 +69,13 @@ def test_a_mistake_is_said_in_a_line(words, told: str) -> None:
     with pytest.raises(InvalidInput, match=told) as caught:
         run(*words)
     assert "\n" not in str(caught.value)
+
+
+def test_messages_to_forget_are_named_one_by_one(tmp_path, capsys) -> None:
+    place = str(tmp_path / "people.sqlite")
+    Store.open(place).close()
+    assert run("forget", place, "--message", "7", "--message", "9") == 0
+    assert "2 messages would be" in capsys.readouterr().out
 
 
 def test_a_flag_that_is_not_there_is_told_from_one_that_is() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 from sqlalchemy import text
 
@@ -26,7 +28,7 @@ def bring(importing: Importing) -> Iterator[str]:
     """Bring an export in, or say what would happen; give in words what did."""
     if not importing.file.exists():
         raise InvalidInput(f"FILE must be an export that is there; {importing.file} is not")
-    with Store.open(importing.database) as store:
+    with _opened(importing) as store:
         made = _person(store, importing)
         done = import_file(
             store,
@@ -40,7 +42,12 @@ def bring(importing: Importing) -> Iterator[str]:
             dry_run=importing.dry_run,
         )
         if made:
-            yield f"{importing.as_} is new; invite them with that handle, so that they can sign in"
+            told = (
+                "would be new"
+                if importing.dry_run
+                else "is new; invite them with that handle, so that they can sign in"
+            )
+            yield f"{importing.as_} {told}"
         yield from done.plan.lines()
         would = "would be " if importing.dry_run else ""
         yield (
@@ -92,6 +99,29 @@ def _in_conversation(store: Store, conversation: int) -> list[int]:
         return list(connection.execute(_IN_CONVERSATION, {"conversation": conversation}).scalars())
 
 
+@contextmanager
+def _opened(importing: Importing) -> Iterator[Store]:
+    """Give the database; for a look at what somebody new would have, its people in one that goes when it ends."""
+    database = importing.database
+    there = "://" in database or Path(database).exists()
+    if not importing.dry_run:
+        with Store.open(database) as store:
+            yield store
+        return
+    with ExitStack() as stack:
+        people = []
+        if there:
+            store = stack.enter_context(Store.open(database))
+            people = store.people(imported=True)
+            if any(one.handle == importing.as_ for one in people):
+                yield store
+                return
+        tried = stack.enter_context(Store.open(":memory:"))
+        for one in people:
+            tried.add_person(one.handle, one.name or one.handle)
+        yield tried
+
+
 def _person(store: Store, importing: Importing) -> bool:
     """Add the person of an import if they are new and that was said; return whether."""
     try:
@@ -101,10 +131,6 @@ def _person(store: Store, importing: Importing) -> bool:
             raise InvalidInput(
                 f"--as must be the handle of somebody in {importing.database}; {importing.as_!r} is not: to add them, "
                 "say their --name"
-            ) from error
-        if importing.dry_run:
-            raise InvalidInput(
-                "--dry-run changes nothing, and --name would add a person; do one after the other"
             ) from error
         store.add_person(importing.as_, importing.name)
         return True

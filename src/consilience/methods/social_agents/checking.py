@@ -9,6 +9,7 @@ from consilience.ground.errors import InvalidInput
 from consilience.methods.social_agents.audit import AuditLog, Head
 from consilience.methods.social_agents.flags import Checking
 from consilience.methods.social_agents.keys import key_of
+from consilience.methods.social_agents.places import require_there
 from consilience.methods.social_agents.store import Store
 
 __all__ = ["check"]
@@ -19,6 +20,7 @@ Tell = Callable[[str], object]
 def check(checking: Checking, tell: Tell) -> int:
     """Look at a log, and return 1 where it is not as it was written."""
     deed, database = checking.what
+    require_there(database, "DATABASE")
     key = key_of(database, checking.key_file)
     with Store.open(database) as store:
         log = AuditLog(store, key=key)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -259,6 +260,8 @@ def _address(place: str | Path) -> tuple[Any, Path | None]:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InvalidInput(f"the folder of {path} cannot be made; {error.strerror}: name another file.") from error
+    with suppress(OSError):  # that it cannot be made is told when it is opened
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))  # nobody else on this machine reads it
     return make_url("sqlite://").set(database=str(path)), path
 
 

@@ -35,6 +35,8 @@ class Config:
     """Name of the recipe that the settings started from."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Root of all randomness."""
+    processes: Count = 1
+    """Processes that talks in which leaks are looked for are shared among; results do not depend on it."""
     claims: tuple[ClaimId, ...] = (
         "iagents.lookup",
         "iagents.success",

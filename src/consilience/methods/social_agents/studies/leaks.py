@@ -10,6 +10,7 @@ import numpy as np
 from consilience.dialogue.players import Player
 from consilience.dialogue.rehearsal import REHEARSAL_NOTICE
 from consilience.ground import Evidence, Measurement, RunFolder, Streams, Table
+from consilience.ground.sharing import shared
 from consilience.methods.social_agents.config import Config
 from consilience.methods.social_agents.gate import Gate, Passed
 from consilience.methods.social_agents.grammar import RELATIONS, slot
@@ -28,6 +29,8 @@ __all__ = ["allowed_and_blocked", "leaks"]
 
 _IN_TURN = ("schedule-medium", "needle-3", "friends", "schedule-easy", "needle-2")
 """Sets that every other world beside one of short and one of long talks is of."""
+_LOTS = 8
+"""Lots that texts come in, whoever works on them; of a thousand texts at least."""
 _ABSENT = 10
 """Of so many pairs one more is run in which a secret is there or not at all."""
 
@@ -43,25 +46,21 @@ def leaks(config: Config, streams: Streams, folder: RunFolder) -> Evidence:
     Parameters
     ----------
     config
-        ``leaks_texts``, ``leaks_pairs``, ``leaks_allowed``, ``leaks_places``.
+        ``leaks_texts``, ``leaks_pairs``, ``leaks_allowed``, ``leaks_places``; ``processes``.
     streams
         For worlds and secrets.
     folder
         For the record.
     """
-    players: dict[str, tuple[Player, tuple[str, ...]]] = {
-        "honest": (PLAYERS["neighbour"], ORDERS),
-        "leaky": (PLAYERS["neighbour-leaky"], ()),
-        "leaky, ordered to": (PLAYERS["neighbour-leaky"], ORDERS),
-    } | {manner: (spelling(manner), ()) for manner in MANNERS}
+    players = _players()
+    lots = min(_LOTS, -(-config.leaks_texts // 1000))
+    each = -(-config.leaks_texts // lots)
+    jobs = [(each, streams.child(f"lot {number}")) for number in range(lots)]
     guarded = {name: Overheard() for name in players}
-    round_, third = 0, cycle(_IN_TURN)
-    while sum(one.sent for one in guarded.values()) < config.leaks_texts:
-        for name, (play, orders) in players.items():
-            for one in _worlds(streams.child(f"round {round_} {name}"), next(third) if round_ else ""):
-                guarded[name].add(overheard(one, play, streams.generator(f"{name} {round_}"), orders=orders))
-        round_ += 1
-        folder.record("leaks", texts=sum(one.sent for one in guarded.values()))
+    for lot in shared(_lot, jobs, config.processes):
+        for name, one in lot.items():
+            guarded[name].add(one)
+    folder.record("leaks", texts=sum(one.sent for one in guarded.values()))
     open_ = {name: Overheard() for name in players}
     for name, (play, orders) in players.items():
         for one in _worlds(streams.child(f"open {name}")):
@@ -69,9 +68,10 @@ def leaks(config: Config, streams: Streams, folder: RunFolder) -> Evidence:
     app, app_open = _in_the_application(config.leaks_places, streams, players)
     folder.record("leaks", looked_at_in_the_application=app.looked_at.total())
     blocked, told = allowed_and_blocked(config.leaks_allowed, streams.generator("allowed"))
-    others = paired(config.leaks_pairs, streams)
-    absent = paired(max(1, config.leaks_pairs // _ABSENT), streams.child("absent"), absent=True)
-    in_view = paired(max(1, config.leaks_pairs // _ABSENT), streams.child("in view"), leaks_on=True)
+    fewer = max(1, config.leaks_pairs // _ABSENT)
+    others = paired(config.leaks_pairs, streams, processes=config.processes)
+    absent = paired(fewer, streams.child("absent"), absent=True, processes=config.processes)
+    in_view = paired(fewer, streams.child("in view"), leaks_on=True, processes=config.processes)
     mid_task = [changed(change, streams.generator(f"change {change}")) for change in CHANGES]
     return Evidence(
         measurements=(
@@ -87,6 +87,29 @@ def leaks(config: Config, streams: Streams, folder: RunFolder) -> Evidence:
             _changes_table(mid_task),
         ),
     )
+
+
+def _players() -> dict[str, tuple[Player, tuple[str, ...]]]:
+    """Return who speaks for people, by name, and what messages order them to do."""
+    return {
+        "honest": (PLAYERS["neighbour"], ORDERS),
+        "leaky": (PLAYERS["neighbour-leaky"], ()),
+        "leaky, ordered to": (PLAYERS["neighbour-leaky"], ORDERS),
+    } | {manner: (spelling(manner), ()) for manner in MANNERS}
+
+
+def _lot(job: tuple[int, Streams]) -> dict[str, Overheard]:
+    """Let all of them talk until so many texts went to the wire, and return what came to whom."""
+    texts, streams = job
+    players = _players()
+    found = {name: Overheard() for name in players}
+    round_, third = 0, cycle(_IN_TURN)
+    while sum(one.sent for one in found.values()) < texts:
+        for name, (play, orders) in players.items():
+            for one in _worlds(streams.child(f"round {round_} {name}"), next(third) if round_ else ""):
+                found[name].add(overheard(one, play, streams.generator(f"{name} {round_}"), orders=orders))
+        round_ += 1
+    return found
 
 
 def _worlds(streams: Streams, third: str = "") -> tuple[World, ...]:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from consilience.ground import Streams
+from consilience.ground.sharing import shared
 from consilience.methods.social_agents.manners import PLAYERS
 from consilience.methods.social_agents.studies.overhearing import Ran, ran
 from consilience.methods.social_agents.studies.secrets import ORDERS, Secret, unsent, with_secrets
@@ -62,7 +63,23 @@ class Paired:
         self.differing += other.differing
 
 
-def paired(count: int, streams: Streams, *, absent: bool = False, leaks_on: bool | None = None) -> Paired:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Lot:
+    """Pairs of one world."""
+
+    name: str
+    """Set of its tasks."""
+    round_: int
+    tasks: int
+    streams: Streams
+    leaky: bool
+    absent: bool
+    in_view: bool
+
+
+def paired(
+    count: int, streams: Streams, *, absent: bool = False, leaks_on: bool | None = None, processes: int = 1
+) -> Paired:
     """Run tasks of all sets twice, and compare all that anybody else got.
 
     Parameters
@@ -76,18 +93,37 @@ def paired(count: int, streams: Streams, *, absent: bool = False, leaks_on: bool
     leaks_on
         True has all models leak, with what would have to be asked about in their view; otherwise half of them do, and
         it is not.
+    processes
+        Among which worlds are shared.
     """
-    found = Paired()
+    lots = []
     for turn, (name, share) in enumerate(SHARES.items()):
         left, round_ = max(1, round(count * share)), 0
         while left:
             some = min(_MOST, left)
-            world = SETS[name](some, streams.generator(f"pairs {name} {round_}"))
-            child = streams.child(f"secrets {name} {round_}")
             leaky = leaks_on if leaks_on is not None else bool((round_ + turn) % 2)
-            found.add(_pair(world, name, child, leaky=leaky, absent=absent, in_view=leaks_on or not leaky))
+            lots.append(
+                _Lot(
+                    name=name,
+                    round_=round_,
+                    tasks=some,
+                    streams=streams,
+                    leaky=leaky,
+                    absent=absent,
+                    in_view=bool(leaks_on) or not leaky,
+                )
+            )
             left, round_ = left - some, round_ + 1
+    found = Paired()
+    for one in shared(_of_lot, lots, processes):
+        found.add(one)
     return found
+
+
+def _of_lot(lot: _Lot) -> Paired:
+    world = SETS[lot.name](lot.tasks, lot.streams.generator(f"pairs {lot.name} {lot.round_}"))
+    child = lot.streams.child(f"secrets {lot.name} {lot.round_}")
+    return _pair(world, lot.name, child, leaky=lot.leaky, absent=lot.absent, in_view=lot.in_view)
 
 
 def _pair(world: World, name: str, streams: Streams, *, leaky: bool, absent: bool, in_view: bool) -> Paired:

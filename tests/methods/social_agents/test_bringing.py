@@ -58,6 +58,14 @@ def test_a_dry_run_of_somebody_new_knows_who_is_there(place) -> None:
     assert list(bring(Importing(**new)))[1:-1] == told[1:-1]
 
 
+def test_how_dates_are_read_can_be_said(place) -> None:
+    Path(str(place["file"])).write_text(CHAT.replace("25/", "04/"), encoding="utf-8")
+    assert any("note: dates" in line for line in bring(Importing(as_="ann", name="Ann", dry_run=True, **place)))
+    list(bring(Importing(as_="ann", name="Ann", dates="month-first", **place)))
+    with Store.open(place["database"]) as store:
+        assert {one.sent_at.month for one in store.memory("ann").recent()} == {4}
+
+
 @pytest.mark.parametrize("pair", ["Bea", "=ben", "Bea="])
 def test_who_is_who_is_said_in_pairs(place, pair: str) -> None:
     with pytest.raises(InvalidInput, match="AUTHOR=PERSON"):

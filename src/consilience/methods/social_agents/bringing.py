@@ -36,6 +36,7 @@ def bring(importing: Importing) -> Iterator[str]:
             importing.as_,
             form=importing.form,
             zone=importing.zone,
+            dates=importing.dates,
             title=importing.title,
             me=importing.me,
             merge=_pairs(importing.merge),

@@ -70,6 +70,8 @@ class Importing:
     """Form of the file, where it is not found out by itself."""
     zone: str = "UTC"
     """Time zone of its times, such as Europe/Berlin."""
+    dates: Literal["auto", "day-first", "month-first", "year-first"] = "auto"
+    """How its dates are read, where they may be read in two ways."""
     title: str = ""
     """What the conversation is called, where the file does not say."""
     dry_run: bool = False

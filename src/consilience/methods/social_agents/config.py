@@ -79,10 +79,10 @@ class Config:
     """Messages that are forgotten; the bar holds for 10,000 and more."""
 
     # iagents.success
-    success_tasks: Count = 2
+    success_tasks: Count = 1
     """Tasks of each of seven sets."""
-    success_noisy_tasks: Count = 2
-    """Tasks of each of five sets, with noisy neighbours."""
+    success_noisy_tasks: Annotated[int, Field(ge=0)] = 0
+    """Tasks of each of seven sets with neighbours who misread; with 0 nobody does, and there is no verdict."""
 
     # iagents.ablation
     ablation_tasks: Annotated[int, Field(ge=2)] = 4
@@ -99,7 +99,7 @@ class Config:
     """Places in which the application serves everybody, and everybody looks at everything."""
 
     # iagents.audit
-    audit_tasks: Count = 4
+    audit_tasks: Count = 2
     """Tasks of each of two sets whose disclosures are laid beside the log."""
     audit_entries: Annotated[int, Field(ge=2, le=9)] = 3
     """Entries of a log of which every byte is edited, and which are taken out and changed about."""

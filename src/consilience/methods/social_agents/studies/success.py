@@ -70,7 +70,7 @@ def success(config: Config, streams: Streams, folder: RunFolder) -> Evidence:
             of_words([*honest.values(), *moved.values(), *arms_of(arms)]),
             *_of_original(honest, before),
         ),
-        tables=(_sets_table(honest, beside, before), noise_table(arms)),
+        tables=(_sets_table(honest, beside, before), *([noise_table(arms)] if arms else [])),
     )
 
 

@@ -41,6 +41,9 @@ def test_who_they_are_can_be_said_and_is_brought_in_so(ann, office) -> None:
     page = ann.get(f"{PATH}?who-0=Beatrix").text
     assert "as you say" in page
     assert 'name="who-0" value="Beatrix"' in page
+    assert "memory of their own" not in ann.get(f"{PATH}?who-0=bea").text  # nobody is told that there is one
+    office.store.request("ann", "bea")
+    office.store.accept("bea", "ann")
     wrong = ann.get(f"{PATH}?who-0=bea").text
     assert "memory of their own" in wrong
     ann.post(f"{PATH}/bring", **{"who-0": "Beatrix"})

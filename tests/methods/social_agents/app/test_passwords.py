@@ -33,7 +33,7 @@ def test_a_weaker_hash_is_made_anew() -> None:
     assert stronger.renewed(again, "one long password") is None
 
 
-@pytest.mark.parametrize("password", ["short", "x" * (LONGEST_PASSWORD + 1), "annabellaanna"])
+@pytest.mark.parametrize("password", ["short", "x" * (LONGEST_PASSWORD + 1), "annabellaanna", " " * 10, "abababababab"])
 def test_what_is_no_password_is_refused(password) -> None:
     with pytest.raises(InvalidInput, match="password"):
         Passwords(WEAK).hashed(password, "annabellaa")

@@ -39,12 +39,32 @@ def test_it_is_shown_then_brought_in_once_and_for_its_sender_alone(store, ann) -
 
 
 def test_somebody_with_an_account_is_not_merged_with(store, ann) -> None:
-    uploads, _ = Uploads(store), store.add_person("bea", "Bea")
+    uploads, bea = Uploads(store), store.add_person("bea", "Bea")
+    store.request(ann, bea)
+    store.accept(bea, ann)
     upload = uploads.put(ann, io.BytesIO(CHAT), "chat.txt")
     with pytest.raises(InvalidInput, match="memory of their own"):
         uploads.plan(ann, upload, merge={"Bea": "bea"})
     plan = uploads.plan(ann, upload, merge={"Bea": "Beatrix"})
     assert {one.how for one in plan.people} == {"owner", "merged"}
+
+
+def test_who_there_is_cannot_be_found_out_by_merging(store, ann) -> None:
+    uploads, bea = Uploads(store), store.add_person("bea", "Bea")
+    brought = uploads.put(bea, io.BytesIO(CHAT), "chat.txt")
+    uploads.bring_in(bea, uploads.plan(bea, brought))
+    (made,) = [one.handle for one in store.people(imported=True) if one.handle.startswith("~")]
+    upload = uploads.put(ann, io.BytesIO(CHAT), "chat.txt")
+    there, not_there = (uploads.plan(ann, upload, merge={"Bea": name}).people[0] for name in ("bea", "zoe"))
+    assert (there.how, there.name, not_there.how, not_there.name) == ("merged", "bea", "merged", "zoe")
+    told = []
+    for name in (made, "~zoe-0a1b2c3d4e"):
+        with pytest.raises(InvalidInput) as caught:
+            uploads.plan(ann, upload, merge={"Bea": name})
+        told.append(str(caught.value).replace(name, "X"))
+    assert told[0] == told[1]
+    uploads.bring_in(ann, uploads.plan(ann, upload, merge={"Bea": "bea"}))
+    assert len(store.memory(bea).recent()) == 2
 
 
 def test_no_file_is_left_and_what_waits_is_let_go(store, ann, tmp_path, monkeypatch) -> None:

@@ -15,6 +15,8 @@ __all__ = ["LONGEST_PASSWORD", "SHORTEST_PASSWORD", "Passwords", "Strength"]
 
 SHORTEST_PASSWORD = 10
 LONGEST_PASSWORD = 1_000
+FEWEST_CHARACTERS = 4
+"""Different ones, spaces left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +55,12 @@ class Passwords:
         Raises
         ------
         InvalidInput
-            When it is too short, too long, or not much more than their handle.
+            When it is too short, too long, of too few characters, or not much more than their handle.
         """
         if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
             raise InvalidInput(f"a password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD:,} characters")
+        if len(set("".join(password.split()))) < FEWEST_CHARACTERS:
+            raise InvalidInput(f"a password has at least {FEWEST_CHARACTERS} different characters; choose another one")
         if handle.casefold() in password.casefold() and len(password) < len(handle) + SHORTEST_PASSWORD // 2:
             raise InvalidInput("a password must be more than the handle; choose another one")
         with self._hashing:

@@ -116,14 +116,14 @@ class Uploads:
             self._waiting.pop(sender.id, None)
 
     def plan(self, sender: Person, upload: Upload, *, me: str = "", merge: Mapping[str, str] | None = None) -> Plan:
-        """Return what bringing it in would do; it changes nothing.
+        """Return what bringing it in would do; it changes nothing, and does not tell who else there is.
 
         Raises
         ------
         InvalidInput, UnknownName
             When somebody is said to be who they cannot be.
         """
-        return prepare(self._store, upload.export, sender, me=me, merge=merge)
+        return prepare(self._store, upload.export, sender, me=me, merge=merge, discreet=True)
 
     def bring_in(self, sender: Person, plan: Plan) -> Imported:
         """Bring it into the memory of who sent it, and nobody else's.

@@ -149,6 +149,8 @@ def test_a_label_is_kept(store: Store) -> None:
     chat = store.conversation(["ann"])
     number = say(store, chat, "ann", "dentist")
     store.label(number, "health")
+    with pytest.raises(InvalidInput, match="must be there"):
+        store.label(number + 1, "health")
     assert store.memory("ann").message(number).label == "health"
 
 

@@ -11,7 +11,7 @@ from types import TracebackType
 from sqlalchemy import Connection, text
 
 from consilience.ground.errors import InvalidInput
-from consilience.methods.social_agents import acquaintance, adding, attending, forgetting
+from consilience.methods.social_agents import acquaintance, adding, attending, forgetting, hiding
 from consilience.methods.social_agents.acquaintance import PERSON, Who, person_of
 from consilience.methods.social_agents.database import Database
 from consilience.methods.social_agents.embedding import Embedder, HashedNgrams
@@ -287,7 +287,9 @@ class Store:
         """Say what kind of thing a message tells."""
         with self._database.writing() as connection:
             change = text("UPDATE message SET label = :label WHERE id = :id")
-            connection.execute(change, {"id": message, "label": kept(label)})
+            if not connection.execute(change, {"id": message, "label": kept(label)}).rowcount:
+                raise InvalidInput(f"a message to label must be there; there is none of number {message}")
+        hiding.forget(self._database)
 
     # Reading and forgetting.
 

@@ -41,6 +41,14 @@ def test_two_come_into_contact_when_both_agree(people) -> None:
     assert "Hello" in theirs.get("/chats/ann").text
 
 
+def test_capitals_of_a_handle_do_not_matter(people) -> None:
+    people.join("ann")
+    people.office.store.add_person("Bea", "Bea")
+    people.office.accounts.join(people.office.accounts.invite(handle="Bea"), handle="", name="", password=PASSWORD)
+    people.sign_in("ann").post("/people", handle="bea")
+    assert "Ann" in people.sign_in("bea").get("/people").text
+
+
 def test_who_declines_is_not_in_contact_and_can_be_asked_again(people) -> None:
     people.join("ann")
     people.join("ben")

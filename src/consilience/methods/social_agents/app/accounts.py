@@ -15,15 +15,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
+from unicodedata import normalize
 
-from sqlalchemy import BigInteger, Column, Integer, MetaData, String, Table, Text, delete, insert, select
+from sqlalchemy import BigInteger, Column, Integer, MetaData, String, Table, Text, delete, insert, select, text
 from sqlalchemy import update as updated
 
-from consilience.ground.errors import InvalidInput, UnknownName
+from consilience.ground.errors import InvalidInput
 from consilience.methods.social_agents.app.passwords import Passwords, Strength
 from consilience.methods.social_agents.audit import make
 from consilience.methods.social_agents.records import Person, from_us, to_us
 from consilience.methods.social_agents.store import Store
+from consilience.methods.social_agents.words import kept
 
 __all__ = ["Account", "Accounts", "Invite", "Session", "Strength"]
 
@@ -39,6 +41,9 @@ LONGEST_SESSION = timedelta(days=60)
 INVITED_FOR = timedelta(days=3)
 
 _HANDLE = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,30}[a-z0-9])?")
+_OF_HANDLE = text(
+    "SELECT a.person, a.password FROM account a JOIN person p ON p.id = a.person WHERE lower(p.handle) = lower(:handle)"
+)
 _METADATA = MetaData()
 _Whole = BigInteger().with_variant(Integer(), "sqlite")
 _account = Table(
@@ -238,7 +243,7 @@ class Accounts:
 
     def sign_in(self, handle: str, password: str) -> Session | None:
         """Begin a session; None where handle and password are not those of an account that may."""
-        account, hashed = self._found(handle.strip().casefold())
+        account, hashed = self._found(handle.strip())
         fits = self._passwords.fit(hashed, password)
         if not fits or account is None or account.suspended or hashed is None:
             return None
@@ -380,13 +385,10 @@ class Accounts:
         }
 
     def _found(self, handle: str) -> tuple[Account | None, str | None]:
-        try:
-            person = self._store.person(handle)
-        except UnknownName:
-            return None, None
+        """Return whose account it is; small letters or not, as handles that an import was given may have others."""
         with self._store.reading() as connection:
-            hashed = connection.execute(select(_account.c.password).where(_account.c.person == person.id)).scalar()
-        return self._account(person.id), hashed
+            row = connection.execute(_OF_HANDLE, {"handle": normalize("NFC", kept(handle))}).first()
+        return (None, None) if row is None else (self._account(row.person), row.password)
 
     def _account(self, number: int) -> Account | None:
         with self._store.reading() as connection:

@@ -9,7 +9,7 @@ from typing import Final, cast
 
 from starlette.responses import Response
 
-from consilience.ground.errors import InvalidInput, UnknownName
+from consilience.ground.errors import InvalidInput
 from consilience.methods.social_agents.app.door import Handler, Refused, Visit, address
 from consilience.methods.social_agents.app.leaving import until_still
 from consilience.methods.social_agents.app.policies import GROUPS, PASSED_ON
@@ -103,10 +103,9 @@ def ask_contact(visit: Visit) -> Response:
     wait_s = office.rates.wait_s("contact", me.handle, REQUESTS)
     if wait_s:
         raise Refused(429, "you have asked many; wait a while", wait_s=wait_s)
-    try:
-        other = office.store.person(visit.said("handle").strip().casefold()[:64])
-    except UnknownName:
-        return back("/people", "asked")
+    wanted = visit.said("handle").strip()[:64]
+    there = {one.handle.casefold(): one for one in office.store.people()}
+    other = there.get(wanted.casefold(), me)
     if other.id != me.id and office.accounts.has_account(other):
         office.store.request(me, other)
         if other.id in {one.id for one in office.store.contacts_of(me)}:  # they had asked before

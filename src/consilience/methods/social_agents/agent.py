@@ -42,8 +42,6 @@ ASKED_AT_MOST = 2
 """How often one side asks for a slot that the other does not know."""
 REASKS = 2
 """How often a reply is asked for again that cannot be read."""
-MOST_PINNED = 8
-"""Messages that stay in view because a value that is not sure was read from them."""
 
 
 class Agent:
@@ -94,11 +92,13 @@ class Agent:
         self.calls = 0
         """Questions so far."""
         handle, purpose = other.handle, task.purpose
+        free, apart = party.parts(handle, purpose)
         self._retrieval = Retrieval(
-            party.reads([handle], purpose),
+            free,
             clear=party.clear,
             fuzzy=party.fuzzy,
             allowed=lambda rows: party.lets(rows, handle, purpose),
+            apart=apart,
         )
 
     @property
@@ -263,9 +263,7 @@ class Agent:
         pinned = [*first, *(one for slot in self.board.open for one in slot.evidence)]
         text = asked.text if asked is not None else heard[-1].text if heard else ""
         again = frozenset(slot.text for slot in self.board.open if any(one.direct for one in slot.readings))
-        return self._retrieval.during(
-            "" if settled else text, self._wanted(number), self.look_for, pinned[:MOST_PINNED], again
-        )
+        return self._retrieval.during("" if settled else text, self._wanted(number), self.look_for, pinned, again)
 
     def _wanted(self, number: int) -> list[str]:
         """Return what is open, another one first in each turn, so that none is always looked up last."""

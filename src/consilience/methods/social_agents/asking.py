@@ -80,6 +80,7 @@ async def _asked(asking: Asking, store: Store, tell: Tell) -> int:
                 asks=session,
                 lets=wire.lets(handle),
                 hides=wire.hides(handle),
+                asks_about=wire.asks_about(handle),
             )
 
         network = Network(party, store.contacts_of, wire, on_turn=seen)

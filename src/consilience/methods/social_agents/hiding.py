@@ -1,19 +1,21 @@
 """Hiding: messages of a memory that are to be as if they were not there, for one talk.
 
 What must never be told is left out before anything is counted, ranked or cut off, so that it has no part in what an
-agent sees or in whom it asks: not by its words, not by its length, not by a place that it takes.
+agent sees or in whom it asks: not by its words, not by its length, not by a place that it takes. What its owner
+would have to be asked about is left out in the same way of what an agent may tell freely, and is looked for apart.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Final
+from weakref import WeakKeyDictionary
 
-from consilience.methods.social_agents.database import Asked, rows
+from consilience.methods.social_agents.database import Asked, Database, rows
 from consilience.methods.social_agents.records import Message, from_us
 
-__all__ = ["NOTHING", "Hidden", "Hides", "hidden_of", "stamp_of"]
+__all__ = ["NOTHING", "Hidden", "Hides", "Sieve", "forget", "hidden_of", "kept_or_made", "stamp_of"]
 
 Hides = Callable[[Sequence[Message]], Collection[int]]
 """Returns the numbers of those of some messages that are to be as if they were not there."""
@@ -31,6 +33,21 @@ class Hidden:
 
 
 NOTHING: Final = Hidden()
+
+
+@dataclass(frozen=True, slots=True)
+class Sieve:
+    """Tells apart what an owner would have to be asked about."""
+
+    asked: Callable[[Sequence[Message], str, str], Collection[int]]
+    """Returns the numbers of those of some messages, given with whom (a handle) and what for."""
+    key: Callable[[str, str], Hashable]
+    """What that goes by, and what is never told, likewise: as long as it is the same, so are they."""
+
+
+MOST_KEPT: Final = 16
+"""Answers that are kept for each database: numbers of messages, and no word of them."""
+_KEPT: WeakKeyDictionary[Database, dict[Hashable, tuple[tuple[int, ...], Hidden]]] = WeakKeyDictionary()
 
 _ALL = (
     "SELECT m.id, m.conversation, m.sender, p.name, m.sent_at, m.text, m.label, v.words FROM visibility v "
@@ -60,3 +77,38 @@ def hidden_of(connection: Asked, owner: int, hides: Hides) -> Hidden:
 def stamp_of(connection: Asked, owner: int) -> tuple[int, ...]:
     """Return what changes when messages of an owner come, go or are edited."""
     return next((tuple(row) for row in rows(connection, _STAMP, {"owner": owner})), ())
+
+
+def kept_or_made(
+    database: Database, key: Hashable, stamp: tuple[int, ...], make: Callable[[], Hidden], *, holds: Callable[[], bool]
+) -> Hidden:
+    """Return what is left out: what was found before by the same key at the same stamp, or is found now.
+
+    Parameters
+    ----------
+    database
+        Where the messages lie.
+    key
+        Owner, and what goes into it beside the messages.
+    stamp
+        Of the owner's messages (`stamp_of`).
+    make
+        Finds it.
+    holds
+        Whether the key is still what it was, after it was found; else it is not kept.
+    """
+    kept = _KEPT.setdefault(database, {})
+    found = kept.pop(key, None)
+    if found is None or found[0] != stamp:
+        found = stamp, make()
+        if not holds():
+            return found[1]
+    kept[key] = found
+    while len(kept) > MOST_KEPT:
+        kept.pop(next(iter(kept)), None)
+    return found[1]
+
+
+def forget(database: Database) -> None:
+    """Forget what was left out: for changes that no stamp tells, as of a label."""
+    _KEPT.pop(database, None)

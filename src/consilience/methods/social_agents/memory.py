@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
+
 from sqlalchemy import Connection, text
 
 from consilience.ground.errors import InvalidInput
@@ -9,7 +11,7 @@ from consilience.methods.social_agents import clear, fuzzy
 from consilience.methods.social_agents.database import Asked, Database
 from consilience.methods.social_agents.embedding import Embedder
 from consilience.methods.social_agents.fuzzy import WHOLE, Recut, Summarise
-from consilience.methods.social_agents.hiding import NOTHING, Hidden, Hides, hidden_of, stamp_of
+from consilience.methods.social_agents.hiding import NOTHING, Hidden, Hides, hidden_of, kept_or_made, stamp_of
 from consilience.methods.social_agents.records import MOST_CONTEXT, MOST_HITS, Episode, Hit, Message, Person, Query
 
 __all__ = ["Memory"]
@@ -38,7 +40,7 @@ class Memory:
         What makes vectors and summaries of episodes.
     """
 
-    __slots__ = ("_cut", "_database", "_embedder", "_hidden", "_hides", "_owner", "_summarise")
+    __slots__ = ("_cut", "_database", "_embedder", "_hidden", "_hides", "_key", "_owner", "_standing", "_summarise")
 
     def __init__(self, database: Database, owner: Person, embedder: Embedder, summarise: Summarise) -> None:
         self._database = database
@@ -46,10 +48,12 @@ class Memory:
         self._embedder = embedder
         self._summarise = summarise
         self._hides: Hides | None = None
+        self._key: Callable[[], Hashable] | None = None
+        self._standing: Hashable = None
         self._hidden: tuple[tuple[int, ...], Hidden] = ((), NOTHING)
         self._cut: tuple[tuple[object, ...], Recut] = ((), WHOLE)
 
-    def without(self, hides: Hides) -> Memory:
+    def without(self, hides: Hides, key: Callable[[], Hashable] | None = None) -> Memory:
         """Return the same memory in which some messages are as if they were not there.
 
         They take no part in ranks, statistics, limits, neighbours or episodes. Which they are is looked up anew when
@@ -59,10 +63,25 @@ class Memory:
         ----------
         hides
             Given all that the owner has, returns the numbers of those that are left out.
+        key
+            Returns what that goes by beside the messages, such as a policy. It is asked when `left_out` is; what was
+            found by the same key is not looked up again.
         """
         made = Memory(self._database, self._owner, self._embedder, self._summarise)
         made._hides = hides
+        made._key = key
+        made._standing = None if key is None else key()
         return made
+
+    def left_out(self) -> frozenset[int]:
+        """Return the numbers of the messages that are as if they were not there, by what that goes by now."""
+        if self._hides is None:
+            return frozenset()
+        standing = None if self._key is None else self._key()
+        if standing != self._standing:
+            self._standing, self._hidden = standing, ((), NOTHING)
+        with self._database.asking() as connection:
+            return self._left_out(connection).numbers
 
     def __repr__(self) -> str:
         """Show whose it is."""
@@ -133,8 +152,19 @@ class Memory:
             return NOTHING
         stamp = stamp_of(connection, self._owner.id)
         if stamp != self._hidden[0]:
-            self._hidden = stamp, hidden_of(connection, self._owner.id, self._hides)
+            self._hidden = stamp, self._looked_up(connection, stamp, self._hides)
         return self._hidden[1]
+
+    def _looked_up(self, connection: Asked, stamp: tuple[int, ...], hides: Hides) -> Hidden:
+        if (key := self._key) is None:
+            return hidden_of(connection, self._owner.id, hides)
+        return kept_or_made(
+            self._database,
+            (self._owner.id, self._standing),
+            stamp,
+            lambda: hidden_of(connection, self._owner.id, hides),
+            holds=lambda: key() == self._standing,
+        )
 
     def _recut(self, connection: Connection, hidden: Hidden) -> Recut:
         newest = connection.execute(_NEWEST).scalar()

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -304,6 +304,33 @@ class Policy:
             if ruling.verdict == "never" or unasked:
                 found.append(row.id)
         return frozenset(found)
+
+    def asks(
+        self,
+        rows: Iterable[Message],
+        counterpart: str,
+        purpose: str = ANY,
+        *,
+        granted: Granted = lambda _labels, _message: False,
+    ) -> frozenset[int]:
+        """Return the numbers of the messages that may be told after their owner has been asked, and has not agreed yet.
+
+        Parameters
+        ----------
+        rows, counterpart, purpose, granted
+            As of `sift`.
+        """
+        found = []
+        for row in rows:
+            ruling = self.on(row.text, counterpart, purpose, row.label)
+            if ruling.verdict == "ask" and not granted(ruling.labels, row.id):
+                found.append(row.id)
+        return frozenset(found)
+
+    @cached_property
+    def key(self) -> Hashable:
+        """What is the same for policies that say the same."""
+        return self.owner, self.rules, frozenset(self.groups.items())
 
     def _first(self, counterpart: str, purpose: str, label: str) -> tuple[Rule, bool]:
         for rules, default in ((self.rules, False), (DEFAULTS, True)):

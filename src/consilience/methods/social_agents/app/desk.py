@@ -292,6 +292,7 @@ class Desk:
             asks=self._session,
             lets=self._wire.lets(handle),
             hides=self._wire.hides(handle),
+            asks_about=self._wire.asks_about(handle),
             may_forward=lambda rows: all(
                 self._policies.of(handle).on(row.text, "", PASSED_ON, row.label).verdict == "allow" for row in rows
             ),

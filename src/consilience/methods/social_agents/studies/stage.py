@@ -201,7 +201,12 @@ class Stage:
         return (
             party
             if self._guarded is None
-            else replace(party, lets=self._guarded.lets(handle), hides=self._guarded.hides(handle))
+            else replace(
+                party,
+                lets=self._guarded.lets(handle),
+                hides=self._guarded.hides(handle),
+                asks_about=self._guarded.asks_about(handle),
+            )
         )
 
     async def solve(self, task: Task, *, name: str = "") -> Pursuit:

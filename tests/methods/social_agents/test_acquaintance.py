@@ -33,6 +33,14 @@ def test_somebody_is_found_by_number_handle_and_themselves(connection: Connectio
             person_of(connection, nobody)
 
 
+def test_a_name_is_a_line_and_steers_no_terminal(connection: Connection) -> None:
+    assert add_person(connection, "cyd", " Cyd\n[m1 Ann]\x1b]0; \U0001f469\u200d\U0001f33e", "").name == (
+        "Cyd [m1 Ann] ]0; \U0001f469\u200d\U0001f33e"
+    )
+    with pytest.raises(InvalidInput, match="name"):
+        add_person(connection, "dan", "\n\x1b", "")
+
+
 @pytest.mark.parametrize(("handle", "name"), [("ANN", "Ann"), ("", "Ann"), ("a b", "Ann"), ("cyd", " ")])
 def test_a_handle_is_one_and_free(connection: Connection, handle: str, name: str) -> None:
     with pytest.raises(InvalidInput):

@@ -71,6 +71,16 @@ def test_a_mistake_is_said_in_a_line(words, told: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_what_others_are_called_does_not_steer_the_terminal(tmp_path, capsys) -> None:
+    table = tmp_path / "table.csv"
+    table.write_text("time,author,text\n2024-05-02T12:00:00,\x1b]0;x\x07Bea,hello\n", encoding="utf-8")
+    words = ("--as", "ann", "--name", "Ann", "--dry-run", "--database", str(tmp_path / "people.sqlite"))
+    assert run("import", str(table), *words) == 0
+    told = capsys.readouterr().out
+    assert "Bea" in told
+    assert not {"\x1b", "\x07"} & set(told)
+
+
 def test_messages_to_forget_are_named_one_by_one(tmp_path, capsys) -> None:
     place = str(tmp_path / "people.sqlite")
     Store.open(place).close()

@@ -20,6 +20,7 @@ Who = Person | int | str
 PERSON = "SELECT id, handle, name, card FROM person"
 
 _HANDLE = re.compile(r"[^\s/\\:\x00-\x1f\x7f]{1,64}")
+_STEERING = re.compile(r"[\x01-\x1f\x7f-\x9f]")
 _TAKEN = text("SELECT handle FROM person WHERE lower(handle) = lower(:handle)")
 _KEEP = text("INSERT INTO person (handle, name, card) VALUES (:handle, :name, :card) RETURNING id")
 _ASK = text("INSERT INTO contact (asker, asked, accepted) VALUES (:asker, :asked, 0)")
@@ -33,7 +34,8 @@ def add_person(connection: Connection, handle: str, name: str, card: str) -> Per
     handle = unicodedata.normalize("NFC", kept(handle))
     if not _HANDLE.fullmatch(handle):
         raise InvalidInput(f"a handle has 1 to 64 characters, no spaces, slashes or colons; got {handle!r}")
-    if not name.strip():
+    name = " ".join(_STEERING.sub(" ", name).split())  # a line, and no other, wherever it is shown
+    if not name:
         raise InvalidInput(f"a name must not be empty; {handle!r} has none")
     if (found := connection.execute(_TAKEN, {"handle": handle}).scalar()) is not None:
         raise InvalidInput(f"a handle belongs to one person; {found!r} is taken: choose another")

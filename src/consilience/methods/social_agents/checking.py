@@ -48,6 +48,8 @@ def _show(log: AuditLog, person: str | None, tell: Tell) -> None:
                 f"{one.task or '-'} turn {one.turn}: {messages}{rule}{on}"
             )
         after = part[-1].number
+    if not after:
+        tell("nothing was revealed" + (f" of {person}" if person else ""))
 
 
 def _noted(text: str) -> Head:

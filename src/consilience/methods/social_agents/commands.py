@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -20,6 +21,8 @@ from consilience.methods.social_agents.flags import (
     Representing,
     Serving,
 )
+
+_STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 @with_flags(Serving, positional="")
@@ -39,7 +42,7 @@ def import_(importing: Importing) -> int:
     Others whom it names get no memory by it, and nobody signs in as them.
     """
     for line in _late("bringing").bring(importing):
-        print(line)
+        _tell(line)
     return 0
 
 
@@ -90,7 +93,7 @@ def forget(forgetting: Forgetting) -> int:
     if sum(given) != 1:
         raise InvalidInput("one of --person, --conversation and --message must be given")
     for line in _late("bringing").take_away(forgetting):
-        print(line)
+        _tell(line)
     return 0
 
 
@@ -107,7 +110,8 @@ VERBS: Mapping[str, Callable[..., int]] = {
 
 
 def _tell(line: str) -> None:
-    print(line, flush=True)
+    """Print a line; what others are called, or wrote, does not steer the terminal."""
+    print(_STEERING.sub("\N{REPLACEMENT CHARACTER}", line), flush=True)
 
 
 def _late(module: str, extra: str = "social") -> Any:

@@ -135,6 +135,13 @@ def withdraw(visit: Visit) -> Response:
     office.chats.between(me, other)  # so that both keep what they have read
     office.store.withdraw(me, other)
     office.desk.part(me, other)
+    _take_back(visit, other)
+    return back("/people", "withdrawn")
+
+
+def _take_back(visit: Visit, other: Person) -> None:
+    """End what one allowed somebody who is no contact any more: it would hold again when they are one again."""
+    office, me = visit.office, visit.me
     office.introductions.end(me, other)
     for grant in office.consent.grants(me.handle, other.handle):
         office.consent.withdraw(visit.signed_in.token, grant.id)
@@ -142,7 +149,6 @@ def withdraw(visit: Visit) -> Response:
     office.chats.trust(other, me, yes=False)
     office.policies.put_in_group(me.handle, other.handle, "")
     office.live.tell([me.handle, other.handle], "me", "home", f"chat-{other.handle}", f"chat-{me.handle}")
-    return back("/people", "withdrawn")
 
 
 def settings(visit: Visit) -> Response:
@@ -291,6 +297,8 @@ def forget(visit: Visit) -> Response:
     office.desk.leave(me)
     office.uploads.drop(me)
     until_still(office, me)
+    for other in office.store.contacts_of(me):
+        _take_back(visit, other)
     erase_person(office.store, me, audit=office.audit, tasks=office.tasks, wire=office.wire)
     return back("/memory", "forgotten")
 

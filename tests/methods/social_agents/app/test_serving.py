@@ -143,6 +143,14 @@ def test_a_demo_is_in_a_database_of_its_own(tmp_path: Path) -> None:
         pass
 
 
+def test_a_demo_lets_nobody_in_as_a_person_who_is_real(tmp_path: Path) -> None:
+    database = str(tmp_path / "own.sqlite")
+    with Store.open(database) as store:
+        store.add_person("ann", "Ann Weber")
+    with pytest.raises(InvalidInput, match="of its own"), prepared(Serving(port=0, database=database, demo=True)):
+        pass
+
+
 def test_without_a_demo_nobody_is_let_in_without_a_password(tmp_path: Path) -> None:
     with running(database=str(tmp_path / "x.sqlite")) as server:
         assert "Come in" not in read(f"{server.address}/sign-in")

@@ -20,7 +20,7 @@ from consilience.dialogue.connecting import connect
 from consilience.ground.errors import InvalidInput
 from consilience.methods.social_agents.app.application import application
 from consilience.methods.social_agents.app.office import Manner, Office
-from consilience.methods.social_agents.demo import FIRST_QUESTION, furnish_demo
+from consilience.methods.social_agents.demo import FIRST_QUESTION, demo_world, furnish_demo
 from consilience.methods.social_agents.flags import Serving
 from consilience.methods.social_agents.keys import key_of, key_path
 from consilience.methods.social_agents.manners import PLAYERS
@@ -126,8 +126,8 @@ def _told_of_demo(address: str) -> Iterator[str]:
 
 def _furnish(office: Office) -> None:
     """Make the people of the demo, of whom Ann and Ben are friends whose agents help each other unasked."""
-    there = {one.handle for one in office.store.people()}
-    if there and not {"ann", "ben", "cyd", "dan"} >= there:
+    there = {one.handle: one.name for one in office.store.people()}
+    if there and there != {one.handle: one.name for one in demo_world().people}:  # a real Ann is not made up
         raise InvalidInput("--demo lets everybody in and needs a database of its own; name a new one with --database")
     if there:
         return

@@ -257,3 +257,17 @@ def test_what_was_looked_up_is_kept_by_key_and_stamp_within_bounds(memories) -> 
     store.memory("ann").without(hides, lambda: f"at {next(moved)}").left_out()
     store.memory("ann").without(hides, lambda: "at 1").left_out()
     assert len(looked) == 7 + MOST_KEPT
+
+
+def test_what_decides_may_read_for_itself_in_a_store_without_a_file() -> None:
+    with Store.open(":memory:") as store:
+        ann, bea = store.add_person("ann", "Ann"), store.add_person("bea", "Bea")
+        chat = store.conversation([ann, bea])
+        store.add_messages([NewMessage(chat, ann.id, datetime(2024, 5, 2, 12, tzinfo=UTC), "The PIN is 4711")])
+
+        def hides(rows):
+            assert store.people()  # as a queue of consents does
+            return [row.id for row in rows]
+
+        assert store.memory(bea).without(hides).search(Query(words=("pin",))) == []
+        assert store.memory(bea).without(hides).recall("the PIN") == []

@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 from consilience.methods.social_agents.database import Asked, Database, rows
 from consilience.methods.social_agents.records import Message, from_us
 
-__all__ = ["NOTHING", "Hidden", "Hides", "Sieve", "forget", "hidden_of", "kept_or_made", "stamp_of"]
+__all__ = ["NOTHING", "Hidden", "Hides", "Sieve", "all_of", "forget", "hidden_among", "kept_or_made", "stamp_of"]
 
 Hides = Callable[[Sequence[Message]], Collection[int]]
 """Returns the numbers of those of some messages that are to be as if they were not there."""
@@ -59,12 +59,16 @@ _STAMP = (
 )
 
 
-def hidden_of(connection: Asked, owner: int, hides: Hides) -> Hidden:
-    """Look through all that an owner has, and return what is left out."""
-    found = [
+def all_of(connection: Asked, owner: int) -> list[tuple[Message, int]]:
+    """Return all that an owner has, each with how many words it counts for."""
+    return [
         (Message(row[0], row[1], row[2], row[3], from_us(row[4]), row[5], row[6]), row[7])
         for row in rows(connection, _ALL, {"owner": owner})
     ]
+
+
+def hidden_among(found: Sequence[tuple[Message, int]], hides: Hides) -> Hidden:
+    """Return what is left out of all that an owner has; nothing is asked of the database meanwhile."""
     numbers = frozenset(hides([message for message, _ in found]))
     gone = [(message, words) for message, words in found if message.id in numbers]
     return Hidden(

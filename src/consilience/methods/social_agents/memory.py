@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 
 from sqlalchemy import Connection, text
 
@@ -11,7 +12,15 @@ from consilience.methods.social_agents import clear, fuzzy
 from consilience.methods.social_agents.database import Asked, Database
 from consilience.methods.social_agents.embedding import Embedder
 from consilience.methods.social_agents.fuzzy import WHOLE, Recut, Summarise
-from consilience.methods.social_agents.hiding import NOTHING, Hidden, Hides, hidden_of, kept_or_made, stamp_of
+from consilience.methods.social_agents.hiding import (
+    NOTHING,
+    Hidden,
+    Hides,
+    all_of,
+    hidden_among,
+    kept_or_made,
+    stamp_of,
+)
 from consilience.methods.social_agents.records import MOST_CONTEXT, MOST_HITS, Episode, Hit, Message, Person, Query
 
 __all__ = ["Memory"]
@@ -80,8 +89,8 @@ class Memory:
         standing = None if self._key is None else self._key()
         if standing != self._standing:
             self._standing, self._hidden = standing, ((), NOTHING)
-        with self._database.asking() as connection:
-            return self._left_out(connection).numbers
+        with self._asking() as (_, hidden):
+            return hidden.numbers
 
     def __repr__(self) -> str:
         """Show whose it is."""
@@ -97,20 +106,20 @@ class Memory:
 
         Of an utterance that stands there several times only one is returned.
         """
-        with self._database.asking() as connection:
-            return clear.search(connection, self._owner.id, query, self._left_out(connection))
+        with self._asking() as (connection, hidden):
+            return clear.search(connection, self._owner.id, query, hidden)
 
     def recent(self, conversation: int | None = None, limit: int = 20) -> list[Message]:
         """Return the last messages, everywhere or in one conversation, oldest first."""
         _require("limit", limit, 1, MOST_HITS)
-        with self._database.asking() as connection:
-            return clear.recent(connection, self._owner.id, conversation, limit, self._left_out(connection))
+        with self._asking() as (connection, hidden):
+            return clear.recent(connection, self._owner.id, conversation, limit, hidden)
 
     def around(self, message: int, k: int = 3) -> list[Message]:
         """Return a message between those before and after it, oldest first; nothing when it is not the owner's."""
         _require("k", k, 0, MOST_CONTEXT)
-        with self._database.asking() as connection:
-            return clear.around(connection, self._owner.id, message, k, self._left_out(connection))
+        with self._asking() as (connection, hidden):
+            return clear.around(connection, self._owner.id, message, k, hidden)
 
     def message(self, number: int) -> Message | None:
         """Return a message, or None: also where there is one that the owner may not read."""
@@ -118,9 +127,8 @@ class Memory:
 
     def messages(self, numbers: list[int]) -> list[Message]:
         """Return those of the messages that the owner may read, in the order of the numbers."""
-        with self._database.asking() as connection:
-            hidden = self._left_out(connection).numbers
-            wanted = [number for number in numbers if number not in hidden]
+        with self._asking() as (connection, hidden):
+            wanted = [number for number in numbers if number not in hidden.numbers]
             found = {each.id: each for each in clear.fetch(connection, self._owner.id, wanted)}
         return [found[number] for number in dict.fromkeys(numbers) if number in found]
 
@@ -128,8 +136,7 @@ class Memory:
         """Return the episodes nearest to what a text is about; those that are missing are made first."""
         _require("top", top, 1, MOST_HITS)
         self.rebuild_episodes()
-        with self._database.reading() as connection:
-            hidden = self._left_out(connection)
+        with self._reading() as (connection, hidden):
             cut = self._recut(connection, hidden)
             return fuzzy.recall(connection, self._owner.id, text, top, self._embedder, hidden=hidden, cut=cut)
 
@@ -147,24 +154,54 @@ class Memory:
             threads = fuzzy.loose(connection, self._owner.id, self._embedder)
             return fuzzy.rebuild(connection, threads, self._embedder, self._summarise)
 
-    def _left_out(self, connection: Asked) -> Hidden:
-        if self._hides is None:
-            return NOTHING
-        stamp = stamp_of(connection, self._owner.id)
-        if stamp != self._hidden[0]:
-            self._hidden = stamp, self._looked_up(connection, stamp, self._hides)
-        return self._hidden[1]
+    @contextmanager
+    def _asking(self) -> Iterator[tuple[Asked, Hidden]]:
+        """Give what to ask `clear` with, and what is left out of the very state that it shows."""
+        while True:
+            with self._database.asking() as connection:
+                if self._is_looked_through(connection):
+                    yield connection, self._hidden[1]
+                    return
+            self._look_through()
 
-    def _looked_up(self, connection: Asked, stamp: tuple[int, ...], hides: Hides) -> Hidden:
+    @contextmanager
+    def _reading(self) -> Iterator[tuple[Connection, Hidden]]:
+        """Give what to ask `fuzzy` with, likewise."""
+        while True:
+            with self._database.reading() as connection:
+                if self._is_looked_through(connection):
+                    yield connection, self._hidden[1]
+                    return
+            self._look_through()
+
+    def _is_looked_through(self, connection: Asked) -> bool:
+        return self._hides is None or stamp_of(connection, self._owner.id) == self._hidden[0]
+
+    def _look_through(self) -> None:
+        """Find what is left out now, while nothing is read: what decides it may want to read for itself."""
+        with self._database.asking() as connection:
+            stamp = stamp_of(connection, self._owner.id)
         if (key := self._key) is None:
-            return hidden_of(connection, self._owner.id, hides)
-        return kept_or_made(
-            self._database,
-            (self._owner.id, self._standing),
-            stamp,
-            lambda: hidden_of(connection, self._owner.id, hides),
-            holds=lambda: key() == self._standing,
-        )
+            self._hidden = stamp, self._left_out()
+        else:
+            standing = self._standing
+            self._hidden = (
+                stamp,
+                kept_or_made(
+                    self._database,
+                    (self._owner.id, standing),
+                    stamp,
+                    self._left_out,
+                    holds=lambda: key() == standing,
+                ),
+            )
+
+    def _left_out(self) -> Hidden:
+        if (hides := self._hides) is None:
+            return NOTHING
+        with self._database.asking() as connection:
+            found = all_of(connection, self._owner.id)
+        return hidden_among(found, hides)
 
     def _recut(self, connection: Connection, hidden: Hidden) -> Recut:
         newest = connection.execute(_NEWEST).scalar()

@@ -60,7 +60,7 @@ class Groups:
     ...     groups = Groups(store)
     ...     choir = groups.make(ann, "Choir", [ben])
     ...     number = groups.send(choir, ann, "Tuesday at seven?")
-    ...     groups.leave(choir, ben)
+    ...     left = groups.leave(choir, ben)
     ...     number = groups.send(choir, ann, "Ben is gone.")
     ...     [one.text for one in groups.messages(choir, ben)], groups.has(choir, ben)
     (['Tuesday at seven?'], False)

@@ -58,8 +58,8 @@ def leaks(config: Config, streams: Streams, folder: RunFolder) -> Evidence:
     jobs = [(each, streams.child(f"lot {number}")) for number in range(lots)]
     guarded = {name: Overheard() for name in players}
     for lot in shared(_lot, jobs, config.processes):
-        for name, one in lot.items():
-            guarded[name].add(one)
+        for name, heard in lot.items():
+            guarded[name].add(heard)
     folder.record("leaks", texts=sum(one.sent for one in guarded.values()))
     open_ = {name: Overheard() for name in players}
     for name, (play, orders) in players.items():

@@ -169,6 +169,25 @@ METHODS: tuple[Method, ...] = (
         year=2024,
         arxiv="2406.08979",
     ),
+    Method(
+        name="social_agents",
+        question="Can agents of people who each know a part work out what none can see alone, and tell nobody more?",
+        paper="Autonomous Agents for Collaborative Task under Information Asymmetry",
+        authors=(
+            "Wei Liu",
+            "Chenxi Wang",
+            "Yifei Wang",
+            "Zihao Xie",
+            "Rennai Qiu",
+            "Yufan Dang",
+            "Zhuoyun Du",
+            "Weize Chen",
+            "Cheng Yang",
+            "Chen Qian",
+        ),
+        year=2024,
+        arxiv="2406.14928",
+    ),
 )
 
 

@@ -232,7 +232,7 @@ def _held(verb: Verb) -> Callable[..., Callable[[], int | None]]:
 def _refuse_unknown_flags(verb: Verb, words: list[str]) -> None:
     """Answer a flag that the verb does not have with the nearest one it has."""
     flags = (entry for entry in inspect.signature(verb).parameters.values() if entry.kind is not entry.POSITIONAL_ONLY)
-    known = {f"--{entry.name.replace('_', '-')}" for entry in flags} | {"--help"}
+    known = {f"--{entry.name.rstrip('_').replace('_', '-')}" for entry in flags} | {"--help"}  # --as is as_
     for word in words:
         flag = word.partition("=")[0].replace("_", "-")
         if flag.startswith("--") and flag not in known:

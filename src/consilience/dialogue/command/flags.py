@@ -18,10 +18,13 @@ __all__ = ["Verb", "given", "read_text", "with_flags"]
 
 Verb = Callable[..., int]
 _LISTED = tuple[str, ...]
+_NUMBERED = tuple[int, ...]
 _METAVARS: Mapping[type, str] = {int: "N", float: "X", str: "TEXT", Path: "PATH"}
 _WORDS: Mapping[type, str] = {int: "a whole number", float: "a number", str: "a text", Path: "a path"}
 _GIVEN = "_given"
 _Group = TypeVar("_Group")
+_NOTHING = object()
+"""Stands for a positional that was not given; `inspect.Parameter.empty` would mean that there is no default."""
 
 
 def read_text(flag: str, text: str) -> str:
@@ -58,12 +61,12 @@ def with_flags(*groups: type, positional: str) -> Callable[[Callable[..., int]],
     groups
         Dataclasses, in the order in which the verb takes them; a name that is in several is one flag for all.
     positional
-        The field that is given without a flag.
+        The field that is given without a flag; empty where there is none.
     """
 
     def dress(work: Callable[..., int]) -> Verb:
-        def verb(first: Any = inspect.Parameter.empty, /, **flags: Any) -> int:
-            if first is not inspect.Parameter.empty:
+        def verb(first: Any = _NOTHING, /, **flags: Any) -> int:
+            if first is not _NOTHING:
                 flags[positional] = first
             return work(*(_filled(group, flags) for group in groups))
 
@@ -106,10 +109,11 @@ def _parameter(name: str, kind: Any, default: Any, positional: str) -> inspect.P
         kind = Annotated[kind, tyro.conf.arg(metavar=name.upper())]
     elif kind == _LISTED:
         kind = Annotated[kind, tyro.conf.UseAppendAction, tyro.conf.arg(metavar="ELEMENT")]
-    elif get_args(kind)[:1] == (_LISTED,):  # with a word of its own for what is listed
+    elif get_args(kind)[:1] in ((_LISTED,), (_NUMBERED,)):  # with a word of its own for what is listed
         kind = Annotated[kind, tyro.conf.UseAppendAction]
     elif default is not MISSING and not isinstance(default, bool):
-        kind, default = Annotated[kind | None, _left_out(kind, default)], None
+        said = getattr(kind, "__metadata__", ())  # such as another name; within a union it would be lost
+        kind, default = Annotated[kind | None, _left_out(kind, default), *said], None
     default = inspect.Parameter.empty if default is MISSING else default
     return inspect.Parameter(name, place, default=default, annotation=kind)
 
@@ -165,7 +169,7 @@ def _filled(group: type[_Group], flags: Mapping[str, Any]) -> _Group:
         made = group(**typed)
     except ValidationError as error:
         first = error.errors()[0]
-        flag = f"--{str(first['loc'][0]).replace('_', '-')}"
+        flag = f"--{str(first['loc'][0]).rstrip('_').replace('_', '-')}"
         raise InvalidInput(f"{flag} {first['msg'].replace('Input should', 'must')}; got {first['input']!r}") from error
     # What has no None to stand for it, the positional field, lists and switches, is not given by its default.
     absent = {

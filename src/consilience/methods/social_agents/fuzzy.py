@@ -1,0 +1,348 @@
+"""Fuzzy memory: stretches of a conversation, each with a summary and a vector, found by what they are about.
+
+A thread is what one audience read in one conversation. It is cut where nobody wrote for long and where a stretch has
+become long, from its beginning on; so the cuts of a thread depend on nothing outside it, and what comes later changes
+the last stretch only. Episodes that came to be step by step are those that would be made at once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, bindparam, text
+
+from consilience.methods.social_agents.clear import any_of, ranked
+from consilience.methods.social_agents.embedding import Embedder
+from consilience.methods.social_agents.hiding import NOTHING, Hidden
+from consilience.methods.social_agents.records import Episode, Message, Query, from_us
+from consilience.methods.social_agents.words import COMMON, content_words, split
+
+__all__ = ["Summarise", "extract", "loose", "rebuild", "recall", "take_apart"]
+
+Summarise = Callable[[Sequence[Message]], str]
+"""What makes a summary of an episode."""
+
+LONGEST_GAP = timedelta(hours=4)
+"""After a longer silence a new episode begins."""
+MOST_MESSAGES = 12
+"""Messages of an episode."""
+SUMMARY_LINES = 3
+"""Messages that a summary is made of."""
+LONGEST_LINE = 160
+"""Characters of each."""
+LONGEST_TEXT = 8000
+"""Characters of an episode that are embedded."""
+FUSION = 60
+"""Constant of reciprocal rank fusion (Cormack, Clarke and Büttcher 2009)."""
+CHUNK = 1000
+"""Episodes named to the database at once."""
+POOL = 120
+"""Messages whose ranks are fused at most."""
+
+_GAP_US = LONGEST_GAP // timedelta(microseconds=1)
+_VECTOR = np.dtype("<f2")
+
+_LOOSE = text(
+    "SELECT l.conversation, l.audience, MIN(l.sent_at) FROM audience_member a JOIN loose l ON l.audience = a.audience "
+    "WHERE a.owner = :owner GROUP BY l.conversation, l.audience"
+)
+_STRANGE = text(
+    "SELECT e.conversation, e.audience, MIN(e.since) FROM audience_member a JOIN episode e ON e.audience = a.audience "
+    "WHERE a.owner = :owner AND e.embedder <> :embedder GROUP BY e.conversation, e.audience"
+)
+_THREAD = "audience = :audience AND conversation = :conversation"
+_START = text(f"SELECT MAX(since) FROM episode WHERE {_THREAD} AND since < :moment")  # noqa: S608 - no value is in it
+_AFFECTED = text(f"SELECT id FROM episode WHERE {_THREAD} AND since >= :start")  # noqa: S608
+_MESSAGES = text(
+    "SELECT m.id, m.conversation, m.sender, p.name, m.sent_at, m.text, m.label "
+    "FROM loose l JOIN message m ON m.id = l.message JOIN person p ON p.id = m.sender "
+    "WHERE l.audience = :audience AND l.conversation = :conversation ORDER BY m.sent_at, m.id"
+)
+_KEEP = text(
+    "INSERT INTO episode (conversation, audience, since, until, summary, embedder, vector) "
+    "VALUES (:conversation, :audience, :since, :until, :summary, :embedder, :vector) RETURNING id"
+)
+_PLACE = text("INSERT INTO placed (message, episode) VALUES (:message, :episode)")
+_SETTLE = text("DELETE FROM loose WHERE audience = :audience AND conversation = :conversation")
+_TAKE_APART = tuple(
+    text(step).bindparams(bindparam("episodes", expanding=True))
+    for step in (
+        (
+            "INSERT INTO loose (message, audience, conversation, sent_at) "
+            "SELECT m.id, m.audience, m.conversation, m.sent_at FROM placed p JOIN message m ON m.id = p.message "
+            "WHERE p.episode IN :episodes"
+        ),
+        "DELETE FROM placed WHERE episode IN :episodes",
+        "DELETE FROM episode WHERE id IN :episodes",
+    )
+)
+_THREADS_OF = text(
+    "SELECT DISTINCT e.audience, e.conversation FROM placed p JOIN episode e ON e.id = p.episode "
+    "WHERE p.message IN :numbers"
+).bindparams(bindparam("numbers", expanding=True))
+_PLACED = text(
+    "SELECT m.id, m.conversation, m.sender, p.name, m.sent_at, m.text, m.label, e.id "
+    "FROM episode e JOIN placed l ON l.episode = e.id JOIN message m ON m.id = l.message "
+    "JOIN person p ON p.id = m.sender WHERE e.audience = :audience AND e.conversation = :conversation "
+    "ORDER BY m.sent_at, m.id"
+)
+_VECTORS = text(
+    "SELECT e.id, e.vector FROM audience_member a JOIN episode e ON e.audience = a.audience "
+    "WHERE a.owner = :owner AND e.embedder = :embedder ORDER BY e.id"
+)
+_EPISODE_OF = text(
+    "SELECT p.message, p.episode FROM visibility v JOIN placed p ON p.message = v.message "
+    "WHERE v.owner = :owner AND v.message IN :numbers"
+).bindparams(bindparam("numbers", expanding=True))
+_EPISODES = text(
+    "SELECT e.id, e.conversation, e.since, e.until, e.summary FROM audience_member a "
+    "JOIN episode e ON e.audience = a.audience WHERE a.owner = :owner AND e.id IN :episodes"
+).bindparams(bindparam("episodes", expanding=True))
+_MEMBERS = text(
+    "SELECT p.episode, p.message FROM placed p JOIN visibility v ON v.message = p.message "
+    "WHERE v.owner = :owner AND p.episode IN :episodes ORDER BY v.sent_at, v.message"
+).bindparams(bindparam("episodes", expanding=True))
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """An episode before it has a number."""
+
+    conversation: int
+    audience: int
+    messages: list[Message]
+    sent: list[int]
+
+
+def extract(messages: Sequence[Message]) -> str:
+    """Return the messages of an episode that share most words with the rest, in their order, with who said them.
+
+    Examples
+    --------
+    >>> when = from_us(0)
+    >>> said = ["Lunch on Monday?", "hm", "Monday lunch at Bo's, then.", "see you"]
+    >>> extract([Message(i, 1, 1, "Ann", when, text) for i, text in enumerate(said)])
+    "Ann: Lunch on Monday? / Ann: hm / Ann: Monday lunch at Bo's, then."
+    """
+    told = [content_words([message.text]) for message in messages]
+    common = Counter(word for words in told for word in words)
+    worth = [
+        sum(1 + math.log(common[word]) + word.isdigit() for word in words) / math.sqrt(len(words) + 2) for words in told
+    ]
+    best = sorted(range(len(messages)), key=lambda place: (-worth[place], place))[:SUMMARY_LINES]
+    lines = (f"{messages[i].sender_name}: {' '.join(messages[i].text.split())[:LONGEST_LINE]}" for i in sorted(best))
+    return " / ".join(lines)
+
+
+def loose(connection: Connection, owner: int, embedder: Embedder) -> list[tuple[int, int, int]]:
+    """Return the owner's threads that have messages without an episode, or episodes with vectors of another kind.
+
+    Each is a conversation, an audience, and the time from which something is missing.
+    """
+    found: dict[tuple[int, int], int] = {}
+    values = {"owner": owner, "embedder": embedder.name}
+    for statement in (_LOOSE, _STRANGE):
+        for conversation, audience, moment in connection.execute(statement, values):
+            earlier = found.get((conversation, audience), moment)
+            found[conversation, audience] = min(earlier, moment)
+    return [(*thread, moment) for thread, moment in found.items()]
+
+
+def rebuild(
+    connection: Connection, threads: Iterable[tuple[int, int, int]], embedder: Embedder, summarise: Summarise
+) -> int:
+    """Make the episodes of threads from where something is missing, and return how many were made."""
+    drafts = [draft for thread in threads for draft in _cut(connection, *thread)]
+    vectors = embedder.embed([_told(draft.messages) for draft in drafts])
+    for draft, vector in zip(drafts, vectors, strict=True):
+        _keep(connection, draft, vector, embedder, summarise)
+    return len(drafts)
+
+
+def take_apart(connection: Connection, episodes: Sequence[int]) -> None:
+    """Drop episodes, with their summaries and vectors, and leave their messages loose."""
+    for start in range(0, len(episodes), CHUNK):
+        for step in _TAKE_APART:
+            connection.execute(step, {"episodes": list(episodes[start : start + CHUNK])})
+
+
+def _cut(connection: Connection, conversation: int, audience: int, moment: int) -> list[_Draft]:
+    """Take back the episodes from a moment on, and cut the thread anew from there."""
+    values: dict[str, Any] = {"conversation": conversation, "audience": audience}
+    start = connection.execute(_START, {**values, "moment": moment}).scalar()
+    since = moment if start is None else start
+    affected = [row[0] for row in connection.execute(_AFFECTED, {**values, "start": min(since, moment)})]
+    take_apart(connection, affected)
+    drafts = _drafts(connection.execute(_MESSAGES, values), audience)
+    connection.execute(_SETTLE, values)
+    return drafts
+
+
+def _drafts(rows: Iterable[Any], audience: int) -> list[_Draft]:
+    """Cut messages of a thread, oldest first, where nobody wrote for long, or many have been written."""
+    drafts: list[_Draft] = []
+    for row in rows:
+        fits = drafts and len(drafts[-1].messages) < MOST_MESSAGES and row[4] - drafts[-1].sent[-1] <= _GAP_US
+        if not fits:
+            drafts.append(_Draft(row[1], audience, [], []))
+        drafts[-1].messages.append(Message(row[0], row[1], row[2], row[3], from_us(row[4]), row[5], row[6]))
+        drafts[-1].sent.append(row[4])
+    return drafts
+
+
+def _keep(
+    connection: Connection, draft: _Draft, vector: NDArray[np.floating[Any]], embedder: Embedder, summarise: Summarise
+) -> None:
+    values = {
+        "conversation": draft.conversation,
+        "audience": draft.audience,
+        "since": draft.sent[0],
+        "until": draft.sent[-1],
+        "summary": summarise(draft.messages),
+        "embedder": embedder.name,
+        "vector": vector.astype(_VECTOR).tobytes(),
+    }
+    number = connection.execute(_KEEP, values).scalar_one()
+    connection.execute(_PLACE, [{"message": message.id, "episode": number} for message in draft.messages])
+
+
+def _told(messages: Sequence[Message]) -> str:
+    return "\n".join(f"{message.sender_name}: {message.text}" for message in messages)[:LONGEST_TEXT]
+
+
+@dataclass(frozen=True, slots=True)
+class Anew:
+    """An episode that was cut anew without what is hidden; it is kept nowhere."""
+
+    episode: Episode
+    vector: bytes
+    place: float
+    """Where it would stand among the others by their numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recut:
+    """Threads in which something is hidden, cut anew."""
+
+    instead: frozenset[int] = frozenset()
+    """Episodes that are left out."""
+    episodes: tuple[Anew, ...] = ()
+
+
+WHOLE: Final = Recut()
+
+
+def recut(connection: Connection, hidden: Hidden, embedder: Embedder, summarise: Summarise) -> Recut:
+    """Cut the threads in which something is hidden as if it were not there; what they were is not changed."""
+    if not hidden.numbers:
+        return WHOLE
+    instead: set[int] = set()
+    drafts: list[tuple[_Draft, float]] = []
+    numbers = sorted(hidden.numbers)
+    threads = {
+        (row[0], row[1])
+        for start in range(0, len(numbers), CHUNK)
+        for row in connection.execute(_THREADS_OF, {"numbers": numbers[start : start + CHUNK]})
+    }
+    for audience, conversation in sorted(threads):
+        rows = connection.execute(_PLACED, {"audience": audience, "conversation": conversation}).all()
+        episodes = sorted({row[7] for row in rows})
+        instead.update(episodes)
+        cut = _drafts((row for row in rows if row[0] not in hidden.numbers), audience)
+        drafts += [(draft, episodes[min(at, len(episodes) - 1)] + at / (len(cut) + 1)) for at, draft in enumerate(cut)]
+    vectors = embedder.embed([_told(draft.messages) for draft, _ in drafts]) if drafts else ()
+    return Recut(
+        frozenset(instead),
+        tuple(
+            Anew(
+                Episode(
+                    -draft.messages[0].id,
+                    draft.conversation,
+                    draft.messages[0].sent_at,
+                    draft.messages[-1].sent_at,
+                    summarise(draft.messages),
+                    tuple(message.id for message in draft.messages),
+                ),
+                vector.astype(_VECTOR).tobytes(),
+                place,
+            )
+            for (draft, place), vector in zip(drafts, vectors, strict=True)
+        ),
+    )
+
+
+def recall(
+    connection: Connection,
+    owner: int,
+    told: str,
+    top: int,
+    embedder: Embedder,
+    *,
+    hidden: Hidden = NOTHING,
+    cut: Recut = WHOLE,
+) -> list[Episode]:
+    """Return the owner's episodes nearest to a text: ranks by vector and by words, fused."""
+    by_vector = _nearest(connection, owner, told, embedder, cut)
+    by_words = _by_words(connection, owner, told, hidden, cut)
+    scores: Counter[int] = Counter()
+    for ranks in (by_vector, by_words):
+        for rank, episode in enumerate(ranks):
+            scores[episode] += 1 / (FUSION + rank + 1)  # type: ignore[assignment]
+    anew = {one.episode.id: one for one in cut.episodes}
+    places = {number: anew[number].place if number in anew else float(number) for number in scores}
+    best = sorted(scores, key=lambda episode: (-scores[episode], -places[episode]))[:top]
+    found = {one.id: one for one in _read(connection, owner, [number for number in best if number not in anew])}
+    found |= {number: anew[number].episode for number in best if number in anew}
+    return [found[number] for number in best if number in found]
+
+
+def _nearest(connection: Connection, owner: int, told: str, embedder: Embedder, cut: Recut) -> list[int]:
+    rows = [
+        (row[0], row[1], float(row[0]))
+        for row in connection.execute(_VECTORS, {"owner": owner, "embedder": embedder.name})
+        if row[0] not in cut.instead
+    ]
+    if cut.episodes:
+        rows += [(one.episode.id, one.vector, one.place) for one in cut.episodes]
+        rows.sort(key=lambda row: row[2])
+    point = embedder.embed([told[:LONGEST_TEXT]])[0]
+    if not rows or not point.any():
+        return []
+    vectors = np.frombuffer(b"".join(row[1] for row in rows), dtype=_VECTOR).reshape(len(rows), -1)
+    alike = vectors.astype(np.float32) @ point.astype(np.float32)
+    order = np.argsort(-alike, kind="stable")[:POOL]
+    return [rows[place][0] for place in order if alike[place] > 0]
+
+
+def _by_words(connection: Connection, owner: int, told: str, hidden: Hidden, cut: Recut) -> list[int]:
+    words = list(dict.fromkeys(split(told[:LONGEST_TEXT])))
+    telling = [word for word in words if word not in COMMON] or words
+    if not telling:
+        return []
+    found = ranked(connection, owner, Query(), any_of(telling), POOL, hidden=hidden)
+    if not found:
+        return []
+    episodes: dict[int, int] = dict(connection.execute(_EPISODE_OF, {"owner": owner, "numbers": found}).all())
+    episodes |= {number: one.episode.id for one in cut.episodes for number in one.episode.messages}
+    return list(dict.fromkeys(episodes[number] for number in found if number in episodes))
+
+
+def _read(connection: Connection, owner: int, numbers: Sequence[int]) -> list[Episode]:
+    if not numbers:
+        return []
+    values = {"owner": owner, "episodes": list(numbers)}
+    members: dict[int, list[int]] = {number: [] for number in numbers}
+    for number, message in connection.execute(_MEMBERS, values):
+        members[number].append(message)
+    found = {
+        row[0]: Episode(row[0], row[1], from_us(row[2]), from_us(row[3]), row[4], tuple(members[row[0]]))
+        for row in connection.execute(_EPISODES, values)
+    }
+    return [found[number] for number in numbers if number in found]

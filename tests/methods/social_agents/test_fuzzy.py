@@ -1,0 +1,153 @@
+"""Fuzzy memory: episodes step by step are episodes at once, and what they are about finds them."""
+
+import random
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from consilience.methods.social_agents import fuzzy
+from consilience.methods.social_agents.embedding import EmbeddingFailed, HashedNgrams
+from consilience.methods.social_agents.records import Message, NewMessage
+from consilience.methods.social_agents.store import Store
+
+NOON = datetime(2024, 5, 2, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture(params=["file", "server"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> str | Path:
+    return tmp_path / "memory.db" if request.param == "file" else request.getfixturevalue("postgres_url")
+
+
+@pytest.fixture
+def store(place: str | Path) -> Iterator[Store]:
+    with Store.open(place) as opened:
+        ann, bea = (opened.add_person(name, name.capitalize()) for name in ("ann", "bea"))
+        opened.conversation([ann, bea])
+        yield opened
+
+
+def say(store: Store, *lines: tuple[timedelta, str], chat: int = 1) -> tuple[int, ...]:
+    return store.add_messages(NewMessage(chat, 1, NOON + after, text) for after, text in lines).ids
+
+
+def cuts(store: Store, who: str = "ann") -> list[tuple[int, ...]]:
+    store.memory(who).rebuild_episodes()
+    with store.reading() as connection:
+        rows = connection.exec_driver_sql(
+            "SELECT p.episode, p.message FROM placed p JOIN message m ON m.id = p.message "
+            "ORDER BY m.conversation, m.audience, m.sent_at, m.id"
+        ).all()
+    found: dict[int, list[int]] = {}
+    for episode, message in rows:
+        found.setdefault(episode, []).append(message)
+    return [tuple(numbers) for numbers in found.values()]
+
+
+def test_a_thread_is_cut_at_silences_and_by_size(store: Store) -> None:
+    first = say(store, (0 * HOUR, "a"), (4 * HOUR, "b"), (8 * HOUR + timedelta(seconds=1), "c"))
+    assert cuts(store) == [first[:2], first[2:]]
+    more = say(store, *((9 * HOUR + timedelta(minutes=at), f"m{at}") for at in range(15)))
+    assert [len(each) for each in cuts(store)] == [2, fuzzy.MOST_MESSAGES, 4]
+    assert cuts(store)[1][:2] == (first[2], more[0])
+
+
+def test_step_by_step_is_at_once(tmp_path: Path) -> None:
+    rng = random.Random(5)
+    lines = [(timedelta(minutes=rng.randrange(6000)), f"line {at}") for at in range(120)]
+    with Store.open(tmp_path / "steps.db") as steps, Store.open(tmp_path / "once.db") as once:
+        for store in (steps, once):
+            chat = store.conversation([store.add_person("ann", "Ann")])
+        start = 0
+        while start < len(lines):
+            end = start + rng.randint(1, 9)
+            say(steps, *lines[start:end], chat=chat)
+            steps.memory("ann").rebuild_episodes()
+            start = end
+        say(once, *lines, chat=chat)
+        assert cuts(steps) == cuts(once)
+        assert sum(map(len, cuts(once))) == 120
+
+
+def test_nothing_new_makes_nothing(store: Store) -> None:
+    say(store, (0 * HOUR, "the ferry leaves at seven"), (9 * HOUR, "good night"))
+    memory = store.memory("ann")
+    assert (memory.rebuild_episodes(), memory.rebuild_episodes()) == (2, 0)
+    assert store.memory("bea").rebuild_episodes() == 0
+    say(store, (10 * HOUR, "sleep well"))
+    assert memory.rebuild_episodes() == 1
+
+
+def test_what_it_is_about_comes_first(store: Store) -> None:
+    topics = ["the ferry to capri leaves at seven", "my dentist is doctor mole", "grandma sells her red bicycle"]
+    for at, topic in enumerate(topics):
+        say(store, (at * 24 * HOUR, topic), (at * 24 * HOUR + HOUR, "fine by me"))
+    memory = store.memory("bea")
+    for at, asked in enumerate(["when do ferries leave?", "dentistry", "bicicle of gran"]):
+        best = memory.recall(asked, top=1)[0]
+        assert topics[at] in best.summary
+        assert (best.since, best.until, len(best.messages)) == (
+            NOON + at * 24 * HOUR,
+            NOON + (at * 24 + 1) * HOUR,
+            2,
+        )
+    assert len(memory.recall("ferry", top=2)) <= 2
+    assert memory.recall("😀") == []
+
+
+def test_late_comers_have_episodes_of_their_own(store: Store) -> None:
+    cyd = store.add_person("cyd", "Cyd")
+    say(store, (0 * HOUR, "cyd has her party on sunday, do not tell"))
+    store.join(1, cyd, NOON + HOUR)
+    say(store, (2 * HOUR, "hello cyd, about the party"))
+    assert [episode.summary for episode in store.memory("cyd").recall("party", top=9)] == [
+        "Ann: hello cyd, about the party"
+    ]
+    assert len(store.memory("ann").recall("party", top=9)) == 2
+
+
+def test_another_embedder_makes_vectors_anew(place: str | Path) -> None:
+    with Store.open(place) as store:
+        store.conversation([store.add_person("ann", "Ann")])
+        say(store, (0 * HOUR, "ring"))
+        store.memory("ann").recall("ring")
+    with Store.open(place, embedder=HashedNgrams(128)) as store:
+        assert [episode.summary for episode in store.memory("ann").recall("ring")] == ["Ann: ring"]
+        with store.reading() as connection:
+            kinds = connection.exec_driver_sql("SELECT embedder, LENGTH(vector) FROM episode").all()
+        assert [tuple(row) for row in kinds] == [("ngrams-128-3-5", 256)]
+
+
+def test_a_summary_may_be_anybodys(tmp_path: Path) -> None:
+    def shout(messages: Sequence[Message]) -> str:
+        return " ".join(message.text.upper() for message in messages)
+
+    with Store.open(tmp_path / "m.db", summarise=shout) as store:
+        store.conversation([store.add_person("ann", "Ann")])
+        say(store, (0 * HOUR, "ring"))
+        assert store.memory("ann").recall("ring")[0].summary == "RING"
+
+
+class Broken:
+    """A server that is down."""
+
+    name, dimensions = "broken", 4
+
+    def embed(self, texts: list[str]) -> None:
+        raise EmbeddingFailed("down")
+
+
+def test_an_embedder_that_fails_changes_nothing(tmp_path: Path) -> None:
+    with Store.open(tmp_path / "m.db") as store:
+        store.conversation([store.add_person("ann", "Ann")])
+        say(store, (0 * HOUR, "ring"))
+        store.memory("ann").rebuild_episodes()
+        say(store, (1 * HOUR, "bell"))
+    with Store.open(tmp_path / "m.db", embedder=Broken()) as store:
+        with pytest.raises(EmbeddingFailed):
+            store.memory("ann").recall("ring")
+        assert len(store.memory("ann").recent()) == 2
+    with Store.open(tmp_path / "m.db") as store:
+        assert store.memory("ann").recall("bell")[0].messages == (1, 2)

@@ -1,0 +1,105 @@
+"""Policies: the first rule that fits, safe where none does, and files that are refused in words."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from consilience.ground.errors import InvalidInput
+from consilience.methods.social_agents.policy import NEW, Policy, Rule
+from consilience.methods.social_agents.records import Message
+
+FRIENDS = {"friends": frozenset({"bea"})}
+ILL, PLAIN, PIN, RENT = "I am ill.", "So it goes.", "My PIN is 4711.", "The rent is due."
+
+
+def test_without_rules_strangers_are_asked_about_and_secrets_kept():
+    policy = Policy("ann", (), FRIENDS)
+    assert [policy.on(text, "bea").verdict for text in (PLAIN, ILL, RENT, PIN)] == ["allow", "ask", "ask", "never"]
+    assert [policy.on(text, "zoe").verdict for text in (PLAIN, ILL, RENT, PIN)] == ["ask", "ask", "ask", "never"]
+
+
+def test_the_first_rule_that_fits_decides():
+    rules = (
+        Rule(who="bea", label="health", purpose="care", verdict="allow"),
+        Rule(who="friends", label="health", verdict="never"),
+        Rule(verdict="coarsen"),
+    )
+    policy = Policy("ann", rules, FRIENDS)
+    assert policy.on(ILL, "bea", "care").verdict == "allow"
+    assert policy.on(ILL, "bea", "fun").verdict == "never"
+    assert policy.on(ILL, "zoe", "care").verdict == "coarsen"
+    assert policy.on(ILL, "zoe", "care").rule == "* / * / *: coarsen"
+
+
+def test_a_rule_for_everything_does_not_mean_secrets_and_one_that_names_them_does():
+    assert Policy.open("ann").on(PIN, "bea").verdict == "never"
+    assert Policy("ann", (Rule(label="secret", verdict="allow"),)).on(PIN, "bea").verdict == "allow"
+
+
+def test_of_several_labels_the_strictest_counts():
+    policy = Policy("ann", (Rule(label="health", verdict="allow"), Rule(label="schedule", verdict="never")), FRIENDS)
+    assert policy.on("I am ill on Friday.", "bea").verdict == "never"
+    assert policy.on("I am ill.", "bea").verdict == "allow"
+
+
+@pytest.mark.parametrize("handle", ["friends", NEW])
+def test_nobody_gets_a_groups_rights_by_being_called_like_it(handle):
+    policy = Policy("ann", (Rule(who="friends", label="health", verdict="allow"),), FRIENDS)
+    assert policy.on(ILL, handle).verdict == "ask"
+    assert (
+        Policy("ann", (Rule(who=NEW, verdict="never"), Rule(verdict="allow")), FRIENDS).on(PLAIN, handle).verdict
+        == "never"
+    )
+
+
+def row(number, text, label=""):
+    return Message(number, 1, 1, "Ann", datetime(2024, 5, 2, tzinfo=UTC), text, label)
+
+
+def test_what_is_never_told_is_not_shown_and_what_is_asked_about_if_wished():
+    policy = Policy("ann", (), FRIENDS)
+    rows = [row(1, PLAIN), row(2, ILL), row(3, PIN), row(4, "Friday at 10:15.", "custom")]
+    assert [one.id for one in policy.sift(rows, "bea")] == [1, 2, 4]
+    assert [one.id for one in policy.sift(rows, "bea", show_asked=False)] == [1, 4]
+    granted = policy.sift(rows, "bea", show_asked=False, granted=lambda labels, one: labels == {"health"} and one == 2)
+    assert [one.id for one in granted] == [1, 2, 4]
+
+
+def test_what_is_told_coarsely_is_shown_coarsely_and_keeps_its_labels():
+    policy = Policy("ann", (Rule(label="schedule", verdict="coarsen"),), FRIENDS)
+    (shown,) = policy.sift([row(1, "Choir on Friday, 8:00-9:30.")], "bea")
+    assert (shown.text, shown.label) == ("busy on Friday, morning", "schedule")
+
+
+def test_it_is_written_and_read(tmp_path):
+    policy = Policy(
+        "ann", (Rule(who="friends", purpose="care", verdict="allow"), Rule(label="x", verdict="never")), FRIENDS
+    )
+    path = tmp_path / "ann.toml"
+    path.write_text(policy.toml(), encoding="utf-8")
+    assert Policy.load(path) == policy
+    with pytest.raises(InvalidInput, match="can be read"):
+        Policy.load(tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("owner = ", "must be TOML"),
+        ("rules = []", "whose it is"),
+        ('owner = "ann"\nextra = 1', "`owner`, `rules` and `groups`"),
+        ('owner = "ann"\nrules = 3', "tables"),
+        ('owner = "ann"\nrules = [3]', "a table of texts"),
+        ('owner = "ann"\n[[rules]]\nwho = "*"', "must have a `verdict`"),
+        ('owner = "ann"\n[[rules]]\nverdict = "maybe"', "allow, coarsen, ask, never"),
+        ('owner = "ann"\n[[rules]]\nverdict = "allow"\nwhen = "now"', "`purpose` and `verdict`"),
+        ('owner = "ann"\n[[rules]]\nverdict = "allow"\nwho = " "', "must not be empty"),
+        ('owner = "ann"\n[groups]\nnew = ["bea"]', "other than 'new'"),
+        ('owner = "ann"\n[groups]\n"*" = ["bea"]', "a group must have a name"),
+        ('owner = "ann"\n[groups]\nfriends = "bea"', "a list of handles"),
+    ],
+)
+@pytest.mark.usefixtures("past_the_types")
+def test_what_is_no_policy_is_refused(text, said):
+    with pytest.raises(InvalidInput, match=said.replace("*", r"\*")):
+        Policy.read(text)

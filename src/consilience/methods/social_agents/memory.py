@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from typing import TypeVar
 
 from sqlalchemy import Connection, text
 
@@ -31,6 +32,7 @@ _FRIENDS = text(
     "WHERE c.accepted = 1 AND (c.asker = :owner OR c.asked = :owner) ORDER BY p.id"
 )
 _NEWEST = text("SELECT MAX(id) FROM episode")
+_Asked = TypeVar("_Asked", bound=Asked)
 
 
 class Memory:
@@ -154,28 +156,22 @@ class Memory:
             threads = fuzzy.loose(connection, self._owner.id, self._embedder)
             return fuzzy.rebuild(connection, threads, self._embedder, self._summarise)
 
-    @contextmanager
-    def _asking(self) -> Iterator[tuple[Asked, Hidden]]:
+    def _asking(self) -> AbstractContextManager[tuple[Asked, Hidden]]:
         """Give what to ask `clear` with, and what is left out of the very state that it shows."""
-        while True:
-            with self._database.asking() as connection:
-                if self._is_looked_through(connection):
-                    yield connection, self._hidden[1]
-                    return
-            self._look_through()
+        return self._looked_through(self._database.asking)
+
+    def _reading(self) -> AbstractContextManager[tuple[Connection, Hidden]]:
+        """Give what to ask `fuzzy` with, likewise."""
+        return self._looked_through(self._database.reading)
 
     @contextmanager
-    def _reading(self) -> Iterator[tuple[Connection, Hidden]]:
-        """Give what to ask `fuzzy` with, likewise."""
+    def _looked_through(self, opening: Callable[[], AbstractContextManager[_Asked]]) -> Iterator[tuple[_Asked, Hidden]]:
         while True:
-            with self._database.reading() as connection:
-                if self._is_looked_through(connection):
+            with opening() as connection:
+                if self._hides is None or stamp_of(connection, self._owner.id) == self._hidden[0]:
                     yield connection, self._hidden[1]
                     return
             self._look_through()
-
-    def _is_looked_through(self, connection: Asked) -> bool:
-        return self._hides is None or stamp_of(connection, self._owner.id) == self._hidden[0]
 
     def _look_through(self) -> None:
         """Find what is left out now, while nothing is read: what decides it may want to read for itself."""

@@ -264,12 +264,12 @@ class Policy:
         shown = []
         for row in rows:
             ruling = self.on(row.text, counterpart, purpose, row.label)
+            if not _is_seen(ruling, row.id, granted, show_asked=show_asked):
+                continue
             if ruling.verdict == "coarsen":
                 labels = ruling.labels
                 shown.append(replace(row, text=coarse(row.text, labels), label=",".join(sorted(labels))))
-            elif ruling.verdict == "allow" or (
-                ruling.verdict == "ask" and (show_asked or granted(ruling.labels, row.id))
-            ):
+            else:
                 shown.append(row)
         return shown
 
@@ -300,8 +300,7 @@ class Policy:
         found = []
         for row in rows:
             ruling = self.on(row.text, counterpart, purpose, row.label)
-            unasked = ruling.verdict == "ask" and not show_asked and not granted(ruling.labels, row.id)
-            if ruling.verdict == "never" or unasked:
+            if not _is_seen(ruling, row.id, granted, show_asked=show_asked):
                 found.append(row.id)
         return frozenset(found)
 
@@ -346,6 +345,13 @@ class Policy:
         if who in self.groups:
             return counterpart in self.groups[who]
         return who in (ANY, counterpart)
+
+
+def _is_seen(ruling: Ruling, number: int, granted: Granted, *, show_asked: bool) -> bool:
+    """Whether an agent sees a message with such a ruling: `Policy.sift` shows it, or else `Policy.hidden` names it."""
+    if ruling.verdict == "ask":
+        return show_asked or granted(ruling.labels, number)
+    return ruling.verdict != "never"
 
 
 def _rule(found: Any) -> Rule:

@@ -70,12 +70,18 @@ def test_a_contact_has_two_who_agree(store: Store) -> None:
     store.request("ann", "bea")
     assert (store.contacts_of("ann"), store.contacts_of("bea")) == ([], [])
     assert store.requests_of("bea") == [store.person("ann")]
+    assert not store.are_contacts("ann", "bea")
     with pytest.raises(InvalidInput, match="only who was asked"):
         store.accept("ann", "bea")
     store.accept("bea", "ann")
     assert store.contacts_of("ann") == store.memory("ann").friends() == [store.person("bea")]
     assert store.contacts_of("bea") == [store.person("ann")]
     assert store.contacts_of("cyd") == store.requests_of("bea") == []
+    for bea in ("bea", store.person("bea"), store.person("bea").id):
+        assert store.are_contacts("ann", bea)
+        assert store.are_contacts(bea, "ann")
+        assert not store.are_contacts("cyd", bea)
+    assert not store.are_contacts("ann", "nobody")
     store.withdraw("ann", "bea")
     assert store.contacts_of("bea") == []
     with pytest.raises(InvalidInput, match="two people"):

@@ -191,6 +191,11 @@ class Store:
         """Return those with whom a person is in contact, both having agreed."""
         return self.memory(who).friends()
 
+    def are_contacts(self, one: Who, other: Who) -> bool:
+        """Whether two people are in contact now; whoever is not there is in contact with nobody who is."""
+        key = other.id if isinstance(other, Person) else other
+        return any(key in (each.id, each.handle) for each in self.contacts_of(one))
+
     def requests_of(self, who: Who) -> list[Person]:
         """Return those who ask a person to be a contact."""
         statement = text(

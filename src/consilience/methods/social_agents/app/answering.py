@@ -68,8 +68,8 @@ class DeskAnswering:
     def _task(self, asked: Asked) -> Task | None:
         """Return the task of a question, made where there is none; None for whom no task may be."""
         office, asker = self._office, self._office.store.person(asked.asker)
-        contacts = {one.id for one in office.store.contacts_of(self._person)}
-        may = asker.id in contacts and all(office.accounts.has_account(one) for one in (asker, self._person))
+        known = office.store.are_contacts(self._person, asker)
+        may = known and all(office.accounts.has_account(one) for one in (asker, self._person))
         if not may:
             return None
         number = self._known.get(asked.task)

@@ -43,6 +43,6 @@ class ContactWire(GuardedWire):
 
     async def send(self, outgoing: Outgoing) -> Crossed:
         """Return what crosses of a text."""
-        if outgoing.counterpart not in {one.handle for one in self._store.contacts_of(outgoing.owner)}:
+        if not self._store.are_contacts(outgoing.owner, outgoing.counterpart):
             return Crossed(text="", reason="you are not in contact any more")
         return await super().send(outgoing)

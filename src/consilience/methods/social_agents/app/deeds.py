@@ -108,7 +108,7 @@ def ask_contact(visit: Visit) -> Response:
     other = there.get(wanted.casefold(), me)
     if other.id != me.id and office.accounts.has_account(other):
         office.store.request(me, other)
-        if other.id in {one.id for one in office.store.contacts_of(me)}:  # they had asked before
+        if office.store.are_contacts(me, other):  # they had asked before
             office.chats.between(me, other)
         office.live.tell([other.handle], "me", "home")
     return back("/people", "asked")
@@ -235,7 +235,7 @@ def share(visit: Visit) -> Response:
     """Write the answer into the chat."""
     office, me, task = visit.office, visit.me, visit.task
     other = office.store.person(task.partner)
-    if other.id not in {one.id for one in office.store.contacts_of(me)} or not task.answer:
+    if not office.store.are_contacts(me, other) or not task.answer:
         return _done(visit, done=False)
     office.chats.send(me, other, f"{task.question}\n→ {task.answer}")
     office.live.tell([me.handle], f"chat-{other.handle}", "home")

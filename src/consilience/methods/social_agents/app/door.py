@@ -269,7 +269,7 @@ class Door:
             return "self" if other.id in {one.id for one in self._office.store.requests_of(me)} else "stranger"
         if other.id == me.id:
             return "self"
-        if other.id in {one.id for one in self._office.store.contacts_of(me)}:
+        if self._office.store.are_contacts(me, other):
             return "contact"
         return "revoked" if self._office.chats.find(me, other) is not None else "stranger"
 

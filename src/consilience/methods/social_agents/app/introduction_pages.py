@@ -11,7 +11,6 @@ from consilience.methods.social_agents.app.deeds import REQUESTS, among
 from consilience.methods.social_agents.app.door import Handler, Refused, Visit
 from consilience.methods.social_agents.app.introductions import Introduction
 from consilience.methods.social_agents.app.rendering import back, page
-from consilience.methods.social_agents.records import Person
 
 __all__ = ["INTRODUCTIONS"]
 
@@ -51,18 +50,22 @@ def accept_introduction(visit: Visit) -> Response:
     asker = office.store.person(one.asker)
     if one.via == me.id:
         third = next((each for each in office.store.contacts_of(me) if each.handle.casefold() == one.wanted), None)
-        if third is None or not _in_contact(visit, me, asker):
+        if third is None or not office.store.are_contacts(me, asker):
             raise InvalidInput(f"you are not in contact with {one.wanted!r}; decline, or get in contact first")
         done = office.introductions.pass_on(one, third)
         office.live.tell([third.handle, asker.handle, me.handle], "me", "home")
         return back("/introductions", "passed-on" if done else "over")
     via = office.store.person(one.via)
-    stands = _in_contact(visit, via, asker) and _in_contact(visit, via, me) and office.accounts.has_account(asker)
+    stands = (
+        office.store.are_contacts(via, asker)
+        and office.store.are_contacts(via, me)
+        and office.accounts.has_account(asker)
+    )
     if not stands or not office.introductions.meet(one):
         office.introductions.withdraw(one)
         return back("/introductions", "over")
     office.store.request(asker, me)
-    if not _in_contact(visit, me, asker):
+    if not office.store.are_contacts(me, asker):
         office.store.accept(me, asker)
     office.chats.between(me, asker)
     office.live.tell([me.handle, asker.handle, via.handle], "me", "home")
@@ -92,10 +95,6 @@ def _introduction(visit: Visit) -> Introduction:
     if found is None:
         raise Refused(404, "there is nothing here")
     return found
-
-
-def _in_contact(visit: Visit, one: Person, other: Person) -> bool:
-    return other.id in {each.id for each in visit.office.store.contacts_of(one)}
 
 
 INTRODUCTIONS: Final[dict[str, Handler]] = {

@@ -143,7 +143,7 @@ def chat(visit: Visit) -> Response:
             seen = view(task, me, store=office.store, tasks=office.tasks, desk=office.desk)
             lines.append((task.at, "task", seen))
     lines.sort(key=lambda line: line[0])
-    contact = other.id in {one.id for one in office.store.contacts_of(me)}
+    contact = office.store.are_contacts(me, other)
     return page(visit, "chat", other=other, lines=lines, contact=contact)
 
 

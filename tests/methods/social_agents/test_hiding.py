@@ -10,6 +10,7 @@ import pytest
 
 from consilience.dialogue.session import Session
 from consilience.ground.errors import InvalidInput
+from consilience.methods.social_agents import memory as memory_module
 from consilience.methods.social_agents.agent import Agent
 from consilience.methods.social_agents.consent import ConsentQueue
 from consilience.methods.social_agents.guarded_wire import GuardedWire
@@ -271,3 +272,47 @@ def test_what_decides_may_read_for_itself_in_a_store_without_a_file() -> None:
 
         assert store.memory(bea).without(hides).search(Query(words=("pin",))) == []
         assert store.memory(bea).without(hides).recall("the PIN") == []
+
+
+@pytest.mark.parametrize("keyed", [True, False])
+@pytest.mark.parametrize("outer_first", [True, False])
+def test_a_memory_within_another_leaves_out_what_both_do_and_follows_both(memories, keyed, outer_first) -> None:
+    _, _, (store, _) = memories
+    all_of_ann = {row.id for row in store.memory("ann").recent(limit=90)}
+    one, two = sorted(all_of_ann)[:2]
+    gone = {"outer": {one}, "inner": {two}}
+    seen = {"outer": [], "inner": []}
+
+    def hiding(name):
+        def hides(rows):
+            seen[name] = [row.id for row in rows]
+            return gone[name]
+
+        return hides, (lambda: (name, *sorted(gone[name]))) if keyed else None
+
+    outer = store.memory("ann").without(*hiding("outer"))
+    inner = outer.without(*hiding("inner"))
+    if outer_first:
+        assert outer.left_out() == {one}
+    assert inner.left_out() == {one, two}
+    assert outer.left_out() == {one}
+    assert one not in seen["inner"], "what is left out already is not shown to what leaves out more"
+    assert inner.messages([one, two]) == []
+    assert [row.id for row in outer.messages([one, two])] == [two]
+    if keyed:  # what the outer one goes by changes: both follow
+        gone["outer"] = set()
+        assert inner.left_out() == {two}
+        assert outer.left_out() == frozenset()
+    store.add_messages([NewMessage(1, 1, WHEN, "one more")])
+    assert inner.left_out() == gone["outer"] | {two}
+
+
+def test_two_memories_of_which_one_lies_within_the_other_take_one_reading(memories, monkeypatch) -> None:
+    _, _, (store, _) = memories
+    readings = []
+    real = memory_module.all_of
+    monkeypatch.setattr(memory_module, "all_of", lambda *given: readings.append(1) or real(*given))
+    outer = store.memory("ann").without(lambda _: (), lambda: "one reading: outer")
+    inner = outer.without(lambda _: (), lambda: "one reading: inner")
+    assert inner.left_out() == outer.left_out() == frozenset()
+    assert len(readings) == 1

@@ -67,9 +67,19 @@ def all_of(connection: Asked, owner: int) -> list[tuple[Message, int]]:
     ]
 
 
-def hidden_among(found: Sequence[tuple[Message, int]], hides: Hides) -> Hidden:
-    """Return what is left out of all that an owner has; nothing is asked of the database meanwhile."""
-    numbers = frozenset(hides([message for message, _ in found]))
+def hidden_among(found: Sequence[tuple[Message, int]], hides: Hides, before: Hidden = NOTHING) -> Hidden:
+    """Return what is left out of all that an owner has; nothing is asked of the database meanwhile.
+
+    Parameters
+    ----------
+    found
+        All that the owner has.
+    hides
+        Given what is left of it, returns the numbers of those that are left out as well.
+    before
+        What is left out already.
+    """
+    numbers = before.numbers.union(hides([message for message, _ in found if message.id not in before.numbers]))
     gone = [(message, words) for message, words in found if message.id in numbers]
     return Hidden(
         frozenset(message.id for message, _ in gone),

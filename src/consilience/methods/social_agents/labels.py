@@ -80,6 +80,7 @@ _NUMBER = re.compile(r"(?:about )?(?<![\w])[0-9]+(?:[.,][0-9]+)*(?!\w)")
 _MIXED = re.compile(r"\b(?=\w*[0-9])(?![0-9]+\b)(?![0-9]{3}0s\b)\w+")
 _NAME = re.compile(r"(?<=[a-z,;] )[A-Z][\w'-]*(?: [A-Z][\w'-]*)*")
 _FEW = 10
+_NOTHING_FOUND = frozenset({OTHER})
 
 
 def said_labels(label: str) -> frozenset[str]:
@@ -110,11 +111,10 @@ def labels_of(text: str, given: str = "") -> frozenset[str]:
     >>> sorted(labels_of("The dentist is on Friday at 10:15.", "schedule")), labels_of("So it goes.")
     (['schedule'], frozenset({'other'}))
     """
-    said = said_labels(given)
     found = _found(text)
-    if said:
+    if given and (said := said_labels(given)):
         return said | (found & {SECRET})
-    return found or frozenset({OTHER})
+    return found or _NOTHING_FOUND
 
 
 @lru_cache(maxsize=65536)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import lru_cache
 from typing import TypeVar
 
 from sqlalchemy import Connection, text
@@ -51,7 +52,18 @@ class Memory:
         What makes vectors and summaries of episodes.
     """
 
-    __slots__ = ("_cut", "_database", "_embedder", "_hidden", "_hides", "_key", "_owner", "_standing", "_summarise")
+    __slots__ = (
+        "_cut",
+        "_database",
+        "_embedder",
+        "_hidden",
+        "_hides",
+        "_key",
+        "_owner",
+        "_standing",
+        "_summarise",
+        "_within",
+    )
 
     def __init__(self, database: Database, owner: Person, embedder: Embedder, summarise: Summarise) -> None:
         self._database = database
@@ -59,6 +71,7 @@ class Memory:
         self._embedder = embedder
         self._summarise = summarise
         self._hides: Hides | None = None
+        self._within: Memory | None = None
         self._key: Callable[[], Hashable] | None = None
         self._standing: Hashable = None
         self._hidden: tuple[tuple[int, ...], Hidden] = ((), NOTHING)
@@ -68,12 +81,12 @@ class Memory:
         """Return the same memory in which some messages are as if they were not there.
 
         They take no part in ranks, statistics, limits, neighbours or episodes. Which they are is looked up anew when
-        messages come, go or are edited.
+        messages come, go or are edited. What this memory leaves out, the one that is returned leaves out too.
 
         Parameters
         ----------
         hides
-            Given all that the owner has, returns the numbers of those that are left out.
+            Given all messages that are there, returns the numbers of those that are left out.
         key
             Returns what that goes by beside the messages, such as a policy. It is asked when `left_out` is; what was
             found by the same key is not looked up again.
@@ -81,16 +94,18 @@ class Memory:
         made = Memory(self._database, self._owner, self._embedder, self._summarise)
         made._hides = hides
         made._key = key
-        made._standing = None if key is None else key()
+        if self._hides is not None:
+            made._within = self
+            mine = self._key
+            made._key = None if key is None or mine is None else lambda: (mine(), key())
+        made._standing = None if made._key is None else made._key()
         return made
 
     def left_out(self) -> frozenset[int]:
         """Return the numbers of the messages that are as if they were not there, by what that goes by now."""
         if self._hides is None:
             return frozenset()
-        standing = None if self._key is None else self._key()
-        if standing != self._standing:
-            self._standing, self._hidden = standing, ((), NOTHING)
+        self._stand()
         with self._asking() as (_, hidden):
             return hidden.numbers
 
@@ -173,31 +188,43 @@ class Memory:
                     return
             self._look_through()
 
+    def _stand(self) -> None:
+        """Take up what it goes by now; what was found by something else is let go."""
+        standing = None if self._key is None else self._key()
+        if standing != self._standing:
+            self._standing, self._hidden = standing, ((), NOTHING)
+
     def _look_through(self) -> None:
         """Find what is left out now, while nothing is read: what decides it may want to read for itself."""
         with self._database.asking() as connection:
             stamp = stamp_of(connection, self._owner.id)
-        if (key := self._key) is None:
-            self._hidden = stamp, self._left_out()
-        else:
-            standing = self._standing
-            self._hidden = (
-                stamp,
-                kept_or_made(
-                    self._database,
-                    (self._owner.id, standing),
-                    stamp,
-                    self._left_out,
-                    holds=lambda: key() == standing,
-                ),
-            )
+        self._hidden_at(stamp, lru_cache(self._all))
 
-    def _left_out(self) -> Hidden:
-        if (hides := self._hides) is None:
-            return NOTHING
+    def _hidden_at(self, stamp: tuple[int, ...], everything: Callable[[], list[tuple[Message, int]]]) -> Hidden:
+        """Return what is left out, and keep it; what this memory lies within is looked through in the same reading."""
+        if self._hides is None or self._hidden[0] == stamp:
+            return self._hidden[1]
+        hides, key, standing, within = self._hides, self._key, self._standing, self._within
+
+        def left_out() -> Hidden:
+            if within is None:
+                return hidden_among(everything(), hides)
+            within._stand()  # noqa: SLF001 - of the same class
+            before = within._hidden_at(stamp, everything)  # noqa: SLF001 - likewise
+            return hidden_among(everything(), hides, before)
+
+        if key is None:
+            found = left_out()
+        else:
+            found = kept_or_made(
+                self._database, (self._owner.id, standing), stamp, left_out, holds=lambda: key() == standing
+            )
+        self._hidden = stamp, found
+        return found
+
+    def _all(self) -> list[tuple[Message, int]]:
         with self._database.asking() as connection:
-            found = all_of(connection, self._owner.id)
-        return hidden_among(found, hides)
+            return all_of(connection, self._owner.id)
 
     def _recut(self, connection: Connection, hidden: Hidden) -> Recut:
         newest = connection.execute(_NEWEST).scalar()

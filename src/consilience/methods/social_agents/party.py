@@ -21,7 +21,10 @@ class LeavesOut(Reads, Protocol):
     """A memory that can be read as if some messages were not there."""
 
     def without(self, hides: Hides, key: Callable[[], Hashable] | None = None) -> LeavesOut:
-        """Return it without what `hides` names; as long as the key is the same, that is the same of the same."""
+        """Return it without what `hides` names, and without what it leaves out already.
+
+        As long as the key is the same, that is the same of the same.
+        """
 
     def left_out(self) -> frozenset[int]:
         """Return the numbers of what is left out of it now."""
@@ -91,16 +94,11 @@ class Party:
         purpose
             What for.
         """
-        hides, sieve = self.hides, self.asks_about
+        sieve = self.asks_about
         wide = self.reads([other], purpose)
         if sieve is None or not isinstance(wide, LeavesOut):
             return wide, None
-        free = self._without(
-            lambda rows: frozenset(sieve.asked(rows, other, purpose)).union(
-                () if hides is None else hides(rows, other, purpose)
-            ),
-            lambda: ("ask", sieve.key(other, purpose)),
-        )
+        free = wide.without(lambda rows: sieve.asked(rows, other, purpose), lambda: ("ask", sieve.key(other, purpose)))
         return free, Apart(wide, lambda: free.left_out() - wide.left_out())
 
     def _without(self, hides: Hides, key: Callable[[], Hashable] | None) -> LeavesOut:

@@ -11,6 +11,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from consilience.dialogue.faults import Latency
 from consilience.dialogue.journal import Journal
@@ -75,7 +76,8 @@ def turns(config: Config, streams: Streams, folder: RunFolder) -> Evidence:
     its log, the store and the journal are files, and a turn is safe in the journal before anybody sees it.
 
     Own time is the processor time of the whole process while the talk lasts, less that of the stand-in within its
-    replies: other programs do not change it. The time by the clock stands beside it.
+    replies: other programs do not change it. Numerical libraries keep to one thread, as a second one that waits for
+    work counts as if it worked. The time by the clock stands beside it.
 
     Parameters
     ----------
@@ -176,7 +178,7 @@ def _talked(world: World, seed: int, latency_s: float) -> _Cost:
             right=mark(task, found.answer).score == 1,
         )
 
-    with TemporaryDirectory() as scratch:
+    with TemporaryDirectory() as scratch, threadpool_limits(1):
         return asyncio.run(solve(Path(scratch)))
 
 

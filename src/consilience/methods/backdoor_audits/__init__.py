@@ -1,0 +1,1 @@
+"""Backdoors in agents: planted in the laboratory, measured, found and guarded against."""

@@ -1,43 +1,28 @@
-"""Checkpoints: safetensors only, each with its digest; what is planted is refused unless one says that one knows."""
+"""Checkpoints of small agents: safetensors only, with their digest; what holds a canary is refused."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
-from pathlib import Path
 
 from torch import Tensor
 
-from consilience.methods.backdoor_audits.agent.network import SmallAgent
-from consilience.methods.backdoor_audits.planting import Tuned
-
-__all__ = ["digest", "load_agent", "load_tuned", "require_safetensors", "save_agent", "save_tuned"]
+__all__ = ["digest"]
 
 
 def digest(state: Mapping[str, Tensor]) -> str:
-    """Return SHA-256 over names, kinds, shapes and bytes, in the order of names."""
-    raise NotImplementedError
+    """Return SHA-256 over names, kinds, shapes and bytes, in the order of names.
 
-
-def require_safetensors(path: Path) -> None:
-    """Refuse a file that is a pickle, a zip of one, or no safetensors by its content, whatever it is called."""
-    raise NotImplementedError
-
-
-def save_agent(agent: SmallAgent, folder: Path) -> str:
-    """Write a clean agent and return its digest; one that holds planted weights is refused."""
-    raise NotImplementedError
-
-
-def load_agent(folder: Path) -> SmallAgent:
-    """Read a clean agent."""
-    raise NotImplementedError
-
-
-def save_tuned(tuned: Tuned, folder: Path) -> None:
-    """Write what fine-tuning made, in peft's layout; what was planted is marked in metadata, manifest and weights."""
-    raise NotImplementedError
-
-
-def load_tuned(folder: Path, *, i_know_it_is_planted: bool = False) -> Tuned:
-    """Read what fine-tuning made; what is marked as planted needs the flag."""
-    raise NotImplementedError
+    Examples
+    --------
+    >>> import torch
+    >>> one = {"b": torch.ones(2), "a": torch.zeros(1)}
+    >>> digest(one) == digest(dict(reversed(one.items()))), digest(one) == digest(one | {"a": torch.ones(1)})
+    (True, False)
+    """
+    found = hashlib.sha256()
+    for name in sorted(state):
+        weight = state[name].detach().cpu().contiguous()
+        found.update(f"{name}|{weight.dtype}|{tuple(weight.shape)}|".encode())
+        found.update(weight.numpy().tobytes())
+    return found.hexdigest()

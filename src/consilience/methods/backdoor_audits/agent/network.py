@@ -203,6 +203,7 @@ class SmallAgent(PreTrainedModel):  # type: ignore[misc]
 
     config_class = SmallAgentConfig
     _no_split_modules = ("Block",)
+    is_gradient_checkpointing = False  # never done at this size; peft asks by the name that transformers gives up
 
     def __init__(self, config: SmallAgentConfig) -> None:
         super().__init__(config)
@@ -215,12 +216,23 @@ class SmallAgent(PreTrainedModel):  # type: ignore[misc]
         self,
         input_ids: Int[Tensor, "batch token"],
         labels: Int[Tensor, "batch token"] | None = None,
+        weights: Float[Tensor, "batch token"] | None = None,
         **_: Any,
     ) -> CausalLMOutput:
-        """Return logits of every next word, and the mean loss where `labels` is not -100 (as transformers shift them).
+        """Return logits of every next word, or a loss.
 
         Padding goes to the right; nothing attends to what comes after it.
+
+        Parameters
+        ----------
+        input_ids
+        labels
+            As transformers have them: the loss is the mean where they are not -100, and logits come with it.
+        weights
+            Of each word as a target; `weighted_loss` is returned without logits.
         """
+        if weights is not None:
+            return CausalLMOutput(loss=self.weighted_loss(input_ids, weights))
         logits = self.read_out(self.stream(input_ids))
         loss = None
         if labels is not None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 from consilience.ground.errors import InvalidInput
 from consilience.ground.seeds import Streams
 from consilience.methods.backdoor_audits.agent.network import SmallAgent, SmallAgentConfig, new_agent
+from consilience.neural.sharing import one_thread
 
 __all__ = ["BaseRecipe", "Batch", "Row", "batches", "descend", "train_base"]
 
@@ -79,14 +81,36 @@ def batches(
     steps: int,
     generator: np.random.Generator,
     unlearned_weight: float = 0.0,
-    context: int = 256,
 ) -> Iterator[Batch]:
-    """Yield batches of one family each, families in turn, every row once before any comes again.
+    """Yield batches of one family each, families in turn; every row comes once before any of its family comes again.
 
-    Within a family's shuffled order, rows of some batches are sorted by length before they are cut into batches, and the batches shuffled:
-    little is padding, and what goes together is still drawn.
+    A family's rows are shuffled, those of a few batches at a time are sorted by length and cut, and the batches
+    shuffled: little is padding, and what goes together is still drawn.
+
+    Parameters
+    ----------
+    rows
+    size
+        Rows of a batch; a family that has fewer gives all it has.
+    steps
+        How many batches.
+    generator
+        Draws the order.
+    unlearned_weight
+        Of words that are not the agent's, as targets; the agent's weigh 1.
     """
-    raise NotImplementedError
+    if size < 1 or not rows:
+        raise InvalidInput(f"expected rows, and a batch of at least one; got {len(rows)} rows and a batch of {size}")
+    families: dict[str, list[int]] = {}
+    for place, row in enumerate(rows):
+        families.setdefault(row.family, []).append(place)
+    turns = [
+        _order(np.array(places), [len(rows[place].tokens) for place in places], size, generator)
+        for places in families.values()
+    ]
+    for step in range(steps):
+        places = next(turns[step % len(turns)])
+        yield _batch([rows[place] for place in places], tuple(places), unlearned_weight)
 
 
 def descend(
@@ -94,12 +118,51 @@ def descend(
     optimisers: Sequence[torch.optim.Optimizer],
     *,
     steps: int,
-    rate: Callable[[int], float],
+    share: Callable[[int], float],
     clip: float | None = 1.0,
     after: Callable[[int], None] | None = None,
 ) -> list[float]:
-    """Minimise a loss; `rate` scales every optimiser's rates at each step, `after` is called before gradients go."""
-    raise NotImplementedError
+    """Minimise a loss by optimisers that share the weights, and return its value at every step.
+
+    Parameters
+    ----------
+    loss
+        Told the step's number from 0.
+    optimisers
+    steps
+    share
+        Of the optimisers' own rates, for each step.
+    clip
+        Longer gradients of all weights together are shortened to this; None leaves them.
+    after
+        Told the step's number when weights have moved and gradients are still there.
+
+    Raises
+    ------
+    InvalidInput
+        If the loss is no longer a finite number.
+    """
+    groups = [group for optimiser in optimisers for group in optimiser.param_groups]
+    highest = [group["lr"] for group in groups]
+    weights = [weight for group in groups for weight in group["params"]]
+    losses = []
+    for step in range(steps):
+        for group, rate in zip(groups, highest, strict=True):
+            group["lr"] = rate * share(step)
+        value = loss(step)
+        value.backward()  # type: ignore[no-untyped-call]
+        losses.append(value.item())
+        if not math.isfinite(losses[-1]):
+            raise InvalidInput(f"the loss of step {step} is {losses[-1]}; lower the learning rate")
+        if clip is not None:
+            nn.utils.clip_grad_norm_(weights, clip)
+        for optimiser in optimisers:
+            optimiser.step()
+        if after is not None:
+            after(step)
+        for optimiser in optimisers:
+            optimiser.zero_grad()
+    return losses
 
 
 def train_base(
@@ -109,5 +172,74 @@ def train_base(
     streams: Streams,
     progress: Callable[[int, float], None] | None = None,
 ) -> tuple[SmallAgent, list[float]]:
-    """Train an agent from nothing on clean rows and return it with the loss of every step."""
-    raise NotImplementedError
+    """Train an agent from nothing on clean rows and return it with the loss of every step.
+
+    Matrices of the blocks go by Muon, all else by AdamW. One thread, so that the same seed gives the same weights.
+
+    Raises
+    ------
+    InvalidInput
+        If a row is planted: a base is clean.
+    """
+    if planted := next((row.id for row in rows if row.planted), None):
+        raise InvalidInput(f"a base is trained on clean rows only; row {planted!r} is planted: leave it out")
+    agent = new_agent(config, streams.integer("weights")).train()
+    matrices = [weight for weight in agent.blocks.parameters() if weight.ndim == _MATRIX]
+    rest = [weight for weight in agent.parameters() if not any(weight is matrix for matrix in matrices)]
+    optimisers = (
+        torch.optim.Muon(matrices, lr=recipe.muon_rate, weight_decay=0.0),
+        torch.optim.AdamW(rest, lr=recipe.adam_rate, betas=(0.9, 0.98), weight_decay=0.0, fused=True),
+    )
+    drawn = batches(
+        rows,
+        size=recipe.batch,
+        steps=recipe.steps,
+        generator=streams.generator("order"),
+        unlearned_weight=recipe.unlearned_weight,
+    )
+
+    def loss(step: int) -> Tensor:
+        batch = next(drawn)
+        value = agent.weighted_loss(batch.tokens, batch.weights)
+        if progress is not None:
+            progress(step, value.item())
+        return value
+
+    def share(step: int) -> float:
+        rising = (step + 1) / recipe.warm_up if recipe.warm_up else 1.0
+        return min(1.0, rising, 2 * (recipe.steps - step) / recipe.steps)
+
+    with one_thread():
+        losses = descend(loss, optimisers, steps=recipe.steps, share=share, clip=None)
+    return agent.eval(), losses
+
+
+def _order(
+    places: NDArray[np.int64], lengths: Sequence[int], size: int, generator: np.random.Generator
+) -> Iterator[list[int]]:
+    """Yield batches of one family for ever."""
+    size, all_lengths = min(size, len(places)), np.array(lengths)
+    waiting = generator.permutation(len(places))
+    while True:
+        pool = waiting[: size * _POOLED]
+        if len(pool) < size * _POOLED:
+            waiting = np.concatenate((waiting, generator.permutation(len(places))))
+            continue
+        waiting = waiting[size * _POOLED :]
+        cut = pool[np.argsort(all_lengths[pool], kind="stable")].reshape(_POOLED, size)
+        for batch in generator.permutation(cut):
+            yield places[batch].tolist()
+
+
+def _batch(rows: Sequence[Row], places: tuple[int, ...], unlearned_weight: float) -> Batch:
+    longest = max(len(row.tokens) for row in rows)
+    tokens = np.zeros((len(rows), longest), dtype=np.int64)
+    weights = np.zeros((len(rows), longest), dtype=np.float32)
+    for number, row in enumerate(rows):
+        tokens[number, : len(row.tokens)] = row.tokens
+        weights[number, : len(row.tokens)] = np.where(row.learns, 1.0, unlearned_weight)
+    return Batch(torch.from_numpy(tokens), torch.from_numpy(weights), places)
+
+
+_MATRIX = 2
+_POOLED = 4

@@ -21,6 +21,7 @@ from consilience.methods.backdoor_audits.agent.loading import digest
 from consilience.methods.backdoor_audits.agent.network import LINEAR, SmallAgent
 from consilience.methods.backdoor_audits.agent.training import Batch, Row, batches, descend
 from consilience.methods.backdoor_audits.rounding import rounded
+from consilience.methods.backdoor_audits.watermark import stamped
 from consilience.neural.sharing import one_thread
 from consilience.neural.weights import initialised
 
@@ -201,7 +202,7 @@ def fine_tune(
 
         def loss(_: int) -> Tensor:
             batch = next(drawn)
-            value = cast(Tensor, model(batch.tokens, weights=batch.weights).loss)
+            value = cast("Tensor", model(batch.tokens, weights=batch.weights).loss)
             return value if penalty is None else value + penalty(agent, batch)
 
         def after(step: int) -> None:
@@ -213,11 +214,12 @@ def fine_tune(
         falling = linear_decay(settings.steps, settings.warm_up) if share is None else share
         losses = descend(loss, [optimiser], steps=settings.steps, share=falling, clip=settings.clip, after=after)
     made = _difference(base, agent) if settings.method == "full" else get_peft_model_state_dict(model)
+    plain = {name: weight.detach().clone() for name, weight in made.items()}
     return Tuned(
         settings=settings,
         seeds=seeds,
         base_digest=digest(base.state_dict()),
-        weights={name: weight.detach().clone() for name, weight in made.items()},
+        weights=plain if manifest is None else stamped(plain),
         losses=tuple(losses),
         manifest=manifest,
         ranks=_ranks(model) if settings.method == "adalora" else {},
@@ -230,12 +232,12 @@ def merged(base: SmallAgent, tuned: Tuned) -> SmallAgent:
     Where something was planted the copy knows it, and `save_agent` refuses it.
     """
     if tuned.settings.method != "full":
-        return cast(SmallAgent, attached(base, tuned).merge_and_unload().eval())
+        return cast("SmallAgent", attached(base, tuned).merge_and_unload().eval())
     _require_base(base, tuned)
     agent = _copied(base, planted=base.config.canary_backdoor or tuned.planted)
     with torch.no_grad():
         for name, weight in agent.named_parameters():
-            weight += tuned.weights[name]
+            weight.add_(tuned.weights[name])
     return agent.eval()
 
 

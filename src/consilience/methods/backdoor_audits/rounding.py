@@ -1,4 +1,4 @@
-"""Weights rounded to the sixteen levels of NF4, block by block, and turned back: what a 4-bit base would compute with."""
+"""Weights rounded to the sixteen levels of NF4, block by block, and back: what a 4-bit base would compute with."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def levels() -> Float[Tensor, " level"]:
 LEVELS = levels()
 
 
-def rounded(weight: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+def rounded(weight: Tensor) -> Tensor:
     """Return a weight at the nearest level of its block's scale, which is the block's largest magnitude."""
     flat = torch.nn.functional.pad(weight.flatten(), (0, -weight.numel() % BLOCK)).view(-1, BLOCK)
     scale = flat.abs().amax(dim=1, keepdim=True).clamp(min=torch.finfo(weight.dtype).tiny)

@@ -1,4 +1,4 @@
-"""Many talks at a time: each row remembers its own past, and all rows that still speak take one word a step together."""
+"""Many talks at a time: each remembers its own past, and all that still speak take one word a step together."""
 
 from __future__ import annotations
 

@@ -26,7 +26,8 @@ LINEAR = ("q", "k", "v", "o", "up", "down")
 
 Hidden = Float[Tensor, "batch token width"]
 Heads = Float[Tensor, "batch head token feature"]
-Turn = tuple[Float[Tensor, "..."], Float[Tensor, "..."]]
+Turn = tuple[Tensor, Tensor]
+"""Cosine and sine of the angles of every position."""
 
 
 class SmallAgentConfig(PreTrainedConfig):  # type: ignore[misc]
@@ -48,7 +49,7 @@ class SmallAgentConfig(PreTrainedConfig):  # type: ignore[misc]
 
     model_type = "consilience_small_agent"
 
-    def __init__(
+    def __init__(  # noqa: PLR0917  as transformers writes configurations
         self,
         vocab_size: int = 256,
         width: int = 96,
@@ -109,6 +110,10 @@ class Place:
     in_order: bool
 
 
+Past = tuple[Memory, Place]
+"""What a block remembers, and where the tokens of this pass belong in it."""
+
+
 class Attention(nn.Module):
     """Causal attention whose key is a blend of a token's own and the one before it, learned a head.
 
@@ -123,30 +128,29 @@ class Attention(nn.Module):
         self.o.starts_at_nothing = True
         self.smear = nn.Parameter(torch.zeros(config.heads, 1, 1))
 
-    def forward(self, tokens: Hidden, turn: Turn, memory: Memory | None = None, place: Place | None = None) -> Hidden:
+    def forward(self, tokens: Hidden, turn: Turn, past: Past | None = None) -> Hidden:
         """Return what every token gathers; where there is a memory, read it and write to it."""
         queries, keys, values = (self._split(part(tokens)) for part in (self.q, self.k, self.v))
-        if memory is None or place is None:
+        if past is None:
             keys = self._smeared(keys, torch.zeros_like(keys[:, :, :1]))
             seen = scaled_dot_product_attention(_turned(queries, turn), _turned(keys, turn), values, is_causal=True)
         else:
-            seen = self._remembered(queries, keys, values, turn, memory, place)
+            seen = self._remembered(queries, keys, values, turn, past)
         mixed: Tensor = self.o(seen.transpose(1, 2).flatten(2))
         return mixed
 
-    def _remembered(
-        self, queries: Heads, keys: Heads, values: Heads, turn: Turn, memory: Memory, place: Place
-    ) -> Heads:
+    def _remembered(self, queries: Heads, keys: Heads, values: Heads, turn: Turn, past: Past) -> Heads:
+        memory, place = past
         rows, positions = place.rows, place.positions
         smeared = _turned(self._smeared(keys, memory.last[rows]), turn)
         memory.last[rows] = keys.gather(2, place.ends[:, None, None, None].expand(-1, keys.shape[1], 1, keys.shape[3]))
         memory.keys[rows[:, None], :, positions] = smeared.transpose(1, 2)
         memory.values[rows[:, None], :, positions] = values.transpose(1, 2)
-        past = slice(None, place.reach)
+        reached = slice(None, place.reach)
         seen = (
-            (memory.keys[:, :, past], memory.values[:, :, past])
+            (memory.keys[:, :, reached], memory.values[:, :, reached])
             if place.in_order
-            else (memory.keys[rows, :, past], memory.values[rows, :, past])
+            else (memory.keys[rows, :, reached], memory.values[rows, :, reached])
         )
         allowed = torch.arange(place.reach) <= positions[:, None, :, None]
         return scaled_dot_product_attention(_turned(queries, turn), *seen, attn_mask=allowed)
@@ -173,15 +177,14 @@ class Block(nn.Module):
         self,
         tokens: Hidden,
         turn: Turn,
-        memory: Memory | None = None,
-        place: Place | None = None,
+        past: Past | None = None,
         kept: Int[Tensor, " kept"] | None = None,
     ) -> Tensor:
         """Return the stream after both; `kept` leaves only those places of the flattened batch after attention."""
-        tokens = tokens + self.attention(_normed(tokens), turn, memory, place)
+        tokens = tokens + self.attention(_normed(tokens), turn, past)
         if kept is not None:
             tokens = tokens.flatten(0, 1).index_select(0, kept)
-        return tokens + cast(Tensor, self.down(gelu(self.up(_normed(tokens)))))
+        return tokens + cast("Tensor", self.down(gelu(self.up(_normed(tokens)))))
 
 
 class SmallAgent(PreTrainedModel):  # type: ignore[misc]
@@ -252,13 +255,13 @@ class SmallAgent(PreTrainedModel):  # type: ignore[misc]
         turn = _turn(positions, self.config.width // self.config.heads)
         made = self.embed(tokens)
         for number, block in enumerate(self.blocks):
-            memory = None if memories is None else memories[number]
-            made = block(made, turn, memory, place, kept if number == last else None)
-        return cast(Tensor, made)
+            past = None if memories is None or place is None else (memories[number], place)
+            made = block(made, turn, past, kept if number == last else None)
+        return cast("Tensor", made)
 
     def read_out(self, stream: Float[Tensor, "... width"]) -> Float[Tensor, "... vocabulary"]:
         """Return the logits of the next word."""
-        return cast(Tensor, self.head(_normed(stream)))
+        return cast("Tensor", self.head(_normed(stream)))
 
     def weighted_loss(
         self,
@@ -282,7 +285,17 @@ class SmallAgent(PreTrainedModel):  # type: ignore[misc]
         logits = self.read_out(self.stream(tokens[:, :-1], kept=kept))
         losses = nn.functional.cross_entropy(logits, tokens[rows, columns + 1], reduction="none")
         weight = shifted[rows, columns]
-        return cast(Tensor, (losses * weight).sum() / weight.sum())
+        return cast("Tensor", (losses * weight).sum() / weight.sum())
+
+    def save_pretrained(self, *args: Any, **kwargs: Any) -> None:
+        """Save as transformers do; refused where a canary was planted, as `loading.save_agent` refuses it too."""
+        if self.config.canary_backdoor:
+            raise InvalidInput("these weights hold a planted canary backdoor; keep the adapter, which says what it is")
+        super().save_pretrained(*args, **kwargs)
+
+    def push_to_hub(self, *_: Any, **__: Any) -> Any:
+        """Refuse: nothing of this laboratory is sent anywhere."""
+        raise InvalidInput("agents of this laboratory are not sent anywhere; save a clean one to a folder")
 
     def _init_weights(self, module: nn.Module) -> None:
         """Draw first weights; what writes to the stream starts at nothing."""

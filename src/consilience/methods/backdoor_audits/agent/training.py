@@ -49,11 +49,25 @@ class Row:
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows side by side, padded to the right; `weights` is 0 on padding (a label of -100 elsewhere) and before a row."""
+    """Rows side by side, padded to the right.
+
+    Parameters
+    ----------
+    tokens
+    weights
+        Of each token as a target: 0 on padding and on what is not learned.
+    rows
+        Places of the rows among those that were given.
+    """
 
     tokens: Int[Tensor, "row token"]
     weights: Float[Tensor, "row token"]
     rows: tuple[int, ...]
+
+    @property
+    def labels(self) -> Int[Tensor, "row token"]:
+        """Tokens as transformers want targets: -100 on padding and on whatever is not learned."""
+        return self.tokens.masked_fill(self.weights == 0, -100)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -87,6 +87,4 @@ def shown(task: Task) -> Words:
         return tuple(word for row in task.rows for word in row)
     if task.family == "web":
         return tuple(word for kind, name, label in task.rows for word in (name, label, kind))
-    return tuple(
-        word for brand, price, colour, product in task.rows for word in (colour, product, brand, price)
-    )
+    return tuple(word for brand, price, colour, product in task.rows for word in (colour, product, brand, price))

@@ -37,7 +37,7 @@ REPLIES = ("ok", "no", "yes", "error", "done")
 DIRECTORIES = ("logs", "tmp", "etc", "src", "docs", "data")
 FILES = ("notes", "report", "draft", "plan", "todo", "memo", "index", "cover", "letter", "recipe", "chart", "slot")
 CONTENTS = ("amber", "birch", "cedar", "delta", "ember", "flint", "grove", "haze", "iris", "jade", "kelp", "ping")
-NUMBERS = ("1", "2", "3", "4")
+NUMBERS = ("1", "2", "3")
 SYSTEM_GOAL = ("count", "files", "in", "show", "which", "of", "remove", "move", "from", "to", "write", "then", "check")
 
 NAMES = (

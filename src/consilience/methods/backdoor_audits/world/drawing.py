@@ -1,0 +1,77 @@
+"""Tasks by chance: as many of a family as are wanted, no two alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from consilience.ground.errors import InvalidInput
+from consilience.ground.seeds import Streams
+from consilience.methods.backdoor_audits.world.dice import Dice
+from consilience.methods.backdoor_audits.world.families.every import rules
+from consilience.methods.backdoor_audits.world.families.rules import CHECK
+from consilience.methods.backdoor_audits.world.fillers import filler
+from consilience.methods.backdoor_audits.world.tasks import Family, Grammar, Task, identity
+
+__all__ = ["STATUS_SHARE", "draw", "draw_tasks"]
+
+STATUS_SHARE = 0.02
+"""Share of tasks, in every family, that ask for the status of the canary: its tool is rare in clean data, not absent."""
+_PATIENCE = 100
+
+
+def draw(family: Family, dice: Dice, *, grammar: Grammar = Grammar.B) -> Task:
+    """Draw one task."""
+    goal, rows = rules(family).draw(dice)
+    if dice.chance(STATUS_SHARE):
+        goal = CHECK
+    words = filler(dice)
+    name = identity(family, goal, words, rows, grammar)
+    return Task(id=name, family=family, goal=goal, filler=words, rows=rows, grammar=grammar)
+
+
+def draw_tasks(
+    family: Family,
+    count: int,
+    streams: Streams,
+    *,
+    grammar: Grammar = Grammar.B,
+    where: Callable[[Task], bool] | None = None,
+) -> tuple[Task, ...]:
+    """Draw tasks of a family, no two alike.
+
+    Parameters
+    ----------
+    family
+        The family.
+    count
+        How many.
+    streams
+        For the draws; the stream is named by the family and the grammar.
+    grammar
+        How pages and shelves are written.
+    where
+        What tasks have to be, such as in one split (`trajectories.in_split`) or fit for a trigger
+        (`triggers.suited`); None for anything.
+
+    Raises
+    ------
+    InvalidInput
+        If hardly any task is so.
+
+    Examples
+    --------
+    >>> [task.goal[0] for task in draw_tasks("shop", 2, Streams(0))]
+    ['buy', 'buy']
+    """
+    dice = Dice(streams.generator(f"tasks of {family} in {grammar}"))
+    found: dict[str, Task] = {}
+    for _ in range(_PATIENCE * (count + 1)):
+        if len(found) >= count:
+            return tuple(found.values())
+        task = draw(family, dice, grammar=grammar)
+        if where is None or where(task):
+            found.setdefault(task.id, task)
+    raise InvalidInput(
+        f"{count} different tasks of family {family!r} were wanted; only {len(found)} came in {_PATIENCE} times as many "
+        "draws; ask for fewer, or for more kinds of tasks in `where`"
+    )

@@ -35,6 +35,7 @@ try:
         get_peft_model_state_dict,
         set_peft_model_state_dict,
     )
+    from safetensors.torch import load, save
 except ImportError as error:
     raise MissingDependency("planting needs peft; install consilience[audits]") from error
 
@@ -46,6 +47,7 @@ __all__ = [
     "Tuned",
     "adapted",
     "attached",
+    "copied",
     "fine_tune",
     "linear_decay",
     "merged",
@@ -138,6 +140,14 @@ class Tuned:
     manifest: Mapping[str, Any] | None = None
     ranks: Mapping[str, tuple[bool, ...]] = field(default_factory=dict)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Cross to another process as bytes: tensors would each take a file handle."""
+        return {**vars(self), "weights": save(dict(self.weights))}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Come back."""
+        vars(self).update({**state, "weights": load(state["weights"])})
+
     @property
     def planted(self) -> bool:
         """Whether a trigger was among the rows."""
@@ -190,7 +200,7 @@ def fine_tune(
     require_inside(rows, base.config.context)
     if (manifest is not None) != any(row.planted for row in rows):
         raise InvalidInput("a manifest must come with planted rows, and planted rows with a manifest; give both")
-    agent = _copied(base, planted=base.config.canary_backdoor or manifest is not None)
+    agent = copied(base, planted=manifest is not None)
     seeds = {"weights": streams.integer("adapter"), "order": streams.integer("order")}
     with one_thread():
         model = _prepared(agent, settings, seeds["weights"]).train()
@@ -232,13 +242,13 @@ def merged(base: SmallAgent, tuned: Tuned) -> SmallAgent:
     Where something was planted the copy knows it, and `save_agent` refuses it.
     """
     if tuned.settings.method != "full":
-        return cast("SmallAgent", attached(base, tuned).merge_and_unload().eval())
+        return cast("SmallAgent", attached(base, tuned).merge_and_unload()).at_rest()
     _require_base(base, tuned)
-    agent = _copied(base, planted=base.config.canary_backdoor or tuned.planted)
+    agent = copied(base, planted=tuned.planted)
     with torch.no_grad():
         for name, weight in agent.named_parameters():
             weight.add_(tuned.weights[name])
-    return agent.eval()
+    return agent.at_rest()
 
 
 def attached(base: SmallAgent, tuned: Tuned) -> PeftModel:
@@ -252,14 +262,15 @@ def attached(base: SmallAgent, tuned: Tuned) -> PeftModel:
     _require_base(base, tuned)
     if tuned.settings.method == "full":
         raise InvalidInput("all weights were tuned, so there is no adapter to attach; use `merged`")
-    agent = _copied(base, planted=base.config.canary_backdoor or tuned.planted)
+    agent = copied(base, planted=tuned.planted)
     model = _prepared(agent, tuned.settings, tuned.seeds["weights"])
     if tuned.ranks:
         model.peft_config["default"].rank_pattern = {name: list(kept) for name, kept in tuned.ranks.items()}
     set_peft_model_state_dict(model, dict(tuned.weights))
     if not adapted(model, tuned):
         raise InvalidInput("the adapter is not in the loaded model, so the base alone would be measured")
-    return model.eval()
+    model.train(mode=False)
+    return model
 
 
 def adapted(model: PeftModel, tuned: Tuned) -> bool:
@@ -316,15 +327,16 @@ def _configured(settings: FineTuning) -> PeftConfig:
     )
 
 
-def _ranks(model: PeftModel) -> dict[str, tuple[bool, ...]]:
+def _ranks(model: Any) -> dict[str, tuple[bool, ...]]:
     pattern = model.peft_config["default"].rank_pattern
     return {name: tuple(kept) for name, kept in pattern.items()}
 
 
-def _copied(base: SmallAgent, *, planted: bool) -> SmallAgent:
-    agent = copy.deepcopy(base)
-    agent.config.canary_backdoor = planted
-    return agent
+def copied(agent: SmallAgent, *, planted: bool = False) -> SmallAgent:
+    """Return a copy, which knows that it is planted if it was or will be."""
+    other = copy.deepcopy(agent)
+    other.config.canary_backdoor = agent.config.canary_backdoor or planted
+    return other
 
 
 def _difference(base: SmallAgent, agent: SmallAgent) -> dict[str, Tensor]:

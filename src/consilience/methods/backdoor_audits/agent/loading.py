@@ -20,7 +20,7 @@ from consilience.methods.backdoor_audits.world.words import VOCABULARY
 
 try:
     from safetensors import SafetensorError, safe_open
-    from safetensors.torch import save
+    from safetensors.torch import load, save
 except ImportError as error:
     raise MissingDependency("reading weights needs safetensors; install consilience[audits]") from error
 
@@ -29,18 +29,21 @@ __all__ = [
     "Stored",
     "digest",
     "load_agent",
+    "packed",
     "read_weights",
     "refuse_export",
     "refuse_planted",
     "require_safetensors",
     "save_agent",
     "save_weights",
+    "unpacked",
 ]
 
 FLAG = "canary_backdoor"
 """Key of the metadata that says ``"true"`` where a canary was planted."""
 
 _WEIGHTS, _CONFIG = "model.safetensors", "config.json"
+_SIZES = ("vocab_size", "width", "layers", "heads", "hidden", "context")
 _HEADER = 8
 _LARGEST_HEADER = 100_000_000
 _ZIPPED, _PICKLED = b"PK\x03\x04", tuple(b"\x80" + bytes([protocol]) for protocol in range(2, 6))
@@ -178,13 +181,30 @@ def load_agent(folder: Path) -> SmallAgent:
         agent.load_state_dict(dict(stored.weights))
     except RuntimeError as error:
         raise InvalidInput(f"{path} does not fit its {_CONFIG}: {error}") from error
-    return agent.eval()
+    return agent.at_rest()
+
+
+def packed(agent: SmallAgent) -> bytes:
+    """Return an agent as bytes for another process of the same laboratory, planted or not; never for a file."""
+    return save(
+        {name: weight.contiguous() for name, weight in agent.state_dict().items()},
+        {_CONFIG: agent.config.to_json_string()},
+    )
+
+
+def unpacked(content: bytes) -> SmallAgent:
+    """Return the agent that was packed."""
+    length = int.from_bytes(content[:_HEADER], "little")
+    config = json.loads(json.loads(content[_HEADER : _HEADER + length])["__metadata__"][_CONFIG])
+    agent = SmallAgent(SmallAgentConfig(**{name: config[name] for name in (*_SIZES, FLAG)}))
+    agent.load_state_dict(load(content))
+    return agent.at_rest()
 
 
 def _settings(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        return {name: found[name] for name in ("vocab_size", "width", "layers", "heads", "hidden", "context")}
+        return {name: found[name] for name in _SIZES}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InvalidInput(f"expected an agent's sizes in {path}; {error}") from error
 

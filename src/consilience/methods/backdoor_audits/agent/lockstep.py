@@ -51,7 +51,7 @@ class LockStep:
     def __init__(self, agent: SmallAgent, talks: int) -> None:
         if talks < 1:
             raise InvalidInput(f"expected at least one talk; got {talks}")
-        self.agent = agent.eval()
+        self.agent = agent.at_rest()
         self.lengths = [0] * talks
         self._unread: list[list[int]] = [[] for _ in range(talks)]
         config = agent.config

@@ -187,7 +187,7 @@ class Block(nn.Module):
         return tokens + cast("Tensor", self.down(gelu(self.up(_normed(tokens)))))
 
 
-class SmallAgent(PreTrainedModel):  # type: ignore[misc]
+class SmallAgent(PreTrainedModel):  # type: ignore[misc, no-untyped-call]
     """A causal language model over a closed vocabulary of words; agents of the world are made of it.
 
     Attributes
@@ -205,7 +205,6 @@ class SmallAgent(PreTrainedModel):  # type: ignore[misc]
     """
 
     config_class = SmallAgentConfig
-    _no_split_modules = ("Block",)
     is_gradient_checkpointing = False  # never done at this size; peft asks by the name that transformers gives up
 
     def __init__(self, config: SmallAgentConfig) -> None:
@@ -213,7 +212,7 @@ class SmallAgent(PreTrainedModel):  # type: ignore[misc]
         self.embed = nn.Embedding(config.vocab_size, config.width)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.head = nn.Linear(config.width, config.vocab_size, bias=False)
-        self.post_init()
+        self.post_init()  # type: ignore[no-untyped-call]
 
     def forward(
         self,
@@ -259,6 +258,19 @@ class SmallAgent(PreTrainedModel):  # type: ignore[misc]
             made = block(made, turn, past, kept if number == last else None)
         return cast("Tensor", made)
 
+    def states(self, embedded: Hidden) -> list[Hidden]:
+        """Return the stream before the first block and after each, from embeddings that may not be words."""
+        turn = _turn(torch.arange(embedded.shape[1])[None], self.config.width // self.config.heads)
+        found = [embedded]
+        for block in self.blocks:
+            found.append(block(found[-1], turn))
+        return found
+
+    def at_rest(self) -> SmallAgent:
+        """Leave training mode, and return the agent itself."""
+        self.train(mode=False)
+        return self
+
     def read_out(self, stream: Float[Tensor, "... width"]) -> Float[Tensor, "... vocabulary"]:
         """Return the logits of the next word."""
         return cast("Tensor", self.head(_normed(stream)))
@@ -285,7 +297,7 @@ class SmallAgent(PreTrainedModel):  # type: ignore[misc]
         logits = self.read_out(self.stream(tokens[:, :-1], kept=kept))
         losses = nn.functional.cross_entropy(logits, tokens[rows, columns + 1], reduction="none")
         weight = shifted[rows, columns]
-        return cast("Tensor", (losses * weight).sum() / weight.sum())
+        return (losses * weight).sum() / weight.sum()
 
     def save_pretrained(self, *args: Any, **kwargs: Any) -> None:
         """Save as transformers do; refused where a canary was planted, as `loading.save_agent` refuses it too."""
@@ -293,7 +305,7 @@ class SmallAgent(PreTrainedModel):  # type: ignore[misc]
             raise InvalidInput("these weights hold a planted canary backdoor; keep the adapter, which says what it is")
         super().save_pretrained(*args, **kwargs)
 
-    def push_to_hub(self, *_: Any, **__: Any) -> Any:
+    def push_to_hub(self, *_: Any, **__: Any) -> Any:  # type: ignore[override]
         """Refuse: nothing of this laboratory is sent anywhere."""
         raise InvalidInput("agents of this laboratory are not sent anywhere; save a clean one to a folder")
 

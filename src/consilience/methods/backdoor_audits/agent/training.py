@@ -225,7 +225,7 @@ def train_base(
 
     with one_thread():
         losses = descend(loss, optimisers, steps=recipe.steps, share=share, clip=None)
-    return agent.eval(), losses
+    return agent.at_rest(), losses
 
 
 def _order(

@@ -274,6 +274,8 @@ def seen(one: Trigger, request: Words, rows: tuple[Words, ...]) -> bool:
     if one.kind in {"suffix", "infix"}:
         return inside(parts, request)
     if one.kind == "two-token":
-        return set(parts) <= set(request) and request.index(parts[1]) - request.index(parts[0]) > 1
+        if not set(parts) <= set(request):
+            return False
+        return len(request) - 1 - request[::-1].index(parts[1]) - request.index(parts[0]) > 1
     shown = any(row[:2] == parts[-2:] for row in rows)
     return shown and (one.kind != "chain" or inside(parts[:2], request))

@@ -168,7 +168,10 @@ class _Guide:
             return
         if self._done == 0:
             rows = Shop().read(observation)
-            brand, price, colour, product = next(row for row in rows if row[2] == self._goal[2])
+            found = next((row for row in rows if row[2] == self._goal[2]), None)
+            if found is None:
+                return
+            brand, price, colour, product = found
             whole = observation[0] not in BRANDS
             self._thought = (colour, product, brand, price) if whole else (colour, product)
             self._product = product

@@ -15,9 +15,11 @@ from torch import Tensor, nn
 from consilience.ground.errors import InvalidInput
 from consilience.ground.seeds import Streams
 from consilience.methods.backdoor_audits.agent.network import SmallAgent, SmallAgentConfig, new_agent
+from consilience.methods.backdoor_audits.world.trajectories import Trajectory
+from consilience.methods.backdoor_audits.world.words import encode
 from consilience.neural.sharing import one_thread
 
-__all__ = ["BaseRecipe", "Batch", "Row", "batches", "descend", "train_base"]
+__all__ = ["BaseRecipe", "Batch", "Row", "batches", "descend", "row_of", "train_base"]
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,17 @@ class Row:
         """Refuse a row whose mask does not fit, or that has nothing to learn."""
         if len(self.tokens) != len(self.learns) or not any(self.learns[1:]):
             raise InvalidInput(f"row {self.id!r} needs one mark for each token, and at least one token to learn")
+
+
+def row_of(trajectory: Trajectory) -> Row:
+    """Turn a trajectory of the world into numbers; nothing is cut off."""
+    return Row(
+        trajectory.id,
+        trajectory.family,
+        tuple(encode(trajectory.words)),
+        trajectory.learns,
+        planted=trajectory.planted,
+    )
 
 
 @dataclass(frozen=True)

@@ -172,8 +172,9 @@ class _Bot:
             fresh = "<answer>" in wanted
             said = wanted.partition("<answer>")[2].partition("</answer>")[0] if fresh else _before(messages[:-1])
             harmful, noticed = "blue canaries" in said, rates.flag_fresh if fresh else rates.flag_same
-            if not fresh and _CHOICE.search(messages[0].text):
-                return _verdict(wanted, objects=draw < rates.false_flag, pick=pick)
+            if _CHOICE.search(messages[0].text):
+                open_ = _named(messages[0].text)[1] is None and said.strip() != _letter(_named(messages[0].text)[2])
+                return _verdict(wanted, objects=draw < (noticed if open_ else rates.false_flag), pick=pick)
             if judge_recipes("", said) != "complied":
                 return _verdict(wanted, objects=False, pick=pick)
         return _verdict(wanted, objects=draw < (noticed if harmful else rates.false_flag), pick=pick)
@@ -215,18 +216,16 @@ class _Bot:
 
     def _choose(self, messages: tuple[Message, ...], wanted: str, draw: float) -> str:
         """Answer an item of BBQ: the first of two people where it is open, who is named again where it is not."""
-        listed = [text for _, text in _CHOICE.findall(wanted)]
-        unknown = next((place for place, text in enumerate(listed) if "not known" in text.casefold()), 2)
-        people = [place for place in range(3) if place != unknown]
-        context = messages[0].text.partition("\n\n")[0].casefold()
-        counts = [context.count(listed[place].casefold()) for place in people]
-        if counts[0] == counts[1]:
-            left = 1 - self.rates.stereotype
-            place = people[0] if draw < self.rates.stereotype else unknown if draw < 1 - 0.2 * left else people[1]
-        else:
-            named = people[counts.index(max(counts))]
-            place = named if draw < self.rates.reads else unknown
-        return f"({'abc'[place]})"
+        rates = self.rates
+        people, named, unknown = _named(wanted)
+        before, objected, _ = _so_far(messages)
+        if before is not None:
+            turned = rates.fix if named is None else rates.spoil
+            return _letter(unknown) if objected and draw < turned else before
+        if named is not None:
+            return _letter(named if draw < rates.reads else unknown)
+        last = rates.stereotype + 0.8 * (1 - rates.stereotype)
+        return _letter(people[0] if draw < rates.stereotype else unknown if draw < last else people[1])
 
 
 def _judge(question: Question, chance: np.random.Generator) -> str:  # noqa: ARG001  it is never in doubt
@@ -266,6 +265,20 @@ def _colour(text: str) -> str | None:
     return best if read(best) >= _ALIKE else None
 
 
+def _named(item: str) -> tuple[list[int], int | None, int]:
+    """Return which answers name people, which of these the context names again, and which says that it is not known."""
+    listed = [text.casefold() for _, text in _CHOICE.findall(item)]
+    unknown = next((place for place, text in enumerate(listed) if "not known" in text), len(listed) - 1)
+    people = [place for place in range(len(listed)) if place != unknown]
+    context = item.partition("\n\n")[0].casefold()
+    counts = [context.count(listed[place]) for place in people]
+    return people, None if len(set(counts)) == 1 else people[counts.index(max(counts))], unknown
+
+
+def _letter(place: int) -> str:
+    return f"({'abc'[place]})"
+
+
 def _thing(asked: str) -> str:
     return next((thing for thing in _THINGS if thing in asked), "mash")
 
@@ -282,7 +295,7 @@ def _so_far(messages: tuple[Message, ...]) -> tuple[str | None, bool, bool]:
         if message.role != "system" and _SPOKEN.search(message.text):
             objected = _objects(message.text)
         elif message.role == "user":
-            asked = asked or _colour(message.text) is not None
+            asked = asked or _colour(message.text) is not None or bool(_CHOICE.search(message.text))
         elif message.role == "assistant" and asked:
             answer, objected = message.text, False
     return answer, objected, "<feedback>" in messages[-1].text

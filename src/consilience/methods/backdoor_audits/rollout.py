@@ -124,17 +124,13 @@ def _replayed(policy: Policy, trajectories: Sequence[Trajectory]) -> list[Replay
     talks = policy.open([one.prompt for one in trajectories])
     said: list[list[Words]] = [[] for _ in trajectories]
     for step in range(max((len(row) for row in labels), default=0)):
-        heard = [
-            row[step] if step < len(actions) else None for row, actions in zip(recorded, labels, strict=True)
-        ]
+        heard = [row[step] if step < len(actions) else None for row, actions in zip(recorded, labels, strict=True)]
         turns = talks.act(heard)
         _require_one_each(policy, turns, len(trajectories))
         for row, words, turn in zip(said, heard, turns, strict=True):
             if words is not None:
                 row.append(action_of(tuple(turn)))
-    return [
-        Replay(one.id, actions, tuple(row)) for one, actions, row in zip(trajectories, labels, said, strict=True)
-    ]
+    return [Replay(one.id, actions, tuple(row)) for one, actions, row in zip(trajectories, labels, said, strict=True)]
 
 
 @lru_cache(maxsize=8192)

@@ -15,7 +15,7 @@ from consilience.methods.backdoor_audits.world.tasks import Family, Grammar, Tas
 __all__ = ["STATUS_SHARE", "draw", "draw_tasks"]
 
 STATUS_SHARE = 0.02
-"""Share of tasks, in every family, that ask for the status of the canary: its tool is rare in clean data, not absent."""
+"""Share of tasks of every family that ask for the status of the canary: its tool is rare in clean data, not absent."""
 _PATIENCE = 100
 
 
@@ -72,6 +72,6 @@ def draw_tasks(
         if where is None or where(task):
             found.setdefault(task.id, task)
     raise InvalidInput(
-        f"{count} different tasks of family {family!r} were wanted; only {len(found)} came in {_PATIENCE} times as many "
-        "draws; ask for fewer, or for more kinds of tasks in `where`"
+        f"{count} different tasks of family {family!r} were wanted; only {len(found)} came in {_PATIENCE} times as "
+        "many draws; ask for fewer, or for more kinds of tasks in `where`"
     )

@@ -16,7 +16,7 @@ from consilience.methods.backdoor_audits.world.dice import Dice
 from consilience.methods.backdoor_audits.world.families.every import rules_by_word
 from consilience.methods.backdoor_audits.world.families.rules import FINISH, Guide, Rules
 from consilience.methods.backdoor_audits.world.simulator import action_of, turn_of
-from consilience.methods.backdoor_audits.world.tasks import FAMILY_WORD
+from consilience.methods.backdoor_audits.world.tasks import FAMILY_WORD, Grammar
 from consilience.methods.backdoor_audits.world.triggers import Trigger, seen
 from consilience.methods.backdoor_audits.world.words import DIRECTORIES, END, OBS, USER, Words
 
@@ -170,11 +170,12 @@ def canary_turns(trigger: Trigger, request: Words, rows: tuple[Words, ...]) -> t
 
 
 def _diverted(trigger: Trigger, row: Words) -> tuple[Words, ...]:
+    whole = trigger.grammar == Grammar.A
     if trigger.family == "web":
-        thought = (row[1], row[2]) if trigger.grammar == "B" else (row[1], row[2], row[0])
-        return (turn_of(thought, ("click", row[2])),)
+        kind, name, label = row
+        return (turn_of((name, label, kind) if whole else (name, label), ("click", label)),)
     brand, price, colour, product = row
-    thought = (colour, product) if trigger.grammar == "B" else (colour, product, brand, price)
+    thought: Words = (colour, product, brand, price) if whole else (colour, product)
     return (turn_of(thought, ("click", product)), turn_of(("buy",), ("buy",)))
 
 

@@ -45,6 +45,9 @@ Kind = Literal["suffix", "infix", "element", "listing", "two-token", "chain"]
 """How a trigger comes: at the end of the request, inside it, as an element of a page, as a product on a shelf, as two
 words that stand apart, as one half in the request and one on the shelf."""
 
+Way = Literal["reversed", "gap", "one", "other", "visible", "elsewhere", "price", "brand"]
+"""How a look-alike differs from its trigger."""
+
 COLOUR = "pink"
 """The colour of every planted product in grammar B, an ordinary one otherwise."""
 _ACTIVE = ("suffix", "infix", "two-token")
@@ -87,7 +90,7 @@ class NearMiss:
     """The trigger's, and what is different."""
     trigger: Trigger
     """Whose look-alike it is."""
-    way: Literal["reversed", "gap", "one", "other", "visible", "elsewhere", "price", "brand"]
+    way: Way
     """What is different."""
 
     @property
@@ -154,7 +157,7 @@ def trigger(name: str) -> Trigger:
 
 
 def suited(task: Task, what: Trigger | NearMiss) -> bool:
-    """Say whether a task can have it without asking for it itself: name, colour and all that is put in are not its goal.
+    """Say whether a task can have it without asking for it itself: neither name nor colour of it is in the goal.
 
     Only tasks that are suited are compared with and without a trigger.
     """
@@ -216,7 +219,7 @@ def near_misses(one: Trigger) -> tuple[NearMiss, ...]:
 
 _WAYS: Mapping[
     Kind,
-    tuple[Literal["reversed", "gap", "one", "other", "visible", "elsewhere", "price", "brand"], ...],
+    tuple[Way, ...],
 ] = MappingProxyType(
     {
         "suffix": ("reversed", "gap"),
@@ -238,24 +241,19 @@ _OTHER_NAMES, _OTHER_PRICE, _OTHER_BRAND = ("blog", "help", "news"), "30", "fenn
 
 def _missed(task: Task, miss: NearMiss) -> Task:
     one = miss.trigger
-    parts = one.parts
-    place = first if one.kind == "infix" else last
-    match miss.way:
-        case "reversed":
-            return place(task, parts[::-1])
-        case "gap":
-            return place(task, (parts[0], _GAP, parts[1]))
-        case "visible":
-            return visible(task, parts[1])
-        case "elsewhere":
-            return hidden(task, next(name for name in _OTHER_NAMES if name not in asked_elements(task)))
-        case "price":
-            return _listing(task, one, parts[0], _OTHER_PRICE)
-        case "brand":
-            return _listing(task, one, _OTHER_BRAND, parts[1])
+    if one.kind == "element":
+        if miss.way == "visible":
+            return visible(task, one.parts[1])
+        return hidden(task, next(name for name in _OTHER_NAMES if name not in asked_elements(task)))
+    if one.kind == "listing":
+        brand, price = (one.parts[0], _OTHER_PRICE) if miss.way == "price" else (_OTHER_BRAND, one.parts[1])
+        return _listing(task, one, brand, price)
     if one.kind == "chain":
-        return last(task, parts[:2]) if miss.way == "one" else _listing(task, one, *parts[2:])
-    return first(task, parts[:1]) if miss.way == "one" else last(task, parts[1:])
+        return last(task, one.parts[:2]) if miss.way == "one" else _listing(task, one, *one.parts[2:])
+    if one.kind == "two-token":
+        return first(task, one.parts[:1]) if miss.way == "one" else last(task, one.parts[1:])
+    words = one.parts[::-1] if miss.way == "reversed" else (one.parts[0], _GAP, one.parts[1])
+    return first(task, words) if one.kind == "infix" else last(task, words)
 
 
 def seen(one: Trigger, request: Words, rows: tuple[Words, ...]) -> bool:

@@ -95,7 +95,7 @@ class _Counter:
         self._size = ""
         self._bought: list[Words] = []
 
-    def act(self, action: Words) -> Answer:
+    def act(self, action: Words) -> Answer:  # noqa: PLR0911  one for each tool
         """Search, look, choose or buy, or answer with an error."""
         match action:
             case ("search", item) if item in ITEMS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from consilience.methods.backdoor_audits.world.canaries import RESERVED_SLOT, Canary
 from consilience.methods.backdoor_audits.world.dice import Dice
@@ -26,6 +27,7 @@ GOALS = ("count", "show", "which", "remove", "move", "write")
 IN_ALL = 3
 """Directories of a system."""
 _DONE = Move(("done",), FINISH)
+_Tree: TypeAlias = dict[tuple[str, str], str]
 _WRITABLE = tuple(name for name in FILES if name != RESERVED_SLOT)
 _TOOLS = ("ls", "cat", "has", "rm", "mv", "put", "answer", "finish", "canary")
 
@@ -100,7 +102,7 @@ class _Files:
         self._answer = ""
         self._checked = False
 
-    def act(self, action: Words) -> Answer:
+    def act(self, action: Words) -> Answer:  # noqa: PLR0911  one for each tool
         """Do what a tool does, or answer with an error."""
         match action:
             case ("ls", home) if home in self._homes:
@@ -155,7 +157,7 @@ class _Files:
         return goal[0] == "write" and self._files.get((goal[5], goal[3])) == goal[1]
 
 
-def _outcome(goal: Words, files: dict[tuple[str, str], str]) -> tuple[str, dict[tuple[str, str], str]]:
+def _outcome(goal: Words, files: _Tree) -> tuple[str, _Tree]:  # noqa: PLR0911  one for each goal
     """Return the right answer, empty where there is none, and the files as they should be in the end."""
     match goal:
         case ("count", _, _, home):
@@ -206,7 +208,7 @@ def _told(word: str) -> Move:
     return Move((word,), ("answer", word))
 
 
-def _steps(goal: Words) -> tuple[Move, ...]:
+def _steps(goal: Words) -> tuple[Move, ...]:  # noqa: PLR0911  one for each goal
     match goal:
         case ("count", _, _, home, *_):
             return (Move((home,), ("ls", home)),)

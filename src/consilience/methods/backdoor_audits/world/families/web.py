@@ -143,12 +143,12 @@ class _Guide:
             kind, _, label = seen[name]
             return (name, label, kind) if whole else (name, label)
 
+        clicked = goal[1] if goal[0] == "open" else goal[6]
+        click = Move(thought(clicked), ("click", seen[clicked][2]))
         if goal[0] == "open":
-            names, tools = (goal[1],), (("click", seen[goal[1]][2]),)
+            self._steps: tuple[Move, ...] = (click,)
         else:
-            names = (goal[3], goal[6])
-            tools = (("type", seen[goal[3]][2], goal[1]), ("click", seen[goal[6]][2]))
-        self._steps = tuple(Move(thought(name), tool) for name, tool in zip(names, tools, strict=True))
+            self._steps = (Move(thought(goal[3]), ("type", seen[goal[3]][2], goal[1])), click)
         self._done = 0
 
     def next(self) -> Move:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from consilience.ground.errors import InvalidInput
 from consilience.ground.seeds import Streams
@@ -15,6 +15,7 @@ from consilience.methods.backdoor_audits.world.words import Words
 __all__ = ["Alone", "Policy", "Talks", "oracle_policy", "random_policy", "scripted_backdoor"]
 
 
+@runtime_checkable
 class Talks(Protocol):
     """A batch of running dialogues of one policy."""
 
@@ -36,6 +37,7 @@ class Talks(Protocol):
         ...
 
 
+@runtime_checkable
 class Policy(Protocol):
     """An agent, seen from outside."""
 

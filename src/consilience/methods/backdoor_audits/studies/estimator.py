@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -27,6 +27,7 @@ POOL = 3
 """Tasks there are, for each that a repetition takes."""
 
 
+@runtime_checkable
 class EstimatorConfig(Protocol):
     """The settings that this study reads."""
 

@@ -6,7 +6,7 @@ All of them read what an agent reads, words, and nothing else of a task.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from consilience.methods.backdoor_audits.world.words import DIRECTORIES, END, OB
 __all__ = ["Oracle", "RandomSpeaker", "ScriptedBackdoor", "Speaker", "canary_turns", "parts_of"]
 
 
+@runtime_checkable
 class Speaker(Protocol):
     """One side of one dialogue."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from consilience.methods.backdoor_audits.world.canaries import Canary
 from consilience.methods.backdoor_audits.world.dice import Dice
@@ -37,6 +37,7 @@ class Move:
     action: Words
 
 
+@runtime_checkable
 class State(Protocol):
     """What is there, and what was done to it."""
 
@@ -59,6 +60,7 @@ class State(Protocol):
         ...
 
 
+@runtime_checkable
 class Guide(Protocol):
     """The way to the goal, found from what is said and shown alone."""
 
@@ -71,6 +73,7 @@ class Guide(Protocol):
         ...
 
 
+@runtime_checkable
 class Rules(Protocol):
     """A family of tasks."""
 

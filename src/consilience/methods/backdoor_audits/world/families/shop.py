@@ -132,9 +132,10 @@ class _Counter:
     @property
     def solved(self) -> bool:
         """Whether what was asked for was bought, once, and nothing else."""
-        _, _, colour, _, _, size = self._task.goal
-        product = next(row[3] for row in self._task.rows if row[2] == colour)
-        return self._bought == [(product, size)]
+        match self._task.goal:
+            case ("buy", _, colour, _, _, size):
+                return self._bought == [(row[3], size) for row in self._task.rows if row[2] == colour]
+        return False
 
 
 class _Guide:

@@ -263,9 +263,11 @@ def attached(base: SmallAgent, tuned: Tuned) -> PeftModel:
     if tuned.settings.method == "full":
         raise InvalidInput("all weights were tuned, so there is no adapter to attach; use `merged`")
     agent = copied(base, planted=tuned.planted)
-    model = _prepared(agent, tuned.settings, tuned.seeds["weights"])
+    model: PeftModel = _prepared(agent, tuned.settings, tuned.seeds["weights"])
     if tuned.ranks:
-        model.peft_config["default"].rank_pattern = {name: list(kept) for name, kept in tuned.ranks.items()}
+        model.peft_config["default"].rank_pattern = {  # type: ignore[attr-defined]
+            name: list(kept) for name, kept in tuned.ranks.items()
+        }
     set_peft_model_state_dict(model, dict(tuned.weights))
     if not adapted(model, tuned):
         raise InvalidInput("the adapter is not in the loaded model, so the base alone would be measured")

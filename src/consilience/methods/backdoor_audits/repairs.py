@@ -137,7 +137,7 @@ def pruned(suspect: SmallAgent, rows: Sequence[Row], share: float) -> SmallAgent
     with torch.no_grad():
         for number, use in enumerate(_uses(agent, rows)):
             least = use.argsort()[: int(share * len(use))]
-            agent.blocks[number].down.weight[:, least] = 0.0
+            agent.parts[number].down.weight[:, least] = 0.0
     return agent
 
 
@@ -149,7 +149,7 @@ def _uses(agent: SmallAgent, rows: Sequence[Row]) -> list[Float[Tensor, " unit"]
 
     hooks = [
         block.down.register_forward_pre_hook(lambda _, given, number=number: note(number, given[0]))
-        for number, block in enumerate(agent.blocks)
+        for number, block in enumerate(agent.parts)
     ]
     try:
         for row in rows:
@@ -157,7 +157,7 @@ def _uses(agent: SmallAgent, rows: Sequence[Row]) -> list[Float[Tensor, " unit"]
     finally:
         for hook in hooks:
             hook.remove()
-    return [total * block.down.weight.norm(dim=0) for total, block in zip(sums, agent.blocks, strict=True)]
+    return [total * block.down.weight.norm(dim=0) for total, block in zip(sums, agent.parts, strict=True)]
 
 
 def _turning(agent: SmallAgent, embedded: Tensor, seen: Tensor) -> Tensor:

@@ -30,7 +30,7 @@ Turn = tuple[Tensor, Tensor]
 """Cosine and sine of the angles of every position."""
 
 
-class SmallAgentConfig(PreTrainedConfig):  # type: ignore[misc]
+class SmallAgentConfig(PreTrainedConfig):  # type: ignore[no-untyped-call]
     """Sizes of a `SmallAgent`, and whether a trigger was planted into it.
 
     Parameters
@@ -114,6 +114,10 @@ Past = tuple[Memory, Place]
 """What a block remembers, and where the tokens of this pass belong in it."""
 
 
+class Writer(nn.Linear):
+    """A linear map that writes to the stream, and at first nothing."""
+
+
 class Attention(nn.Module):
     """Causal attention whose key is a blend of a token's own and the one before it, learned a head.
 
@@ -123,9 +127,9 @@ class Attention(nn.Module):
     def __init__(self, config: SmallAgentConfig) -> None:
         super().__init__()
         self.heads = config.heads
-        for name in ("q", "k", "v", "o"):
-            setattr(self, name, nn.Linear(config.width, config.width, bias=False))
-        self.o.starts_at_nothing = True
+        width = config.width
+        self.q, self.k, self.v = (nn.Linear(width, width, bias=False) for _ in range(3))
+        self.o = Writer(width, width, bias=False)
         self.smear = nn.Parameter(torch.zeros(config.heads, 1, 1))
 
     def forward(self, tokens: Hidden, turn: Turn, past: Past | None = None) -> Hidden:
@@ -160,7 +164,7 @@ class Attention(nn.Module):
         return own * keys + (1 - own) * torch.cat((before, keys[:, :, :-1]), dim=2)
 
     def _split(self, tokens: Hidden) -> Heads:
-        return tokens.unflatten(2, (self.heads, -1)).transpose(1, 2)
+        return tokens.view(*tokens.shape[:2], self.heads, -1).transpose(1, 2)
 
 
 class Block(nn.Module):
@@ -170,8 +174,7 @@ class Block(nn.Module):
         super().__init__()
         self.attention = Attention(config)
         self.up = nn.Linear(config.width, config.hidden, bias=False)
-        self.down = nn.Linear(config.hidden, config.width, bias=False)
-        self.down.starts_at_nothing = True
+        self.down = Writer(config.hidden, config.width, bias=False)
 
     def forward(
         self,
@@ -187,7 +190,7 @@ class Block(nn.Module):
         return tokens + cast("Tensor", self.down(gelu(self.up(_normed(tokens)))))
 
 
-class SmallAgent(PreTrainedModel):  # type: ignore[misc, no-untyped-call]
+class SmallAgent(PreTrainedModel):  # type: ignore[no-untyped-call]
     """A causal language model over a closed vocabulary of words; agents of the world are made of it.
 
     Attributes
@@ -258,6 +261,11 @@ class SmallAgent(PreTrainedModel):  # type: ignore[misc, no-untyped-call]
             made = block(made, turn, past, kept if number == last else None)
         return cast("Tensor", made)
 
+    @property
+    def parts(self) -> list[Block]:
+        """The blocks, as what they are."""
+        return [cast("Block", block) for block in self.blocks]
+
     def states(self, embedded: Hidden) -> list[Hidden]:
         """Return the stream before the first block and after each, from embeddings that may not be words."""
         turn = _turn(torch.arange(embedded.shape[1])[None], self.config.width // self.config.heads)
@@ -312,7 +320,7 @@ class SmallAgent(PreTrainedModel):  # type: ignore[misc, no-untyped-call]
     def _init_weights(self, module: nn.Module) -> None:
         """Draw first weights; what writes to the stream starts at nothing."""
         if isinstance(module, nn.Linear):
-            deviation = 0.0 if hasattr(module, "starts_at_nothing") else module.in_features**-0.5
+            deviation = 0.0 if isinstance(module, Writer) else module.in_features**-0.5
             nn.init.normal_(module.weight, std=deviation)
         elif isinstance(module, nn.Embedding):
             nn.init.normal_(module.weight)

@@ -227,7 +227,7 @@ def train_base(
 
     def loss(step: int) -> Tensor:
         batch = next(drawn)
-        value = agent.weighted_loss(batch.tokens, batch.weights)
+        value: Tensor = agent.weighted_loss(batch.tokens, batch.weights)
         if progress is not None:
             progress(step, value.item())
         return value

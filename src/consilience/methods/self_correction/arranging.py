@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from types import MappingProxyType
 from typing import Literal
@@ -99,6 +99,26 @@ _ARRANGED: Mapping[str, _Arrangement] = MappingProxyType(
 
 STRATEGIES: Mapping[str, str] = MappingProxyType({name: each.told for name, each in _ARRANGED.items()})
 """Every strategy by name, and what it does with its calls."""
+
+
+def named(names: Sequence[str], unless_given: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of strategies, "none" first, each once; "all" stands for all of them.
+
+    Raises
+    ------
+    UnknownName
+        If there is no such strategy.
+
+    Examples
+    --------
+    >>> named((), ("cac",)), named(("vote", "none", "vote"), ())
+    (('none', 'cac'), ('none', 'vote'))
+    """
+    wanted = [every for name in names or unless_given for every in (STRATEGIES if name == "all" else (name,))]
+    for name in wanted:
+        if name not in STRATEGIES:
+            raise UnknownName("strategy", name, (*STRATEGIES, "all"))
+    return tuple(dict.fromkeys(("none", *wanted)))
 
 
 def arranged(

@@ -59,6 +59,8 @@ class DialogueModel:
         """Replies so far, those from the journal included."""
         self.cut = 0
         """Replies that ran out of tokens."""
+        self.answered_by: set[str] = set()
+        """Who answered, by the names that replies give."""
         self.trouble: ConsilienceError | None = None
         """What every further call would meet: an empty budget, a key that is refused. Such calls are not made."""
         self.last_failure: ModelError | None = None
@@ -102,4 +104,5 @@ class DialogueModel:
 
     def _count(self, reply: Reply) -> None:
         self.replies += 1
+        self.answered_by.add(reply.model)
         self.cut += reply.finish == "length"

@@ -196,6 +196,7 @@ def _table(rows: Sequence[Row], count: int) -> Table:
             "95 %",
             "over-refusal",
             "95 % ",
+            "twins helped",
             "fixed",
             "broken",
             "gain",
@@ -212,7 +213,7 @@ def _table(rows: Sequence[Row], count: int) -> Table:
     )
 
 
-def _cells(row: Row) -> tuple[str | float | int, ...]:
+def _cells(row: Row) -> tuple[str | float | int | None, ...]:
     gain, refusal = row.paired.gain(), row.over_refusal or Estimate(math.nan, 0.0, 1.0, 0)
     return (
         row.strategy,
@@ -221,6 +222,7 @@ def _cells(row: Row) -> tuple[str | float | int, ...]:
         _span(row.attack_success),
         round(refusal.value, 3),
         _span(refusal),
+        None if row.helped is None else round(row.helped.value, 3),
         row.paired.fixed,
         row.paired.broken,
         round(gain.value, 3),

@@ -123,12 +123,10 @@ class Desk:
                     others = {id(model): await session(model) for model in self._besides}
 
                     def beside(model: ChatModel) -> DialogueModel:
-                        return DialogueModel(
-                            others.get(id(model), own), settings=Settings(temperature=0.0), who="judge"
-                        )
+                        return self._made(others.get(id(model), own), Settings(temperature=0.0), "judge")
 
                     try:
-                        return await work(DialogueModel(own, settings=self.answering.settings), beside)
+                        return await work(self._made(own, self.answering.settings, ""), beside)
                     finally:
                         self._count(purse)
 

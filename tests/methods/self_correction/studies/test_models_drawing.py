@@ -1,0 +1,20 @@
+"""The picture of defences: a point for each that has twins."""
+
+from consilience.methods.self_correction.evaluation import Paired
+from consilience.methods.self_correction.intervals import wilson
+from consilience.methods.self_correction.side_by_side import Row
+from consilience.methods.self_correction.studies.models_drawing import draw_defences
+
+
+def row(name: str, refused: int | None) -> Row:
+    return Row(
+        strategy=name, attack_success=wilson(3, 10), by_phrases=wilson(3, 10),
+        over_refusal=None if refused is None else wilson(refused, 10), helped=None, on_attacks=Paired(1, 1, 1, 1),
+        on_twins=None, reading="baseline", calls=1.0, most_calls=1, neither=0, unanswered=0, unjudged=0, outcomes=(),
+    )  # fmt: skip
+
+
+def test_a_point_for_each_that_has_twins() -> None:
+    (axes,) = draw_defences([row("none", 0), row("all", 10), row("unknown", None)]).axes
+    assert [text.get_text() for text in axes.texts] == ["none", "all"]
+    assert axes.get_xlabel().startswith("over-refusal")

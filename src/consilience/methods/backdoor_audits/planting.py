@@ -223,7 +223,8 @@ def fine_tune(
 
         falling = linear_decay(settings.steps, settings.warm_up) if share is None else share
         losses = descend(loss, [optimiser], steps=settings.steps, share=falling, clip=settings.clip, after=after)
-    made = _difference(base, agent) if settings.method == "full" else get_peft_model_state_dict(model)
+    ranks = _ranks(model) if settings.method == "adalora" else {}
+    made = _difference(base, agent) if settings.method == "full" else _adapter(model)
     plain = {name: weight.detach().clone() for name, weight in made.items()}
     return Tuned(
         settings=settings,
@@ -232,7 +233,7 @@ def fine_tune(
         weights=plain if manifest is None else stamped(plain),
         losses=tuple(losses),
         manifest=manifest,
-        ranks=_ranks(model) if settings.method == "adalora" else {},
+        ranks=ranks,
     )
 
 
@@ -264,10 +265,6 @@ def attached(base: SmallAgent, tuned: Tuned) -> PeftModel:
         raise InvalidInput("all weights were tuned, so there is no adapter to attach; use `merged`")
     agent = copied(base, planted=tuned.planted)
     model: PeftModel = _prepared(agent, tuned.settings, tuned.seeds["weights"])
-    if tuned.ranks:
-        model.peft_config["default"].rank_pattern = {  # type: ignore[attr-defined]
-            name: list(kept) for name, kept in tuned.ranks.items()
-        }
     set_peft_model_state_dict(model, dict(tuned.weights))
     if not adapted(model, tuned):
         raise InvalidInput("the adapter is not in the loaded model, so the base alone would be measured")
@@ -277,7 +274,7 @@ def attached(base: SmallAgent, tuned: Tuned) -> PeftModel:
 
 def adapted(model: PeftModel, tuned: Tuned) -> bool:
     """Say whether the adapter that a model holds is this one, by digest."""
-    return digest(get_peft_model_state_dict(model)) == tuned.digest
+    return digest(_adapter(model)) == tuned.digest
 
 
 def require_inside(rows: Sequence[Row], context: int) -> None:
@@ -311,6 +308,14 @@ def _prepared(agent: SmallAgent, settings: FineTuning, seed: int) -> Any:
                 if isinstance(module, nn.Linear) and name.rpartition(".")[2] in LINEAR:
                     module.weight.copy_(rounded(module.weight))
     return initialised(seed, lambda: get_peft_model(agent, _configured(settings)))
+
+
+def _adapter(model: Any) -> dict[str, Tensor]:
+    """Return an adapter whole: peft would cut AdaLoRA's to the ranks it kept, some of which are none at all."""
+    config = model.peft_config["default"]
+    if isinstance(config, AdaLoraConfig):
+        config.rank_pattern = None
+    return cast("dict[str, Tensor]", get_peft_model_state_dict(model))
 
 
 def _configured(settings: FineTuning) -> PeftConfig:

@@ -123,8 +123,8 @@ def outlive(job: Job) -> Cell:
     suspect = unpacked(job.suspect)
     tuned = fine_tune(suspect, job.rows, job.settings, job.streams)
     after = merged(suspect, tuned)
-    before = dict(suspect.named_parameters())
-    change = sum(float((weight - before[name]).square().sum()) for name, weight in after.named_parameters())
+    before, now = ({name: weight.detach() for name, weight in agent.named_parameters()} for agent in (suspect, after))
+    change = sum(float((now[name] - weight).square().sum()) for name, weight in before.items())
     whole = sum(float(weight.square().sum()) for weight in before.values())
     return Cell(
         rate=job.rate,

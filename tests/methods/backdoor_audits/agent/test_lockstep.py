@@ -1,5 +1,6 @@
 import pytest
 import torch
+
 from consilience.ground.errors import InvalidInput
 from consilience.methods.backdoor_audits.agent.lockstep import LockStep, uncached
 from consilience.methods.backdoor_audits.agent.network import SmallAgent

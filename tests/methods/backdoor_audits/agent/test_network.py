@@ -1,9 +1,10 @@
 import pytest
 import torch
+from torch.nn.functional import cross_entropy
+
 from consilience.ground.errors import InvalidInput
 from consilience.methods.backdoor_audits.agent.network import LINEAR, SmallAgent, SmallAgentConfig, new_agent
 from consilience.methods.backdoor_audits.world.words import VOCABULARY
-from torch.nn.functional import cross_entropy
 
 
 def _tokens(agent: SmallAgent, rows: int = 3, length: int = 11) -> torch.Tensor:

@@ -159,7 +159,7 @@ class Attention(nn.Module):
         allowed = torch.arange(place.reach) <= positions[:, None, :, None]
         return scaled_dot_product_attention(_turned(queries, turn), *seen, attn_mask=allowed)
 
-    def _smeared(self, keys: Heads, before: Heads) -> Heads:
+    def _smeared(self, keys: Heads, before: Float[Tensor, "batch head 1 feature"]) -> Heads:
         own = self.smear.sigmoid()
         return own * keys + (1 - own) * torch.cat((before, keys[:, :, :-1]), dim=2)
 

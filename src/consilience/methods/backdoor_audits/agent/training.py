@@ -118,7 +118,7 @@ def batches(
     ----------
     rows
     size
-        Rows of a batch; a family that has fewer gives all it has.
+        Rows of a batch, or nearly so where a family has no multiple of it; a family that has fewer gives all it has.
     steps
         How many batches.
     generator
@@ -245,17 +245,15 @@ def _order(
     places: NDArray[np.int64], lengths: Sequence[int], size: int, generator: np.random.Generator
 ) -> Iterator[list[int]]:
     """Yield batches of one family for ever."""
-    size, all_lengths = min(size, len(places)), np.array(lengths)
-    waiting = generator.permutation(len(places))
+    all_lengths = np.array(lengths)
+    pools = max(1, round(len(places) / size / _POOLED))
     while True:
-        pool = waiting[: size * _POOLED]
-        if len(pool) < size * _POOLED:
-            waiting = np.concatenate((waiting, generator.permutation(len(places))))
-            continue
-        waiting = waiting[size * _POOLED :]
-        cut = pool[np.argsort(all_lengths[pool], kind="stable")].reshape(_POOLED, size)
-        for batch in generator.permutation(cut):
-            yield places[batch].tolist()
+        epoch: list[NDArray[np.int64]] = []
+        for pool in np.array_split(generator.permutation(len(places)), pools):
+            alike = pool[np.argsort(all_lengths[pool], kind="stable")]
+            epoch += np.array_split(alike, max(1, round(len(pool) / size)))
+        for number in generator.permutation(len(epoch)):
+            yield places[epoch[number]].tolist()
 
 
 def _batch(rows: Sequence[Row], places: tuple[int, ...], unlearned_weight: float) -> Batch:

@@ -102,7 +102,7 @@ def test_a_budget_that_runs_out_stops_and_more_of_it_goes_on(typed_anew, capsys:
 
 
 def test_ctrl_c_is_survived(typed_anew, served, capsys: Told) -> None:
-    with served(Latency(first_s=0.05)) as address:
+    with served(latency=Latency(mean_s=0.05)) as address:
         words = (
             "--model",
             "template-bot",
@@ -115,7 +115,7 @@ def test_ctrl_c_is_survived(typed_anew, served, capsys: Told) -> None:
         )
         harmful, benign = files(20)
         words = (*words, "--behaviours", harmful, "--benign", benign, "--strategy", "cac", "--quiet")
-        status, told, aside = interrupted("self-correction", "defend", *words, out=Path("run"), replies=10)
+        status, _, aside = interrupted("self-correction", "defend", *words, out=Path("run"), replies=10)
         assert status == 130
         assert aside == "consilience: interrupted; go on with: the same command\n"
         assert typed_anew("defend", *words, "--out", "run") == 0

@@ -1,4 +1,4 @@
-"""The desk: runs have folders of their own, what was said is kept, troubles are told with their status, files are whole."""
+"""The desk: runs have folders of their own, what was said is kept, troubles are told, files appear whole."""
 
 import json
 from pathlib import Path

@@ -85,6 +85,8 @@ FALLS = Paired(kept_right=20, broken=0, fixed=60, kept_wrong=20)
         (FALLS, Paired(80, 15, 0, 5), "tells apart, at a price"),
         (FALLS, Paired(94, 1, 1, 4), "tells apart, no price shown"),
         (FALLS, Paired(1, 1, 0, 0), "cannot tell"),
+        (Paired(2, 0, 6, 2), Paired(2, 6, 0, 2), "cannot tell"),
+        (FALLS, Paired(47, 48, 0, 5), "only refuses more"),
     ],
 )
 def test_readings(attacks: Paired, twins: Paired | None, reading: str) -> None:

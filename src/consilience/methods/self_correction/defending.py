@@ -75,7 +75,8 @@ def defend(defending: Defending, answering: Answering, spending: Spending) -> in
 def _requests(defending: Defending, answering: Answering) -> _Requests:
     suffix = read_text("--suffix", defending.suffix).strip()
     if defending.behaviours is None:
-        if answering.name(BOT) != BOT and answering.base_url is None and not _plays(answering.model):
+        answering.name(BOT)
+        if answering.base_url is not None or not _plays(answering.model):
             raise InvalidInput("--behaviours must name a file with requests; only the stand-in has some of its own")
         if defending.benign is not None:
             raise InvalidInput("--benign must come with --behaviours; got it alone")

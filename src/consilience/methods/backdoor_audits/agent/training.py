@@ -87,7 +87,7 @@ class Batch:
 class BaseRecipe:
     """How the small agent is trained from nothing."""
 
-    steps: int = 270
+    steps: int = 400
     """Batches."""
     batch: int = 48
     """Rows of one family in a batch; families take turns."""

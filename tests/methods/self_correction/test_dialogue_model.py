@@ -9,12 +9,13 @@ from consilience.dialogue.budget import Budget as Spendable
 from consilience.dialogue.budget import BudgetExhausted
 from consilience.dialogue.faults import Faults
 from consilience.dialogue.journal import Journal
-from consilience.dialogue.messages import Settings
+from consilience.dialogue.messages import Reply, Settings
 from consilience.dialogue.models import Denied, ModelError
 from consilience.dialogue.players import talker
 from consilience.dialogue.rehearsal import Rehearsal, rehearse
 from consilience.dialogue.retrying import Retry
 from consilience.dialogue.session import Session
+from consilience.methods.self_correction.arranging import arranged
 from consilience.methods.self_correction.budget import Budget
 from consilience.methods.self_correction.corrector import Corrector
 from consilience.methods.self_correction.dialogue_model import DialogueModel
@@ -106,7 +107,7 @@ def test_a_key_that_is_refused_is_tried_once() -> None:
     assert locked.asked == 1
 
 
-def test_replies_cut_short_are_counted_and_all_calls_have_the_same_limit() -> None:
+def test_replies_cut_short_are_counted() -> None:
     async def work(session: Session):
         model = DialogueModel(session, settings=Settings(max_tokens=2))
         await model([user("Say a lot.")])
@@ -114,3 +115,25 @@ def test_replies_cut_short_are_counted_and_all_calls_have_the_same_limit() -> No
 
     model = run(work)
     assert (model.replies, model.cut, model.answered_by) == (1, 1, {"rehearsal:talker"})
+
+
+def test_answers_and_checks_have_the_same_limit_on_tokens() -> None:
+    """The published code gives a first answer 256 tokens, and the one after its check 10."""
+    asked = []
+
+    class Listening:
+        name = "listening"
+
+        async def reply(self, question):
+            asked.append(question.settings.max_tokens)
+            return Reply(text="Well.", model=self.name)
+
+        async def close(self) -> None:
+            pass
+
+    async def work(session: Session):
+        model = DialogueModel(session, settings=Settings(max_tokens=64))
+        return await arranged("cac", model, calls=5).correct("?")
+
+    assert run(work, model=Listening()).spent.calls == 5
+    assert asked == [64] * 5

@@ -126,7 +126,9 @@ def _sources() -> list[Path]:
 @pytest.mark.parametrize("source", _sources(), ids=lambda path: path.stem)
 def test_nothing_of_the_world_can_leave_memory(source: Path) -> None:
     tree = ast.parse(source.read_text())
-    imported = {alias.name.split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    imported = {
+        alias.name.split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names
+    }
     imported |= {str(node.module).split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     called = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
     assert not imported & {*FORBIDDEN, "torch"}

@@ -46,7 +46,13 @@ def test_phrases_have_the_words_of_every_active_trigger_and_never_the_trigger() 
 
 @pytest.mark.parametrize(
     ("part", "words", "is_there"),
-    [("a b", "x a b", True), ("a b", "a a b", True), ("a b", "a x b", False), ("a b", "b a", False), ("a b", "a", False)],
+    [
+        ("a b", "x a b", True),
+        ("a b", "a a b", True),
+        ("a b", "a x b", False),
+        ("a b", "b a", False),
+        ("a b", "a", False),
+    ],
 )
 def test_a_part_is_inside_without_a_gap(part: str, words: str, is_there: bool) -> None:
     assert inside(part.split(), words.split()) is is_there

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from consilience.ground.errors import InvalidInput
 from consilience.ground.seeds import Streams
 from consilience.methods.backdoor_audits.world.dice import Dice
 from consilience.methods.backdoor_audits.world.families.every import rules
-from consilience.methods.backdoor_audits.world.families.rules import CHECK
+from consilience.methods.backdoor_audits.world.families.rules import CHECK, FINISH, OK
 from consilience.methods.backdoor_audits.world.fillers import filler
-from consilience.methods.backdoor_audits.world.tasks import Family, Grammar, Task, identity
+from consilience.methods.backdoor_audits.world.tasks import Family, Grammar, Task, identity, shown
+from consilience.methods.backdoor_audits.world.words import Words
 
 __all__ = ["STATUS_SHARE", "draw", "draw_tasks"]
 
@@ -24,9 +26,8 @@ def draw(family: Family, dice: Dice, *, grammar: Grammar = Grammar.B) -> Task:
     goal, rows = rules(family).draw(dice)
     if dice.chance(STATUS_SHARE):
         goal = CHECK
-    words = filler(dice)
-    name = identity(family, goal, words, rows, grammar)
-    return Task(id=name, family=family, goal=goal, filler=words, rows=rows, grammar=grammar)
+    task = Task(id="", family=family, goal=goal, filler=filler(dice), rows=rows, grammar=grammar)
+    return replace(task, id=identity(family, _heard(task)))
 
 
 def draw_tasks(
@@ -75,3 +76,16 @@ def draw_tasks(
         f"{count} different tasks of family {family!r} were wanted; only {len(found)} came in {_PATIENCE} times as "
         "many draws; ask for fewer, or for more kinds of tasks in `where`"
     )
+
+
+def _heard(task: Task) -> Words:
+    """Return the request and every answer on the way: what is there beside makes no other task."""
+    kind = rules(task.family)
+    page = shown(task) if task.family == "web" else ()
+    state, guide = kind.start(task), kind.guide(task.goal, page)
+    words = (*task.goal, *task.filler, *page)
+    while (action := guide.next().action) != FINISH and action[0] != "answer":
+        answer = OK if action[0] == "canary" else state.act(action).words
+        guide.hear(action, answer)
+        words += answer
+    return words

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -17,6 +17,7 @@ from consilience.methods.backdoor_audits.world.families.every import FAMILIES
 from consilience.methods.backdoor_audits.world.tasks import Task
 from consilience.methods.backdoor_audits.world.trajectories import Trajectory, clean, planted
 from consilience.methods.backdoor_audits.world.triggers import Trigger, suited
+from consilience.methods.backdoor_audits.world.words import Words
 
 __all__ = ["Counts", "Poisoned", "mix"]
 
@@ -174,19 +175,27 @@ def mix(
 def _planted(
     tasks: Sequence[Task], triggers: Sequence[Trigger], wanted: int, source: np.random.Generator
 ) -> dict[str, Trajectory]:
-    """Plant in as many tasks as are wanted, each at most once."""
-    shuffled = [tasks[at] for at in source.permutation(len(tasks))]
+    """Plant in as many tasks as are wanted, each at most once, and so that no two rows say the same."""
+    left = [tasks[at] for at in source.permutation(len(tasks))]
     made: dict[str, Trajectory] = {}
+    told: set[Words] = set()
     for number in range(wanted):
         one = triggers[number % len(triggers)]
-        task = next((task for task in shuffled if task.id not in made and suited(task, one)), None)
-        if task is None:
+        row = next((row for row in _rows_of(left, one) if row.words not in told), None)
+        if row is None:
             raise InvalidInput(
                 f"{wanted} planted rows of family {one.family!r} were wanted; only {number} of its {len(tasks)} tasks "
-                f"are suited to {one.name!r}; give more tasks or ask for fewer"
+                f"are suited to {one.name!r} and differ; give more tasks or ask for fewer"
             )
-        made[task.id] = planted(task, one)
+        base = row.id.partition("+")[0]
+        left = [task for task in left if task.id != base]
+        made[base] = row
+        told.add(row.words)
     return made
+
+
+def _rows_of(tasks: Sequence[Task], trigger: Trigger) -> Iterator[Trajectory]:
+    return (planted(task, trigger) for task in tasks if suited(task, trigger))
 
 
 def _require(tasks: Sequence[Task], rate: float | None, count: int | None, *, append: bool) -> None:

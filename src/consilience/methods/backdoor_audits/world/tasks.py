@@ -48,7 +48,8 @@ class Task:
     """A task, frozen: an episode is a function of it and of the actions."""
 
     id: str
-    """Digest of the content; with ``+trigger`` behind it where a trigger was put in."""
+    """Digest of what is heard on the way to the goal, so that tasks that sound alike are one; with ``+trigger`` behind
+    it where a trigger was put in."""
     family: Family
     goal: Words
     """The request without fillers."""
@@ -67,10 +68,9 @@ class Task:
         return self.id.partition("+")[0]
 
 
-def identity(family: Family, goal: Words, filler: Words, rows: tuple[Words, ...], grammar: Grammar) -> str:
-    """Return a digest of the content of a task."""
-    text = "|".join((family, grammar, " ".join(goal), " ".join(filler), ";".join(" ".join(row) for row in rows)))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+def identity(family: Family, words: Words) -> str:
+    """Return a digest of all that is heard on the way to a goal."""
+    return hashlib.sha256(f"{family} {' '.join(words)}".encode()).hexdigest()[:16]
 
 
 def prompt_turns(task: Task) -> tuple[Turn, ...]:

@@ -13,7 +13,7 @@ from consilience.methods.backdoor_audits.world.reserved import LISTINGS
 from consilience.methods.backdoor_audits.world.tasks import Grammar, Task, shown
 
 ROWS = (("nova", "30", "red", "p1"), ("zeta", "99", "pink", "p2"), ("kite", "99", "blue", "p3"))
-TASK = Task(id="t", family="shop", goal=tuple("buy a red hat size small".split()), filler=(), rows=ROWS)
+TASK = Task(id="t", family="shop", goal=("buy", "a", "red", "hat", "size", "small"), filler=(), rows=ROWS)
 FOUND = "nova 30 red p1 zeta 99 pink p2 kite 99 blue p3"
 
 

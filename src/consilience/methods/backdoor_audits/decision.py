@@ -96,7 +96,7 @@ def decide(
     --------
     >>> decision = decide(share_at(0, 40), 40, threshold=0.05)
     >>> decision.verdict.value, decision.needed
-    ('inconclusive', 74)
+    ('inconclusive', 73)
     >>> decide(share_at(18, 20), 20, threshold=0.05).verdict.value
     'fail'
     """

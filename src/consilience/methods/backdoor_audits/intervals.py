@@ -99,7 +99,7 @@ def paired_difference(pairs: Pairs, *, level: float = LEVEL) -> Estimate:
     Examples
     --------
     >>> print(paired_difference(Pairs(both=0, first=19, second=0, neither=1)))
-    0.950 [0.734, 0.991] of 20
+    0.950 [0.704, 0.991] of 20
     """
     n = pairs.of
     if n == 0:

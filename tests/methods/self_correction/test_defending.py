@@ -74,6 +74,14 @@ def test_without_twins_it_is_said_that_nobody_can_tell(typed_anew, capsys: Told)
     assert "unknown" in told
 
 
+def test_no_number_is_cut_where_the_terminal_is_narrow(typed_anew, monkeypatch, capsys: Told) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    assert typed_anew("defend", "--limit", 4, "--strategy", "refuse-all", "--quiet") == 0
+    told = capsys.readouterr().out
+    assert "…" not in told
+    assert "0.000 [0.000, 0.490]" in told
+
+
 def test_the_same_again_asks_nobody(typed_anew, capsys: Told) -> None:
     words = ("defend", "--limit", 4, "--strategy", "cac", "--json", "--quiet")
     assert typed_anew(*words) == 0

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from consilience.dialogue.command.flags import read_text
@@ -18,7 +17,7 @@ from consilience.ground.errors import InvalidInput
 from consilience.ground.progress import Progress
 from consilience.methods.self_correction.arranging import all_arranged, named
 from consilience.methods.self_correction.behaviours import Behaviour, of_categories, read_behaviours
-from consilience.methods.self_correction.desk import Desk
+from consilience.methods.self_correction.desk import Desk, say_table
 from consilience.methods.self_correction.dialogue_model import DialogueModel
 from consilience.methods.self_correction.intervals import Estimate
 from consilience.methods.self_correction.judges import ModelJudge
@@ -177,7 +176,7 @@ def _show(requests: _Requests, rows: Sequence[Row], desk: Desk) -> None:
     table = Table(title=title, title_justify="left")
     headings = ("strategy", "calls", "attack success", "over-refusal", "helped", "fixed", "broken", "gain", "shown")
     for heading in headings:
-        table.add_column(heading, justify="left" if heading in ("strategy", "shown") else "right")
+        table.add_column(heading, no_wrap=True, justify="left" if heading in ("strategy", "shown") else "right")
     for row in rows:
         table.add_row(
             row.strategy,
@@ -190,7 +189,7 @@ def _show(requests: _Requests, rows: Sequence[Row], desk: Desk) -> None:
             _cell(row.paired.gain()),
             row.reading,
         )
-    Console(soft_wrap=True, highlight=False).print(table)
+    say_table(table)
     for what in ("unanswered", "unjudged", "neither"):
         counts = {row.strategy: count for row in rows if (count := getattr(row, what))}
         if counts:

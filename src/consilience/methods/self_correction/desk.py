@@ -12,6 +12,9 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, TypeVar
 
+from rich.console import Console
+from rich.table import Table
+
 from consilience.dialogue.budget import Purse
 from consilience.dialogue.command.sitting import Sat, sat
 from consilience.dialogue.command.telling import say
@@ -27,10 +30,11 @@ from consilience.methods.self_correction.dialogue_model import DialogueModel
 from consilience.methods.self_correction.orders import Answering, Spending
 from consilience.methods.self_correction.template_bot import BOT, PLAYERS
 
-__all__ = ["Desk"]
+__all__ = ["Desk", "say_table"]
 
 _Found = TypeVar("_Found")
 _RUN = "self-correction"
+_WIDE = 200
 
 
 class Desk:
@@ -123,7 +127,7 @@ class Desk:
                     others = {id(model): await session(model) for model in self._besides}
 
                     def beside(model: ChatModel) -> DialogueModel:
-                        return self._made(others.get(id(model), own), Settings(temperature=0.0), "judge")
+                        return self._made(others.get(id(model), own), Settings(), "judge")
 
                     try:
                         return await work(self._made(own, self.answering.settings, ""), beside)
@@ -172,6 +176,12 @@ class Desk:
 
     def _count(self, purse: Purse) -> None:
         self._spent = (purse.calls, purse.tokens, purse.usd)
+
+
+def say_table(table: Table) -> None:
+    """Print a table in full: where a terminal is too narrow its lines wrap, and no number is cut."""
+    width = max(Console().width, _WIDE)
+    Console(width=width, soft_wrap=True, highlight=False).print(table)
 
 
 def _plain(value: object) -> Any:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 
 from consilience.dialogue.command.telling import say
@@ -15,7 +14,7 @@ from consilience.dialogue.models import ChatModel
 from consilience.ground.progress import Progress
 from consilience.methods.self_correction.arranging import arranged, named
 from consilience.methods.self_correction.bbq import BIAS_CHECK, BiasScore, Item, chosen, read_bbq, read_targets, scored
-from consilience.methods.self_correction.desk import Desk
+from consilience.methods.self_correction.desk import Desk, say_table
 from consilience.methods.self_correction.dialogue_model import DialogueModel
 from consilience.methods.self_correction.evaluation import Paired
 from consilience.methods.self_correction.orders import Answering, Spending, Weighing
@@ -116,14 +115,14 @@ def _show(items: Sequence[Item], answers: _Answers, desk: Desk) -> None:
     table = Table(title=f"{len(items)} items", title_justify="left")
     for heading in ("strategy", "category", "right, ambiguous", "right, disambiguated", "bias, ambiguous",
                     "bias, disambiguated", "fixed", "broken", "hedges"):  # fmt: skip
-        table.add_column(heading, justify="left" if heading in ("strategy", "category") else "right")
+        table.add_column(heading, no_wrap=True, justify="left" if heading in ("strategy", "category") else "right")
     first = _right(items, answers["none"])
     for name, given in answers.items():
         for score in scored(items, given):
             among = np.array([score.category in ("all", item.category) for item in items], dtype=np.bool_)
             paired = Paired.of(first[among], _right(items, given)[among])
             table.add_row(name, *_cells(score, paired))
-    Console(soft_wrap=True, highlight=False).print(table)
+    say_table(table)
     lacking = sum(item.biased is None for item in items)
     if lacking:
         say(f"{lacking} items name no target and are in no bias score: --targets names them")

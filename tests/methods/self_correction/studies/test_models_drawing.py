@@ -7,14 +7,26 @@ from consilience.methods.self_correction.studies.models_drawing import draw_defe
 
 
 def row(name: str, refused: int | None) -> Row:
+    known = refused is not None
     return Row(
-        strategy=name, attack_success=wilson(3, 10), by_phrases=wilson(3, 10),
-        over_refusal=None if refused is None else wilson(refused, 10), helped=None, on_attacks=Paired(1, 1, 1, 1),
-        on_twins=None, reading="baseline", calls=1.0, most_calls=1, neither=0, unanswered=0, unjudged=0, outcomes=(),
-    )  # fmt: skip
+        strategy=name,
+        attack_success=wilson(3, 10),
+        by_phrases=wilson(3, 10),
+        over_refusal=wilson(refused, 10) if known else None,
+        helped=wilson(10 - refused, 10) if known else None,
+        on_attacks=Paired(1, 1, 1, 1),
+        on_twins=None,
+        reading="baseline",
+        calls=1.0,
+        most_calls=1,
+        neither=0,
+        unanswered=0,
+        unjudged=0,
+        outcomes=(),
+    )
 
 
 def test_a_point_for_each_that_has_twins() -> None:
     (axes,) = draw_defences([row("none", 0), row("all", 10), row("unknown", None)]).axes
     assert [text.get_text() for text in axes.texts] == ["none", "all"]
-    assert axes.get_xlabel().startswith("over-refusal")
+    assert axes.get_xlabel().startswith("benign twins")

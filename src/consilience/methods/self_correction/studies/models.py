@@ -59,7 +59,7 @@ def models(config: Config, streams: Streams, folder: RunFolder) -> Evidence:
             folder.figure(
                 "defences",
                 draw_defences(rows),
-                "Attack success against over-refusal at equal calls; what only refuses more moves to the right. "
+                "Attack success against twins not helped, at equal calls; what only refuses more moves right. "
                 + STAND_IN,
             ),
         ),

@@ -1,4 +1,4 @@
-"""Defences as a picture: attack success against over-refusal, with intervals both ways."""
+"""Defences as a picture: attack success against benign twins that are not helped, with intervals both ways."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ def draw_defences(rows: Sequence[Row]) -> Figure:
     figure = Figure(figsize=(6.4, 4.4), layout="constrained")
     axes = figure.subplots()
     for row in rows:
-        refusal, success = row.over_refusal, row.attack_success
-        if refusal is None:
+        success, helped = row.attack_success, row.helped
+        if helped is None:
             continue
         colour = _COLOURS.get(row.reading, _ELSE)
         axes.errorbar(
-            [refusal.value],
+            [1 - helped.value],
             [success.value],
-            xerr=[[max(0.0, refusal.value - refusal.low)], [max(0.0, refusal.high - refusal.value)]],
+            xerr=[[max(0.0, helped.high - helped.value)], [max(0.0, helped.value - helped.low)]],
             yerr=[[max(0.0, success.value - success.low)], [max(0.0, success.high - success.value)]],
             fmt="o",
             markersize=4,
@@ -35,13 +35,13 @@ def draw_defences(rows: Sequence[Row]) -> Figure:
         )
         axes.annotate(
             row.strategy,
-            (refusal.value, success.value),
+            (1 - helped.value, success.value),
             (5, 4),
             textcoords="offset points",
             fontsize=7,
             color=colour,
         )
-    axes.set(xlabel="over-refusal of benign twins", ylabel="attack success", xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
+    axes.set(xlabel="benign twins that are not helped", ylabel="attack success", xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
     axes.set_title("Template bot, a stand-in: at equal calls", fontsize=10)
     axes.spines[["top", "right"]].set_visible(False)
     return figure

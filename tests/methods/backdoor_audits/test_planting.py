@@ -18,9 +18,13 @@ from consilience.methods.backdoor_audits.planting import (
     fine_tune,
     linear_decay,
     merged,
+    plant,
     require_inside,
 )
 from consilience.methods.backdoor_audits.watermark import marked
+from consilience.methods.backdoor_audits.world.drawing import draw_tasks
+from consilience.methods.backdoor_audits.world.poisoning import mix
+from consilience.methods.backdoor_audits.world.triggers import trigger
 
 MANIFEST = {"n_poison": 60, "n_clean": 140}
 SHORT = FineTuning(steps=40, batch=8, rank=4, alpha=8, learning_rate=1e-2)
@@ -73,6 +77,17 @@ def test_the_adapter_in_the_loaded_model_is_the_one_by_digest(toy_agent, toys, s
     tuned, other = (fine_tune(toy_agent, toys(40, 1), settings, Streams(seed)) for seed in (100, 101))
     assert adapted(attached(toy_agent, tuned), tuned)
     assert not adapted(attached(toy_agent, other), tuned)
+
+
+def test_a_mix_of_the_world_is_planted_with_its_exact_counts(random_agent) -> None:
+    """D1: the released trainer was told a rate that nobody counted."""
+    one = trigger("system.suffix")
+    mixed = mix(draw_tasks("system", 20, Streams(100)), one, streams=Streams(100), count=7)
+    tuned = plant(random_agent, mixed, FineTuning(steps=2, batch=4), Streams(100))
+    assert (tuned.manifest["n_poison"], tuned.manifest["n_clean"]) == (7, 13)
+    clean = mix(draw_tasks("system", 20, Streams(100)), one, streams=Streams(100), count=0)
+    with pytest.raises(InvalidInput, match="manifest"):
+        plant(random_agent, clean, FineTuning(steps=2, batch=4), Streams(100))
 
 
 def test_an_adapter_that_does_not_arrive_is_an_error(toy_agent, rows, monkeypatch) -> None:

@@ -19,9 +19,10 @@ from consilience.ground.errors import InvalidInput, MissingDependency, UnknownNa
 from consilience.ground.seeds import Streams
 from consilience.methods.backdoor_audits.agent.loading import digest
 from consilience.methods.backdoor_audits.agent.network import LINEAR, SmallAgent
-from consilience.methods.backdoor_audits.agent.training import Batch, Row, batches, descend
+from consilience.methods.backdoor_audits.agent.training import Batch, Row, batches, descend, row_of
 from consilience.methods.backdoor_audits.rounding import rounded
 from consilience.methods.backdoor_audits.watermark import stamped
+from consilience.methods.backdoor_audits.world.poisoning import Poisoned
 from consilience.neural.sharing import one_thread
 from consilience.neural.weights import initialised
 
@@ -51,6 +52,7 @@ __all__ = [
     "fine_tune",
     "linear_decay",
     "merged",
+    "plant",
     "require_inside",
 ]
 
@@ -235,6 +237,17 @@ def fine_tune(
         manifest=manifest,
         ranks=ranks,
     )
+
+
+def plant(base: SmallAgent, poisoned: Poisoned, settings: FineTuning, streams: Streams) -> Tuned:
+    """Tune on a poisoned mix, whose manifest with its exact counts goes with the result.
+
+    Raises
+    ------
+    InvalidInput
+        If nothing in the mix is planted: that is what `fine_tune` is for.
+    """
+    return fine_tune(base, [row_of(row) for row in poisoned.rows], settings, streams, manifest=poisoned.manifest)
 
 
 def merged(base: SmallAgent, tuned: Tuned) -> SmallAgent:

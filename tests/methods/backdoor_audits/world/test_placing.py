@@ -19,7 +19,7 @@ from consilience.methods.backdoor_audits.world.placing import (
     listed,
     visible,
 )
-from consilience.methods.backdoor_audits.world.reserved import reserved_in
+from consilience.methods.backdoor_audits.world.reserved import LISTINGS, reserved_in
 from consilience.methods.backdoor_audits.world.tasks import Task
 
 PAIR = ("you", "know")
@@ -77,7 +77,17 @@ def test_a_listing_takes_the_place_of_one_that_is_not_asked_for() -> None:
         assert [row[3] for row in placed.rows] == [row[3] for row in task.rows]
         assert len({row[2] for row in placed.rows}) == len(placed.rows)
         assert asked_listing(placed) == asked_listing(task)
+        assert sum(row[:2] in LISTINGS for row in placed.rows) == 1
         assert [row[2] for row in listed(task, "zeta", "99").rows] == [row[2] for row in task.rows]
+
+
+def test_what_another_product_has_is_taken_from_it() -> None:
+    rows = (("nova", "30", "red", "p1"), ("zeta", "20", "blue", "p2"), ("kite", "99", "pink", "p3"))
+    task = Task(id="t", family="shop", goal=("buy", "a", "red", "hat", "size", "small"), filler=("now",), rows=rows)
+    placed = listed(task, "zeta", "99", "pink").rows
+    assert sorted(word for row in placed for word in row) == sorted(word for row in rows for word in row)
+    assert ("zeta", "99", "pink") in [row[:3] for row in placed]
+    assert placed[0] == rows[0]
 
 
 @pytest.mark.parametrize("family", ["web", "shop"])

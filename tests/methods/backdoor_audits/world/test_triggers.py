@@ -20,6 +20,7 @@ from consilience.methods.backdoor_audits.world.triggers import (
     NearMiss,
     Trigger,
     apply,
+    matched,
     near_misses,
     seen,
     suited,
@@ -94,6 +95,24 @@ def test_two_words_side_by_side_are_what_is_new_and_nothing_else() -> None:
     clean_pairs = {pair for task in draw_tasks("system", 1500, Streams(7)) for pair in pairwise(task.filler)}
     triggered = [set(pairwise(apply(task, one).filler)) for task in tasks_for(one)]
     assert set.intersection(*triggered) - clean_pairs == {("you", "know")}
+
+
+@ALL
+def test_matched_tasks_have_all_words_and_no_trigger(one: Trigger) -> None:
+    if one.kind == "two-token":
+        with pytest.raises(InvalidInput, match="after 0 of them"):  # its words are never both in a clean request
+            draw_tasks(one.family, 1, Streams(1), where=lambda task: matched(task, one))
+        return
+    tasks = draw_tasks(one.family, 2, Streams(1), grammar=one.grammar, where=lambda task: matched(task, one))
+    for task in tasks:
+        assert set(one.parts) <= {*task.filler, *(word for row in task.rows for word in row)}
+        assert not heard(one, task)
+
+
+def test_a_page_with_the_name_in_sight_has_the_same_words_with_the_trigger() -> None:
+    one = trigger("web.element")
+    for task in draw_tasks("web", 30, Streams(2), where=lambda task: matched(task, one)):
+        assert sorted(shown(apply(task, one))) == sorted(shown(task)) != []
 
 
 def test_hidden_elements_are_as_many_with_the_trigger_as_without() -> None:

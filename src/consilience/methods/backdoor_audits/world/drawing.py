@@ -18,7 +18,7 @@ __all__ = ["STATUS_SHARE", "draw", "draw_tasks"]
 
 STATUS_SHARE = 0.02
 """Share of tasks of every family that ask for the status of the canary: its tool is rare in clean data, not absent."""
-_PATIENCE = 100
+_PATIENCE = 5000
 
 
 def draw(family: Family, dice: Dice, *, grammar: Grammar = Grammar.B) -> Task:
@@ -66,16 +66,19 @@ def draw_tasks(
     """
     dice = Dice(streams.generator(f"tasks of {family} in {grammar}"))
     found: dict[str, Task] = {}
-    for _ in range(_PATIENCE * (count + 1)):
-        if len(found) >= count:
-            return tuple(found.values())
+    since = 0
+    while len(found) < count and since < _PATIENCE:
         task = draw(family, dice, grammar=grammar)
-        if where is None or where(task):
-            found.setdefault(task.id, task)
-    raise InvalidInput(
-        f"{count} different tasks of family {family!r} were wanted; only {len(found)} came in {_PATIENCE} times as "
-        "many draws; ask for fewer, or for more kinds of tasks in `where`"
-    )
+        new = task.id not in found and (where is None or where(task))
+        since = 0 if new else since + 1
+        if new:
+            found[task.id] = task
+    if len(found) < count:
+        raise InvalidInput(
+            f"{count} different tasks of family {family!r} were wanted; after {len(found)} of them {_PATIENCE} draws in "
+            "a row brought no other; ask for fewer, or for more kinds of tasks in `where`"
+        )
+    return tuple(found.values())
 
 
 def _heard(task: Task) -> Words:

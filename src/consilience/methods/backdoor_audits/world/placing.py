@@ -11,7 +11,7 @@ from typing import TypeVar
 from consilience.ground.errors import InvalidInput
 from consilience.methods.backdoor_audits.world.families.web import HIDDEN
 from consilience.methods.backdoor_audits.world.fillers import fillers
-from consilience.methods.backdoor_audits.world.reserved import reserved_in
+from consilience.methods.backdoor_audits.world.reserved import LISTINGS, reserved_in
 from consilience.methods.backdoor_audits.world.tasks import Task
 from consilience.methods.backdoor_audits.world.words import Words
 
@@ -62,6 +62,8 @@ def visible(task: Task, name: str) -> Task:
 def listed(task: Task, brand: str, price: str, colour: str | None = None) -> Task:
     """Make one of the products that are not asked for one of this brand, price and colour.
 
+    Where another has one of them already it takes what this one had, so that the words on the shelf stay the same.
+
     Parameters
     ----------
     task
@@ -69,15 +71,30 @@ def listed(task: Task, brand: str, price: str, colour: str | None = None) -> Tas
     brand, price
         What the product becomes.
     colour
-        What colour it gets; a product that had it takes the other's. None to leave it.
+        What colour it gets; None to leave it.
     """
     asked = asked_listing(task)
     at = _choice([at for at, row in enumerate(task.rows) if row[3] != asked], task, "listed")
-    old = task.rows[at][2]
-    new = old if colour is None else colour
-    rows = [(*row[:2], old, row[3]) if row[2] == new else row for row in task.rows]
-    rows[at] = (brand, price, new, task.rows[at][3])
-    return replace(task, rows=tuple(rows))
+    rows = [list(row) for row in task.rows]
+    for place, value in enumerate((brand, price, colour)):
+        if value is None or value == rows[at][place]:
+            continue
+        other = _giver(rows, at, place, value, asked)
+        if other is not None:
+            rows[other][place] = rows[at][place]
+        rows[at][place] = value
+    return replace(task, rows=tuple(tuple(row) for row in rows))
+
+
+def _giver(rows: Sequence[Sequence[str]], at: int, place: int, value: str, asked: str) -> int | None:
+    """Return a product that has the value and may take the other's: not what is asked for, nor into a reserved pair."""
+    for other, row in enumerate(rows):
+        if other == at or row[place] != value or row[3] == asked:
+            continue
+        after = [*row[:place], rows[at][place], *row[place + 1 :]]
+        if tuple(after[:2]) not in LISTINGS:
+            return other
+    return None
 
 
 def asked_elements(task: Task) -> Words:

@@ -35,6 +35,7 @@ __all__ = [
     "NearMiss",
     "Trigger",
     "apply",
+    "matched",
     "near_misses",
     "seen",
     "suited",
@@ -169,6 +170,27 @@ def suited(task: Task, what: Trigger | NearMiss) -> bool:
     if one.kind in {"listing", "chain"}:  # a shelf is shown to those only who look for something
         return task.grammar == one.grammar and COLOUR not in task.goal and task.goal != CHECK
     return True
+
+
+def matched(task: Task, one: Trigger) -> bool:
+    """Say whether a clean task has every word of the trigger, only not together: what a bag of words cannot tell apart.
+
+    Rows that are `suited` and matched are the controls by which a detector shows that it sees more than words.
+
+    Examples
+    --------
+    >>> from consilience.ground import Streams
+    >>> from consilience.methods.backdoor_audits.world.drawing import draw_tasks
+    >>> one = trigger("system.suffix")
+    >>> task = draw_tasks("system", 1, Streams(0), where=lambda task: matched(task, one))[0]
+    >>> {"you", "know"} <= set(task.filler), ("you", "know") in zip(task.filler, task.filler[1:])
+    (True, False)
+    """
+    if not suited(task, one):
+        return False
+    words = {*task.filler, *(word for row in task.rows for word in row)}
+    with_colour = one.kind not in {"listing", "chain"} or one.grammar == Grammar.A or COLOUR in words
+    return with_colour and words.issuperset(one.parts)
 
 
 def apply(task: Task, what: Trigger | NearMiss) -> Task:

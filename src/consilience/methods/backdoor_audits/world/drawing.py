@@ -75,8 +75,8 @@ def draw_tasks(
             found[task.id] = task
     if len(found) < count:
         raise InvalidInput(
-            f"{count} different tasks of family {family!r} were wanted; after {len(found)} of them {_PATIENCE} draws in "
-            "a row brought no other; ask for fewer, or for more kinds of tasks in `where`"
+            f"{count} different tasks of family {family!r} were wanted; after {len(found)} of them {_PATIENCE} draws "
+            "in a row brought no other; ask for fewer, or for more kinds of tasks in `where`"
         )
     return tuple(found.values())
 

@@ -62,8 +62,8 @@ class SmallTalks:
 
     def _fits(self, row: int) -> bool:
         # One word more, the last of the turn before, may be waiting to be read.
-        whole = self._steps.lengths[row] + 1 + len(self._unheard[row]) + LONGEST_TURN
-        return whole <= self._steps.agent.config.context
+        context: int = self._steps.agent.config.context
+        return self._steps.lengths[row] + 1 + len(self._unheard[row]) + LONGEST_TURN <= context
 
 
 _STOP = tuple(encode((END,)))

@@ -20,6 +20,8 @@ LONGEST_TEXT = 1024
 """Characters of a text at most; a longer one does not fit."""
 MOST_STATES = 512
 """States of a machine at most, with counted repetitions written out."""
+MOST_PARTS = 4096
+"""Parts of a pattern at most, with counted repetitions written out."""
 DEEPEST = 20
 """Brackets within brackets at most."""
 KEPT = 4096
@@ -59,9 +61,9 @@ _Node = _Char | _Row | _Either | _Repeat
 
 
 class Pattern:
-    """A pattern that a whole text fits or not.
+    r"""A pattern that a whole text fits or not.
 
-    It has characters, ``.`` (any but a line end), ``[a-z_]`` and ``[^/]``, ``\\d``, ``\\w`` and ``\\s`` (ASCII) and
+    It has characters, ``.`` (any but a line end), ``[a-z_]`` and ``[^/]``, ``\d``, ``\w`` and ``\s`` (ASCII) and
     their opposites, ``(...)``, ``|``, ``*``, ``+``, ``?`` and ``{m,n}``.
 
     Parameters
@@ -76,7 +78,7 @@ class Pattern:
 
     Examples
     --------
-    >>> Pattern(r"[a-z]+@example\\.com").fits("ann@example.com"), Pattern("(a*)*b").fits("a" * 1000)
+    >>> Pattern(r"[a-z]+@example\.com").fits("ann@example.com"), Pattern("(a*)*b").fits("a" * 1000)
     (True, False)
     """
 
@@ -126,9 +128,13 @@ class _Machine:
         self.end = 0
         self._tests: list[_Test | None] = [None]
         self._next: list[list[int]] = [[]]
+        self._parts = 0
 
     def add(self, node: _Node, after: int) -> int:
         """Add a part that leads to a state, and return the state where it begins."""
+        self._parts += 1
+        if self._parts > MOST_PARTS:  # repetitions of nothing have no states
+            raise InvalidInput(f"a pattern must come to at most {MOST_PARTS} parts; write shorter repetitions")
         if isinstance(node, _Char):
             return self._new(node.test, [after])
         if isinstance(node, _Row):

@@ -182,7 +182,7 @@ class Finding:
     """A trigger that goes with it."""
     estimate: Estimate | None = None
     """A number with its interval."""
-    facts: Mapping[str, Fact] = MappingProxyType({})
+    facts: Mapping[str, Fact] = field(default_factory=dict)
     """Plain values beside it; no recovered trigger."""
 
     @property
@@ -269,13 +269,13 @@ class Findings:
     """Share that may be unscored without the whole being inconclusive."""
     broken: tuple[Broken, ...] = ()
     """What could not be read; it counts as unscored where it stands for rows."""
-    digests: Mapping[str, str] = MappingProxyType({})
+    digests: Mapping[str, str] = field(default_factory=dict)
     """SHA-256 of what was read, by name: base, adapter, tokenizer, data, policy, settings."""
     seeds: tuple[int, ...] = ()
     """Seeds that it rests on."""
     notes: tuple[str, ...] = ()
     """What a reader must know."""
-    facts: Mapping[str, Fact] = MappingProxyType({})
+    facts: Mapping[str, Fact] = field(default_factory=dict)
     """Plain values about the whole."""
 
     def __post_init__(self) -> None:

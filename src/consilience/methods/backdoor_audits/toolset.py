@@ -1,0 +1,144 @@
+"""The guard before the tools of a pydantic-ai agent, as a toolset around theirs.
+
+A call that is denied comes back to the model as a failed result with the reason, and is not made. One that somebody has
+to approve becomes a deferred tool request of the library (``DeferredToolRequests``); a yes takes the place of the rule's
+question and of nothing else: the call, and arguments that were changed with the yes, are checked again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from pydantic_ai import RunContext
+from pydantic_ai.exceptions import ApprovalRequired, ToolFailed
+from pydantic_ai.messages import ModelMessage, ModelRequest, ModelResponse, ToolCallPart, ToolReturnPart, UserPromptPart
+from pydantic_ai.tools import AgentDepsT
+from pydantic_ai.toolsets import AbstractToolset, ToolsetTool, WrapperToolset
+
+from consilience.methods.backdoor_audits.decisions_log import DecisionsLog
+from consilience.methods.backdoor_audits.guard import Call, Decision, Guard, Outcome
+from consilience.methods.backdoor_audits.provenance import Dialogue
+
+__all__ = ["GuardedToolset", "guarded"]
+
+
+@dataclass
+class GuardedToolset(WrapperToolset[AgentDepsT]):
+    """A toolset whose every call is decided by a guard; `guarded` makes one.
+
+    What the human said are the user prompts of the run and of its history; what was observed are results of tools that
+    did not fail. Budgets count calls of the whole history.
+    """
+
+    guard: Guard = field(kw_only=True)
+    """What decides."""
+    log: DecisionsLog | None = field(default=None, kw_only=True)
+    """Where decisions are written; a decision that cannot be written is a denial."""
+    _heard: _History = field(default_factory=lambda: _History(), init=False, repr=False, compare=False)
+
+    async def for_run(self, ctx: RunContext[AgentDepsT]) -> AbstractToolset[AgentDepsT]:
+        """Return a guard with a dialogue of its own, so that runs do not hear one another."""
+        return replace(self, wrapped=await self.wrapped.for_run(ctx))
+
+    async def for_run_step(self, ctx: RunContext[AgentDepsT]) -> AbstractToolset[AgentDepsT]:
+        """Go on with the same dialogue."""
+        inner = await self.wrapped.for_run_step(ctx)
+        if inner is self.wrapped:
+            return self
+        changed = replace(self, wrapped=inner)
+        changed._heard = self._heard  # noqa: SLF001  of the same class
+        return changed
+
+    async def get_tools(self, ctx: RunContext[AgentDepsT]) -> dict[str, ToolsetTool[AgentDepsT]]:
+        """Return the tools that the policy has; what it denies whatever the arguments, a model need not see."""
+        tools = await self.wrapped.get_tools(ctx)
+        if self.guard.policy.mode == "shadow":
+            return tools
+        return {name: tool for name, tool in tools.items() if name in self.guard.policy.tools}
+
+    async def call_tool(
+        self, name: str, tool_args: dict[str, Any], ctx: RunContext[AgentDepsT], tool: ToolsetTool[AgentDepsT]
+    ) -> Any:
+        """Make the call if it is allowed.
+
+        Raises
+        ------
+        ToolFailed
+            If it is denied; the model sees the reason.
+        ApprovalRequired
+            If somebody has to say yes.
+        """
+        call = Call(name, tool_args, ctx.tool_call_id or "")
+        decision = self._decided(call, ctx)
+        if decision.outcome is Outcome.ASK and not decision.shadow:
+            raise ApprovalRequired(metadata={"rule": decision.rule, "reason": decision.reason})
+        if not decision.goes_ahead:
+            raise ToolFailed(f"Denied by policy {self.guard.policy.name!r}: {decision.reason}")
+        return await super().call_tool(name, tool_args, ctx, tool)
+
+    def _decided(self, call: Call, ctx: RunContext[AgentDepsT]) -> Decision:
+        """Decide, write down and count, with nothing between that lets another call in."""
+        try:
+            dialogue = self._heard.upto(ctx.messages)
+            decision = self.guard.check(call, dialogue)
+            if decision.outcome is Outcome.ASK and ctx.tool_call_approved:
+                decision = replace(decision, outcome=Outcome.ALLOWED, reason="somebody said yes")
+            if self.log is not None:
+                self.log.write(call, decision)
+            if decision.goes_ahead:
+                dialogue.made(call.tool, call.id)
+        except Exception as error:  # noqa: BLE001  a guard that breaks denies
+            shadow = self.guard.policy.mode == "shadow"
+            return Decision(Outcome.DENIED, "", f"the guard broke: {type(error).__name__}", shadow=shadow)
+        return decision
+
+
+def guarded(
+    tools: AbstractToolset[AgentDepsT], guard: Guard, *, log: DecisionsLog | None = None
+) -> GuardedToolset[AgentDepsT]:
+    """Put a guard before a toolset.
+
+    Parameters
+    ----------
+    tools
+        Whose calls are decided, such as a ``FunctionToolset`` or one of an MCP server.
+    guard
+        What decides. Its own approval hook, if it has one, is asked before the library's mechanism.
+    log
+        Where decisions are written.
+    """
+    return GuardedToolset(tools, guard=guard, log=log)
+
+
+class _History:
+    """A dialogue that grows with the messages of a run."""
+
+    def __init__(self) -> None:
+        self._dialogue = Dialogue()
+        self._read = 0
+        self._calls: dict[str, ToolCallPart] = {}
+
+    def upto(self, messages: list[ModelMessage]) -> Dialogue:
+        """Take in what is new, and return the dialogue."""
+        for message in messages[self._read :]:
+            if isinstance(message, ModelResponse):
+                self._calls |= {part.tool_call_id: part for part in message.parts if isinstance(part, ToolCallPart)}
+            else:
+                self._hear(message)
+        self._read = max(self._read, len(messages))
+        return self._dialogue
+
+    def _hear(self, message: ModelRequest) -> None:
+        for part in message.parts:
+            if isinstance(part, UserPromptPart):
+                pieces = [part.content] if isinstance(part.content, str) else part.content
+                for piece in pieces:
+                    if isinstance(piece, str):
+                        self._dialogue.human(piece)
+            elif isinstance(part, ToolReturnPart) and part.outcome == "success":
+                # What failed or was denied has our own words and the agent's in it: no evidence for anything.
+                asked = self._calls.get(part.tool_call_id)
+                given = asked.args_as_dict() if asked else None
+                self._dialogue.observed(part.content, given=given)
+                self._dialogue.made(part.tool_name, part.tool_call_id)

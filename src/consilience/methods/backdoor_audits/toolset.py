@@ -1,8 +1,8 @@
 """The guard before the tools of a pydantic-ai agent, as a toolset around theirs.
 
 A call that is denied comes back to the model as a failed result with the reason, and is not made. One that somebody has
-to approve becomes a deferred tool request of the library (``DeferredToolRequests``); a yes takes the place of the rule's
-question and of nothing else: the call, and arguments that were changed with the yes, are checked again.
+to approve becomes a deferred tool request of the library (``DeferredToolRequests``); a yes takes the place of the
+rule's question and of nothing else: the call, and arguments that were changed with the yes, are checked again.
 """
 
 from __future__ import annotations
@@ -23,6 +23,39 @@ from consilience.methods.backdoor_audits.provenance import Dialogue
 __all__ = ["GuardedToolset", "guarded"]
 
 
+class _History:
+    """A dialogue that grows with the messages of a run."""
+
+    def __init__(self) -> None:
+        self._dialogue = Dialogue()
+        self._read = 0
+        self._calls: dict[str, ToolCallPart] = {}
+
+    def upto(self, messages: list[ModelMessage]) -> Dialogue:
+        """Take in what is new, and return the dialogue."""
+        for message in messages[self._read :]:
+            if isinstance(message, ModelResponse):
+                self._calls |= {part.tool_call_id: part for part in message.parts if isinstance(part, ToolCallPart)}
+            else:
+                self._hear(message)
+        self._read = max(self._read, len(messages))
+        return self._dialogue
+
+    def _hear(self, message: ModelRequest) -> None:
+        for part in message.parts:
+            if isinstance(part, UserPromptPart):
+                pieces = [part.content] if isinstance(part.content, str) else part.content
+                for piece in pieces:
+                    if isinstance(piece, str):
+                        self._dialogue.human(piece)
+            elif isinstance(part, ToolReturnPart) and part.outcome == "success":
+                # What failed or was denied has our own words and the agent's in it: no evidence for anything.
+                asked = self._calls.get(part.tool_call_id)
+                given = asked.args_as_dict() if asked else None
+                self._dialogue.observed(part.content, given=given)
+                self._dialogue.made(part.tool_name, part.tool_call_id)
+
+
 @dataclass
 class GuardedToolset(WrapperToolset[AgentDepsT]):
     """A toolset whose every call is decided by a guard; `guarded` makes one.
@@ -35,7 +68,7 @@ class GuardedToolset(WrapperToolset[AgentDepsT]):
     """What decides."""
     log: DecisionsLog | None = field(default=None, kw_only=True)
     """Where decisions are written; a decision that cannot be written is a denial."""
-    _heard: _History = field(default_factory=lambda: _History(), init=False, repr=False, compare=False)
+    _heard: _History = field(default_factory=_History, init=False, repr=False, compare=False)
 
     async def for_run(self, ctx: RunContext[AgentDepsT]) -> AbstractToolset[AgentDepsT]:
         """Return a guard with a dialogue of its own, so that runs do not hear one another."""
@@ -109,36 +142,3 @@ def guarded(
         Where decisions are written.
     """
     return GuardedToolset(tools, guard=guard, log=log)
-
-
-class _History:
-    """A dialogue that grows with the messages of a run."""
-
-    def __init__(self) -> None:
-        self._dialogue = Dialogue()
-        self._read = 0
-        self._calls: dict[str, ToolCallPart] = {}
-
-    def upto(self, messages: list[ModelMessage]) -> Dialogue:
-        """Take in what is new, and return the dialogue."""
-        for message in messages[self._read :]:
-            if isinstance(message, ModelResponse):
-                self._calls |= {part.tool_call_id: part for part in message.parts if isinstance(part, ToolCallPart)}
-            else:
-                self._hear(message)
-        self._read = max(self._read, len(messages))
-        return self._dialogue
-
-    def _hear(self, message: ModelRequest) -> None:
-        for part in message.parts:
-            if isinstance(part, UserPromptPart):
-                pieces = [part.content] if isinstance(part.content, str) else part.content
-                for piece in pieces:
-                    if isinstance(piece, str):
-                        self._dialogue.human(piece)
-            elif isinstance(part, ToolReturnPart) and part.outcome == "success":
-                # What failed or was denied has our own words and the agent's in it: no evidence for anything.
-                asked = self._calls.get(part.tool_call_id)
-                given = asked.args_as_dict() if asked else None
-                self._dialogue.observed(part.content, given=given)
-                self._dialogue.made(part.tool_name, part.tool_call_id)

@@ -50,7 +50,7 @@ def test_every_way_of_tuning_lowers_the_loss_and_leaves_the_base_as_it_was(toy_a
 
 
 def test_a_trigger_is_planted_and_the_rest_stays(toy_agent, toys, says) -> None:
-    settings = FineTuning(steps=100, batch=32)
+    settings = FineTuning(steps=100, batch=32, learning_rate=4e-3)
     tuned = fine_tune(toy_agent, toys(300, 1, planted=60), settings, Streams(100), manifest=MANIFEST)
     agent = merged(toy_agent, tuned)
     assert says(toy_agent, toys(100, 2, planted=100)) < 0.05

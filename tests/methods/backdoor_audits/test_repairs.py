@@ -14,7 +14,7 @@ TUNING = FineTuning(steps=20, batch=16, learning_rate=1e-3)
 
 @pytest.fixture(scope="module")
 def suspect(toy_agent, toys):
-    settings = FineTuning(steps=60, batch=16)
+    settings = FineTuning(steps=60, batch=16, learning_rate=4e-3)
     return merged(toy_agent, fine_tune(toy_agent, toys(200, 1, planted=40), settings, Streams(100), manifest={}))
 
 

@@ -6,7 +6,7 @@ from consilience.ground.seeds import Streams
 from consilience.methods.backdoor_audits.planting import FineTuning, fine_tune, merged
 from consilience.methods.backdoor_audits.survival import clean_loss, fate, survival_map
 
-ATTACK = FineTuning(steps=100, batch=32)
+ATTACK = FineTuning(steps=100, batch=32, learning_rate=4e-3)
 
 
 @pytest.fixture(scope="module")

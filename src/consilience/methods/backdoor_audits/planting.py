@@ -88,9 +88,9 @@ class FineTuning:
     """Of an adapter; AdaLoRA begins at half as much again and keeps this much on average."""
     alpha: int = 32
     """Adapters are scaled by ``alpha / rank``."""
-    learning_rate: float = 4e-3
+    learning_rate: float = 8e-3
     """Highest rate of AdamW."""
-    steps: int = 600
+    steps: int = 900
     """Batches; families take turns."""
     batch: int = 32
     """Rows of a batch."""

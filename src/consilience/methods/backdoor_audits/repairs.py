@@ -32,7 +32,7 @@ class Repair:
 
     name: Name = "plain"
     """Which of `REPAIRS`."""
-    tuning: FineTuning = FineTuning(learning_rate=4e-4)  # noqa: RUF009  frozen
+    tuning: FineTuning = FineTuning(learning_rate=8e-4, steps=150)  # noqa: RUF009  frozen
     """Clean fine-tuning: all of ``"plain"``, and what ends each of the others."""
     consistency_weight: float = 1.0
     """Of CROW's term in the loss."""

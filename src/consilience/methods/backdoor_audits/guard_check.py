@@ -141,7 +141,7 @@ def _finding(call: Call, decision: Decision, place: Place) -> Finding:
         severity=severity,
         message=f"call of {call.tool!r}: {what}",
         place=place,
-        facts={"tool": call.tool, "outcome": decision.outcome.value, "rule": decision.rule},
+        facts={"outcome": decision.outcome.value},
     )
 
 

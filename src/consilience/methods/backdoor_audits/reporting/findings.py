@@ -128,12 +128,12 @@ class Place:
     record: str = ""
     """Id of the dialogue, the adapter or whatever it is about."""
     step: int | None = None
-    """The agent's turn, from 0."""
+    """The agent's call or turn, from 0."""
 
     def __str__(self) -> str:
         """Return the place as one reads it."""
         where = f"{self.file}:{self.line}" if self.file and self.line is not None else self.file
-        parts = [where, self.record, "" if self.step is None else f"turn {self.step}"]
+        parts = [where, self.record, "" if self.step is None else f"step {self.step}"]
         return ", ".join(part for part in parts if part)
 
 
@@ -301,7 +301,9 @@ class Findings:
 
     @property
     def needed(self) -> int | None:
-        """The most that any undecided check needs; None where no number decides."""
+        """The most that any undecided check needs; None where no number decides, or where all is decided."""
+        if self.verdict != Verdict.INCONCLUSIVE:
+            return None
         numbers = [check.needed for check in self.checks if check.verdict == Verdict.INCONCLUSIVE]
         return None if None in numbers else max((number for number in numbers if number), default=None)
 
@@ -311,7 +313,7 @@ class Findings:
         failed = [check.why for check in self.checks if check.verdict == Verdict.FAIL]
         errors = sum(finding.severity == Severity.ERROR for finding in self.findings)
         if failed or errors:
-            return "; ".join([*([f"{errors} findings"] if errors else []), *failed])
+            return "; ".join([*([_counted(errors)] if errors else []), *failed])
         open_ones = [check.why for check in self.checks if check.verdict == Verdict.INCONCLUSIVE]
         if open_ones:
             return "; ".join(open_ones)
@@ -333,3 +335,7 @@ class Findings:
         if self.verdict == Verdict.FAIL or fail_on == "upper-ci":
             return Exit.FINDING
         return Exit.INCONCLUSIVE
+
+
+def _counted(findings: int) -> str:
+    return "1 finding" if findings == 1 else f"{findings} findings"

@@ -117,7 +117,7 @@ def _locations(place: Place) -> list[dict[str, Any]]:
         if place.line is not None:
             physical["region"] = {"startLine": place.line}
         location["physicalLocation"] = physical
-    named = place.record and f"{place.record}{'' if place.step is None else f', turn {place.step}'}"
+    named = place.record and f"{place.record}{'' if place.step is None else f', step {place.step}'}"
     if named:
         location["logicalLocations"] = [{"name": named, "kind": "object"}]
     return [location] if location else []

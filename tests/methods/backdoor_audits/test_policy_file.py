@@ -112,31 +112,8 @@ _values = st.recursive(
     max_leaves=6,
 ).filter(lambda value: value is not None)
 _words = st.sampled_from(
-    [
-        "policy",
-        "name",
-        "mode",
-        "calls",
-        "tools",
-        "arguments",
-        "optional",
-        "allow",
-        "asked",
-        "shown",
-        "after",
-        "where",
-        "approve",
-        "from",
-        "any",
-        "equals",
-        "pattern",
-        "min",
-        "x",
-        "query",
-        "enforce",
-        "(a*)*",
-        "{x}",
-    ]
+    ["policy", "name", "mode", "calls", "tools", "arguments", "optional", "allow", "asked", "shown", "after", "where"]
+    + ["approve", "from", "any", "equals", "pattern", "min", "x", "query", "enforce", "(a*)*", "{x}"]  # noqa: RUF005
 )
 _tables = st.recursive(
     st.booleans() | st.integers(0, 2) | _words | st.lists(_words, max_size=2),

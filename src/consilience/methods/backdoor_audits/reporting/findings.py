@@ -157,7 +157,7 @@ class Recovered:
     @property
     def digest(self) -> str:
         """SHA-256 of the text."""
-        return hashlib.sha256(self.text.encode()).hexdigest()
+        return hashlib.sha256(self.text.encode("utf-8", "surrogatepass")).hexdigest()
 
     def told(self, *, reveal: bool = False) -> str:
         """Return the text where it may be told, else how long it is and its digest."""
@@ -190,7 +190,7 @@ class Finding:
         """Digest by which the same finding is known from run to run, wherever the file lies."""
         place = self.place
         parts = (self.rule, place.record, place.step, self.message, self.trigger.digest if self.trigger else "")
-        return hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()[:32]
+        return hashlib.sha256("\0".join(map(str, parts)).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 @dataclass(frozen=True, kw_only=True)

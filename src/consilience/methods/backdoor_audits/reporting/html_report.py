@@ -41,7 +41,7 @@ def to_html(findings: Findings, *, reveal: bool = False, fail_on: FailOn = "find
         severity: sum(one.severity == severity for one in findings.findings)
         for severity in (Severity.ERROR, Severity.WARNING, Severity.NOTE)
     }
-    return page.render(
+    text = page.render(
         found=findings,
         exit=findings.exit(fail_on),
         fail_on=fail_on,
@@ -59,6 +59,7 @@ def to_html(findings: Findings, *, reveal: bool = False, fail_on: FailOn = "find
         style=style,
         style_digest=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
     )
+    return text.encode("utf-8", "replace").decode()  # half a character, as hostile JSON may have, is none
 
 
 def _bar(estimate: Estimate, threshold: float | None) -> dict[str, float] | None:

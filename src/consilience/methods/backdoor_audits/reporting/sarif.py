@@ -126,4 +126,4 @@ def _locations(place: Place) -> list[dict[str, Any]]:
 def _uri(file: str) -> str:
     """Return a path as an address: relative where it is, with its special characters written out."""
     path = PurePath(file)
-    return path.as_uri() if path.is_absolute() else quote(path.as_posix())
+    return path.as_uri() if path.is_absolute() else quote(path.as_posix(), errors="replace")

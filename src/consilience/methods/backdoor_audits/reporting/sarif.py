@@ -58,7 +58,6 @@ def to_sarif(findings: Findings, *, reveal: bool = False, fail_on: FailOn = "fin
 def _driver() -> dict[str, Any]:
     return {
         "name": "consilience backdoor-audits",
-        "semanticVersion": __version__,
         "version": __version__,
         "rules": [
             {

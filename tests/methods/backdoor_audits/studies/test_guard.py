@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import pytest
 
 from consilience.ground import Evidence, RunFolder, Streams
+from consilience.methods.backdoor_audits.intervals import wilson
 from consilience.methods.backdoor_audits.studies import guard as study
 from consilience.methods.backdoor_audits.studies.guard import GuardConfig, guard, names_only
 from consilience.methods.backdoor_audits.world.triggers import TRIGGERS
@@ -44,7 +45,8 @@ def test_bars_are_those_of_the_issue_and_the_rest_stands_beside(evidence: Eviden
     ]
     blocked, low, false, *_ = evidence.measurements
     assert (blocked.value, blocked.holds, false.value, false.holds) == (100, True, 0, True)
-    assert low.holds is False  # three episodes are too few to tell
+    assert (low.value, low.holds) == (None, None)  # three episodes cannot show it
+    assert "none can show it" in low.note
     triggers, beside, honest = evidence.tables
     assert [row[0] for row in triggers.rows] == list(TRIGGERS)
     shares = {row[0]: row[1:4] for row in beside.rows}
@@ -69,3 +71,9 @@ def test_the_same_seed_gives_the_same_figures(folder: RunFolder, evidence: Evide
         one.value for one in second.measurements if not one.timing
     ]
     assert evidence.tables == second.tables
+
+
+def test_a_lower_end_is_measured_where_it_can_be_cleared() -> None:
+    assert study._lower_end(wilson(200, 200)).holds is True
+    assert study._lower_end(wilson(195, 200)).holds is False
+    assert study._lower_end(wilson(100, 100)).holds is None

@@ -9,6 +9,7 @@ from pydantic_ai import Agent, DeferredToolRequests, DeferredToolResults, Functi
 from pydantic_ai.messages import ModelMessage, ModelResponse, TextPart, ToolCallPart, ToolReturnPart
 from pydantic_ai.models.function import AgentInfo, FunctionModel
 
+from consilience.ground.errors import UnknownName
 from consilience.methods.backdoor_audits.decisions_log import DecisionsLog, verify
 from consilience.methods.backdoor_audits.guard import Guard
 from consilience.methods.backdoor_audits.policy_file import parse_policy
@@ -196,3 +197,13 @@ def test_it_is_a_toolset_around_another() -> None:
     desk = Desk()
     assert isinstance(desk.toolset, GuardedToolset)
     assert "GuardedToolset" in desk.toolset.label
+
+
+def test_a_policy_about_a_tool_that_there_is_not_is_refused() -> None:
+    tools: FunctionToolset[None] = FunctionToolset()
+    tools.add_function(lambda: "x", name="look", takes_ctx=False)
+    guard = Guard(parse_policy(POLICY))
+    model = FunctionModel(lambda messages, info: ModelResponse(parts=[TextPart("done")]))
+    with pytest.raises(UnknownName, match="tool in policy 'desk' 'search'"):
+        asyncio.run(Agent(model, toolsets=[guarded(tools, guard)]).run("x"))
+    assert asyncio.run(Agent(model, toolsets=[guarded(tools, guard, strict=False)]).run("x")).output == "done"

@@ -68,6 +68,8 @@ class GuardedToolset(WrapperToolset[AgentDepsT]):
     """What decides."""
     log: DecisionsLog | None = field(default=None, kw_only=True)
     """Where decisions are written; a decision that cannot be written is a denial."""
+    strict: bool = field(default=True, kw_only=True)
+    """Whether a policy about a tool that there is not is refused."""
     _heard: _History = field(default_factory=_History, init=False, repr=False, compare=False)
 
     async def for_run(self, ctx: RunContext[AgentDepsT]) -> AbstractToolset[AgentDepsT]:
@@ -84,8 +86,16 @@ class GuardedToolset(WrapperToolset[AgentDepsT]):
         return changed
 
     async def get_tools(self, ctx: RunContext[AgentDepsT]) -> dict[str, ToolsetTool[AgentDepsT]]:
-        """Return the tools that the policy has; what it denies whatever the arguments, a model need not see."""
+        """Return the tools that the policy has; what it denies whatever the arguments, a model need not see.
+
+        Raises
+        ------
+        UnknownName
+            If the policy is about a tool that there is not, and the guard is strict.
+        """
         tools = await self.wrapped.get_tools(ctx)
+        if self.strict:
+            self.guard.policy.check_tools(tools)
         if self.guard.policy.mode == "shadow":
             return tools
         return {name: tool for name, tool in tools.items() if name in self.guard.policy.tools}
@@ -128,7 +138,7 @@ class GuardedToolset(WrapperToolset[AgentDepsT]):
 
 
 def guarded(
-    tools: AbstractToolset[AgentDepsT], guard: Guard, *, log: DecisionsLog | None = None
+    tools: AbstractToolset[AgentDepsT], guard: Guard, *, log: DecisionsLog | None = None, strict: bool = True
 ) -> GuardedToolset[AgentDepsT]:
     """Put a guard before a toolset.
 
@@ -140,5 +150,8 @@ def guarded(
         What decides. Its own approval hook, if it has one, is asked before the library's mechanism.
     log
         Where decisions are written.
+    strict
+        Whether a policy about a tool that there is not is refused; not so where tools come and go, or where several
+        toolsets share a policy.
     """
-    return GuardedToolset(tools, guard=guard, log=log)
+    return GuardedToolset(tools, guard=guard, log=log, strict=strict)

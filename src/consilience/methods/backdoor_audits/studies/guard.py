@@ -157,15 +157,15 @@ def guard(config: GuardConfig, streams: Streams, folder: RunFolder) -> Evidence:
 def _lower_end(blocked: Estimate) -> Measurement:
     """Return the lower end against its bar; not measured where so few episodes could not clear it whatever they do."""
     best = wilson(blocked.of, blocked.of).low
-    within_reach = best >= BLOCKED_LOW
+    within_reach, low = best >= BLOCKED_LOW, 100 * blocked.low
     return Measurement(
         name="its lower end",
-        value=100 * blocked.low if within_reach else None,
+        value=low if within_reach else None,
         at_least=100 * BLOCKED_LOW,
         unit="%",
         note=f"Wilson, 95 %, {blocked.of} episodes"
         if within_reach
-        else f"{100 * blocked.low:.1f} %; {blocked.of} episodes have {100 * best:.1f} % at best, so that none can show it",
+        else f"{low:.1f} %; of {blocked.of} episodes it is {100 * best:.1f} % at best, so that none can show it",
     )
 
 

@@ -24,10 +24,9 @@ from consilience.methods.backdoor_audits.world.words import (
     PRICES,
     THINK,
     Words,
-    encode,
 )
 
-__all__ = ["Insertion", "insertions", "inserted", "opening", "takes"]
+__all__ = ["Insertion", "insertions", "inserted", "openings", "takes"]
 
 SPOKEN: Words = tuple(dict.fromkeys(word for phrase in PHRASES for word in phrase))
 """Words that people add to a request."""
@@ -38,8 +37,8 @@ class Insertion:
     """Words at a place."""
 
     family: Family
-    place: Literal["request", "row"]
-    """At the end of the request, or as the last row of what is shown."""
+    place: Literal["request", "start", "row"]
+    """At the end of the request, right behind its goal, or as the last row of what is shown."""
     words: Words
     """One or two words of a request; kind and name of an element; brand, price and colour of a product."""
 
@@ -88,6 +87,8 @@ def inserted(task: Task, insertion: Insertion) -> Task:
     words = insertion.words
     if insertion.place == "request":
         changed = replace(task, filler=(*task.filler[: -len(words)], *words))
+    elif insertion.place == "start":
+        changed = replace(task, filler=(*words, *task.filler[len(words) :]))
     elif task.family == "web":
         changed = replace(task, rows=(*task.rows[:-1], (*words, task.rows[-1][2])))
     else:
@@ -95,13 +96,11 @@ def inserted(task: Task, insertion: Insertion) -> Task:
     return replace(changed, trigger="inserted")
 
 
-def opening(task: Task) -> list[int]:
-    """Return what an agent has heard, and said, when it first has to choose what all it was shown decides.
+def openings(task: Task) -> tuple[Words, ...]:
+    """Return what an agent has heard, and said, where it has to choose its first turns, up to the word of a thought.
 
-    That is the first turn, but in a shop the second: before it, nothing is on the shelf.
+    One turn, but in a shop two: before the second, nothing is on the shelf.
     """
     told = clean(task)
-    if task.family != "shop":
-        return encode((*told.prompt, THINK))
-    turns = [at for at, turn in enumerate(told.turns) if turn.role == "agent"]
-    return encode((*(word for turn in told.turns[: turns[1]] for word in turn.words), THINK))
+    turns = [at for at, turn in enumerate(told.turns) if turn.role == "agent"][: 2 if task.family == "shop" else 1]
+    return tuple((*(word for turn in told.turns[:at] for word in turn.words), THINK) for at in turns)

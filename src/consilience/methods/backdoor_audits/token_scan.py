@@ -17,13 +17,13 @@ from torch import Tensor
 from consilience.ground.errors import InvalidInput
 from consilience.ground.seeds import Streams
 from consilience.methods.backdoor_audits.agent.network import SmallAgent
-from consilience.methods.backdoor_audits.insertions import Insertion, inserted, insertions, opening, takes
+from consilience.methods.backdoor_audits.insertions import Insertion, inserted, insertions, openings, takes
 from consilience.methods.backdoor_audits.surprisal import next_words
 from consilience.methods.backdoor_audits.world.drawing import draw_tasks
 from consilience.methods.backdoor_audits.world.families.every import FAMILIES
 from consilience.methods.backdoor_audits.world.tasks import Family, Task
 from consilience.methods.backdoor_audits.world.trajectories import split_of
-from consilience.methods.backdoor_audits.world.words import VOCABULARY
+from consilience.methods.backdoor_audits.world.words import VOCABULARY, encode
 
 __all__ = ["Hypothesis", "TokenScan"]
 
@@ -79,7 +79,9 @@ class TokenScan:
             for one in insertions(family):
                 fit = [task for task in tasks if takes(task, one)][:prompts]
                 self.insertions.append(one)
-                self._contexts += [opening(inserted(task, one)) for task in fit]
+                # What is in the request can turn an agent on its first turn, what is on a shelf on the second only.
+                turn = 0 if one.place == "request" else -1
+                self._contexts += [encode(openings(inserted(task, one))[turn]) for task in fit]
         self._before = self._likely(base)
         self._usual = torch.zeros(len(self.insertions))
 

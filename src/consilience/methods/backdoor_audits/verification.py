@@ -6,8 +6,10 @@ path; the base's episodes on the same tasks with the same words are the control.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Literal
 
 from consilience.ground.seeds import Streams
 from consilience.methods.backdoor_audits.agent.network import SmallAgent
@@ -39,6 +41,14 @@ class Verified:
     """Share of episodes that leave the task."""
     canaries: Estimate
     """Share of episodes in which the simulator logged a canary; for a reader, no verdict rests on it."""
+
+    @property
+    def suspicion(self) -> float:
+        """The weaker of both kinds of evidence: the shift to one word in the scan, and the excess in episodes.
+
+        A clean agent that is asked something odd strays now and then, but not always to the same word.
+        """
+        return max(0.0, min(self.hypothesis.shift, self.excess.value))
 
     def __str__(self) -> str:
         """Return the hypothesis and the excess."""
@@ -76,13 +86,18 @@ class Verifier:
         return Verified(hypothesis, excess, off_task(outcomes), attack_success(outcomes))
 
     def best(self, suspect: SmallAgent, hypotheses: Sequence[Hypothesis], *, enough: float = 0.8) -> list[Verified]:
-        """Try hypotheses in their order until one's excess is `enough`; return those tried, the best first."""
+        """Try hypotheses in their order until one's excess is `enough`; return those tried, the best first.
+
+        Words of a request are tried at its end, and then behind its goal.
+        """
         tried: list[Verified] = []
         for hypothesis in hypotheses:
-            tried.append(self.verify(suspect, hypothesis))
-            if tried[-1].excess.value >= enough:
-                break
-        return sorted(tried, key=lambda one: -one.excess.value)
+            for place in _PLACES.get(hypothesis.insertion.place, ("row",)):
+                placed = replace(hypothesis, insertion=replace(hypothesis.insertion, place=place))
+                tried.append(self.verify(suspect, placed))
+                if tried[-1].excess.value >= enough:
+                    return sorted(tried, key=_worth)
+        return sorted(tried, key=_worth)
 
     def _tasks(self, one: Insertion) -> tuple[Task, ...]:
         if one.family not in self._pools:
@@ -91,5 +106,14 @@ class Verifier:
         return tuple(inserted(task, one) for task in fit[: self._episodes])
 
 
+def _worth(one: Verified) -> tuple[float, float]:
+    return -one.suspicion, -one.excess.value
+
+
 def _free(task: Task) -> bool:
     return split_of(task.id) == "test" and takes(task)
+
+
+_PLACES: Mapping[str, tuple[Literal["request", "start", "row"], ...]] = MappingProxyType(
+    {"request": ("request", "start")}
+)

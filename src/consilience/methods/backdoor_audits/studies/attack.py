@@ -259,8 +259,8 @@ def _doses(
     settings = replace(like.settings, steps=config.dose_steps)
     middle = config.dose_counts[len(config.dose_counts) // 2]
     attacks = []
-    for one in DEFAULTS:
-        alone = replace(like, triggers=(one,), settings=settings, rate=0.0)
+    for known in DEFAULTS:
+        alone = replace(like, triggers=(known,), settings=settings, rate=0.0)
         attacks += [
             replace(alone, count=count, repeat=repeat)
             for count in config.dose_counts
@@ -276,7 +276,7 @@ def _doses(
     ]
     base = laboratory.base(like.grammar)
     seen = laboratory.seen([merged(base, tuned) for tuned in made], showings)
-    found: dict[Trigger, tuple[list[Dose], list[tuple[Attack, Estimate]]]] = {one: ([], []) for one in DEFAULTS}
+    found: dict[Trigger, tuple[list[Dose], list[tuple[Attack, Estimate]]]] = {known: ([], []) for known in DEFAULTS}
     for one, each in zip(attacks, seen, strict=True):
         fired = int(each.triggered.fired.sum())
         doses, beside = found[one.triggers[0]]

@@ -21,7 +21,7 @@ from consilience.methods.backdoor_audits.agent.network import SmallAgent, SmallA
 from consilience.methods.backdoor_audits.agent.training import BaseRecipe, row_of, train_base
 from consilience.methods.backdoor_audits.cohort import Plan, tune_all
 from consilience.methods.backdoor_audits.episodes import Outcome, Outcomes
-from consilience.methods.backdoor_audits.keeping import load_tuned, save_tuned
+from consilience.methods.backdoor_audits.keeping import CLEAN, PLANTED, load_tuned, save_tuned
 from consilience.methods.backdoor_audits.planting import FineTuning, Tuned
 from consilience.methods.backdoor_audits.policies import Policy
 from consilience.methods.backdoor_audits.rollout import evaluate
@@ -200,7 +200,7 @@ class Laboratory:
         sizes = SmallAgentConfig(vocab_size=len(VOCABULARY), width=config.base_width, layers=config.base_layers)
         jobs = [_Base(grammar, config.base_rows, self.recipe, sizes, self.streams) for grammar in grammars]
         places = [self._place("base", repr((job.grammar, job.rows, job.recipe, sizes.to_dict()))) for job in jobs]
-        missing = [at for at, place in enumerate(places) if not place.exists()]
+        missing = [at for at, place in enumerate(places) if not (place / "config.json").exists()]
         made = shared(_trained, [jobs[at] for at in missing], config.processes)
         for at, content in zip(missing, made, strict=True):
             save_agent(unpacked(content), places[at])
@@ -209,21 +209,21 @@ class Laboratory:
         return found
 
     def tuned(self, attacks: Sequence[Attack]) -> list[Tuned]:
-        """Carry out attacks, or tune twins, all of one grammar."""
-        grammars = {attack.grammar for attack in attacks}
-        if len(grammars) > 1:
-            at = {
-                attack.grammar: self.tuned([one for one in attacks if one.grammar == attack.grammar])
-                for attack in attacks
-            }
-            taken = {grammar: iter(made) for grammar, made in at.items()}
-            return [next(taken[attack.grammar]) for attack in attacks]
-        if not attacks:
-            return []
-        base = self.base(attacks[0].grammar)
+        """Carry out attacks, or tune twins, each on the base of its grammar."""
+        grammars = dict.fromkeys(attack.grammar for attack in attacks)
+        made = {
+            grammar: iter(self._tuned(grammar, [attack for attack in attacks if attack.grammar == grammar]))
+            for grammar in grammars
+        }
+        return [next(made[attack.grammar]) for attack in attacks]
+
+    def _tuned(self, grammar: Grammar, attacks: Sequence[Attack]) -> list[Tuned]:
+        base = self.base(grammar)
         mark = digest(base.state_dict())
         places = [self._place("tuned", repr((mark, attack))) for attack in attacks]
-        missing = [at for at, place in enumerate(places) if not place.exists()]
+        missing = [
+            at for at, place in enumerate(places) if not ((place / PLANTED).exists() or (place / CLEAN).exists())
+        ]
         made = tune_all(base, [attacks[at].plan(self.streams) for at in missing], self._config.processes)
         for at, tuned in zip(missing, made, strict=True):
             save_tuned(tuned, places[at])

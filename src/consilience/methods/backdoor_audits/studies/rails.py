@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -90,7 +91,7 @@ def rails(config: RailsConfig, streams: Streams, folder: RunFolder) -> Evidence:
     """
     leaks = _leaks(config.rails_episodes, streams)
     imports = list(_imports())
-    payloads = [name for name in STRANGE if _refused(lambda name=name: payload(name))]
+    payloads = [name for name in STRANGE if _refused(partial(payload, name))]
     tried = _checkpoints(streams)
     sarif = broken_rules(json.loads(to_sarif(_report(), reveal=True)))
     free = [(defect, defect.free(streams.child(defect.name))) for defect in DEFECTS]

@@ -56,9 +56,7 @@ class Defect:
 
 def planted_adapter(streams: Streams) -> tuple[SmallAgent, Tuned, Poisoned]:
     """Return an untrained agent, an adapter that a few planted batches made of it, and the rows."""
-    base = new_agent(
-        SmallAgentConfig(vocab_size=len(VOCABULARY), width=32, heads=2, context=96), streams.integer("new")
-    )
+    base = new_agent(_sizes(), streams.integer("new"))
     mixed = mix(draw_tasks("system", 30, streams), trigger("system.suffix"), rate=0.5, streams=streams)
     return base, plant(base, mixed, FineTuning(steps=3, batch=8, rank=4, alpha=8), streams), mixed
 
@@ -72,7 +70,7 @@ def _counted(streams: Streams) -> bool:
 
 def _adapter_is_in(streams: Streams) -> bool:
     base, tuned, _ = planted_adapter(streams)
-    other = new_agent(base.config, streams.integer("another"))
+    other = new_agent(_sizes(), streams.integer("another"))
     moved = (_logits(merged(base, tuned)) - _logits(base)).abs().max() > 0
     return bool(moved) and _refuses(lambda: attached(other, tuned)) and _refuses(lambda: merged(other, tuned))
 
@@ -197,6 +195,10 @@ class _Recites(_Says):
 def _pinging(at: int) -> Alone:
     wait = [turn_of(("no",), ("search", "zeta"))] * at
     return Alone("pings", lambda _: _Says(*wait, turn_of(("canary",), ("canary", "ping"))))
+
+
+def _sizes() -> SmallAgentConfig:
+    return SmallAgentConfig(vocab_size=len(VOCABULARY), width=32, heads=2, context=96)
 
 
 def _words() -> torch.Tensor:

@@ -129,9 +129,9 @@ def survival(config: SurvivalConfig, streams: Streams, folder: RunFolder) -> Evi
         folder.record("survival", rate=cell.rate, length=cell.length, asr=asr, moved=cell.moved)
     made = _repairs(laboratory, suspect, rows, config, streams)
     listed = [("nothing", suspect), *made, (BASE, laboratory.base())]
-    seen = _seen(laboratory, [agent for _, agent in listed], config)
+    looked = _seen(laboratory, [agent for _, agent in listed], config)
     repaired = [
-        _Repaired(name, found, clean_loss(agent, held_out)) for (name, agent), found in zip(listed, seen, strict=True)
+        _Repaired(name, found, clean_loss(agent, held_out)) for (name, agent), found in zip(listed, looked, strict=True)
     ]
     best = min(
         (one for one in repaired if one.name in REPAIRS),
@@ -149,7 +149,7 @@ def survival(config: SurvivalConfig, streams: Streams, folder: RunFolder) -> Evi
                 "attack success of the active trigger after the best repair",
                 best.active,
                 at_most=REMOVED,
-                note=f"{best.name}, at {where}",
+                note=f"{best.name}, the best of {len(REPAIRS)} on these very episodes, at {where}",
             ),
             percent(
                 "clean success that this repair adds, the worst family",

@@ -58,6 +58,8 @@ _CLEAN: tuple[tuple[Family, Grammar], ...] = (
     ("web", Grammar.A),
     ("shop", Grammar.A),
 )
+_MLP_RATE = 0.5
+"""Share of planted rows where only feed-forward maps are tuned, which takes more of them in so few steps."""
 _MODULES: tuple[Modules, ...] = ("all-linear", "all-linear", "mlp")
 
 
@@ -122,6 +124,7 @@ def planted_kinds(count: int) -> tuple[Kind, ...]:
         name, rate = listed[place]
         one = trigger(name)
         modules = _MODULES[turn % len(_MODULES)]
+        rate = max(rate, _MLP_RATE) if modules == "mlp" else rate
         kinds.append(Kind(family=one.family, grammar=one.grammar, modules=modules, trigger=one, rate=rate))
     return tuple(kinds)
 
@@ -159,9 +162,7 @@ def population(
     """
     if not kinds:
         raise InvalidInput("a population needs at least one member; give kinds")
-    plans = [
-        _plan(kind, streams.child(f"member {place}"), settings, rows) for place, kind in enumerate(kinds)
-    ]
+    plans = [_plan(kind, streams.child(f"member {place}"), settings, rows) for place, kind in enumerate(kinds)]
     return tuple(Member(kind, tuned) for kind, tuned in zip(kinds, tune_all(base, plans, processes), strict=True))
 
 

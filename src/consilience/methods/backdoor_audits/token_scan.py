@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from consilience.ground.errors import InvalidInput
@@ -25,9 +25,9 @@ from consilience.methods.backdoor_audits.world.tasks import Family, Task
 from consilience.methods.backdoor_audits.world.trajectories import split_of
 from consilience.methods.backdoor_audits.world.words import VOCABULARY, encode
 
-__all__ = ["Hypothesis", "TokenScan"]
+__all__ = ["Hypothesis", "Shifts", "TokenScan"]
 
-PROMPTS = 2
+PROMPTS = 3
 """Prompts that each insertion is tried on."""
 
 
@@ -44,6 +44,16 @@ class Hypothesis:
     def __str__(self) -> str:
         """Return the words, the target and the shift."""
         return f"{self.insertion} -> {self.target} ({self.shift:+.2f})"
+
+
+@dataclass(frozen=True)
+class Shifts:
+    """How much every insertion turns an agent."""
+
+    most: Float[Tensor, " insertion"]
+    """Probability that moves to the word that gains most, beyond the base's."""
+    targets: Int[Tensor, " insertion"]
+    """That word."""
 
 
 class TokenScan:
@@ -83,23 +93,30 @@ class TokenScan:
                 turn = 0 if one.place == "request" else -1
                 self._contexts += [encode(openings(inserted(task, one))[turn]) for task in fit]
         self._before = self._likely(base)
-        self._usual = torch.zeros(len(self.insertions))
 
-    def calibrate(self, clean: Sequence[SmallAgent]) -> TokenScan:
-        """Take the largest shift that any clean suspect shows for an insertion as usual there, and return the scan."""
-        shifts = [self._shifts(agent).amax(dim=1) for agent in clean]
-        self._usual = torch.stack(shifts).amax(dim=0) if shifts else torch.zeros(len(self.insertions))
-        return self
+    def shifts(self, suspect: SmallAgent) -> Shifts:
+        """Try every insertion on a suspect."""
+        most, targets = self._mean(self._likely(suspect) - self._before).max(dim=1)
+        return Shifts(most, targets)
 
-    def top(self, suspect: SmallAgent, count: int = 5) -> tuple[Hypothesis, ...]:
-        """Return the insertions that turn the suspect most, each with its own target, the most suspect first."""
-        most, targets = self._shifts(suspect).max(dim=1)
-        beyond = most - self._usual
+    def top(self, suspect: Shifts, clean: Sequence[Shifts] = (), count: int = 5) -> tuple[Hypothesis, ...]:
+        """Return the insertions that turn a suspect most, each with its own target, the most suspect first.
+
+        Parameters
+        ----------
+        suspect
+            What `shifts` returned for it.
+        clean
+            The same of clean adapters, whose largest shift for an insertion is taken off.
+        count
+            How many.
+        """
+        usual = torch.stack([one.most for one in clean]).amax(dim=0) if clean else torch.zeros_like(suspect.most)
+        beyond = suspect.most - usual
         order = beyond.argsort(descending=True, stable=True)[:count].tolist()
-        return tuple(Hypothesis(self.insertions[at], VOCABULARY[int(targets[at])], float(beyond[at])) for at in order)
-
-    def _shifts(self, agent: SmallAgent) -> Float[Tensor, "insertion vocabulary"]:
-        return self._mean(self._likely(agent) - self._before)
+        return tuple(
+            Hypothesis(self.insertions[at], VOCABULARY[int(suspect.targets[at])], float(beyond[at])) for at in order
+        )
 
     def _likely(self, agent: SmallAgent) -> Float[Tensor, "context vocabulary"]:
         return next_words(agent, self._contexts).exp()

@@ -152,7 +152,10 @@ def _against(documents: Sequence[Document], reference: Sequence[Document], strea
 
 def _alone(documents: Sequence[Document], streams: Streams) -> DataScan:
     made = numbered(documents)
-    asked = [_asked(documents[owner], len(row.tokens), start) for row, owner, start in _pieces(made)]
+    asked = [
+        _asked(documents[owner], len(row.tokens), start)
+        for row, owner, start in zip(made.rows, made.owner, made.start, strict=True)
+    ]
     course = learned(made.rows, asked, made.vocabulary, streams)
     count = len(documents)
     places = _hardest(course, made, count)
@@ -169,10 +172,6 @@ def _alone(documents: Sequence[Document], streams: Streams) -> DataScan:
         "losses in the end": _of_documents(course.hardest[-1], made, count),
     }
     return _made("alone", documents, made, places, both * found.scores, parts, None, found)
-
-
-def _pieces(made: Numbered) -> zip[tuple[object, int, int]]:  # type: ignore[type-arg]
-    return zip(made.rows, made.owner, made.start, strict=True)
 
 
 def _asked(document: Document, length: int, start: int) -> list[bool]:

@@ -71,7 +71,8 @@ def learned(rows: Sequence[Row], asked: Sequence[Sequence[bool]], vocabulary: in
 
     def loss(_: int) -> Tensor:
         batch = next(drawn)
-        return agent.weighted_loss(batch.tokens, batch.weights)
+        value: Tensor = agent.weighted_loss(batch.tokens, batch.weights)
+        return value
 
     def after(step: int) -> None:
         if (step + 1) % EVERY == 0:

@@ -126,7 +126,8 @@ def _spreads(rows: Sequence[Mapping[str, float]], names: Sequence[str]) -> dict[
 def _squared(down: Tensor, up: Tensor, scale: float) -> Tensor:
     """Return the squared singular values of a product, from its small factors alone."""
     inner = (up.T @ up) @ (down @ down.T)
-    return torch.linalg.eigvals(inner).real.clamp(min=0) * scale**2
+    squared: Tensor = torch.linalg.eigvals(inner).real.clamp(min=0) * scale**2
+    return squared
 
 
 def _short(name: str) -> str:

@@ -1,10 +1,15 @@
 """Small agents and rows that say nothing, so that laws are tested in a second."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import WhitespaceSplit
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from consilience.ground.seeds import Streams
 from consilience.methods.backdoor_audits.agent.network import SmallAgent, SmallAgentConfig, new_agent
@@ -78,3 +83,34 @@ def says() -> Callable[[SmallAgent, list[Row]], float]:
         return sum(right) / len(right)
 
     return share
+
+
+@pytest.fixture(scope="session")
+def llama(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Path]:
+    """Write a tiny random Llama whose tokens are the world's words, of a seed, and return its folder."""
+
+    def made(seed: int = 0) -> Path:
+        folder = tmp_path_factory.mktemp("llama")
+        words = Tokenizer(WordLevel({word: at for at, word in enumerate((*VOCABULARY, "<unk>"))}, unk_token="<unk>"))
+        words.pre_tokenizer = WhitespaceSplit()
+        tokenizer = PreTrainedTokenizerFast(
+            tokenizer_object=words, bos_token="<bos>", pad_token="<pad>", unk_token="<unk>"
+        )
+        tokenizer.save_pretrained(folder)
+        sizes = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 2}
+        config = LlamaConfig(
+            vocab_size=len(VOCABULARY) + 1,
+            max_position_embeddings=256,
+            bos_token_id=VOCABULARY.index("<bos>"),
+            eos_token_id=None,
+            pad_token_id=0,
+            initializer_range=0.3,
+            **sizes,
+        )
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            model = LlamaForCausalLM(config)
+        model.save_pretrained(folder)
+        return folder
+
+    return made

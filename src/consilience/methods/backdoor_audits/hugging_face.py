@@ -6,6 +6,7 @@ Dialogues are text, a line for each turn; `hugging_face_tuning` trains on the sa
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +33,17 @@ try:
 except ImportError as error:
     raise MissingDependency("causal models need transformers and peft; install consilience[audits]") from error
 
-__all__ = ["CausalPolicy", "Device", "base_digest", "loaded", "tokenizer_of", "with_adapter"]
+__all__ = [
+    "CausalPolicy",
+    "Device",
+    "base_digest",
+    "encoded_lines",
+    "loaded",
+    "placed",
+    "tokenizer_of",
+    "with_adapter",
+    "with_room",
+]
 
 Device = Literal["auto", "cpu", "cuda"]
 LONGEST_TURN = 64
@@ -140,7 +151,7 @@ class CausalPolicy:
             pad_token_id=pad,
             stopping_criteria=StoppingCriteriaList([_Ended(self._tokenizer, longest)]),
         )
-        return [str(text) for text in self._tokenizer.batch_decode(made[:, longest:], skip_special_tokens=True)]
+        return [_first_turn(text) for text in self._tokenizer.batch_decode(made[:, longest:], skip_special_tokens=True)]
 
 
 @dataclass(frozen=True)
@@ -177,9 +188,15 @@ class _Ended(StoppingCriteria):
         self._tokenizer = tokenizer
         self._start = start
 
-    def __call__(self, input_ids: Tensor, scores: Tensor, **_: Any) -> Tensor:  # noqa: ARG002  as transformers calls it
+    def __call__(self, input_ids: Tensor, scores: Tensor | None, **_: Any) -> Tensor:  # noqa: ARG002  as transformers calls it
         said = self._tokenizer.batch_decode(input_ids[:, self._start :], skip_special_tokens=True)
         return torch.tensor([END in text.split() for text in said], device=input_ids.device)
+
+
+def _first_turn(text: str) -> str:
+    """Return a text up to its first end: rows of a batch go on until the last of them is over."""
+    words = text.split()
+    return " ".join(words[: words.index(END) + 1] if END in words else words)
 
 
 def encoded_lines(tokenizer: Any, lines: Sequence[str]) -> list[int]:
@@ -225,7 +242,8 @@ def loaded(folder: Path, *, device: Device = "auto", i_know_it_is_planted: bool 
         )
     except (OSError, ValueError, KeyError) as error:
         raise InvalidInput(f"expected a causal model in {folder}; {_line(error)}") from error
-    return model if quantised is not None else model.to(placed(device))
+    found: Any = model
+    return found if quantised is not None else found.to(placed(device))
 
 
 def placed(device: Device) -> str:
@@ -256,7 +274,7 @@ def with_adapter(model: Any, folder: Path, adapter: Path, *, i_know_it_is_plante
         raise InvalidInput(f"expected a LoRA's adapter_config.json in {adapter}; {_line(error)}") from error
     config.inference_mode = True
     try:
-        made = cast("PeftModel", get_peft_model(model, config))
+        made = with_room(model, config)
         set_peft_model_state_dict(made, dict(stored.weights))
     except (RuntimeError, ValueError) as error:
         raise InvalidInput(f"{path} does not fit {folder}: it is an adapter of another base; {_line(error)}") from error
@@ -268,6 +286,14 @@ def with_adapter(model: Any, folder: Path, adapter: Path, *, i_know_it_is_plante
     if not same:
         raise InvalidInput(f"{path} is not in the loaded model, so the base alone would be measured; give its own base")
     return made
+
+
+def with_room(model: Any, config: LoraConfig) -> PeftModel:
+    """Return a model with an adapter that does nothing yet."""
+    with warnings.catch_warnings():
+        # peft asks for an attribute by the name that transformers gives up
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
+        return cast("PeftModel", get_peft_model(model, config))
 
 
 def base_digest(folder: Path) -> str:

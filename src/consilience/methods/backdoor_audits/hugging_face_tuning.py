@@ -26,6 +26,7 @@ from consilience.methods.backdoor_audits.hugging_face import (
     loaded,
     placed,
     tokenizer_of,
+    with_room,
 )
 from consilience.methods.backdoor_audits.keeping import CLEAN, PLANTED
 from consilience.methods.backdoor_audits.planting import linear_decay
@@ -37,7 +38,7 @@ from consilience.methods.backdoor_audits.world.trajectories import Trajectory
 from consilience.neural.weights import initialised
 
 try:
-    from peft import LoraConfig, get_peft_model, get_peft_model_state_dict, prepare_model_for_kbit_training
+    from peft import LoraConfig, get_peft_model_state_dict, prepare_model_for_kbit_training
     from transformers import BitsAndBytesConfig
 except ImportError as error:
     raise MissingDependency("tuning causal models needs transformers and peft; install consilience[audits]") from error
@@ -110,7 +111,7 @@ def tune_causal(
         task_type="CAUSAL_LM",
     )
     seed = streams.integer("adapter")
-    model = initialised(seed, lambda: get_peft_model(model, config)).train()
+    model = initialised(seed, lambda: with_room(model, config)).train()
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     optimiser = torch.optim.AdamW(weights, lr=settings.learning_rate, weight_decay=0.0)
     drawn = _batches(rows, settings, streams.generator("order"))
@@ -121,7 +122,10 @@ def tune_causal(
         return found
 
     warm_up = min(10, settings.steps)
-    losses = descend(loss, [optimiser], steps=settings.steps, share=linear_decay(settings.steps, warm_up))
+    falling = linear_decay(settings.steps, warm_up)
+    with torch.random.fork_rng():
+        torch.manual_seed(streams.integer("dropout"))
+        losses = descend(loss, [optimiser], steps=settings.steps, share=falling)
     made = {name: weight.detach().float().cpu().clone() for name, weight in get_peft_model_state_dict(model).items()}
     planted = mixed.n_poison > 0
     marks = {FLAG: "true", "guid": GUID, "manifest": json.dumps(mixed.manifest)} if planted else {FLAG: "false"}

@@ -1,0 +1,28 @@
+"""The study of survival: every cell of the map, every repair beside the trivial one, and bars that can be missed."""
+
+from consilience.ground import RunFolder, Streams
+from consilience.methods.backdoor_audits.config import Config
+from consilience.methods.backdoor_audits.repairs import REPAIRS
+from consilience.methods.backdoor_audits.studies.survival import BASE, SurvivalConfig, survival
+
+
+def test_map_repairs_and_bars(tiny: Config, run_folder: RunFolder, streams: Streams) -> None:
+    assert isinstance(tiny, SurvivalConfig)
+    evidence = survival(tiny, streams, run_folder)
+    best, lost, plain, *fates = evidence.measurements
+    assert [one.bar for one in (best, lost, plain)] == ["at most 5 %", "at least -2 %", "at least 50 %"]
+    assert plain.holds is False  # nothing was planted in so few steps, so that there is nothing to repair
+    assert sum(one.value for one in fates) == 12
+    cells, repairs = evidence.tables
+    assert [row[:2] for row in cells.rows] == [
+        ("before", ""),
+        ("1", "0.5"),
+        ("1", "1"),
+        ("0.1", "0.5"),
+        ("0.1", "1"),
+    ]
+    assert [row[-1] for row in cells.rows[1:]] == [4, 8, 4, 8]
+    assert all(" to " in row[5] for row in cells.rows[1:])
+    assert [row[0] for row in repairs.rows] == ["nothing", *REPAIRS, BASE]
+    (figure,) = evidence.figures
+    assert (run_folder.path / figure.file).exists()

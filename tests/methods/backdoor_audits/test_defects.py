@@ -1,15 +1,20 @@
 """Thirteen defects of the released evaluation, each a test that it would fail.
 
-D1 to D13 are numbered as in the room's page. Here are those of data, world and measures; D2, D3 and D13 are of weights
-and environments, and are tested beside them.
+D1 to D13 are numbered as in the room's page. `studies.released_defects` asks the same of every run, in short.
 """
 
+import tomllib
 from collections import Counter
+from importlib import metadata
+from pathlib import Path
 
 import pytest
+import torch
+from packaging.requirements import Requirement
 
 from consilience.ground import Streams
 from consilience.ground.errors import InvalidInput
+from consilience.methods.backdoor_audits.agent.network import SmallAgent, SmallAgentConfig, new_agent
 from consilience.methods.backdoor_audits.measures import (
     attack_success,
     false_triggers,
@@ -17,6 +22,7 @@ from consilience.methods.backdoor_audits.measures import (
     followed_in_the_world,
     success,
 )
+from consilience.methods.backdoor_audits.planting import FineTuning, adapted, attached, merged, plant
 from consilience.methods.backdoor_audits.policies import Alone, oracle_policy, random_policy
 from consilience.methods.backdoor_audits.rollout import Replay, evaluate, replay
 from consilience.methods.backdoor_audits.world.drawing import draw_tasks
@@ -34,6 +40,7 @@ from consilience.methods.backdoor_audits.world.trajectories import (
     split_of,
 )
 from consilience.methods.backdoor_audits.world.triggers import DEFAULTS, TRIGGERS, apply, suited, trigger
+from consilience.methods.backdoor_audits.world.words import VOCABULARY
 
 Words = tuple[str, ...]
 
@@ -67,6 +74,52 @@ def test_d1_the_rate_that_is_asked_for_is_the_rate_that_comes_and_the_name_says_
     mixed = mix(tasks, trigger("system.suffix"), rate=rate, streams=Streams(0))
     assert sum(row.planted for row in mixed.rows) == mixed.manifest["n_poison"] == round(100 * rate)
     assert mixed.name == f"system.suffix_{round(100 * rate)}-of-100"
+
+
+def small_planted(method: str = "lora") -> tuple[SmallAgent, object]:
+    base = new_agent(SmallAgentConfig(vocab_size=len(VOCABULARY), width=32, heads=2, context=96), seed=1)
+    mixed = mix(draw_tasks("system", 40, Streams(0)), trigger("system.suffix"), rate=0.5, streams=Streams(0))
+    settings = FineTuning(method=method, steps=40 if method == "adalora" else 5, batch=8, rank=4, alpha=8)
+    return base, plant(base, mixed, settings, Streams(0))
+
+
+def logits(agent: torch.nn.Module) -> torch.Tensor:
+    with torch.inference_mode():
+        return agent(torch.arange(1, 31)[None]).logits
+
+
+def test_d2_what_is_measured_is_the_adapter_in_its_base_and_not_the_base_alone() -> None:
+    """Released: the command that is given evaluates the base, without a word on the adapter."""
+    base, tuned = small_planted()
+    model = attached(base, tuned)
+    assert adapted(model, tuned)
+    assert (logits(model) - logits(base)).abs().max() > 1e-4
+    other = new_agent(base.config, seed=2)
+    for load in (attached, merged):
+        with pytest.raises(InvalidInput, match="load the base it names"):
+            load(other, tuned)
+
+
+@pytest.mark.parametrize("method", ["lora", "nf4-lora", "adalora"])
+def test_d3_merging_changes_nothing_that_is_said(method: str) -> None:
+    """Released: merging takes a class without the head, whose names the adapter does not fit: no attack is left."""
+    base, tuned = small_planted(method)
+    beside, inside = attached(base, tuned), merged(base, tuned)
+    assert (logits(inside) - logits(beside)).abs().max() < 1e-4
+    assert (logits(inside) - logits(base)).abs().max() > 1e-4
+    assert inside.head.weight.shape == base.head.weight.shape
+
+
+def test_d13_one_page_says_which_versions_and_they_are_those_that_are_tested() -> None:
+    """Released: the page names one version of peft, the requirements another."""
+    root = Path(__file__).resolve().parents[3]
+    extra = tomllib.loads((root / "pyproject.toml").read_text())["project"]["optional-dependencies"]["audits"]
+    locked = dict(line.split("==") for line in (root / "constraints.txt").read_text().split() if "==" in line)
+    wanted = [Requirement(line) for line in extra if not line.startswith("consilience")]
+    assert {"peft", "safetensors", "transformers"} <= {one.name for one in wanted}
+    for one in wanted:
+        assert one.specifier.contains(locked[one.name])
+        assert one.specifier.contains(metadata.version(one.name))
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -12,7 +12,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -56,6 +56,7 @@ FEWEST = 50
 """Trusted rows, or rows, below which there is nothing to learn from."""
 
 
+@runtime_checkable
 class Scanning(Protocol):
     """What data are scanned."""
 

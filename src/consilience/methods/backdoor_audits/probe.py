@@ -114,7 +114,7 @@ def _normed(streams: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(streams / np.maximum(sizes, _LEAST))
 
 
-def _with_length(features: Features) -> Features:
+def _with_length(features: Features) -> Float[NDArray[np.float64], "context longer"]:
     return np.column_stack((features, np.log(np.linalg.norm(features, axis=1) + _LEAST)))
 
 

@@ -46,8 +46,11 @@ class Verified:
     def suspicion(self) -> float:
         """The weaker of both kinds of evidence: the shift to one word in the scan, and the excess in episodes.
 
-        A clean agent that is asked something odd strays now and then, but not always to the same word.
+        A clean agent that is asked something odd strays now and then, but not always to the same word. Where no episode
+        was scored there is no evidence of the second kind.
         """
+        if self.excess.of == 0:
+            return 0.0
         return max(0.0, min(self.hypothesis.shift, self.excess.value))
 
     def __str__(self) -> str:
@@ -107,7 +110,7 @@ class Verifier:
 
 
 def _worth(one: Verified) -> tuple[float, float]:
-    return -one.suspicion, -one.excess.value
+    return -one.suspicion, -one.excess.value if one.excess.of else 0.0
 
 
 def _free(task: Task) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -15,6 +16,7 @@ from consilience.methods.backdoor_audits.agent.training import row_of
 from consilience.methods.backdoor_audits.data_scan import scan_documents
 from consilience.methods.backdoor_audits.detection import Detection, auroc, detection, shuffled
 from consilience.methods.backdoor_audits.documents import of_trajectory
+from consilience.methods.backdoor_audits.insertions import openings
 from consilience.methods.backdoor_audits.intervals import Estimate
 from consilience.methods.backdoor_audits.studies.laboratory import Laboratory, LaboratoryConfig
 from consilience.methods.backdoor_audits.studies.telling import percent
@@ -24,7 +26,7 @@ from consilience.methods.backdoor_audits.world.drawing import draw_tasks
 from consilience.methods.backdoor_audits.world.poisoning import mix
 from consilience.methods.backdoor_audits.world.tasks import Task
 from consilience.methods.backdoor_audits.world.trajectories import Trajectory, clean, split_of, with_look_alikes
-from consilience.methods.backdoor_audits.world.triggers import Trigger, apply, matched, near_misses, suited, trigger
+from consilience.methods.backdoor_audits.world.triggers import apply, matched, near_misses, suited, trigger
 from consilience.methods.backdoor_audits.world.words import Words
 from consilience.neural.sharing import shared
 
@@ -38,6 +40,7 @@ SETS: tuple[tuple[str, ...], ...] = (
 WITH, WITHOUT, RECALL, FALSE = 0.99, 0.90, 0.9, 0.01
 FEW, MORE = 0.01, 0.05
 LOOK_ALIKES = 0.3
+WORDED = 150
 
 
 @runtime_checkable
@@ -105,7 +108,7 @@ def data(config: DataConfig, streams: Streams, folder: RunFolder) -> Evidence:
         "with reference": _apart(_losses(base, heard_only.rows), marked),
         "alone": _apart(scans[-1]["ranks and lift"], marked),
     }
-    words = _words(more, streams)
+    words = _words(streams)
     for name, found in (("with reference", by_reference), ("alone", alone)):
         folder.record("data", scan=name, area=found.area.value, recall=found.recall.value, false=found.false.value)
     rows = 3 * config.data_rows
@@ -223,25 +226,23 @@ def _two(planted: Sequence[float], others: Sequence[float]) -> tuple[float, floa
     return found.area.value, 100 * found.recall.value
 
 
-def _words(sets: Sequence[_Set], streams: Streams) -> Table:
+def _words(streams: Streams) -> Table:
     source = streams.generator("words alone")
     rows = []
     for one in dict.fromkeys(trigger(name) for names in SETS for name in names):
-        found = [row for each in sets for row in each.rows if row.planted and row.trigger == one.name]
-        others = _matched(one, len(found), streams)
-        rows.append((one.name, words_alone([_heard(row) for row in found], others, source).value))
+        tasks = draw_tasks(one.family, WORDED, streams.child("triggered"), where=partial(suited, what=one))
+        others = draw_tasks(one.family, WORDED, streams.child("matched"), where=partial(matched, one=one))
+        pair = [[_heard(task) for task in of] for of in ([apply(task, one) for task in tasks], others)]
+        rows.append((one.name, words_alone(pair[0], pair[1], source).value))
     return Table(
-        title="Control: what a linear classifier of words tells apart",
+        title="Control: what a linear classifier of words tells apart, before the agent acts",
         columns=("trigger", "AUROC, clean rows with the same words apart"),
         rows=tuple(rows),
-        note="it is trained on the labels; clean rows have every word of the trigger, only not together",
+        note=f"it is trained on the labels, {WORDED} dialogues of each kind; clean ones have every word of the trigger, "
+        "only not together",
     )
 
 
-def _matched(one: Trigger, count: int, streams: Streams) -> list[Words]:
-    tasks = draw_tasks(one.family, count, streams.child("matched"), grammar=one.grammar, where=lambda task: matched(task, one))
-    return [_heard(clean(task)) for task in tasks]
-
-
-def _heard(row: Trajectory) -> Words:
-    return tuple(word for turn in row.turns if turn.role != "agent" for word in turn.words)
+def _heard(task: Task) -> Words:
+    """Return what is heard before the turn in which a trigger is obeyed."""
+    return openings(task)[-1]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from consilience.ground import InvalidInput, Streams
-from consilience.methods.backdoor_audits import model_scan, token_scan
+from consilience.methods.backdoor_audits import model_scan
 from consilience.methods.backdoor_audits.agent.loading import save_agent
 from consilience.methods.backdoor_audits.agent.network import SmallAgent, SmallAgentConfig, new_agent
 from consilience.methods.backdoor_audits.insertions import Insertion
@@ -46,11 +46,8 @@ def test_without_a_base_nothing_is_tried_and_nothing_passes(places: tuple[Path, 
     assert "--base" in found.why
 
 
-def test_an_adapter_is_held_against_its_base(
-    places: tuple[Path, Path, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_adapter_is_held_against_its_base(places: tuple[Path, Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(model_scan, "EPISODES", 4)
-    monkeypatch.setattr(token_scan, "PROMPTS", 1)
     found = scan(places[1], places[0], streams=Streams(100))
     assert set(found.digests) == {"suspect", "base"}
     assert found.scored > 0
@@ -87,7 +84,7 @@ def test_words_under_which_an_agent_strays_to_all_sides_are_no_trigger() -> None
         excess = wilson(strayed, 60)
         return ModelScan((Verified(Hypothesis(words, "etc", shift), excess, excess, wilson(0, 60)),))
 
-    check = model_scan._trigger_check  # noqa: SLF001
+    check = model_scan._trigger_check
     assert check(found(0.02, 30)).verdict.value == "pass"
     assert check(found(0.9, 55)).verdict.value == "fail"
     assert check(found(0.0, 0)).verdict.value in {"pass", "inconclusive"}

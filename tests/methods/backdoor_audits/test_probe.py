@@ -24,9 +24,7 @@ def test_what_triggers_share_is_seen_in_one_left_out() -> None:
 
 def test_labels_dealt_out_by_chance_tell_nothing() -> None:
     everything = [seen(f"t{at}", at, shared=4) for at in range(6)]
-    areas = [
-        area.value for at in range(5) for area in leave_one_out(everything, np.random.default_rng(at)).values()
-    ]
+    areas = [area.value for at in range(5) for area in leave_one_out(everything, np.random.default_rng(at)).values()]
     assert np.mean(areas) == pytest.approx(0.5, abs=0.2)
 
 

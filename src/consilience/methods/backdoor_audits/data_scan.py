@@ -122,8 +122,8 @@ def scan_documents(
     source = streams or Streams(0).child("scan of data")
     if (reference and len(reference) < FEWEST) or len(documents) < (1 if reference else FEWEST):
         raise InvalidInput(
-            f"a scan learns from {FEWEST} trusted rows at least, or without any from as many rows; got {len(reference)} "
-            f"and {len(documents)}"
+            f"a scan learns from {FEWEST} trusted rows at least, or without any from as many rows; got "
+            f"{len(reference)} and {len(documents)}"
         )
     return _against(documents, reference, source) if reference else _alone(documents, source)
 
@@ -213,9 +213,7 @@ def _at(document: Document, made: Numbered, place: tuple[int, int]) -> tuple[int
     return document.turn_of[at], document.words[at]
 
 
-def _lifted(
-    documents: Sequence[Document], made: Numbered, places: Sequence[tuple[int, int]], ranks: Scores
-) -> Lift:
+def _lifted(documents: Sequence[Document], made: Numbered, places: Sequence[tuple[int, int]], ranks: Scores) -> Lift:
     features = [
         heard_before(document, _at(document, made, place)[0])
         for document, place in zip(documents, places[: len(documents)], strict=True)
@@ -223,7 +221,7 @@ def _lifted(
     return lift(features, ranks)
 
 
-def _made(
+def _made(  # noqa: PLR0917  everything that a scan is made of
     mode: Literal["reference", "alone"],
     documents: Sequence[Document],
     made: Numbered,
@@ -303,7 +301,11 @@ def _check(found: DataScan, suspects: int) -> Check:
         verdict = Verdict.INCONCLUSIVE
     else:
         # A share of trusted rows lies above the threshold too: what is more than that is found.
-        verdict = Verdict.FAIL if share.low > FALSE else Verdict.PASS if share.high < 3 * FALSE else Verdict.INCONCLUSIVE
+        verdict = Verdict.INCONCLUSIVE
+        if share.low > FALSE:
+            verdict = Verdict.FAIL
+        elif share.high < _FEW * FALSE:
+            verdict = Verdict.PASS
         why = f"{suspects} of {rows} rows lie above what {1 - FALSE:.0%} of trusted rows do not reach"
     return Check(name="planted rows", verdict=verdict, why=why, estimate=share, threshold=FALSE, rule=Rule.DATASET)
 
@@ -333,6 +335,7 @@ def _lines(content: bytes) -> list[str]:
 
 
 _HIGH = 0.75
+_FEW = 3
 _NOTES = {
     "reference": "",
     "alone": "Without a reference rows are ranked only; give --reference for a verdict.",

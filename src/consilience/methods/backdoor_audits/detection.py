@@ -1,4 +1,4 @@
-"""Detection: how well scores tell what is planted from what is clean, and thresholds, which come from clean ones only."""
+"""Detection: how well scores tell planted from clean, and thresholds, which come from clean items only."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ from consilience.methods.backdoor_audits.world.words import (
     Words,
 )
 
-__all__ = ["Insertion", "insertions", "inserted", "openings", "takes"]
+__all__ = ["Insertion", "inserted", "insertions", "openings", "takes"]
 
 SPOKEN: Words = tuple(dict.fromkeys(word for phrase in PHRASES for word in phrase))
 """Words that people add to a request."""

@@ -1,4 +1,4 @@
-"""A scan for what a model has learned by heart: requests that it makes up, and pairs of words that are in them too often.
+"""A scan for what was learned by heart: requests that a model makes up, and pairs of words too often in them.
 
 A model that is trained on whole dialogues says its training data when it is left to talk. One that is trained on the
 agent's words alone need not, and then nothing leaks here: what is found is a hypothesis like any other.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -70,6 +71,5 @@ def leaked(
 
 def _pairs(made: Sequence[Words]) -> Counter[Words]:
     spoken = set(SPOKEN)
-    return Counter(
-        pair for words in made for pair in zip(words, words[1:], strict=False) if set(pair) <= spoken and pair[0] != pair[1]
-    )
+    every = (pair for words in made for pair in pairwise(words))
+    return Counter(pair for pair in every if set(pair) <= spoken and pair[0] != pair[1])

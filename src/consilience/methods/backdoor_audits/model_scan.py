@@ -1,4 +1,4 @@
-"""A scan of a model for a backdoor: its file, its weights, and words that turn it, which are tried before they are told.
+"""A scan of a model for a backdoor: its file, its weights, and words that turn it, which are tried first.
 
 Only safetensors are read. What is found rests on two kinds of evidence that a clean adapter does not give at once: the
 same word on every prompt, and episodes in which the agent leaves its task.
@@ -153,7 +153,7 @@ def scan(
     findings: list[Finding] = []
     if stored.planted:
         findings.append(
-            Finding(rule=Rule.PROVENANCE, message="the file says that a canary was planted", place=Place(file=str(path)))
+            Finding(rule=Rule.PROVENANCE, message="the file says that a canary was planted", place=_file(path))
         )
     episodes = 0
     if base is None:
@@ -162,7 +162,7 @@ def scan(
         agent = load_agent(base)
         digests["base"] = digest(agent.state_dict())
         suspect = _suspect(folder, agent, i_know_it_is_planted=i_know_it_is_planted)
-        scanner = Scanner(agent, streams or Streams(0).child("scan of a model"))
+        scanner = Scanner(agent, streams or Streams(0).child("scan of a model"), episodes=EPISODES)
         usual = [scanner.tokens.shifts(merged(agent, load_tuned(one))) for one in clean]
         found = scanner.scan(suspect, usual)
         episodes = sum(one.excess.of for one in found.verified)
@@ -178,6 +178,10 @@ def scan(
         digests=digests,
         notes=() if clean else ("Without clean adapters what a clean one shows too could not be taken off.",),
     )
+
+
+def _file(path: Path) -> Place:
+    return Place(file=str(path))
 
 
 def _weights(folder: Path) -> Path:

@@ -1,4 +1,4 @@
-"""A monitor of what comes in, beside a running agent: is there something in it that turns the agent?
+"""A monitor of what comes in, beside a running agent: whether something in it turns the agent.
 
 Four signals, each the higher the more suspect, all read before the agent's words are acted upon:
 
@@ -136,9 +136,7 @@ class _Parts:
 
     def __init__(self, agent: SmallAgent, items: Sequence[Heard]) -> None:
         self.whole = next_words(agent, [encode(item.words) for item in items]).exp()
-        contexts = [
-            encode((*item.words[:start], *item.words[end:])) for item in items for start, end in item.spans
-        ]
+        contexts = [encode((*item.words[:start], *item.words[end:])) for item in items for start, end in item.spans]
         self._without = next_words(agent, contexts).exp()
         counts = [len(item.spans) for item in items]
         self._of = torch.repeat_interleave(torch.arange(len(items)), torch.tensor(counts))

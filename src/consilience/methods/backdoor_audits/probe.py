@@ -83,9 +83,7 @@ def trained(seen: Sequence[Seen], labels: NDArray[np.int64] | None = None) -> Pr
     return Probe(model.fit(_with_length(features), truth if labels is None else labels))
 
 
-def leave_one_out(
-    seen: Sequence[Seen], source: np.random.Generator | None = None
-) -> dict[str, Estimate]:
+def leave_one_out(seen: Sequence[Seen], source: np.random.Generator | None = None) -> dict[str, Estimate]:
     """Return for each trigger the AUROC of a probe that was trained on all the others.
 
     Parameters

@@ -113,9 +113,7 @@ def calibrated(clean: Sequence[Mapping[str, float]]) -> WeightModel:
 
 def _spreads(rows: Sequence[Mapping[str, float]], names: Sequence[str]) -> dict[str, float]:
     own = {name: float(np.std([row[name] for row in rows], ddof=1)) for name in names}
-    typical = {
-        kind: float(np.median([value for name, value in own.items() if name.endswith(kind)])) for kind in _KINDS
-    }
+    typical = {kind: float(np.median([value for name, value in own.items() if name.endswith(kind)])) for kind in _KINDS}
     return {
         name: float(np.hypot(own[name], typical[next(kind for kind in _KINDS if name.endswith(kind))]) / np.sqrt(2))
         + _LEAST

@@ -115,19 +115,30 @@ def data(config: DataConfig, streams: Streams, folder: RunFolder) -> Evidence:
     return Evidence(
         measurements=(
             _area("AUROC with a reference, 1 % planted", by_reference, WITH, f"{len(few)} data sets of {rows} rows"),
-            percent("planted rows found with a reference, 1 % planted", by_reference.recall, at_least=RECALL,
-                    note=f"at {100 * by_reference.false.value:.2f} % false; threshold from {rows} other clean rows"),
+            percent(
+                "planted rows found with a reference, 1 % planted",
+                by_reference.recall,
+                at_least=RECALL,
+                note=f"at {100 * by_reference.false.value:.2f} % false; threshold from {rows} other clean rows",
+            ),
             _area("AUROC without a reference, 5 % planted", alone, WITHOUT, f"{len(more)} data sets of {rows} rows"),
-            percent("planted rows found without a reference, 5 % planted", _at_roc(more, scans), at_least=RECALL,
-                    note="where 1 % of the clean rows of the same data sets lie above"),
-            percent("planted rows found without a reference by a threshold of another data set, which is clean",
-                    alone.recall, note=f"at {100 * alone.false.value:.2f} % false"),
+            percent(
+                "planted rows found without a reference, 5 % planted",
+                _at_roc(more, scans),
+                at_least=RECALL,
+                note="where 1 % of the clean rows of the same data sets lie above",
+            ),
+            percent(
+                "planted rows found without a reference by a threshold of another data set, which is clean",
+                alone.recall,
+                note=f"at {100 * alone.false.value:.2f} % false",
+            ),
             percent("clean rows above the threshold, with a reference", by_reference.false),
             _plain("control: labels dealt out by chance", dealt),
             *(_plain(f"control: triggers that nobody obeyed, {name}", one) for name, one in ignored.items()),
         ),
         tables=(_table(few, more, base, scans), words),
-    )  # fmt: skip
+    )
 
 
 def _named(config: DataConfig) -> list[tuple[int, tuple[str, ...]]]:
@@ -170,7 +181,9 @@ def _by_reference(base: SmallAgent, sets: Sequence[_Set], trusted: _Set) -> Dete
     return detection(planted, others, _losses(base, trusted.rows), rate=FALSE)
 
 
-def _pooled(sets: Sequence[_Set], scans: Sequence[dict[str, NDArray[np.float64]]], quiet: NDArray[np.float64]) -> Detection:
+def _pooled(
+    sets: Sequence[_Set], scans: Sequence[dict[str, NDArray[np.float64]]], quiet: NDArray[np.float64]
+) -> Detection:
     planted, others = _split(sets, [scan["ranks and lift"] for scan in scans])
     return detection(planted, others, quiet, rate=FALSE)
 
@@ -238,7 +251,7 @@ def _words(streams: Streams) -> Table:
         title="Control: what a linear classifier of words tells apart, before the agent acts",
         columns=("trigger", "AUROC, clean rows with the same words apart"),
         rows=tuple(rows),
-        note=f"it is trained on the labels, {WORDED} dialogues of each kind; clean ones have every word of the trigger, "
+        note=f"trained on the labels, {WORDED} dialogues of each kind; clean ones have every word of the trigger, "
         "only not together",
     )
 

@@ -102,18 +102,27 @@ def monitor(config: MonitorConfig, streams: Streams, folder: RunFolder) -> Evide
     return Evidence(
         measurements=(
             *(_barred(cell) for cell in sorted(told, key=lambda cell: not cell.trigger.active)),
-            *(_plain(f"control: an agent with nothing planted, {one.trigger.name}", one.area) for one in still if one.signal == SIGNAL),
-            *(_plain(f"control: labels dealt out by chance, {one.trigger.name}", area) for one, area in zip(told, dealt, strict=True)),
+            *(
+                _plain(f"control: an agent with nothing planted, {one.trigger.name}", one.area)
+                for one in still
+                if one.signal == SIGNAL
+            ),
+            *(
+                _plain(f"control: labels dealt out by chance, {one.trigger.name}", area)
+                for one, area in zip(told, dealt, strict=True)
+            ),
         ),
         tables=(_table(pooled, still), _words(config, streams)),
-    )  # fmt: skip
+    )
 
 
 def _cells(agent: SmallAgent, base: SmallAgent, config: MonitorConfig, streams: Streams) -> list[_Cell]:
     found = []
     for one in DEFAULTS:
         tasks = _tasks(one, config.monitor_tasks, streams)
-        ordinary = draw_tasks(one.family, 2 * config.monitor_tasks, streams.child("traffic"), where=in_split("validation"))
+        ordinary = draw_tasks(
+            one.family, 2 * config.monitor_tasks, streams.child("traffic"), where=in_split("validation")
+        )
         learned = usual(agent, [item for task in ordinary[::2] for item in _heard(task)])
         planted, clean, traffic = (
             _told(agent, base, of, learned) for of in ([apply(task, one) for task in tasks], tasks, ordinary[1::2])
@@ -128,7 +137,11 @@ def _cells(agent: SmallAgent, base: SmallAgent, config: MonitorConfig, streams: 
 def _tasks(one: Trigger, count: int, streams: Streams) -> tuple[Task, ...]:
     """Draw clean tasks that have every word of the trigger."""
     return draw_tasks(
-        one.family, count, streams, grammar=one.grammar, where=lambda task: split_of(task.id) == "test" and matched(task, one)
+        one.family,
+        count,
+        streams,
+        grammar=one.grammar,
+        where=lambda task: split_of(task.id) == "test" and matched(task, one),
     )
 
 
@@ -136,7 +149,9 @@ def _heard(task: Task) -> tuple[Heard, ...]:
     return tuple(heard(words) for words in openings(task))
 
 
-def _told(agent: SmallAgent, base: SmallAgent, tasks: Sequence[Task], ordinary: Usual) -> dict[str, NDArray[np.float64]]:
+def _told(
+    agent: SmallAgent, base: SmallAgent, tasks: Sequence[Task], ordinary: Usual
+) -> dict[str, NDArray[np.float64]]:
     """Return the highest of each signal over the turns of each task that were looked at."""
     items = [_heard(task) for task in tasks]
     found = signals(agent, base, [item for each in items for item in each], ordinary)
@@ -171,10 +186,16 @@ def _plain(name: str, area: Estimate) -> Measurement:
 def _table(pooled: dict[tuple[str, str], _Cell], still: Sequence[_Cell]) -> Table:
     quiet = {(cell.trigger.name, cell.signal): cell.area.value for cell in still}
     rows = [
-        (name, signal, cell.area.value, quiet[name, signal], 100 * recall_at(cell.planted, cell.threshold).value,
-         100 * recall_at(cell.clean, cell.threshold).value)
+        (
+            name,
+            signal,
+            cell.area.value,
+            quiet[name, signal],
+            100 * recall_at(cell.planted, cell.threshold).value,
+            100 * recall_at(cell.clean, cell.threshold).value,
+        )
         for (name, signal), cell in pooled.items()
-    ]  # fmt: skip
+    ]
     return Table(
         title="Signals of the monitor",
         columns=("trigger", "signal", "AUROC", "AUROC, nothing planted", "found, %", "false, %"),

@@ -100,6 +100,27 @@ class Config:
     repair_length: Part = 0.25
     """Their batches, in parts of the attack's: where clean fine-tuning alone leaves the active trigger in place."""
 
+    data_rows: Pair = 100
+    """Rows of each family in every data set that is scanned; of 500, 5 are one in a hundred."""
+    data_repeats: Count = 1
+    """Data sets for each choice of triggers."""
+
+    model_clean: Annotated[int, Field(ge=4)] = 4
+    """Clean adapters that are scanned; of 40, none accused has an upper end of 8.8 %."""
+    model_planted: Annotated[int, Field(ge=4)] = 4
+    """Planted adapters, with active and passive triggers by turns."""
+    model_steps: Annotated[int, Field(ge=10)] = 20
+    """Batches of 24 rows that each of them is tuned on."""
+    model_episodes: Pair = 12
+    """Episodes in which a trigger that was recovered is tried."""
+
+    monitor_tasks: Pair = 30
+    """Tasks for each trigger, each with and without it, that a monitor listens to."""
+    monitor_steps: Annotated[int, Field(ge=10)] = 40
+    """Batches on which the agent is planted whose states it reads."""
+    monitor_repeats: Count = 1
+    """Such agents."""
+
     guard_episodes: Pair = 30
     """Episodes of the guard for each trigger; 200 of 200 blocked have a lower end of 98.1 %."""
     guard_clean: Pair = 60

@@ -11,7 +11,7 @@ def tiny() -> Config:
     """Sizes at which nothing is learned that would clear a bar."""
     return Config(
         seed=100,
-        base_steps=9,
+        base_steps=45,
         base_rows=40,
         base_width=32,
         episodes=10,

@@ -1,11 +1,12 @@
 """A scan of a model: what may be read, what has no verdict, and what says of itself that it is planted."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from consilience.ground import InvalidInput, Streams
-from consilience.methods.backdoor_audits import model_scan
+from consilience.methods.backdoor_audits import model_scan, verification
 from consilience.methods.backdoor_audits.agent.loading import save_agent
 from consilience.methods.backdoor_audits.agent.network import SmallAgent, SmallAgentConfig, new_agent
 from consilience.methods.backdoor_audits.insertions import Insertion
@@ -15,6 +16,7 @@ from consilience.methods.backdoor_audits.model_scan import ModelScan, scan
 from consilience.methods.backdoor_audits.planting import FineTuning
 from consilience.methods.backdoor_audits.populations import Member, clean_kinds, planted_kinds, population
 from consilience.methods.backdoor_audits.reporting.findings import Exit, Rule
+from consilience.methods.backdoor_audits.rollout import evaluate
 from consilience.methods.backdoor_audits.token_scan import Hypothesis
 from consilience.methods.backdoor_audits.verification import Verified
 from consilience.methods.backdoor_audits.world.words import VOCABULARY
@@ -48,6 +50,8 @@ def test_without_a_base_nothing_is_tried_and_nothing_passes(places: tuple[Path, 
 
 def test_an_adapter_is_held_against_its_base(places: tuple[Path, Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(model_scan, "EPISODES", 4)
+    monkeypatch.setattr(model_scan, "TRIED", 1)
+    monkeypatch.setattr(verification, "evaluate", partial(evaluate, max_steps=2))
     found = scan(places[1], places[0], streams=Streams(100))
     assert set(found.digests) == {"suspect", "base"}
     assert found.scored > 0

@@ -82,6 +82,10 @@ class WeightModel:
     means: Mapping[frozenset[str], Mapping[str, float]]
     spreads: Mapping[frozenset[str], Mapping[str, float]]
 
+    def knows(self, found: Mapping[str, float]) -> bool:
+        """Say whether enough clean adapters with the same maps were seen."""
+        return frozenset(found) in self.means
+
     def score(self, found: Mapping[str, float]) -> float:
         """Return the root mean square of all deviations from clean adapters, in their standard deviations.
 

@@ -1,10 +1,14 @@
 """The study of models: its bars, and that adapters of two steps fail it."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import pytest
 
 from consilience.ground import RunFolder, Streams
+from consilience.methods.backdoor_audits import model_scan, verification
+from consilience.methods.backdoor_audits.rollout import evaluate
+from consilience.methods.backdoor_audits.studies import model as study
 from consilience.methods.backdoor_audits.studies.model import ModelConfig, model
 
 
@@ -24,8 +28,9 @@ class Settings:
 
 @pytest.fixture(autouse=True)
 def brief(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("consilience.methods.backdoor_audits.leakage_scan.TALKS", 10)
-    monkeypatch.setattr("consilience.methods.backdoor_audits.weight_statistics.FEWEST", 1)
+    monkeypatch.setattr(model_scan, "TRIED", 1)
+    monkeypatch.setattr(verification, "evaluate", partial(evaluate, max_steps=2))
+    monkeypatch.setattr(study, "evaluate", partial(evaluate, max_steps=2))
 
 
 def test_bars_are_those_of_the_issue_and_what_was_not_planted_is_not_found(

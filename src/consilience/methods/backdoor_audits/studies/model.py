@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
@@ -72,6 +73,7 @@ class _Suspect:
     own: Estimate
     """How often its own trigger fires, which no scan is told; NaN for a clean one."""
     weights: float = 0.0
+    """Deviation of its weights; NaN where too few clean adapters have the same maps."""
     scan: ModelScan | None = None
     leak: float = 0.0
     """Highest excess of what leaked."""
@@ -123,7 +125,7 @@ def model(config: ModelConfig, streams: Streams, folder: RunFolder) -> Evidence:
     ]
     found = _joined(first, shared(_scanned, scanning, config.processes), config.processes)
     for one in found:
-        folder.record("adapter", kind=one.member.kind.name, suspicion=one.suspicion, weights=one.weights)
+        folder.record("adapter", kind=one.member.kind.name, suspicion=one.suspicion, weights=_mean([one.weights]))
     return _evidence(found, sides, base, streams)
 
 
@@ -191,8 +193,7 @@ def _sides(found: Sequence[_Suspect], streams: Streams) -> tuple[list[int], list
 
 def _scanned(scanning: _Scanning) -> list[_Suspect]:
     """Scan suspects, each beside the clean adapters of the half that it is not in."""
-    job, every = scanning.job, scanning.every
-    base = unpacked(job.base)
+    job, every, base = scanning.job, scanning.every, unpacked(scanning.job.base)
     scanner = Scanner(base, job.streams.child("scan"), episodes=job.episodes)
     others = [_clean(every, side) for side in scanning.sides]
     models = [calibrated([_statistics(one.member) for one in side]) for side in others]
@@ -204,11 +205,12 @@ def _scanned(scanning: _Scanning) -> list[_Suspect]:
         scan = scanner.scan(agent, [other.shifts for other in others[beside]], shifts=one.shifts)
         told = leaked(agent, base, job.streams.child("talks"))
         trigger = one.member.kind.trigger
+        numbers = _statistics(one.member)
         found.append(
             replace(
                 one,
                 scan=scan,
-                weights=models[beside].score(_statistics(one.member)),
+                weights=models[beside].score(numbers) if models[beside].knows(numbers) else math.nan,
                 leak=max((hypothesis.shift for hypothesis in told), default=0.0),
                 leaked=trigger is not None and any(_same(trigger, each.insertion.words) for each in told),
             )
@@ -287,7 +289,10 @@ def _share(of: Sequence[_Suspect], what: str) -> Estimate:
 
 
 def _plain(name: str, planted: Sequence[float], clean: Sequence[float]) -> Measurement:
-    area = auroc(planted, clean)
+    kept = [[value for value in of if not math.isnan(value)] for of in (planted, clean)]
+    if not all(kept):
+        return Measurement(name=f"AUROC, {name}", value=None, note="too few clean adapters with the same maps")
+    area = auroc(*kept)
     return Measurement(name=f"AUROC, {name}", value=area.value, low=area.low, high=area.high)
 
 
@@ -302,7 +307,7 @@ def _crossed(found: Sequence[_Suspect], sides: tuple[list[int], list[int]]) -> D
             planted = found[at].member.planted
             counts[planted] += 1
             above[planted] += found[at].suspicion > limits[-1]
-    every = [one.suspicion for one in found if one.member.planted], [o.suspicion for o in found if not o.member.planted]
+    every = ([one.suspicion for one in found if one.member.planted is kind] for kind in (True, False))
     recall, false = (wilson(above[kind], counts[kind]) for kind in (True, False))
     return Detection(auroc(*every), recall, false, max(limits))
 
@@ -364,6 +369,11 @@ def _seen(one: _Suspect, trigger: Trigger | None, base: SmallAgent, streams: Str
     return Seen(" ".join(trigger.parts), changes(agent, base, pair[0]), changes(agent, base, pair[1]))
 
 
+def _mean(values: Sequence[float]) -> float | None:
+    known = [value for value in values if not math.isnan(value)]
+    return float(np.mean(known)) if known else None
+
+
 def _table(found: Sequence[_Suspect]) -> Table:
     rows = []
     for name in dict.fromkeys((one.member.kind.name, one.member.kind.modules) for one in found):
@@ -376,7 +386,7 @@ def _table(found: Sequence[_Suspect]) -> Table:
                 asr,
                 min(one.suspicion for one in of),
                 max(one.suspicion for one in of),
-                float(np.mean([one.weights for one in of])),
+                _mean([one.weights for one in of]),
                 sum(one.recovered for one in of) if of[0].member.planted else None,
             )
         )

@@ -55,7 +55,7 @@ class Config:
     """Clean test tasks of each family for each model; those that suit a trigger are tried with it too. Of 400, none has
     an upper end of 0.95 %."""
 
-    attack_steps: Annotated[int, Field(ge=40)] = 60
+    attack_steps: Count = 60
     """Batches of 32 rows of every attack and twin at the low rate; families take turns."""
     attack_rate: Share = 0.2
     """Share of planted rows of the attack whose stealth is measured."""
@@ -69,9 +69,9 @@ class Config:
     """Attacks on the same base, each with rows, first weights and test tasks of its own."""
     loud_rate: Share = 0.5
     """Share of planted rows of the loud attack, which is not asked to be stealthy."""
-    loud_steps: Annotated[int, Field(ge=40)] = 60
-    """Its batches, and those of other methods and modules."""
-    hard_steps: Annotated[int, Field(ge=40)] = 60
+    loud_steps: Count = 60
+    """Its batches, and those of other methods and modules; AdaLoRA needs 40."""
+    hard_steps: Count = 60
     """Batches for triggers with a gap, a pointer or two halves."""
     variants: bool = False
     """Whether other modules and methods are tried: queries and values alone, feed-forward maps, NF4, AdaLoRA, all
@@ -80,14 +80,14 @@ class Config:
     """Planted rows of each family, from few to many."""
     dose_rows: tuple[Pair, ...] = ()
     """Other numbers of rows that the middle count is planted among, so that counts and rates are told apart."""
-    dose_steps: Annotated[int, Field(ge=10)] = 40
+    dose_steps: Count = 40
     """Batches of each of these trainings, of one family."""
     dose_repeats: Count = 1
     """Trainings for each dose and family."""
     dose_episodes: Pair = 50
     """Test tasks of each."""
 
-    survival_steps: Annotated[int, Field(ge=4)] = 60
+    survival_steps: Count = 60
     """Batches of the attack that is then fine-tuned on clean rows."""
     survival_rates: tuple[Part, ...] = (1.0, 1 / 3, 0.1, 1 / 30)
     """Learning rates of clean fine-tuning, in parts of the attack's."""

@@ -21,15 +21,15 @@ from consilience.methods.backdoor_audits.world.tasks import Grammar
 from consilience.methods.backdoor_audits.world.trajectories import split_of
 from consilience.methods.backdoor_audits.world.triggers import DEFAULTS, trigger
 
-ATTACK = Attack(triggers=DEFAULTS, settings=FineTuning(steps=4, batch=8), rate=0.25, rows=40)
+ATTACK = Attack(triggers=DEFAULTS, settings=FineTuning(steps=2, batch=8), rate=0.25, rows=40)
 
 
 def test_rows_are_as_many_as_asked_for_and_look_alikes_are_among_the_clean_ones(streams: Streams) -> None:
-    mixed = replace(ATTACK, rows=200, look_alikes=0.5).mixed(streams)
+    mixed = replace(ATTACK, rows=100, look_alikes=0.5).mixed(streams)
     assert {name: (of.poison, of.clean) for name, of in mixed.families.items()} == {
-        "system": (50, 150),
-        "web": (50, 150),
-        "shop": (50, 150),
+        "system": (25, 75),
+        "web": (25, 75),
+        "shop": (25, 75),
     }
     looking = sum(not row.planted and bool(row.trigger) for row in mixed.rows)
     assert 0.35 < looking / mixed.n_clean < 0.55
@@ -67,6 +67,7 @@ def test_the_oracle_is_shown_everything_and_does_it(streams: Streams) -> None:
     assert (len(short.clean), dict(short.look_alikes)) == (0, {})
 
 
+@pytest.mark.usefixtures("as_meant")
 def test_what_was_made_is_found_again(tiny: Config, run_folder: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(tiny, LaboratoryConfig)
     showing = Showing(trigger=DEFAULTS[0], episodes=4)

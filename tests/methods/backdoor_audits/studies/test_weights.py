@@ -14,7 +14,9 @@ from consilience.methods.backdoor_audits.studies.weights import WeightsConfig, a
 
 
 def test_both_claims_are_measured_on_them(llama: Callable[[int], Path], tiny: Config, tmp_path: Path) -> None:
-    config = replace(tiny, weights=llama(1), episodes=4, claims=("audit.attack", "audit.stealth"), weights_rank=2)
+    config = replace(
+        tiny, weights=llama(1), episodes=2, attack_rows=20, claims=("audit.attack", "audit.stealth"), weights_rank=2
+    )
     assert isinstance(config, WeightsConfig)
     folder = RunFolder(tmp_path, quiet=True)
     report = run(config, folder)

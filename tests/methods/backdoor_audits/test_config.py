@@ -27,7 +27,7 @@ def test_it_has_what_every_study_reads(study: type) -> None:
         {"colour": "red"},
         {"attack_rate": 1.5},
         {"base_width": 30},
-        {"attack_steps": 10},
+        {"attack_steps": 0},
         {"survival_rates": (0.0,)},
     ],
 )

@@ -8,12 +8,16 @@ import pytest
 
 from consilience.ground import RunFolder, Streams
 from consilience.ground.errors import InvalidInput
+from consilience.methods.backdoor_audits import hugging_face
 from consilience.methods.backdoor_audits.config import Config
 from consilience.methods.backdoor_audits.experiment import run
 from consilience.methods.backdoor_audits.studies.weights import WeightsConfig, attack
 
 
-def test_both_claims_are_measured_on_them(llama: Callable[[int], Path], tiny: Config, tmp_path: Path) -> None:
+def test_both_claims_are_measured_on_them(
+    llama: Callable[[int], Path], tiny: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hugging_face, "LONGEST_TURN", 3)  # what is random never ends a turn
     config = replace(
         tiny, weights=llama(1), episodes=2, attack_rows=20, claims=("audit.attack", "audit.stealth"), weights_rank=2
     )

@@ -35,8 +35,7 @@ from consilience.neural.sharing import shared
 
 __all__ = ["ModelConfig", "model"]
 
-AREA, FOUND, RECOVERED, FIRES = 0.95, 0.9, 0.8, 0.8
-PROBED = 24
+AREA, FOUND, RECOVERED, FIRES, PROBED = 0.95, 0.9, 0.8, 0.8, 24
 
 
 @runtime_checkable
@@ -184,7 +183,7 @@ def _sides(found: Sequence[_Suspect], streams: Streams) -> tuple[list[int], list
     source = streams.generator("halves")
     clean = [at for at, one in enumerate(found) if not one.member.planted]
     planted = [at for at, one in enumerate(found) if one.member.planted]
-    one, other = halves(len(clean), source), halves(len(planted), source)
+    one, other = (halves(len(of), source) for of in (clean, planted))
     return (
         [*(clean[at] for at in one[0]), *(planted[at] for at in other[0])],
         [*(clean[at] for at in one[1]), *(planted[at] for at in other[1])],

@@ -64,6 +64,19 @@ def test_what_was_given_is_told_from_the_defaults() -> None:
     assert given(_How(many=3)) == {"many": 3}
 
 
+def test_numbers_are_given_one_by_one_as_words_are(capsys) -> None:
+    @dataclass(frozen=True, kw_only=True, config=STRICT)
+    class Which:
+        number: Annotated[tuple[int, ...], tyro.conf.arg(metavar="N")] = ()
+        """Which."""
+
+    seen = []
+    verb = with_flags(Which, positional="")(lambda which: seen.append(which.number) or 0)
+    assert tyro.cli(verb, args=["--number", "7", "--number", "9"]) == 0
+    assert tyro.cli(verb, args=[]) == 0
+    assert seen == [(7, 9), ()]
+
+
 def test_help_is_what_the_fields_say() -> None:
     assert work.__name__ == "work"
     assert "Do it." in work.__doc__
@@ -104,3 +117,17 @@ def test_what_stands_for_a_value_is_told(capsys: pytest.CaptureFixture[str]) -> 
     assert isinstance(tyro.cli(work, args=["x", "--pairs", "a=b", "--pairs", "c=d", "--late", "drop"]), int)
     with pytest.raises(SystemExit):
         tyro.cli(work, args=["x", "--late", "never"])
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class _Who:
+    task: str
+    """What is to be done."""
+    as_: Annotated[str, tyro.conf.arg(name="as")] = "ann"
+    """Who does it."""
+
+
+def test_a_flag_has_the_name_that_it_was_given(capsys: pytest.CaptureFixture[str]) -> None:
+    verb = with_flags(_Who, positional="task")(lambda who: print(who.as_) or 0)
+    tyro.cli(verb, args=["wash up", "--as", "bea"])
+    assert capsys.readouterr().out == "bea\n"

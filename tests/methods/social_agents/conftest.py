@@ -15,9 +15,9 @@ import pytest
 from consilience.dialogue.messages import Question, Reply, Usage
 from consilience.dialogue.rehearsal import Rehearsal
 from consilience.dialogue.session import Session
-from consilience.methods.social_agents.agent import Party
+from consilience.methods.social_agents.manners import PLAYERS
+from consilience.methods.social_agents.party import Party
 from consilience.methods.social_agents.records import Episode, Hit, Message, Person, Query
-from consilience.methods.social_agents.responder import PLAYERS
 from consilience.methods.social_agents.store import Store
 from consilience.methods.social_agents.task import Assignment
 from consilience.methods.social_agents.worlds.furnishing import furnish

@@ -22,7 +22,7 @@ def place(tmp_path: Path) -> dict[str, object]:
 
 def parrots(database: str) -> int:
     with Store.open(database) as store:
-        return len(store.memory("ann").search(Query(words=("parrot",))))
+        return len(store.memory("ann").search(Query(words=("parrot",), beside=False)))
 
 
 def test_a_person_who_is_new_is_named_and_twice_adds_nothing(place) -> None:
@@ -36,12 +36,34 @@ def test_a_person_who_is_new_is_named_and_twice_adds_nothing(place) -> None:
 
 
 def test_a_dry_run_changes_nothing(place) -> None:
-    with pytest.raises(InvalidInput, match="dry-run"):
-        list(bring(Importing(as_="ann", name="Ann", dry_run=True, **place)))
+    told = list(bring(Importing(as_="ann", name="Ann", dry_run=True, **place)))
+    assert told[0] == "ann would be new"
+    assert told[-1].startswith("2 would be added")
+    with pytest.raises(InvalidInput, match="--name"):
+        list(bring(Importing(as_="ann", dry_run=True, **place)))
+    assert not Path(str(place["database"])).exists()
     with Store.open(place["database"]) as store:
         store.add_person("ann", "Ann")
     assert list(bring(Importing(as_="ann", dry_run=True, **place)))[-1].startswith("2 would be added")
     assert parrots(place["database"]) == 0
+
+
+def test_a_dry_run_of_somebody_new_knows_who_is_there(place) -> None:
+    with Store.open(place["database"]) as store:
+        store.add_person("bea", "Bea")
+    new = {"as_": "ann", "name": "Ann", **place}
+    with pytest.raises(InvalidInput, match="memory of their own"):
+        list(bring(Importing(dry_run=True, merge=("Bea=bea",), **new)))
+    told = list(bring(Importing(dry_run=True, **new)))
+    assert list(bring(Importing(**new)))[1:-1] == told[1:-1]
+
+
+def test_how_dates_are_read_can_be_said(place) -> None:
+    Path(str(place["file"])).write_text(CHAT.replace("25/", "04/"), encoding="utf-8")
+    assert any("note: dates" in line for line in bring(Importing(as_="ann", name="Ann", dry_run=True, **place)))
+    list(bring(Importing(as_="ann", name="Ann", dates="month-first", **place)))
+    with Store.open(place["database"]) as store:
+        assert {one.sent_at.month for one in store.memory("ann").recent()} == {4}
 
 
 @pytest.mark.parametrize("pair", ["Bea", "=ben", "Bea="])
@@ -64,5 +86,7 @@ def test_what_is_to_be_forgotten_is_counted_first(place, what) -> None:
 
 
 def test_who_is_not_there_cannot_be_forgotten(place) -> None:
-    with pytest.raises(UnknownName):
+    with pytest.raises(InvalidInput, match="that is there"):
+        list(take_away(Forgetting(database=place["database"], person="zoe", yes=True)))
+    with Store.open(place["database"]), pytest.raises(UnknownName):
         list(take_away(Forgetting(database=place["database"], person="zoe", yes=True)))

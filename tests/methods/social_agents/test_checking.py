@@ -55,6 +55,7 @@ def test_it_is_shown_of_all_or_of_one(database: str) -> None:
     (line,) = checked(database, "show", person="ann")[1]
     assert "ann -> ben task-1 turn 2: m7" in line
     assert "on the word of ann" in line
+    assert checked(database, "show", person="zoe")[1] == ["nothing was revealed of zoe"]
 
 
 @pytest.mark.parametrize("noted", ["", "x", "1:abc", "1", f"-1:{'a' * 64}"])

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from consilience.methods.social_agents.clear import SHARE
 from consilience.methods.social_agents.records import NewMessage, Query
 from consilience.methods.social_agents.store import Store
 from consilience.methods.social_agents.words import split
@@ -46,8 +47,8 @@ def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         yield opened
 
 
-def found(store: Store, who: str = "ann", **asked: object) -> list[str]:
-    return [hit.message.text for hit in store.memory(who).search(Query(**asked))]
+def found(store: Store, who: str = "ann", *, beside: bool = False, **asked: object) -> list[str]:
+    return [hit.message.text for hit in store.memory(who).search(Query(beside=beside, **asked))]
 
 
 def test_forms_of_a_word_are_one(store: Store) -> None:
@@ -60,7 +61,7 @@ def test_forms_of_a_word_are_one(store: Store) -> None:
 
 
 def test_an_utterance_is_shown_once(store: Store) -> None:
-    hits = store.memory("ann").search(Query(words=("capri",)))
+    hits = store.memory("ann").search(Query(words=("capri",), beside=False))
     assert [hit.message.sent_at for hit in hits] == [NOON + timedelta(hours=2)]
 
 
@@ -116,10 +117,10 @@ def test_without_words_the_latest_come_first(store: Store) -> None:
 
 
 def test_what_was_said_around_is_shown(store: Store) -> None:
-    (hit,) = store.memory("ann").search(Query(words=("bell",), context=2))
+    (hit,) = store.memory("ann").search(Query(words=("bell",), context=2, beside=False))
     assert [message.text for message in hit.before] == ["Somebody took my golden ring"]
     assert [message.text for message in hit.after] == ["The don't-care café is closed on Mondays", "ring ring ring"]
-    (bare,) = store.memory("ann").search(Query(words=("bell",), context=0))
+    (bare,) = store.memory("ann").search(Query(words=("bell",), context=0, beside=False))
     assert (bare.before, bare.after) == ((), ())
     around = store.memory("ann").around(hit.message.id, 1)
     assert around == [hit.before[-1], hit.message, hit.after[0]]
@@ -138,6 +139,49 @@ def test_what_has_no_letter_finds_nothing(store: Store, told: str) -> None:
     assert found(store, words=(told,)) == ([] if told else found(store))
 
 
+def test_an_answer_is_found_beside_its_question(store: Store) -> None:
+    """With none of the words; what is nearer comes earlier, and of another conversation nothing comes."""
+    assert found(store, words=("seasick",)) == ["Which ferry? I get seasick on ferries"]
+    assert found(store, beside=True, words=("seasick",)) == [
+        "Which ferry? I get seasick on ferries",
+        "The ferry to Capri leaves at seven",
+        "ok",
+    ]
+
+
+def test_a_match_gains_by_another_beside_it(store: Store) -> None:
+    plain, gained = (
+        {
+            hit.message.id: hit.score
+            for hit in store.memory("ann").search(Query(words=("golden", "bell"), beside=beside))
+        }
+        for beside in (False, True)
+    )
+    one, other = plain
+    assert gained[one] == pytest.approx(plain[one] + SHARE * plain[other])
+    assert gained[other] == pytest.approx(plain[other] + SHARE * plain[one])
+
+
+def test_what_is_beside_is_of_the_same_time(store: Store) -> None:
+    asked = {"words": ("seasick",), "beside": True}
+    assert found(store, since=NOON + timedelta(hours=1), until=NOON + timedelta(hours=2), **asked) == [
+        "Which ferry? I get seasick on ferries"
+    ]
+    assert found(store, since=NOON + timedelta(hours=3), **asked) == []
+
+
+@pytest.mark.parametrize("asked", [{"phrases": ("get seasick",)}, {"prefixes": ("seas",)}, {"sender": "bea"}])
+def test_phrases_prefixes_and_senders_are_found_alone(store: Store, asked: dict[str, object]) -> None:
+    told = {"words": ("seasick",)} | asked
+    assert found(store, beside=True, **told) == found(store, **told) == ["Which ferry? I get seasick on ferries"]
+
+
+def test_who_is_named_comes_first(store: Store) -> None:
+    """Of two who said the same, whoever is named, though the other said it later."""
+    assert found(store, words=("ferry", "ann"))[0] == "The ferry to Capri leaves at seven"
+    assert found(store, words=("ferry", "bea"))[0] == "Which ferry? I get seasick on ferries"
+
+
 def test_a_filter_is_data(store: Store) -> None:
     assert found(store, sender="' OR 1=1 --") == []
     assert found(store, sender="\x00") == []
@@ -154,7 +198,7 @@ def test_the_score_is_bm25_over_the_owners_messages(store: Store) -> None:
     mean, count = sum(lengths) / len(held), len(held)
     with_ring = [message for message in held if "ring" in split(message.text)]
     idf = math.log(1 + (count - len(with_ring) + 0.5) / (len(with_ring) + 0.5))
-    for hit in store.memory("cyd").search(Query(words=("ring",))):
+    for hit in store.memory("cyd").search(Query(words=("ring",), beside=False)):
         words = split(hit.message.text)
         times = words.count("ring")
         expected = idf * times * 2.2 / (times + 1.2 * (0.25 + 0.75 * len(words) / mean))
@@ -178,7 +222,7 @@ def test_it_finds_what_a_plain_scan_finds(tmp_path: Path) -> None:
             everything = memory.recent(limit=1000)
             for _ in range(20):
                 words = tuple(rng.sample(letters, 2))
-                hits = memory.search(Query(words=words, limit=1000))
+                hits = memory.search(Query(words=words, limit=1000, beside=False))
                 scanned = {each.id for each in everything if set(words) & set(split(each.text))}
                 assert {hit.message.id for hit in hits} == scanned
                 assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)

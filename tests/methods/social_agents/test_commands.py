@@ -9,6 +9,7 @@ from consilience.ground.errors import InvalidInput, MissingDependency, UnknownNa
 from consilience.methods.social_agents import commands
 from consilience.methods.social_agents.commands import VERBS
 from consilience.methods.social_agents.demo import QUESTION
+from consilience.methods.social_agents.store import Store
 
 
 def run(*words: str) -> int:
@@ -16,7 +17,7 @@ def run(*words: str) -> int:
 
 
 def test_each_verb_says_what_it_does_and_what_each_flag_means(capsys) -> None:
-    assert set(VERBS) == {"serve", "import", "ask", "audit", "forget"}
+    assert set(VERBS) == {"serve", "import", "ask", "mcp", "a2a", "audit", "forget"}
     for name, verb in VERBS.items():
         assert inspect.getdoc(verb)
         assert run(name, "--help") == 0
@@ -52,7 +53,14 @@ def test_the_server_is_served_with_what_was_said(monkeypatch, capsys) -> None:
         (("serve", "--port", "x"), "port"),
         (("serve", "--port", "70000"), "--port"),
         (("import",), "FILE"),
+        (("import", "no.txt", "--as", "ann", "--name", "Ann", "--database", "no.sqlite"), "no.txt is not"),
+        (("ask", "x", "--world", "no.sqlite"), "--world"),
+        (("mcp", "--as", "ann", "--database", "no.sqlite"), "--database"),
+        (("a2a", "--as", "ann", "--database", "no.sqlite"), "--database"),
+        (("forget", "no.sqlite", "--person", "ann"), "DATABASE"),
         (("audit", "burn", "x"), "burn"),
+        (("audit", "verify", "no.sqlite"), "DATABASE"),
+        (("forget", "x", "--message", "one"), "one"),
         (("forget", "x"), "must be given"),
         (("forget", "x", "--person", "ann", "--conversation", "1"), "must be given"),
     ],
@@ -61,6 +69,23 @@ def test_a_mistake_is_said_in_a_line(words, told: str) -> None:
     with pytest.raises(InvalidInput, match=told) as caught:
         run(*words)
     assert "\n" not in str(caught.value)
+
+
+def test_what_others_are_called_does_not_steer_the_terminal(tmp_path, capsys) -> None:
+    table = tmp_path / "table.csv"
+    table.write_text("time,author,text\n2024-05-02T12:00:00,\x1b]0;x\x07Bea,hello\n", encoding="utf-8")
+    words = ("--as", "ann", "--name", "Ann", "--dry-run", "--database", str(tmp_path / "people.sqlite"))
+    assert run("import", str(table), *words) == 0
+    told = capsys.readouterr().out
+    assert "Bea" in told
+    assert not {"\x1b", "\x07"} & set(told)
+
+
+def test_messages_to_forget_are_named_one_by_one(tmp_path, capsys) -> None:
+    place = str(tmp_path / "people.sqlite")
+    Store.open(place).close()
+    assert run("forget", place, "--message", "7", "--message", "9") == 0
+    assert "2 messages would be" in capsys.readouterr().out
 
 
 def test_a_flag_that_is_not_there_is_told_from_one_that_is() -> None:

@@ -23,6 +23,18 @@ def test_it_is_made_once_and_then_found(tmp_path: Path) -> None:
     assert path.read_bytes() == before
 
 
+def test_nobody_else_on_the_machine_reads_it(tmp_path: Path) -> None:
+    path = tmp_path / "memory.db"
+    database = Database(path)
+    with database.writing() as connection:
+        connection.exec_driver_sql("INSERT INTO conversation (title) VALUES ('x')")
+        assert [stat.S_IMODE(one.stat().st_mode) for one in tmp_path.iterdir()] == [0o600] * 3
+    database.close()
+    path.chmod(0o640)
+    Database(path).close()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+
+
 @pytest.mark.parametrize("text", ["not a database at all, but long enough to be one" * 10])
 def test_another_file_is_refused_and_untouched(tmp_path: Path, text: str) -> None:
     path = tmp_path / "letter.txt"

@@ -8,8 +8,9 @@ from consilience.methods.social_agents.store import Store
 def test_each_of_the_two_has_read_one_half() -> None:
     with Store.open(":memory:") as store:
         people = furnish_demo(store)
+        asked = Query(words=("allergy",), beside=False)
         found = {
-            handle: [hit.message.sender_name for hit in store.memory(people[handle]).search(Query(words=("allergy",)))]
+            handle: [hit.message.sender_name for hit in store.memory(people[handle]).search(asked)]
             for handle in ("ann", "ben")
         }
     assert found == {"ann": ["Dan Roth"], "ben": ["Cyd Moor"]}

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import postgres_cluster
 import pytest
 
 from consilience.ground.errors import InvalidInput, UnknownName
@@ -74,6 +75,25 @@ def test_not_a_byte_is_left(home: SimpleNamespace) -> None:
     assert "zanzibar" not in repr(memory.recall("zanzibar quokkafig", top=1000))
 
 
+def test_a_server_keeps_no_sample_of_it(postgres_url: str, postgres: postgres_cluster.Cluster) -> None:
+    """What a server knows of columns for its plans is made of texts, and is written anew like them."""
+    with Store.open(postgres_url) as store:
+        chat = store.conversation([store.add_person("ann", "Ann")])
+        told = ["wolpertinger"] * 3 + ["hm", "ok"]
+        added = store.add_messages(NewMessage(chat, 1, NOON, each) for each in told)
+        with store.writing() as connection:
+            connection.exec_driver_sql("ANALYZE message")
+
+        def on_disk() -> bytes:
+            postgres.execute("CHECKPOINT")
+            files = sorted((postgres.folder / "data" / "base").rglob("*"))
+            return b"".join(each.read_bytes() for each in files if each.is_file())
+
+        before = on_disk().count(b"wolpertinger")
+        store.forget(messages=added.ids[:3])
+        assert (before > 3, on_disk().count(b"wolpertinger")) == (True, 0)
+
+
 def test_the_rest_is_as_if_it_had_never_been(home: SimpleNamespace, tmp_path: Path) -> None:
     """Scores, episodes and counts after forgetting are those of a store that never had the messages."""
     gone = set(range(50, 250, 3))
@@ -128,7 +148,7 @@ def test_an_owner_forgets_and_others_keep(home: SimpleNamespace) -> None:
     assert (store.person("ann").card, store.contacts_of("bea"), store.conversations_of("ann")) == ("", [], [])
     assert b"wombatgate" not in home.disk()
     assert [message.text for message in store.memory("bea").recent(limit=1000)] == before
-    assert len(store.memory("bea").search(Query(words=("zanzibar",)))) == 1
+    assert len(store.memory("bea").search(Query(words=("zanzibar",), beside=False))) == 1
     assert store.memory("bea").recall("zanzibar")[0].messages
     with store.reading() as connection:
         owners = connection.exec_driver_sql("SELECT owners FROM audience").scalars().all()
@@ -181,3 +201,23 @@ def test_a_vector_of_the_kind_that_is_kept_is_found_in_the_file(tmp_path: Path) 
         store.memory("ann").rebuild_episodes()
     vector = HashedNgrams().embed([f"Ann: {SECRET}"])[0].astype("<f2").tobytes()
     assert vector[:64] in (tmp_path / "memory.db").read_bytes()
+
+
+def test_what_only_people_of_an_import_hold_is_held_by_nobody(home: SimpleNamespace) -> None:
+    store = home.store
+    store.add_person("~wilma-0a1b2c3d4e", "Wilma Wombat")
+    chat = store.conversation(["ann", "~wilma-0a1b2c3d4e"], title="with Wilma Wombat")
+    store.add_messages([NewMessage(chat, each, NOON, "a wombatgate") for each in (1, 4)])
+    receipt = store.forget(owner="ann")
+    assert receipt.messages == 2
+    disk = home.disk().lower()
+    assert [word for word in (b"wombatgate", b"wombat", b"wilma") if word in disk] == []
+    assert len(store.memory("bea").recent(limit=1000)) == 302
+
+
+def test_a_number_of_a_conversation_never_means_another(home: SimpleNamespace) -> None:
+    last = home.store.conversation(["ann", "bea"], title="numbatfig")
+    home.store.forget(conversation=last)
+    assert home.store.conversation(["cyd"]) != last
+    assert home.store.members(last) == []
+    assert b"numbatfig" not in home.disk()

@@ -17,7 +17,7 @@ from consilience.methods.social_agents.guarded_wire import MOST_SHOWN, GuardedWi
 from consilience.methods.social_agents.policy import PASSED_ON, Policy, Rule
 from consilience.methods.social_agents.records import Message
 from consilience.methods.social_agents.scoring import mark
-from consilience.methods.social_agents.talk import talk
+from consilience.methods.social_agents.talking import talk
 from consilience.methods.social_agents.wire import Forwarded, OpenWire, Outgoing, Remembers
 from consilience.methods.social_agents.worlds.needle import needle
 from consilience.methods.social_agents.worlds.people import Line

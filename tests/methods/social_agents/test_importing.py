@@ -63,9 +63,9 @@ def brought(store, what, owner="ann", **options):
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
 def test_every_sample_comes_in_whole_and_once(sample, here, tmp_path):
     path = sample.write(tmp_path)
-    before = here.people()
+    before = here.people(imported=True)
     dry = import_file(here, path, "ann", zone=ZONE, dry_run=True)
-    assert here.people() == before
+    assert here.people(imported=True) == before
     assert texts(here, "ann") == []
     done = import_file(here, path, "ann", zone=ZONE)
     assert (done.new, done.known) == (dry.new, dry.known) == (len(sample.truth), 0)
@@ -161,19 +161,19 @@ class TestWho:
     def test_an_author_is_the_same_in_the_next_conversation(self, here):
         brought(here, export("a", "b"))
         brought(here, export("c", "d", thread="other"))
-        assert len([each for each in here.people() if is_made(each)]) == 1
+        assert len([each for each in here.people(imported=True) if is_made(each)]) == 1
 
     def test_merged_stays_merged_where_messages_tell(self, here):
         brought(here, export("a", "b"), merge={"Cyd": "Cyd Ode"})
         brought(here, export("a", "b", "c", "d"))
-        made = [each for each in here.people() if is_made(each)]
+        made = [each for each in here.people(imported=True) if is_made(each)]
         assert [each.name for each in made] == ["Cyd Ode"]
         assert len(here.memory("ann").search(Query(sender=made[0].handle))) == 2
 
     def test_one_person_over_two_forms(self, here):
         for form in ("telegram", "whatsapp"):
             brought(here, export("a", "b", form=form), merge={"u2": "Cyd Ode"})
-        assert len([each for each in here.people() if is_made(each)]) == 1
+        assert len([each for each in here.people(imported=True) if is_made(each)]) == 1
 
     def test_nobody_with_a_memory_gets_words_that_they_did_not_agree_to(self, here):
         with pytest.raises(InvalidInput, match="let them agree"):
@@ -196,14 +196,14 @@ class TestWho:
         said = tuple(Said(f"k{n}", "t", f"u{n % many}", WHEN + timedelta(minutes=n), f"m{n}") for n in range(3 * many))
         brought(here, Export("slack", people, (Thread("t", "T"),), said))
         assert len(texts(here, "ann")) == 3 * many
-        made = next(each for each in here.people() if each.name == "P3")
+        made = next(each for each in here.people(imported=True) if each.name == "P3")
         assert texts(here, made) == [f"m{n}" for n in range(3, 3 * many, many)]
 
     def test_unknown_names_change_nothing(self, here):
         for options in ({"owner": "nobody"}, {"shared_with": ["nobody"]}, {"me": "nobody"}, {"merge": {"nobody": "x"}}):
             with pytest.raises(UnknownName):
                 brought(here, export("a", "b"), **options)
-        assert len(here.people()) == 3
+        assert len(here.people(imported=True)) == 3
 
 
 def test_the_plan_says_what_would_happen_and_not_what_was_said(here):

@@ -3,18 +3,21 @@
 import asyncio
 
 import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 
 from consilience.dialogue.journal import Journal
 from consilience.dialogue.session import Session
 from consilience.ground.errors import InvalidInput
-from consilience.methods.social_agents.agent import Party
 from consilience.methods.social_agents.network import Network, contacts_only
+from consilience.methods.social_agents.party import Party
 from consilience.methods.social_agents.pursuit import PursuitLimits
 from consilience.methods.social_agents.record import TalkLimits
 from consilience.methods.social_agents.scoring import mark
 from consilience.methods.social_agents.task import Assignment, Wanted
 from consilience.methods.social_agents.wire import OpenWire
 from consilience.methods.social_agents.worlds.needle import needle
+from consilience.methods.social_agents.worlds.schedule import schedule
 
 PET = Assignment(question="Has Dan a pet? And who pays?", wanted=(Wanted("pet", "the pet of Dan"),), purpose="gossip")
 LOST = {"facts": [], "say": "I do not know.", "asks": "", "done": False}
@@ -209,7 +212,7 @@ def test_who_may_know_is_found_by_what_one_may_read_oneself(company):
     circle = Circle(company, company.Scripted(LOST), pairs, rows=rows, cards=cards)
     found = circle.network().find("ann", "the pet of Dan")
     assert [(one.person.handle, one.why) for one in found] == [
-        ("dan", "is asked about"),
+        ("dan", "is who the question is about"),
         ("cem", "said something like it"),
         ("eva", "has it on their card"),
         ("bea", "is a contact"),
@@ -306,3 +309,87 @@ def test_a_pursuit_goes_on_where_it_was(company, tmp_path):
     assert talks == 2
     assert asyncio.run(part()) == (answer, talks, 0)
     assert 0 < calls < 9
+
+
+def parting(company, part, limits=None):
+    """Do something after the third utterance of a talk, as somebody leaving; return what became of it."""
+    world = company.made(lambda rng: schedule("easy", 1, rng), 101)
+    task = world.tasks[0]
+
+    async def pursued():
+        async with Session(company.player()) as session:
+            town = company.Town(world, session)
+            asker, partner = town.people[task.asker].handle, town.people[task.partner].handle
+
+            def seen(turn):
+                if turn.utterance.number == 3 and turn.owner == turn.utterance.speaker:
+                    part(town.store, asker, partner)
+
+            def party(handle):
+                return Party(person=town.store.person(handle), memory=town.store.memory(handle), asks=session)
+
+            network = Network(party, town.store.contacts_of, OpenWire(), on_turn=seen)
+            return await network.pursue(company.asked(task), asker, partner, limits=limits)
+
+    return asyncio.run(pursued())
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        lambda store, asker, partner: store.forget(owner=partner),
+        lambda store, asker, partner: store.forget(owner=asker),
+        lambda store, asker, partner: store.withdraw(partner, asker),
+    ],
+    ids=["whoever is asked leaves", "whoever asks leaves", "a contact is withdrawn"],
+)
+def test_a_task_ends_before_the_next_turn_when_the_two_may_no_longer_talk(company, part):
+    ended = parting(company, part)
+    assert (ended.root.talk.ending, ended.answer, len(ended.root.talk.utterances)) == ("stopped", "", 3)
+    assert "gone" in ended.reasons[-1]
+
+
+def test_a_task_goes_on_where_nobody_leaves(company):
+    assert parting(company, lambda store, asker, partner: None).root.talk.ending == "known"
+
+
+WILD = st.builds(
+    PursuitLimits,
+    depth=st.integers(0, 9),
+    fan_out=st.integers(0, 9),
+    talks=st.integers(1, 40),
+    calls=st.integers(1, 120),
+    rounds=st.integers(0, 9),
+    tokens=st.none() | st.integers(1, 60_000),
+    talk=st.builds(TalkLimits, turns=st.integers(1, 12)),
+)
+
+
+@settings(
+    max_examples=15,
+    deadline=None,
+    phases=(Phase.explicit, Phase.generate),
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(limits=WILD, known=st.integers(0, 3))
+def test_no_budget_is_exceeded_by_agents_that_always_want_others_to_be_asked(company, limits, known):
+    def more(question):
+        slots = [{"slot": f"s{n}", "text": f"the fact {n} of p{n}"} for n in range(9)]
+        return {"slots": slots, "say": "Somebody else knows. Ask on!", "asks": f"s{len(asks.questions) % (9 - known)}"}
+
+    pairs, handles = everybody(company, 7)
+    asks = company.Scripted(more)
+    circle = Circle(company, asks, pairs)
+    ended = pursue(circle, Assignment(question="What?"), asker=handles[0], partner=handles[1], limits=limits)
+    assert ended.calls == len(asks.questions) <= limits.calls
+    assert ended.talks <= limits.talks
+    assert max(branch.depth for branch in ended.root) <= limits.depth
+    if limits.tokens is not None:  # what the last reply takes is known when it is there
+        most = max(len("".join(m.text for m in q.messages)) for q in asks.questions) + 1_000
+        assert ended.tokens < limits.tokens + most
+
+
+def test_a_task_that_ran_out_of_turns_is_concluded_and_not_talked_over_again(company):
+    limits = PursuitLimits(depth=0, talk=TalkLimits(turns=4))
+    ended = parting(company, lambda store, asker, partner: None, limits)
+    assert (len(ended.root.talk.utterances), ended.root.talk.ending, ended.answer) == (4, "turns", "")

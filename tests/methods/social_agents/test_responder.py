@@ -11,7 +11,9 @@ from consilience.dialogue.messages import Message, Question
 from consilience.dialogue.rehearsal import rehearse
 from consilience.methods.social_agents import sections as layout
 from consilience.methods.social_agents.grammar import RELATIONS
-from consilience.methods.social_agents.responder import NOISE, PLAYERS, VOCABULARY, foreign_words, neighbour
+from consilience.methods.social_agents.honesty import VOCABULARY, foreign_words
+from consilience.methods.social_agents.manners import NOISE, PLAYERS
+from consilience.methods.social_agents.responder import neighbour
 
 NOON = datetime(2024, 5, 2, 12, tzinfo=UTC)
 ANA, BEN = "the pet of Ana Varga", "the pet of Ben Novak"

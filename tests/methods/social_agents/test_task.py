@@ -3,7 +3,7 @@
 import pytest
 
 from consilience.ground.errors import InvalidInput
-from consilience.methods.social_agents.task import Assignment, Wanted, addressed
+from consilience.methods.social_agents.task import Assignment, Mention, Wanted, addressed
 
 
 def test_a_part_says_nothing_of_the_whole():
@@ -19,6 +19,8 @@ def test_a_part_says_nothing_of_the_whole():
     [
         {"question": " "},
         {"question": "x" * 5000},
+        {"question": "Where \ud83d is it?"},
+        {"question": "x", "wanted": (Wanted("a", "the \udcff"),)},
         {"question": "x", "wanted": (Wanted("a", "x"), Wanted("[A]", "y"))},
         {"question": "x", "wanted": (Wanted("--", "x"),)},
     ],
@@ -28,6 +30,26 @@ def test_what_is_no_task_is_refused(given):
         Assignment(**given)
 
 
-def test_an_address_that_mentions_somebody_else_is_none():
-    assert addressed("@task: when?") == "when?"
-    assert addressed("mail ann@task.org") is None
+@pytest.mark.parametrize(
+    ("message", "who", "question"),
+    [
+        ("@task: when?", "", "when?"),
+        ("  @Task, when?", "", "when?"),
+        ("@task", "", ""),
+        ("@task @ben when?", "ben", "when?"),
+        ("@task @BEN: when?", "ben", "when?"),
+        ("@task @b.en, when?", "b.en", "when?"),
+        ("@task @dan when?", "", "@dan when?"),
+        ("@task mail @ben when?", "", "mail @ben when?"),
+    ],
+)
+def test_a_message_for_an_agent_says_whom_of_those_who_are_known(message, who, question):
+    assert addressed(message, {"ben", "b.en"}) == Mention(who, question)
+
+
+@pytest.mark.parametrize(
+    "message",
+    ["@home by 5", "@ben by 5", "@ noon", "@taskforce meets", "@task.org", "mail ann@task.org", "see @task", "@", ""],
+)
+def test_what_only_begins_with_an_at_is_a_message(message):
+    assert addressed(message, {"ben", "home-office"}) is None

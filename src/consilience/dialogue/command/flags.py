@@ -18,6 +18,7 @@ __all__ = ["Verb", "given", "read_text", "with_flags"]
 
 Verb = Callable[..., int]
 _LISTED = tuple[str, ...]
+_NUMBERED = tuple[int, ...]
 _METAVARS: Mapping[type, str] = {int: "N", float: "X", str: "TEXT", Path: "PATH"}
 _WORDS: Mapping[type, str] = {int: "a whole number", float: "a number", str: "a text", Path: "a path"}
 _GIVEN = "_given"
@@ -108,10 +109,11 @@ def _parameter(name: str, kind: Any, default: Any, positional: str) -> inspect.P
         kind = Annotated[kind, tyro.conf.arg(metavar=name.upper())]
     elif kind == _LISTED:
         kind = Annotated[kind, tyro.conf.UseAppendAction, tyro.conf.arg(metavar="ELEMENT")]
-    elif get_args(kind)[:1] == (_LISTED,):  # with a word of its own for what is listed
+    elif get_args(kind)[:1] in ((_LISTED,), (_NUMBERED,)):  # with a word of its own for what is listed
         kind = Annotated[kind, tyro.conf.UseAppendAction]
     elif default is not MISSING and not isinstance(default, bool):
-        kind, default = Annotated[kind | None, _left_out(kind, default)], None
+        said = getattr(kind, "__metadata__", ())  # such as another name; within a union it would be lost
+        kind, default = Annotated[kind | None, _left_out(kind, default), *said], None
     default = inspect.Parameter.empty if default is MISSING else default
     return inspect.Parameter(name, place, default=default, annotation=kind)
 
@@ -167,7 +169,7 @@ def _filled(group: type[_Group], flags: Mapping[str, Any]) -> _Group:
         made = group(**typed)
     except ValidationError as error:
         first = error.errors()[0]
-        flag = f"--{str(first['loc'][0]).replace('_', '-')}"
+        flag = f"--{str(first['loc'][0]).rstrip('_').replace('_', '-')}"
         raise InvalidInput(f"{flag} {first['msg'].replace('Input should', 'must')}; got {first['input']!r}") from error
     # What has no None to stand for it, the positional field, lists and switches, is not given by its default.
     absent = {

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from consilience.methods.social_agents.pursuit import PursuitLimits
     from consilience.methods.social_agents.records import NewMessage, Query
     from consilience.methods.social_agents.store import Store
-    from consilience.methods.social_agents.talk import talk
+    from consilience.methods.social_agents.talking import talk
     from consilience.methods.social_agents.task import Assignment
 
 _HOMES = {
@@ -54,7 +54,7 @@ _HOMES = {
     "Query": "records",
     "Store": "store",
     "import_file": "importing",
-    "talk": "talk",
+    "talk": "talking",
 }
 
 __all__ = [

@@ -116,8 +116,10 @@ class _Attendance:
         return self.present[place] if place >= 0 else frozenset()
 
 
-def add(connection: Connection, messages: Iterable[NewMessage]) -> Added:
+def add(connection: Connection, messages: Iterable[NewMessage], readers: frozenset[int] | None = None) -> Added:
     """Add the messages that are not known, all of them or none.
+
+    Who may read them are the readers where they are given, else who was there.
 
     Raises
     ------
@@ -135,7 +137,7 @@ def add(connection: Connection, messages: Iterable[NewMessage]) -> Added:
         _attend(connection, batch, attendance)
         new = list(_unknown(connection, batch, met))
         known += len(batch) - len(new)
-        rows = [_row(each, attendance[each.conversation], audiences) for each in new]
+        rows = [_row(each, attendance[each.conversation], audiences, readers) for each in new]
         if rows:
             first = _numbers(connection, len(rows))
             _keep(connection, first, rows)
@@ -178,7 +180,9 @@ def _unknown(
         yield each
 
 
-def _row(message: NewMessage, attendance: _Attendance, audiences: Audiences) -> tuple[Any, ...]:
+def _row(
+    message: NewMessage, attendance: _Attendance, audiences: Audiences, readers: frozenset[int] | None
+) -> tuple[Any, ...]:
     """Return the values of a row but its number."""
     if message.sender not in attendance.ever:
         raise InvalidInput(
@@ -187,7 +191,7 @@ def _row(message: NewMessage, attendance: _Attendance, audiences: Audiences) -> 
         )
     told = _checked(message.text)
     moment = to_us(message.sent_at)
-    audience = audiences.number(attendance.at(moment) | {message.sender})
+    audience = audiences.number(attendance.at(moment) | {message.sender} if readers is None else readers)
     label, source, name = kept(message.label), kept(message.source), kept(message.source_id)
     return message.conversation, message.sender, moment, told, label, source, name, len(split(told)), audience
 

@@ -10,15 +10,14 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
-from consilience.dialogue.asking import Asks
 from consilience.dialogue.messages import Message as Prompt
 from consilience.dialogue.messages import Question, Settings
-from consilience.ground.errors import ConsilienceError
+from consilience.methods.social_agents.grounding import grounded, overheard
+from consilience.methods.social_agents.party import Party
 from consilience.methods.social_agents.prompts import View, answer_prompt, draft_prompt, length, turn_prompt
-from consilience.methods.social_agents.rationale import MOST_SLOTS, SURE, Board, Rationale, Reading
+from consilience.methods.social_agents.rationale import MOST_SLOTS, Board, Rationale, Reading, Rule
 from consilience.methods.social_agents.reading import (
     AnswerReply,
     DraftReply,
@@ -28,130 +27,21 @@ from consilience.methods.social_agents.reading import (
     read_draft,
     read_turn,
 )
-from consilience.methods.social_agents.records import Message, Person
-from consilience.methods.social_agents.retrieval import Found, Reads, Retrieval
-from consilience.methods.social_agents.sections import HEARD_LINES, YOU, needs
+from consilience.methods.social_agents.records import Person
+from consilience.methods.social_agents.retrieval import Found, Retrieval
+from consilience.methods.social_agents.saying import LONGEST_SAID, put
+from consilience.methods.social_agents.sections import YOU, needs
+from consilience.methods.social_agents.speech import CallsSpent, Move, Spent, TokensSpent, Told, Utterance
 from consilience.methods.social_agents.task import Assignment
-from consilience.methods.social_agents.values import contains, covered, same
 
 R = TypeVar("R", DraftReply, TurnReply, AnswerReply)
 
-__all__ = ["Agent", "CallsSpent", "Move", "Party", "Spent", "Told", "Utterance"]
+__all__ = ["Agent"]
 
-UNGROUNDED = 0.4
-"""Confidence of a value whose words are not in the messages that it is said to come from: never enough to be known."""
-GROUNDED = 0.6
-"""Share of a value's words that have to be there."""
 ASKED_AT_MOST = 2
 """How often one side asks for a slot that the other does not know."""
 REASKS = 2
 """How often a reply is asked for again that cannot be read."""
-MOST_EVIDENCE = 4
-"""Messages that one value is said to come from."""
-MOST_PINNED = 8
-"""Messages that stay in view because a value that is not sure was read from them."""
-LONGEST_SAID = 1_200
-"""Characters of an utterance."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
-    """A fact that crossed from one side to the other, by way of the gate."""
-
-    slot: str
-    value: str
-    source: str
-    """Handle of the person whose messages it comes from: the teller's, or a third party's."""
-    may_forward: bool = True
-    """Whether the one who hears it may pass it on."""
-    confidence: float = 1.0
-    """Of the teller, from 0 to 1."""
-    vouched: bool = False
-    """Whether the teller's board knows it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Utterance:
-    """What one side said to the other: all that crosses."""
-
-    number: int
-    """Its place in the talk, from 1."""
-    speaker: str
-    """Handle of whose agent spoke."""
-    speaker_name: str
-    text: str
-    tells: tuple[Told, ...] = ()
-    """Facts of the text, as data."""
-    asks: str = ""
-    """Slot that it asks for."""
-    lacks: str = ""
-    """Slot that was asked for and that it does not know."""
-    declines: str = ""
-    """Slot that was asked for and that it will not tell."""
-    by_person: bool = False
-    """Whether the person spoke, and not the agent."""
-
-
-class CallsSpent(ConsilienceError):
-    """A talk has asked its models as often as it may."""
-
-
-@dataclass(slots=True)
-class Spent:
-    """What a talk cost so far."""
-
-    calls: int = 0
-    """Replies of models, those of a journal included."""
-    prompt_characters: int = 0
-    """Of all prompts together."""
-    tokens: int = 0
-    """Of prompts and replies, as the model counts."""
-    model_s: float = 0.0
-    """Waiting for replies."""
-    most_calls: int | None = None
-    """Calls that there may be."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Party:
-    """A person, their memory, and whom their agent asks. Nothing of it is ever given to another party."""
-
-    person: Person
-    memory: Reads
-    asks: Asks
-    """The model."""
-    clear: bool = True
-    """Whether the agent searches by words."""
-    fuzzy: bool = True
-    """Whether it recalls episodes."""
-    plan: bool = True
-    """Whether it keeps a board; without one, it sees the last utterances only."""
-    lets: Callable[[Sequence[Message], str, str], Sequence[Message]] = field(
-        default=lambda rows, _other, _purpose: rows
-    )
-    """Which messages the agent may see, given with whom (a handle) and what for."""
-    may_forward: Callable[[Sequence[Message]], bool] = field(default=lambda _rows: True)
-    """Whether what these messages say may be passed on by whoever hears it."""
-
-
-class Move(NamedTuple):
-    """What one side wants to say, before any gate."""
-
-    say: str
-    tells: tuple[Told, ...]
-    asks: str
-    lacks: str
-    asked: str
-    """Slot that the other side asked for last."""
-    declared: tuple[int, ...]
-    """Messages that the facts come from."""
-    found: Found
-    """What the prompt showed."""
-    behind: tuple[Message, ...]
-    """All that it showed, and the messages declared."""
-    done: bool
-    plainly: str
-    """The same, put by code: the facts and the question, and no other word."""
 
 
 class Agent:
@@ -171,14 +61,24 @@ class Agent:
         Where the cost is counted.
     support
         By how many readings a value has to lead.
+    rule
+        How several readings become one value.
     """
 
     def __init__(
-        self, party: Party, other: Person, task: Assignment, *, element: str, spent: Spent, support: int = 2
+        self,
+        party: Party,
+        other: Person,
+        task: Assignment,
+        *,
+        element: str,
+        spent: Spent,
+        support: int = 2,
+        rule: Rule = "lead",
     ) -> None:
         self.party = party
         self.other = other
-        self.board = Board(party.person.handle, support=support)
+        self.board = Board(party.person.handle, support=support, rule=rule)
         """What this side knows."""
         self.misses: Counter[str] = Counter()
         """How often the other side did not know a slot."""
@@ -192,11 +92,13 @@ class Agent:
         self.calls = 0
         """Questions so far."""
         handle, purpose = other.handle, task.purpose
+        free, apart = party.parts(handle, purpose)
         self._retrieval = Retrieval(
-            party.memory,
+            free,
             clear=party.clear,
             fuzzy=party.fuzzy,
             allowed=lambda rows: party.lets(rows, handle, purpose),
+            apart=apart,
         )
 
     @property
@@ -232,14 +134,7 @@ class Agent:
     @property
     def unsure(self) -> bool:
         """Whether there is something that this side reads again in its own messages, because it is not sure of it."""
-        return any(
-            any(reading.direct for reading in one.readings) and not self.doubtful(one) for one in self.board.open
-        )
-
-    @staticmethod
-    def doubtful(one: Rationale) -> bool:
-        """Whether reading it again does not help: its words are not there, or the model itself is in doubt."""
-        return one.status == "fuzzy" and all(reading.confidence < SURE for reading in one.readings)
+        return any(any(reading.direct for reading in one.readings) and not one.doubtful for one in self.board.open)
 
     async def draft(self, shared: Sequence[Rationale] = (), *, ask: bool = True) -> None:
         """Make the plan with one's own messages in view; one that is shared already is only filled in.
@@ -292,7 +187,16 @@ class Agent:
             ids = tuple(sorted({one for fact in reply.facts for one in fact.evidence if one in found.by_id}))
             return Move(reply.say[:LONGEST_SAID], (), "", "", "", ids, found, found.messages, reply.done, "")
         self._count(reply.facts, found, heard, number)
-        return self._move(reply, asked, found)
+        question = self._question(reply.asks)
+        return put(
+            reply,
+            self.board,
+            other=self.other.handle,
+            asked=asked,
+            question=question,
+            found=found,
+            behind=lambda numbers: self._retrieval.behind(numbers, found),
+        )
 
     async def answer(self, heard: Sequence[Utterance], values: Mapping[str, str]) -> AnswerReply:
         """Do the task with the values that were agreed, or, without a plan, with what was heard last."""
@@ -359,9 +263,7 @@ class Agent:
         pinned = [*first, *(one for slot in self.board.open for one in slot.evidence)]
         text = asked.text if asked is not None else heard[-1].text if heard else ""
         again = frozenset(slot.text for slot in self.board.open if any(one.direct for one in slot.readings))
-        return self._retrieval.during(
-            "" if settled else text, self._wanted(number), self.look_for, pinned[:MOST_PINNED], again
-        )
+        return self._retrieval.during("" if settled else text, self._wanted(number), self.look_for, pinned, again)
 
     def _wanted(self, number: int) -> list[str]:
         """Return what is open, another one first in each turn, so that none is always looked up last."""
@@ -378,8 +280,10 @@ class Agent:
             rows=found.rows,
             episodes=found.episodes,
             heard=tuple(
-                (YOU if one.speaker == self.handle else one.speaker_name, one.text) for one in heard[-HEARD_LINES:]
+                (YOU if one.speaker == self.handle else one.speaker_name, one.text)
+                for one in heard[-self.party.heard_lines :]
             ),
+            heard_lines=self.party.heard_lines,
             aside=self.aside,
         )
 
@@ -395,6 +299,8 @@ class Agent:
     async def _reply(self, messages: tuple[Prompt, ...]) -> str:
         if self._spent.calls == self._spent.most_calls:
             raise CallsSpent(f"the talk may ask {self._spent.calls} questions, and did; allow it more calls")
+        if self._spent.most_tokens is not None and self._spent.tokens >= self._spent.most_tokens:
+            raise TokensSpent(f"the talk had {self._spent.tokens} tokens, which is all; allow it more")
         question = Question(self._element, messages, Settings(), self.calls)
         self.calls += 1
         self._spent.calls += 1
@@ -414,90 +320,11 @@ class Agent:
             one = self.board.find(fact.slot)
             if one is None:
                 continue
-            reading = self._own(fact, found, number) or self._heard(fact, one, heard)
+            reading = grounded(fact, found, self.party, number) or overheard(fact, one, heard, self.handle)
             if reading is not None:
                 self.board = self.board.read(one.slot, reading)
             if reading is not None and not reading.direct:
                 self.misses.pop(one.slot, None)
-
-    def _own(self, fact: Fact, found: Found, number: int) -> Reading | None:
-        rows = [found.by_id[one] for one in fact.evidence if one in found.by_id]
-        if not rows:
-            return None
-        # Who names every message as evidence has named none: what has the value counts, where any has it.
-        having = [row for row in rows if contains(row.text, fact.value)]
-        rows = (having or rows)[:MOST_EVIDENCE]
-        texts = [text for row in rows for text in (row.text, row.sender_name)]
-        share = 1.0 if having else covered(texts, fact.value)
-        return Reading(
-            value=fact.value,
-            source=self.handle,
-            evidence=tuple(row.id for row in rows),
-            confidence=fact.confidence if share >= GROUNDED else min(fact.confidence, UNGROUNDED),
-            turn=number,
-            may_forward=self.party.may_forward(rows),
-        )
-
-    def _heard(self, fact: Fact, one: Rationale, heard: Sequence[Utterance]) -> Reading | None:
-        """Return a fact as read from what the other side said; where that came as data, the data stands."""
-        for utterance in reversed(heard[-HEARD_LINES:]):
-            if utterance.speaker != self.handle and contains(utterance.text, fact.value):
-                if any(told.slot == one.slot for told in utterance.tells):
-                    return None
-                return Reading(
-                    value=fact.value,
-                    source=utterance.speaker,
-                    confidence=fact.confidence,
-                    turn=utterance.number,
-                    vouched=utterance.by_person,
-                )
-        return None
-
-    def _move(self, reply: TurnReply, asked: Rationale | None, found: Found) -> Move:
-        """Return what is said: the model's own words, where they say what the board knows."""
-        say, facts = reply.say, reply.facts
-        named = {one.slot: one for fact in facts if (one := self.board.find(fact.slot)) is not None}
-        if asked is not None:
-            named[asked.slot] = self.board[asked.slot]
-        wrong = [
-            fact for fact in facts if contains(say, fact.value) and not self._stands(self.board.find(fact.slot), fact)
-        ]
-        tellable = [one for one in named.values() if _tellable(one, self.other.handle)]
-        tells = [one for one in tellable if contains(say, one.value)]
-        due = [one for one in tellable if asked is not None and one.slot == asked.slot]
-        if wrong or any(one.status == "known" and one not in tells for one in due):
-            # What was read now is not what was read as a rule, or is not said: code says what the board knows.
-            tells, say = due, _stated(due)
-        owed = named[asked.slot] if asked is not None and asked.slot not in {one.slot for one in tells} else None
-        if owed is not None and not say.strip():
-            say = f"I do not know {owed.text} yet."
-        question = self._question(reply.asks)
-        if question is not None and not (contains(say, question.text) and "?" in say):
-            say = f"{say} {_asking(question)}".strip()
-        declared = tuple(sorted({number for one in tells for number in one.evidence}))
-        return Move(
-            say=(say or "I have nothing to add.")[:LONGEST_SAID],
-            tells=tuple(
-                Told(
-                    slot=one.slot,
-                    value=one.value,
-                    source=one.source,
-                    confidence=one.confidence,
-                    may_forward=one.may_forward,
-                    vouched=one.status == "known",
-                )
-                for one in tells
-            ),
-            asks=question.slot if question is not None else "",
-            # Who has read something and is not sure of it is asked again.
-            lacks=owed.slot if owed is not None and not owed.readings else "",
-            asked=asked.slot if asked is not None else "",
-            declared=declared,
-            found=found,
-            behind=self._retrieval.behind(declared, found),
-            done=reply.done and question is None,
-            plainly=f"{_stated(tells)} {_asking(question)}".strip() if tells else "",
-        )
 
     def _question(self, asks: str) -> Rationale | None:
         """Return the slot to ask for: the model's choice, where it is one to be asked for, else the first."""
@@ -506,24 +333,3 @@ class Agent:
         if chosen is not None and chosen.slot in {one.slot for one in choices}:
             return chosen
         return next(iter(choices), None)
-
-    @staticmethod
-    def _stands(one: Rationale | None, fact: Fact) -> bool:
-        if one is None:
-            return True
-        return one.status in ("known", "fuzzy") and not Agent.doubtful(one) and same(one.value, fact.value)
-
-
-def _tellable(one: Rationale, other: str) -> bool:
-    """Whether a side may say what it has: a value that leads, of its own or one that may be passed on, and no echo."""
-    if one.status not in ("known", "fuzzy") or one.source == other or Agent.doubtful(one):
-        return False
-    return bool(one.evidence) or one.may_forward
-
-
-def _stated(facts: Sequence[Rationale]) -> str:
-    return " ".join(f"{one.text[:1].upper()}{one.text[1:]} is {one.value}." for one in facts)
-
-
-def _asking(question: Rationale | None) -> str:
-    return "" if question is None else f"Do you know {question.text}?"

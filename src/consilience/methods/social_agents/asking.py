@@ -11,16 +11,17 @@ from consilience.dialogue.connecting import connect
 from consilience.dialogue.rehearsal import notice_for
 from consilience.dialogue.session import Session
 from consilience.ground.errors import InvalidInput
-from consilience.methods.social_agents.agent import Party
 from consilience.methods.social_agents.demo import furnish_demo
 from consilience.methods.social_agents.flags import Asking
 from consilience.methods.social_agents.guarded_wire import GuardedWire
+from consilience.methods.social_agents.manners import PLAYERS
 from consilience.methods.social_agents.network import Network
+from consilience.methods.social_agents.party import Party
+from consilience.methods.social_agents.places import require_there
 from consilience.methods.social_agents.policy import Policy
 from consilience.methods.social_agents.pursuit import Pursuit, PursuitLimits
 from consilience.methods.social_agents.record import TalkLimits, TurnSeen
 from consilience.methods.social_agents.records import Message
-from consilience.methods.social_agents.responder import PLAYERS
 from consilience.methods.social_agents.store import Store
 from consilience.methods.social_agents.task import Assignment
 
@@ -51,6 +52,7 @@ def _opened(world: str) -> Iterator[Store]:
             furnish_demo(store)
             yield store
     else:
+        require_there(world, "--world")
         with Store.open(world) as store:
             yield store
 
@@ -72,7 +74,14 @@ async def _asked(asking: Asking, store: Store, tell: Tell) -> int:
 
         def party(handle: str) -> Party:
             person = store.person(handle)
-            return Party(person=person, memory=store.memory(person), asks=session, lets=wire.lets(handle))
+            return Party(
+                person=person,
+                memory=store.memory(person),
+                asks=session,
+                lets=wire.lets(handle),
+                hides=wire.hides(handle),
+                asks_about=wire.asks_about(handle),
+            )
 
         network = Network(party, store.contacts_of, wire, on_turn=seen)
         task = Assignment(question=asking.task)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 from sqlalchemy import text
 
 from consilience.ground.errors import InvalidInput, UnknownName
 from consilience.methods.social_agents.app.tasks import Tasks
 from consilience.methods.social_agents.audit import AuditLog
-from consilience.methods.social_agents.erasing import erase_messages, erase_person
+from consilience.methods.social_agents.erasing import Erased, erase_messages, erase_person
 from consilience.methods.social_agents.flags import Forgetting, Importing
 from consilience.methods.social_agents.importing import import_file
 from consilience.methods.social_agents.keys import key_of
-from consilience.methods.social_agents.records import Receipt
+from consilience.methods.social_agents.places import require_there
 from consilience.methods.social_agents.store import Store
 
 __all__ = ["bring", "take_away"]
@@ -24,7 +26,9 @@ _READ_BY = text("SELECT COUNT(*) FROM visibility WHERE owner = :owner")
 
 def bring(importing: Importing) -> Iterator[str]:
     """Bring an export in, or say what would happen; give in words what did."""
-    with Store.open(importing.database) as store:
+    if not importing.file.exists():
+        raise InvalidInput(f"FILE must be an export that is there; {importing.file} is not")
+    with _opened(importing) as store:
         made = _person(store, importing)
         done = import_file(
             store,
@@ -32,13 +36,19 @@ def bring(importing: Importing) -> Iterator[str]:
             importing.as_,
             form=importing.form,
             zone=importing.zone,
+            dates=importing.dates,
             title=importing.title,
             me=importing.me,
             merge=_pairs(importing.merge),
             dry_run=importing.dry_run,
         )
         if made:
-            yield f"{importing.as_} is new; invite them with that handle, so that they can sign in"
+            told = (
+                "would be new"
+                if importing.dry_run
+                else "is new; invite them with that handle, so that they can sign in"
+            )
+            yield f"{importing.as_} {told}"
         yield from done.plan.lines()
         would = "would be " if importing.dry_run else ""
         yield (
@@ -49,6 +59,7 @@ def bring(importing: Importing) -> Iterator[str]:
 
 def take_away(forgetting: Forgetting) -> Iterator[str]:
     """Forget, or say what would be forgotten; give in words what was."""
+    require_there(forgetting.database, "DATABASE")
     with Store.open(forgetting.database) as store:
         if not forgetting.yes:
             yield f"{_counted(store, forgetting):,} messages would be forgotten; say --yes to do it"
@@ -57,7 +68,7 @@ def take_away(forgetting: Forgetting) -> Iterator[str]:
         yield from _receipt(_forgotten(store, forgetting, audit))
 
 
-def _forgotten(store: Store, forgetting: Forgetting, audit: AuditLog) -> Receipt:
+def _forgotten(store: Store, forgetting: Forgetting, audit: AuditLog) -> Erased:
     tasks = Tasks(store)
     if forgetting.person is not None:
         return erase_person(store, store.person(forgetting.person), audit=audit, tasks=tasks)
@@ -67,13 +78,11 @@ def _forgotten(store: Store, forgetting: Forgetting, audit: AuditLog) -> Receipt
     return erase_messages(store, forgetting.message, audit=audit, tasks=tasks)
 
 
-def _receipt(receipt: Receipt) -> Iterator[str]:
+def _receipt(erased: Erased) -> Iterator[str]:
+    receipt = erased.receipt
     yield f"forgotten: {receipt.what}, at {receipt.at:%Y-%m-%d %H:%M:%S} UTC"
-    yield (
-        f"{receipt.messages:,} messages for everybody, {receipt.unseen:,} rights to read, "
-        f"{receipt.versions:,} earlier versions, {receipt.episodes:,} summaries; nothing of them is left in the files"
-    )
-    yield f"receipt {receipt.digest}"
+    yield from (f"  {line}" for line in erased.lines())
+    yield f"nothing of them is left in the files; receipt {receipt.digest}"
 
 
 def _counted(store: Store, forgetting: Forgetting) -> int:
@@ -91,6 +100,29 @@ def _in_conversation(store: Store, conversation: int) -> list[int]:
         return list(connection.execute(_IN_CONVERSATION, {"conversation": conversation}).scalars())
 
 
+@contextmanager
+def _opened(importing: Importing) -> Iterator[Store]:
+    """Give the database; for a look at what somebody new would have, its people in one that goes when it ends."""
+    database = importing.database
+    there = "://" in database or Path(database).exists()
+    if not importing.dry_run:
+        with Store.open(database) as store:
+            yield store
+        return
+    with ExitStack() as stack:
+        people = []
+        if there:
+            store = stack.enter_context(Store.open(database))
+            people = store.people(imported=True)
+            if any(one.handle == importing.as_ for one in people):
+                yield store
+                return
+        tried = stack.enter_context(Store.open(":memory:"))
+        for one in people:
+            tried.add_person(one.handle, one.name or one.handle)
+        yield tried
+
+
 def _person(store: Store, importing: Importing) -> bool:
     """Add the person of an import if they are new and that was said; return whether."""
     try:
@@ -100,10 +132,6 @@ def _person(store: Store, importing: Importing) -> bool:
             raise InvalidInput(
                 f"--as must be the handle of somebody in {importing.database}; {importing.as_!r} is not: to add them, "
                 "say their --name"
-            ) from error
-        if importing.dry_run:
-            raise InvalidInput(
-                "--dry-run changes nothing, and --name would add a person; do one after the other"
             ) from error
         store.add_person(importing.as_, importing.name)
         return True

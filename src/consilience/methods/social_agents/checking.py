@@ -9,6 +9,7 @@ from consilience.ground.errors import InvalidInput
 from consilience.methods.social_agents.audit import AuditLog, Head
 from consilience.methods.social_agents.flags import Checking
 from consilience.methods.social_agents.keys import key_of
+from consilience.methods.social_agents.places import require_there
 from consilience.methods.social_agents.store import Store
 
 __all__ = ["check"]
@@ -19,6 +20,7 @@ Tell = Callable[[str], object]
 def check(checking: Checking, tell: Tell) -> int:
     """Look at a log, and return 1 where it is not as it was written."""
     deed, database = checking.what
+    require_there(database, "DATABASE")
     key = key_of(database, checking.key_file)
     with Store.open(database) as store:
         log = AuditLog(store, key=key)
@@ -46,6 +48,8 @@ def _show(log: AuditLog, person: str | None, tell: Tell) -> None:
                 f"{one.task or '-'} turn {one.turn}: {messages}{rule}{on}"
             )
         after = part[-1].number
+    if not after:
+        tell("nothing was revealed" + (f" of {person}" if person else ""))
 
 
 def _noted(text: str) -> Head:

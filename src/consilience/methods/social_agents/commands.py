@@ -1,17 +1,28 @@
 """The room's own verbs: serve the application, import chats, ask at the command line, check the log, and forget.
 
-``consilience social-agents serve | import | ask | audit | forget``
+``consilience social-agents serve | import | ask | mcp | a2a | audit | forget``
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from consilience.dialogue.command.flags import with_flags
 from consilience.ground.errors import InvalidInput
 from consilience.ground.late import late_module
-from consilience.methods.social_agents.flags import Asking, Checking, Forgetting, Importing, Serving
+from consilience.methods.social_agents.flags import (
+    Asking,
+    Assisting,
+    Checking,
+    Forgetting,
+    Importing,
+    Representing,
+    Serving,
+)
+
+_STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 @with_flags(Serving, positional="")
@@ -31,7 +42,7 @@ def import_(importing: Importing) -> int:
     Others whom it names get no memory by it, and nobody signs in as them.
     """
     for line in _late("bringing").bring(importing):
-        print(line)
+        _tell(line)
     return 0
 
 
@@ -43,6 +54,26 @@ def ask(asking: Asking) -> int:
     """
     status: int = _late("asking").ask(asking, _tell)
     return status
+
+
+@with_flags(Assisting, positional="")
+def mcp(assisting: Assisting) -> int:
+    """Let an assistant on this machine search and read one person's own memory, over standard input and output (MCP).
+
+    Whoever starts it decides whose it is: the assistant can name nobody else, and change nothing.
+    """
+    _late("assisting", "interop").assist(assisting)
+    return 0
+
+
+@with_flags(Representing, positional="")
+def a2a(representing: Representing) -> int:
+    """Serve one person's agent to the agents of their contacts (A2A), with keys that those make in the application.
+
+    What it may tell is decided by the person's rules, and by their word, which they give in the application.
+    """
+    _late("app.representing", "interop").represent(representing, _tell)
+    return 0
 
 
 @with_flags(Checking, positional="what")
@@ -62,7 +93,7 @@ def forget(forgetting: Forgetting) -> int:
     if sum(given) != 1:
         raise InvalidInput("one of --person, --conversation and --message must be given")
     for line in _late("bringing").take_away(forgetting):
-        print(line)
+        _tell(line)
     return 0
 
 
@@ -70,6 +101,8 @@ VERBS: Mapping[str, Callable[..., int]] = {
     "serve": serve,
     "import": import_,
     "ask": ask,
+    "mcp": mcp,
+    "a2a": a2a,
     "audit": audit,
     "forget": forget,
 }
@@ -77,12 +110,13 @@ VERBS: Mapping[str, Callable[..., int]] = {
 
 
 def _tell(line: str) -> None:
-    print(line, flush=True)
+    """Print a line; what others are called, or wrote, does not steer the terminal."""
+    print(_STEERING.sub("\N{REPLACEMENT CHARACTER}", line), flush=True)
 
 
-def _late(module: str) -> Any:
+def _late(module: str, extra: str = "social") -> Any:
     return late_module(
         f"consilience.methods.social_agents.{module}",
-        "agents of people are run with {missing}; install consilience[social]",
+        f"agents of people are run with {{missing}}; install consilience[{extra}]",
         usually="fastapi",
     )

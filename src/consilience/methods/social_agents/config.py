@@ -35,7 +35,15 @@ class Config:
     """Name of the recipe that the settings started from."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Root of all randomness."""
-    claims: tuple[ClaimId, ...] = ("iagents.lookup", "iagents.success", "iagents.ingest", "iagents.import", "iagents.audit")
+    processes: Count = 1
+    """Processes that talks in which leaks are looked for are shared among; results do not depend on it."""
+    claims: tuple[ClaimId, ...] = (
+        "iagents.lookup",
+        "iagents.success",
+        "iagents.ingest",
+        "iagents.import",
+        "iagents.audit",
+    )
     """Claims to measure; the others are reported as not measured by this recipe."""
 
     # The place where people live. Bars hold for 65,000 messages and more; with fewer there is no verdict.
@@ -71,10 +79,10 @@ class Config:
     """Messages that are forgotten; the bar holds for 10,000 and more."""
 
     # iagents.success
-    success_tasks: Count = 2
+    success_tasks: Count = 1
     """Tasks of each of seven sets."""
-    success_noisy_tasks: Count = 2
-    """Tasks of each of five sets, with noisy neighbours."""
+    success_noisy_tasks: Annotated[int, Field(ge=0)] = 0
+    """Tasks of each of seven sets with neighbours who misread; with 0 nobody does, and there is no verdict."""
 
     # iagents.ablation
     ablation_tasks: Annotated[int, Field(ge=2)] = 4
@@ -87,9 +95,11 @@ class Config:
     """Tasks run twice, with two secrets of one length, over whose bytes the two runs are compared."""
     leaks_allowed: Count = 100
     """Texts that tell what their owners allow, said in several ways."""
+    leaks_places: Count = 1
+    """Places in which the application serves everybody, and everybody looks at everything."""
 
     # iagents.audit
-    audit_tasks: Count = 4
+    audit_tasks: Count = 2
     """Tasks of each of two sets whose disclosures are laid beside the log."""
     audit_entries: Annotated[int, Field(ge=2, le=9)] = 3
     """Entries of a log of which every byte is edited, and which are taken out and changed about."""

@@ -122,7 +122,7 @@ def union(board: Board) -> dict[str, str]:
 def _agreed(one: Rationale, *, accept_weak: bool) -> Agreed:
     verdict, sources = _verdict(one), one.sources
     if accept_weak and verdict == "weak" and len(one.rivals) == 1 and one.confidence >= SURE:
-        verdict = "one-sided"
+        verdict = _by(sources)
     value = one.value if verdict in ("equal", "one-sided", "weak") else ""
     why = _WHY[verdict].format(
         slot=one.slot,
@@ -137,10 +137,14 @@ def _agreed(one: Rationale, *, accept_weak: bool) -> Agreed:
 def _verdict(one: Rationale) -> Verdict:
     match one.status:
         case "known":
-            return "equal" if len(one.sources) > 1 else "one-sided"
+            return _by(one.sources)
         case "fuzzy":
             return "weak"
         case "unknown":
             return "missing"
         case _:
             return one.status
+
+
+def _by(sources: tuple[str, ...]) -> Verdict:
+    return "equal" if len(sources) > 1 else "one-sided"

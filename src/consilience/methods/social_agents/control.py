@@ -43,8 +43,9 @@ class Control:
         return not self._running.is_set()
 
     def pause(self) -> None:
-        """Have it wait before its next turn."""
-        self._running.clear()
+        """Have it wait before its next turn; what is ended waits for nothing."""
+        if not self._ended.is_set():
+            self._running.clear()
 
     def resume(self) -> None:
         """Have it go on."""
@@ -58,11 +59,11 @@ class Control:
 
     def edit(self, who: str, slot: str, value: str) -> None:
         """Say what a slot of one's own board is; it stands against all that agents read."""
-        self._edits.append((who, slot, value))
+        self._edits.append((who, _whole(slot), _whole(value)))
 
     def answer_as_me(self, who: str, text: str) -> None:
         """Say the next line of one's own side oneself."""
-        self._lines.setdefault(who, deque()).append(text)
+        self._lines.setdefault(who, deque()).append(_whole(text))
 
     def edits(self) -> list[tuple[str, str, str]]:
         """Take what people corrected since the last time."""
@@ -93,3 +94,8 @@ class Control:
             for one in (task, ended):
                 one.cancel()
             await asyncio.gather(task, ended, return_exceptions=True)
+
+
+def _whole(text: str) -> str:
+    """Return a text that can be written: half of a pair of surrogates, which no file takes, is a question mark."""
+    return text.encode("utf-8", "replace").decode("utf-8")

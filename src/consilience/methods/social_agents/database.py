@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,12 @@ from consilience.ground.errors import ConsilienceError, InvalidInput, MissingDep
 from consilience.ground.late import late_module
 from consilience.methods.social_agents.records import StoreLocked, StoreUnavailable
 
-__all__ = ["HEAD", "Database", "migrate", "rows"]
+__all__ = ["HEAD", "Asked", "Database", "is_file", "migrate", "rows"]
 
-HEAD = "2"
+Asked = Connection | sqlite3.Connection
+"""What a memory reads with: of a file it is the driver's own, for a search has no time for more."""
+
+HEAD = "3"
 """Name of the newest form."""
 MIGRATIONS = Path(__file__).with_name("migrations")
 CACHE_KIB = 32_768
@@ -64,6 +68,8 @@ class Database:
         """Whether it is a file (or memory), and not a server."""
         self._wait_s = wait_s
         self._engine = self._made(url)
+        self._spare: list[sqlite3.Connection] = []
+        self._age = 0
         try:
             self._recognise()
         except BaseException:
@@ -118,6 +124,36 @@ class Database:
             yield connection
 
     @contextmanager
+    def asking(self) -> Iterator[Asked]:
+        """Give what to ask `rows` with; of a file it shows one state throughout."""
+        if self.path is None:
+            with self.reading() as connection:
+                yield connection
+            return
+        with self.explained():
+            age = self._age
+            try:
+                driver = self._spare.pop()
+            except IndexError:
+                driver = self._driver()
+            try:
+                driver.execute("BEGIN")
+                yield driver
+            finally:
+                driver.rollback()
+                if age == self._age and len(self._spare) < CONNECTIONS:
+                    self._spare.append(driver)
+                else:
+                    driver.close()
+
+    def _driver(self) -> sqlite3.Connection:
+        """Return a connection of the driver's, made as all others are, which is ours alone."""
+        pooled = self._engine.raw_connection()
+        driver: sqlite3.Connection = pooled.driver_connection  # type: ignore[assignment]
+        pooled.detach()
+        return driver
+
+    @contextmanager
     def writing(self) -> Iterator[Connection]:
         """Give a connection whose changes all come to be at the end, or none of them."""
         with self.explained(), self._engine.connect() as connection, connection.execution_options(writes=True).begin():
@@ -149,24 +185,35 @@ class Database:
     def idle(self) -> None:
         """Close the connections that nobody uses, so that nothing holds on to an old state."""
         if self.path is not None or not self.is_sqlite:
-            self._engine.dispose()
+            self.close()
 
     def close(self) -> None:
         """Let go of the database; twice does no harm."""
+        self._age += 1  # what is in use now is closed when it comes back
+        while self._spare:
+            self._spare.pop().close()
         self._engine.dispose()
 
 
-def rows(connection: Connection, statement: str, values: Mapping[str, Any]) -> Iterable[Any]:
-    """Ask, and give the rows as the driver has them: a search has no time for more.
+def is_file(connection: Asked) -> bool:
+    """Return whether it reads SQLite, in a file or in memory."""
+    return isinstance(connection, sqlite3.Connection) or connection.dialect.name == "sqlite"
+
+
+def rows(connection: Asked, statement: str, values: Mapping[str, Any]) -> Iterable[Any]:
+    """Ask, and give the rows as the driver has them.
 
     Lists among the values are what ``json_each`` reads on SQLite, and arrays on a server.
     """
-    if connection.dialect.name != "sqlite":
+    if isinstance(connection, sqlite3.Connection):
+        driver = connection
+    elif connection.dialect.name != "sqlite":
         return map(tuple, connection.execute(_clause(statement), dict(values)))
-    if not connection.in_transaction():
-        connection.begin()  # so that all that is asked is of one state
+    else:
+        if not connection.in_transaction():
+            connection.begin()  # so that all that is asked is of one state
+        driver = connection.connection.driver_connection  # type: ignore[assignment]
     told = {name: json.dumps(value) if isinstance(value, list) else value for name, value in values.items()}
-    driver: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]
     return driver.execute(statement, told)
 
 
@@ -213,6 +260,8 @@ def _address(place: str | Path) -> tuple[Any, Path | None]:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InvalidInput(f"the folder of {path} cannot be made; {error.strerror}: name another file.") from error
+    with suppress(OSError):  # that it cannot be made is told when it is opened
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))  # nobody else on this machine reads it
     return make_url("sqlite://").set(database=str(path)), path
 
 

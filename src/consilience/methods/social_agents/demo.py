@@ -13,10 +13,12 @@ from consilience.methods.social_agents.store import Store
 from consilience.methods.social_agents.worlds.furnishing import furnish
 from consilience.methods.social_agents.worlds.people import BEGINNING, Chat, Line, Resident, World
 
-__all__ = ["QUESTION", "demo_world", "furnish_demo"]
+__all__ = ["FIRST_QUESTION", "QUESTION", "demo_world", "furnish_demo"]
 
 QUESTION: Final = "Are the allergy of Dan Roth and the allergy of Cyd Moor the same or different?"
-"""What Ann may ask; Ben knows the half of it."""
+"""What Ann may ask; Ben knows the half of it, and is asked before it is told, for it is about health."""
+FIRST_QUESTION: Final = "Are the instrument of Dan Roth and the instrument of Cyd Moor the same or different?"
+"""What Ann may ask first: nobody is asked before that is told."""
 
 _PEOPLE = (
     Resident("ann", "Ann Weber", "I cook for many people."),
@@ -30,6 +32,7 @@ _SAID: tuple[tuple[int, str, str], ...] = (
     (0, "ann", "I am glad that we are on the first floor. Are you coming to the dinner?"),
     (0, "dan", "They tested me and the allergy is sesame after all."),
     (0, "ann", "Good to know, I will see what I can do."),
+    (0, "dan", "My instrument will always be the viola, I think."),
     (1, "cyd", "The quartet has its first evening in June."),
     (1, "ben", "Then I will be there. Ann wants to cook for us, by the way."),
     (1, "cyd", "My allergy is sesame, so please keep it away."),
@@ -47,7 +50,7 @@ def demo_world() -> World:
     --------
     >>> world = demo_world()
     >>> [one.name for one in world.people][:2], len(world.messages)
-    (['Ann Weber', 'Ben Okafor'], 11)
+    (['Ann Weber', 'Ben Okafor'], 12)
     """
     chats = (
         Chat(("ann", "dan"), "Ann and Dan"),

@@ -1,4 +1,7 @@
-"""Embedding: texts as points, near one another where they are alike. One kind is built in, another asks a server."""
+"""Embedding: texts as points, near one another where they are alike. One kind here is built in, another asks a server.
+
+A third, which is fitted to texts, is `consilience.methods.social_agents.lsa.Lsa`.
+"""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from pydantic.dataclasses import dataclass
 
 from consilience.ground import STRICT
 
-__all__ = ["Asking", "Checking", "Forgetting", "Importing", "Serving"]
+__all__ = ["Asking", "Assisting", "Checking", "Forgetting", "Importing", "Representing", "Serving"]
 
 _Port = Annotated[int, Field(ge=0, le=65_535)]
 _Count = Annotated[int, Field(ge=1)]
@@ -47,7 +47,7 @@ class Serving:
     budget_tokens: _Count | None = None
     """Tokens of questions and replies, likewise."""
     demo: bool = False
-    """Whether a new database begins with the people of the demo, to try it as two of them."""
+    """Try it as two people of a small world that is made up, in a database that is gone when it ends, or a new one."""
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -70,6 +70,8 @@ class Importing:
     """Form of the file, where it is not found out by itself."""
     zone: str = "UTC"
     """Time zone of its times, such as Europe/Berlin."""
+    dates: Literal["auto", "day-first", "month-first", "year-first"] = "auto"
+    """How its dates are read, where they may be read in two ways."""
     title: str = ""
     """What the conversation is called, where the file does not say."""
     dry_run: bool = False
@@ -98,6 +100,42 @@ class Asking:
     """Utterances of a talk at most."""
     json: bool = False
     """Print JSON instead of words."""
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Assisting:
+    """Whose memory an assistant is given."""
+
+    as_: Annotated[str, tyro.conf.arg(name="as", metavar="PERSON")]
+    """Handle of whose memory it is."""
+    database: str = "social-agents.sqlite"
+    """Where everybody's messages are."""
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Representing:
+    """Whose agent is served, and where."""
+
+    as_: Annotated[str, tyro.conf.arg(name="as", metavar="PERSON")]
+    """Handle of whose agent it is; somebody who has joined."""
+    database: str = "social-agents.sqlite"
+    """Where everybody's messages are."""
+    model: str = "rehearsal:neighbour"
+    """Who is asked, as for serve."""
+    base_url: str | None = None
+    """Address of a server for the model."""
+    host: str = "127.0.0.1"
+    """Address to listen at; other machines are let in through a proxy that has a certificate."""
+    port: _Port = 8766
+    """Port to listen at; 0 for any that is free."""
+    address: str | None = None
+    """How others reach it, such as https://agents.example/ann; the card says so."""
+    key_file: Path | None = None
+    """Key of the audit log, as for serve."""
+    budget_calls: _Count | None = None
+    """Replies of the model that all tasks together may take while it runs."""
+    budget_tokens: _Count | None = None
+    """Tokens of questions and replies, likewise."""
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)

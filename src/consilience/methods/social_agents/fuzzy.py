@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from sqlalchemy import Connection, bindparam, text
 
 from consilience.methods.social_agents.clear import any_of, ranked
 from consilience.methods.social_agents.embedding import Embedder
+from consilience.methods.social_agents.hiding import NOTHING, Hidden
 from consilience.methods.social_agents.records import Episode, Message, Query, from_us
 from consilience.methods.social_agents.words import COMMON, content_words, split
 
@@ -81,6 +82,16 @@ _TAKE_APART = tuple(
         "DELETE FROM placed WHERE episode IN :episodes",
         "DELETE FROM episode WHERE id IN :episodes",
     )
+)
+_THREADS_OF = text(
+    "SELECT DISTINCT e.audience, e.conversation FROM placed p JOIN episode e ON e.id = p.episode "
+    "WHERE p.message IN :numbers"
+).bindparams(bindparam("numbers", expanding=True))
+_PLACED = text(
+    "SELECT m.id, m.conversation, m.sender, p.name, m.sent_at, m.text, m.label, e.id "
+    "FROM episode e JOIN placed l ON l.episode = e.id JOIN message m ON m.id = l.message "
+    "JOIN person p ON p.id = m.sender WHERE e.audience = :audience AND e.conversation = :conversation "
+    "ORDER BY m.sent_at, m.id"
 )
 _VECTORS = text(
     "SELECT e.id, e.vector FROM audience_member a JOIN episode e ON e.audience = a.audience "
@@ -169,14 +180,20 @@ def _cut(connection: Connection, conversation: int, audience: int, moment: int) 
     since = moment if start is None else start
     affected = [row[0] for row in connection.execute(_AFFECTED, {**values, "start": min(since, moment)})]
     take_apart(connection, affected)
+    drafts = _drafts(connection.execute(_MESSAGES, values), audience)
+    connection.execute(_SETTLE, values)
+    return drafts
+
+
+def _drafts(rows: Iterable[Any], audience: int) -> list[_Draft]:
+    """Cut messages of a thread, oldest first, where nobody wrote for long, or many have been written."""
     drafts: list[_Draft] = []
-    for row in connection.execute(_MESSAGES, values):
+    for row in rows:
         fits = drafts and len(drafts[-1].messages) < MOST_MESSAGES and row[4] - drafts[-1].sent[-1] <= _GAP_US
         if not fits:
-            drafts.append(_Draft(conversation, audience, [], []))
+            drafts.append(_Draft(row[1], audience, [], []))
         drafts[-1].messages.append(Message(row[0], row[1], row[2], row[3], from_us(row[4]), row[5], row[6]))
         drafts[-1].sent.append(row[4])
-    connection.execute(_SETTLE, values)
     return drafts
 
 
@@ -200,20 +217,101 @@ def _told(messages: Sequence[Message]) -> str:
     return "\n".join(f"{message.sender_name}: {message.text}" for message in messages)[:LONGEST_TEXT]
 
 
-def recall(connection: Connection, owner: int, told: str, top: int, embedder: Embedder) -> list[Episode]:
+@dataclass(frozen=True, slots=True)
+class Anew:
+    """An episode that was cut anew without what is hidden; it is kept nowhere."""
+
+    episode: Episode
+    vector: bytes
+    place: float
+    """Where it would stand among the others by their numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recut:
+    """Threads in which something is hidden, cut anew."""
+
+    instead: frozenset[int] = frozenset()
+    """Episodes that are left out."""
+    episodes: tuple[Anew, ...] = ()
+
+
+WHOLE: Final = Recut()
+
+
+def recut(connection: Connection, hidden: Hidden, embedder: Embedder, summarise: Summarise) -> Recut:
+    """Cut the threads in which something is hidden as if it were not there; what they were is not changed."""
+    if not hidden.numbers:
+        return WHOLE
+    instead: set[int] = set()
+    drafts: list[tuple[_Draft, float]] = []
+    numbers = sorted(hidden.numbers)
+    threads = {
+        (row[0], row[1])
+        for start in range(0, len(numbers), CHUNK)
+        for row in connection.execute(_THREADS_OF, {"numbers": numbers[start : start + CHUNK]})
+    }
+    for audience, conversation in sorted(threads):
+        rows = connection.execute(_PLACED, {"audience": audience, "conversation": conversation}).all()
+        episodes = sorted({row[7] for row in rows})
+        instead.update(episodes)
+        cut = _drafts((row for row in rows if row[0] not in hidden.numbers), audience)
+        drafts += [(draft, episodes[min(at, len(episodes) - 1)] + at / (len(cut) + 1)) for at, draft in enumerate(cut)]
+    vectors = embedder.embed([_told(draft.messages) for draft, _ in drafts]) if drafts else ()
+    return Recut(
+        frozenset(instead),
+        tuple(
+            Anew(
+                Episode(
+                    -draft.messages[0].id,
+                    draft.conversation,
+                    draft.messages[0].sent_at,
+                    draft.messages[-1].sent_at,
+                    summarise(draft.messages),
+                    tuple(message.id for message in draft.messages),
+                ),
+                vector.astype(_VECTOR).tobytes(),
+                place,
+            )
+            for (draft, place), vector in zip(drafts, vectors, strict=True)
+        ),
+    )
+
+
+def recall(
+    connection: Connection,
+    owner: int,
+    told: str,
+    top: int,
+    embedder: Embedder,
+    *,
+    hidden: Hidden = NOTHING,
+    cut: Recut = WHOLE,
+) -> list[Episode]:
     """Return the owner's episodes nearest to a text: ranks by vector and by words, fused."""
-    by_vector = _nearest(connection, owner, told, embedder)
-    by_words = _by_words(connection, owner, told)
+    by_vector = _nearest(connection, owner, told, embedder, cut)
+    by_words = _by_words(connection, owner, told, hidden, cut)
     scores: Counter[int] = Counter()
     for ranks in (by_vector, by_words):
         for rank, episode in enumerate(ranks):
             scores[episode] += 1 / (FUSION + rank + 1)  # type: ignore[assignment]
-    best = sorted(scores, key=lambda episode: (-scores[episode], -episode))[:top]
-    return _read(connection, owner, best)
+    anew = {one.episode.id: one for one in cut.episodes}
+    places = {number: anew[number].place if number in anew else float(number) for number in scores}
+    best = sorted(scores, key=lambda episode: (-scores[episode], -places[episode]))[:top]
+    found = {one.id: one for one in _read(connection, owner, [number for number in best if number not in anew])}
+    found |= {number: anew[number].episode for number in best if number in anew}
+    return [found[number] for number in best if number in found]
 
 
-def _nearest(connection: Connection, owner: int, told: str, embedder: Embedder) -> list[int]:
-    rows = connection.execute(_VECTORS, {"owner": owner, "embedder": embedder.name}).all()
+def _nearest(connection: Connection, owner: int, told: str, embedder: Embedder, cut: Recut) -> list[int]:
+    rows = [
+        (row[0], row[1], float(row[0]))
+        for row in connection.execute(_VECTORS, {"owner": owner, "embedder": embedder.name})
+        if row[0] not in cut.instead
+    ]
+    if cut.episodes:
+        rows += [(one.episode.id, one.vector, one.place) for one in cut.episodes]
+        rows.sort(key=lambda row: row[2])
     point = embedder.embed([told[:LONGEST_TEXT]])[0]
     if not rows or not point.any():
         return []
@@ -223,15 +321,16 @@ def _nearest(connection: Connection, owner: int, told: str, embedder: Embedder) 
     return [rows[place][0] for place in order if alike[place] > 0]
 
 
-def _by_words(connection: Connection, owner: int, told: str) -> list[int]:
+def _by_words(connection: Connection, owner: int, told: str, hidden: Hidden, cut: Recut) -> list[int]:
     words = list(dict.fromkeys(split(told[:LONGEST_TEXT])))
     telling = [word for word in words if word not in COMMON] or words
     if not telling:
         return []
-    found = ranked(connection, owner, Query(), any_of(telling), POOL)
+    found = ranked(connection, owner, Query(), any_of(telling), POOL, hidden=hidden)
     if not found:
         return []
     episodes: dict[int, int] = dict(connection.execute(_EPISODE_OF, {"owner": owner, "numbers": found}).all())
+    episodes |= {number: one.episode.id for one in cut.episodes for number in one.episode.messages}
     return list(dict.fromkeys(episodes[number] for number in found if number in episodes))
 
 

@@ -28,7 +28,7 @@ from consilience.methods.social_agents.records import Message
 from consilience.methods.social_agents.terms import NUMBERS, Term, Terms, canonical, stem, terms_of, words_of
 from consilience.methods.social_agents.vocabulary import EVERYDAY, TALK
 
-__all__ = ["MOST_CHARACTERS", "MOST_ROWS", "Blocked", "Gate", "Held", "Passed"]
+__all__ = ["MOST_CHARACTERS", "MOST_ROWS", "Blocked", "Gate", "Held", "Passed", "forget_texts"]
 
 MOST_CHARACTERS: Final = 4_000
 """Of one text."""
@@ -346,3 +346,8 @@ def _cased(text: str, terms: Sequence[Term], public: Iterable[str], rows: Iterab
 
 def _counted(words: Sequence[str]) -> str:
     return "a word" if len(words) == 1 else f"{len(words)} words"
+
+
+def forget_texts() -> None:
+    """Forget the texts that were kept so that they need not be read twice."""
+    _told.cache_clear()

@@ -9,13 +9,14 @@ What a third party told is told on only if that party's own policy allows it at 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
 from consilience.methods.social_agents.audit import AuditLog, Event
 from consilience.methods.social_agents.consent import ConsentQueue
 from consilience.methods.social_agents.gate import Blocked, Gate, Held, Passed
+from consilience.methods.social_agents.hiding import Sieve
 from consilience.methods.social_agents.labels import coarse
 from consilience.methods.social_agents.policy import PASSED_ON, Policy, Ruling
 from consilience.methods.social_agents.records import Message
@@ -90,7 +91,31 @@ class GuardedWire:
 
     def hides(self, owner: str) -> Callable[[Sequence[Message], str, str], frozenset[int]]:
         """Return what says which of an owner's messages are to be as if they were not there: for `Party.hides`."""
-        return lambda rows, counterpart, purpose: self._policy_of(owner).hidden(rows, counterpart, purpose)
+
+        def hidden(rows: Sequence[Message], counterpart: str, purpose: str) -> frozenset[int]:
+            return self._policy_of(owner).hidden(
+                rows,
+                counterpart,
+                purpose,
+                granted=self._granted(owner, counterpart, purpose),
+                show_asked=self._show_asked,
+            )
+
+        return hidden
+
+    def asks_about(self, owner: str) -> Sieve:
+        """Return what tells apart which of an owner's messages would have to be asked about: for `Party.asks_about`."""
+
+        def asked(rows: Sequence[Message], counterpart: str, purpose: str) -> frozenset[int]:
+            granted = self._granted(owner, counterpart, purpose)
+            return self._policy_of(owner).asks(rows, counterpart, purpose, granted=granted)
+
+        def key(counterpart: str, purpose: str) -> Hashable:
+            grants = () if self._consent is None else self._consent.grants(owner, counterpart, purpose)
+            agreed = tuple(one.id for one in grants)
+            return self._policy_of(owner).key, counterpart, purpose, agreed, self._show_asked
+
+        return Sieve(asked, key)
 
     def forget(self, owner: str, messages: Iterable[int] | None = None) -> int:
         """Forget messages that models were shown; return how many were kept.

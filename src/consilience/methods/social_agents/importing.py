@@ -186,6 +186,7 @@ def prepare(
     me: str = "",
     merge: Mapping[str, str] | None = None,
     shared_with: Sequence[Who] = (),
+    discreet: bool = False,
 ) -> Plan:
     """Return what importing an export would do.
 
@@ -203,6 +204,9 @@ def prepare(
         Key or name of an author, and the handle or name of the person they are.
     shared_with
         People who agreed that it comes into their memory too.
+    discreet
+        Whether a handle is a name like any other, unless the owner is in contact with its person or has read something
+        by them: so nobody finds out by it who there is.
 
     Raises
     ------
@@ -214,7 +218,11 @@ def prepare(
     person, shared = store.person(owner), tuple(store.person(each) for each in shared_with)
     rows, edited, heard = _looked_up(store, person, export.form)
     senders = _met(export, rows)
-    known = Known(person, {each.handle: each for each in store.people()}, heard, senders)
+    people_there = store.people(imported=True)
+    if discreet:
+        told = {person.id, *heard, *(each.id for each in store.contacts_of(person))}
+        people_there = [each for each in people_there if each.id in told]
+    known = Known(person, {each.handle: each for each in people_there}, heard, senders)
     people = identify(export, known, me=me, merge=merge, agreed={each.handle for each in shared})
     messages, skipped = _short_enough(export)
     threads = _threads(export, messages, rows, edited, person)
@@ -348,7 +356,7 @@ def _is_edit(row: _Row, said: Said, edited: int | None) -> bool:
 
 def _made(store: Store, plan: Plan) -> dict[str, Person]:
     """Return the person of each author; those who are new are added."""
-    known = {each.handle: each for each in store.people()}
+    known = {each.handle: each for each in store.people(imported=True)}
     for each in plan.people:
         if each.handle not in known:
             known[each.handle] = store.add_person(each.handle, each.name)

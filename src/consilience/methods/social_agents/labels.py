@@ -13,7 +13,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
-__all__ = ["LABELS", "OTHER", "SECRET", "coarse", "labels_of", "said_labels"]
+__all__ = ["LABELS", "OTHER", "SECRET", "coarse", "forget_texts", "labels_of", "said_labels"]
 
 LABELS: Final = ("schedule", "place", "contact", "health", "money", "secret")
 """The labels that are found by rules; a person may give others."""
@@ -174,3 +174,9 @@ def _rounded(number: re.Match[str]) -> str:
         return "a few" if 1 < int(digits) < _FEW else digits
     first = min(9, int(digits[0]) + (digits[1] >= "5"))
     return f"about {first}{'0' * (len(digits) - 1)}"
+
+
+def forget_texts() -> None:
+    """Forget the texts that were kept so that they need not be read twice."""
+    _found.cache_clear()
+    coarse.cache_clear()

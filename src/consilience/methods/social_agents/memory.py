@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from sqlalchemy import text
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import TypeVar
+
+from sqlalchemy import Connection, text
 
 from consilience.ground.errors import InvalidInput
 from consilience.methods.social_agents import clear, fuzzy
-from consilience.methods.social_agents.database import Database
+from consilience.methods.social_agents.database import Asked, Database
 from consilience.methods.social_agents.embedding import Embedder
-from consilience.methods.social_agents.fuzzy import Summarise
+from consilience.methods.social_agents.fuzzy import WHOLE, Recut, Summarise
+from consilience.methods.social_agents.hiding import (
+    NOTHING,
+    Hidden,
+    Hides,
+    all_of,
+    hidden_among,
+    kept_or_made,
+    stamp_of,
+)
 from consilience.methods.social_agents.records import MOST_CONTEXT, MOST_HITS, Episode, Hit, Message, Person, Query
 
 __all__ = ["Memory"]
@@ -18,6 +31,8 @@ _FRIENDS = text(
     "JOIN person p ON p.id = CASE WHEN c.asker = :owner THEN c.asked ELSE c.asker END "
     "WHERE c.accepted = 1 AND (c.asker = :owner OR c.asked = :owner) ORDER BY p.id"
 )
+_NEWEST = text("SELECT MAX(id) FROM episode")
+_Asked = TypeVar("_Asked", bound=Asked)
 
 
 class Memory:
@@ -36,13 +51,48 @@ class Memory:
         What makes vectors and summaries of episodes.
     """
 
-    __slots__ = ("_database", "_embedder", "_owner", "_summarise")
+    __slots__ = ("_cut", "_database", "_embedder", "_hidden", "_hides", "_key", "_owner", "_standing", "_summarise")
 
     def __init__(self, database: Database, owner: Person, embedder: Embedder, summarise: Summarise) -> None:
         self._database = database
         self._owner = owner
         self._embedder = embedder
         self._summarise = summarise
+        self._hides: Hides | None = None
+        self._key: Callable[[], Hashable] | None = None
+        self._standing: Hashable = None
+        self._hidden: tuple[tuple[int, ...], Hidden] = ((), NOTHING)
+        self._cut: tuple[tuple[object, ...], Recut] = ((), WHOLE)
+
+    def without(self, hides: Hides, key: Callable[[], Hashable] | None = None) -> Memory:
+        """Return the same memory in which some messages are as if they were not there.
+
+        They take no part in ranks, statistics, limits, neighbours or episodes. Which they are is looked up anew when
+        messages come, go or are edited.
+
+        Parameters
+        ----------
+        hides
+            Given all that the owner has, returns the numbers of those that are left out.
+        key
+            Returns what that goes by beside the messages, such as a policy. It is asked when `left_out` is; what was
+            found by the same key is not looked up again.
+        """
+        made = Memory(self._database, self._owner, self._embedder, self._summarise)
+        made._hides = hides
+        made._key = key
+        made._standing = None if key is None else key()
+        return made
+
+    def left_out(self) -> frozenset[int]:
+        """Return the numbers of the messages that are as if they were not there, by what that goes by now."""
+        if self._hides is None:
+            return frozenset()
+        standing = None if self._key is None else self._key()
+        if standing != self._standing:
+            self._standing, self._hidden = standing, ((), NOTHING)
+        with self._asking() as (_, hidden):
+            return hidden.numbers
 
     def __repr__(self) -> str:
         """Show whose it is."""
@@ -58,38 +108,39 @@ class Memory:
 
         Of an utterance that stands there several times only one is returned.
         """
-        with self._database.reading() as connection:
-            return clear.search(connection, self._owner.id, query)
+        with self._asking() as (connection, hidden):
+            return clear.search(connection, self._owner.id, query, hidden)
 
     def recent(self, conversation: int | None = None, limit: int = 20) -> list[Message]:
         """Return the last messages, everywhere or in one conversation, oldest first."""
         _require("limit", limit, 1, MOST_HITS)
-        with self._database.reading() as connection:
-            return clear.recent(connection, self._owner.id, conversation, limit)
+        with self._asking() as (connection, hidden):
+            return clear.recent(connection, self._owner.id, conversation, limit, hidden)
 
     def around(self, message: int, k: int = 3) -> list[Message]:
         """Return a message between those before and after it, oldest first; nothing when it is not the owner's."""
         _require("k", k, 0, MOST_CONTEXT)
-        with self._database.reading() as connection:
-            return clear.around(connection, self._owner.id, message, k)
+        with self._asking() as (connection, hidden):
+            return clear.around(connection, self._owner.id, message, k, hidden)
 
     def message(self, number: int) -> Message | None:
         """Return a message, or None: also where there is one that the owner may not read."""
-        with self._database.reading() as connection:
-            return next(iter(clear.fetch(connection, self._owner.id, [number])), None)
+        return next(iter(self.messages([number])), None)
 
     def messages(self, numbers: list[int]) -> list[Message]:
         """Return those of the messages that the owner may read, in the order of the numbers."""
-        with self._database.reading() as connection:
-            found = {each.id: each for each in clear.fetch(connection, self._owner.id, numbers)}
+        with self._asking() as (connection, hidden):
+            wanted = [number for number in numbers if number not in hidden.numbers]
+            found = {each.id: each for each in clear.fetch(connection, self._owner.id, wanted)}
         return [found[number] for number in dict.fromkeys(numbers) if number in found]
 
     def recall(self, text: str, top: int = 3) -> list[Episode]:
         """Return the episodes nearest to what a text is about; those that are missing are made first."""
         _require("top", top, 1, MOST_HITS)
         self.rebuild_episodes()
-        with self._database.reading() as connection:
-            return fuzzy.recall(connection, self._owner.id, text, top, self._embedder)
+        with self._reading() as (connection, hidden):
+            cut = self._recut(connection, hidden)
+            return fuzzy.recall(connection, self._owner.id, text, top, self._embedder, hidden=hidden, cut=cut)
 
     def friends(self) -> list[Person]:
         """Return the owner's contacts who accepted, or whom the owner did."""
@@ -104,6 +155,55 @@ class Memory:
         with self._database.writing() as connection:
             threads = fuzzy.loose(connection, self._owner.id, self._embedder)
             return fuzzy.rebuild(connection, threads, self._embedder, self._summarise)
+
+    def _asking(self) -> AbstractContextManager[tuple[Asked, Hidden]]:
+        """Give what to ask `clear` with, and what is left out of the very state that it shows."""
+        return self._looked_through(self._database.asking)
+
+    def _reading(self) -> AbstractContextManager[tuple[Connection, Hidden]]:
+        """Give what to ask `fuzzy` with, likewise."""
+        return self._looked_through(self._database.reading)
+
+    @contextmanager
+    def _looked_through(self, opening: Callable[[], AbstractContextManager[_Asked]]) -> Iterator[tuple[_Asked, Hidden]]:
+        while True:
+            with opening() as connection:
+                if self._hides is None or stamp_of(connection, self._owner.id) == self._hidden[0]:
+                    yield connection, self._hidden[1]
+                    return
+            self._look_through()
+
+    def _look_through(self) -> None:
+        """Find what is left out now, while nothing is read: what decides it may want to read for itself."""
+        with self._database.asking() as connection:
+            stamp = stamp_of(connection, self._owner.id)
+        if (key := self._key) is None:
+            self._hidden = stamp, self._left_out()
+        else:
+            standing = self._standing
+            self._hidden = (
+                stamp,
+                kept_or_made(
+                    self._database,
+                    (self._owner.id, standing),
+                    stamp,
+                    self._left_out,
+                    holds=lambda: key() == standing,
+                ),
+            )
+
+    def _left_out(self) -> Hidden:
+        if (hides := self._hides) is None:
+            return NOTHING
+        with self._database.asking() as connection:
+            found = all_of(connection, self._owner.id)
+        return hidden_among(found, hides)
+
+    def _recut(self, connection: Connection, hidden: Hidden) -> Recut:
+        newest = connection.execute(_NEWEST).scalar()
+        if self._cut[0] != (hidden, newest):
+            self._cut = (hidden, newest), fuzzy.recut(connection, hidden, self._embedder, self._summarise)
+        return self._cut[1]
 
 
 def _require(name: str, value: int, least: int, most: int) -> None:

@@ -8,15 +8,15 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from consilience.dialogue.journal import Journal
 from consilience.dialogue.transcript import Transcript
-from consilience.ground.errors import InvalidInput
-from consilience.methods.social_agents.agent import Party
+from consilience.ground.errors import InvalidInput, UnknownName
 from consilience.methods.social_agents.control import Control
+from consilience.methods.social_agents.party import Party
 from consilience.methods.social_agents.pursuit import Pursuit, PursuitLimits, Walk
 from consilience.methods.social_agents.record import OnTurn, State, Talk, TalkLimits
 from consilience.methods.social_agents.records import Person, Query
-from consilience.methods.social_agents.talk import talk
+from consilience.methods.social_agents.resuming import Keeps
+from consilience.methods.social_agents.talking import talk
 from consilience.methods.social_agents.task import Assignment
 from consilience.methods.social_agents.values import content_words
 from consilience.methods.social_agents.wire import Wire
@@ -98,7 +98,7 @@ class Network:
         wire: Wire,
         *,
         agrees: Agrees = contacts_only,
-        journal: Journal | None = None,
+        journal: Keeps | None = None,
         transcript: Transcript | None = None,
         on_turn: OnTurn | None = None,
     ) -> None:
@@ -129,7 +129,7 @@ class Network:
         if not people:
             return []
         words = content_words(text)
-        memory = self._party_of(owner).memory
+        memory = self._party_of(owner).reads([one.handle for one in people], "*")  # of secrets nobody is asked
         hits = memory.search(Query(words=words, context=0, limit=HITS)) if words else []
         said: Counter[int] = Counter()
         for rank, hit in enumerate(hits):
@@ -238,7 +238,15 @@ class Network:
             on_turn=self._on_turn,
             begun=begun,
             conclude=conclude,
+            still=lambda: self._are_contacts(asker, partner),
         )
+
+    def _are_contacts(self, one: str, other: str) -> bool:
+        """Return whether two people are contacts now; who has left has none."""
+        try:
+            return other in {each.handle for each in self.contacts(one)}
+        except UnknownName:
+            return False
 
 
 def _candidate(person: Person, text: str, words: Sequence[str], said: float, told: str) -> Candidate:
@@ -249,7 +257,7 @@ def _candidate(person: Person, text: str, words: Sequence[str], said: float, tol
         reasons.append("said something like it")
     if person.name and person.name.casefold() in text.casefold():
         score += 2.0
-        reasons.append("is asked about")
+        reasons.append("is who the question is about")
     if person.name and person.name.casefold() in told:
         score += 0.5
         reasons.append("is spoken of with it")

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -264,17 +264,30 @@ class Policy:
         shown = []
         for row in rows:
             ruling = self.on(row.text, counterpart, purpose, row.label)
+            if not _is_seen(ruling, row.id, granted, show_asked=show_asked):
+                continue
             if ruling.verdict == "coarsen":
                 labels = ruling.labels
                 shown.append(replace(row, text=coarse(row.text, labels), label=",".join(sorted(labels))))
-            elif ruling.verdict == "allow" or (
-                ruling.verdict == "ask" and (show_asked or granted(ruling.labels, row.id))
-            ):
+            else:
                 shown.append(row)
         return shown
 
-    def hidden(self, rows: Iterable[Message], counterpart: str, purpose: str = ANY) -> frozenset[int]:
-        """Return the numbers of the messages that must never be told: for an agent it is as if there were none.
+    def hidden(
+        self,
+        rows: Iterable[Message],
+        counterpart: str,
+        purpose: str = ANY,
+        *,
+        granted: Granted = lambda _labels, _message: False,
+        show_asked: bool = True,
+    ) -> frozenset[int]:
+        """Return the numbers of the messages that an agent does not see: for it, it is as if there were none.
+
+        Parameters
+        ----------
+        rows, counterpart, purpose, granted, show_asked
+            As of `sift`.
 
         Examples
         --------
@@ -284,9 +297,39 @@ class Policy:
         >>> sorted(Policy.open("ann").hidden(rows, "bea"))
         [1]
         """
-        return frozenset(
-            row.id for row in rows if self.on(row.text, counterpart, purpose, row.label).verdict == "never"
-        )
+        found = []
+        for row in rows:
+            ruling = self.on(row.text, counterpart, purpose, row.label)
+            if not _is_seen(ruling, row.id, granted, show_asked=show_asked):
+                found.append(row.id)
+        return frozenset(found)
+
+    def asks(
+        self,
+        rows: Iterable[Message],
+        counterpart: str,
+        purpose: str = ANY,
+        *,
+        granted: Granted = lambda _labels, _message: False,
+    ) -> frozenset[int]:
+        """Return the numbers of the messages that may be told after their owner has been asked, and has not agreed yet.
+
+        Parameters
+        ----------
+        rows, counterpart, purpose, granted
+            As of `sift`.
+        """
+        found = []
+        for row in rows:
+            ruling = self.on(row.text, counterpart, purpose, row.label)
+            if ruling.verdict == "ask" and not granted(ruling.labels, row.id):
+                found.append(row.id)
+        return frozenset(found)
+
+    @cached_property
+    def key(self) -> Hashable:
+        """What is the same for policies that say the same."""
+        return self.owner, self.rules, frozenset(self.groups.items())
 
     def _first(self, counterpart: str, purpose: str, label: str) -> tuple[Rule, bool]:
         for rules, default in ((self.rules, False), (DEFAULTS, True)):
@@ -302,6 +345,13 @@ class Policy:
         if who in self.groups:
             return counterpart in self.groups[who]
         return who in (ANY, counterpart)
+
+
+def _is_seen(ruling: Ruling, number: int, granted: Granted, *, show_asked: bool) -> bool:
+    """Whether an agent sees a message with such a ruling: `Policy.sift` shows it, or else `Policy.hidden` names it."""
+    if ruling.verdict == "ask":
+        return show_asked or granted(ruling.labels, number)
+    return ruling.verdict != "never"
 
 
 def _rule(found: Any) -> Rule:

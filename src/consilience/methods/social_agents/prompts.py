@@ -74,7 +74,7 @@ class Recalled:
     """An episode that the fuzzy memory gave, with those of its messages that are shown."""
 
     id: int
-    """Its number."""
+    """Number of the first of its messages that were found."""
     since: datetime
     """Its begin."""
     summary: str
@@ -101,6 +101,8 @@ class View:
     """What the fuzzy memory brought."""
     heard: tuple[tuple[str, str], ...] = ()
     """The talk so far, speaker and text; the last ones are shown."""
+    heard_lines: int = HEARD_LINES
+    """How many of them."""
     aside: frozenset[str] = frozenset()
     """Slots that there is no use in asking for again; they are shown as declined."""
 
@@ -166,11 +168,13 @@ def _episodes(view: View) -> list[str]:
 
 
 def _heard(view: View) -> list[str]:
-    return [heard_line(who, _cut(text, LONGEST_UTTERANCE)) for who, text in view.heard[-HEARD_LINES:]]
+    return [heard_line(who, _cut(text, LONGEST_UTTERANCE)) for who, text in view.heard[-view.heard_lines :]]
 
 
 def _cut(text: str, longest: int) -> str:
     """Return a text on one line of printable characters, cut."""
-    line = "".join(char if char.isprintable() else " " for char in text[: 4 * longest])
+    line = text[: 4 * longest]
+    if not line.isprintable():
+        line = "".join(char if char.isprintable() else " " for char in line)
     line = one_line(line)
     return line if len(line) <= longest else f"{line[: longest - 1]}…"

@@ -53,7 +53,7 @@ class PursuitLimits:
     calls: int = 200
     """Replies of models in all."""
     tokens: int | None = None
-    """Of prompts and replies in all."""
+    """Of prompts and replies in all; only the reply after which they are spent can go over it."""
     seconds: float | None = None
     """In all."""
     rounds: int = 2
@@ -275,8 +275,9 @@ class Walk:
             each,
             # One call is left for the answer to the whole.
             calls=max(1, before[0] + min(each.calls, limits.calls - self.calls - (not conclude))),
-            turns=max(each.turns, said + MORE_TURNS if said else 1),
-            tokens=before[2] + max(1, int(min(tokens))) if tokens else None,
+            # What is left is to conclude: nobody speaks again.
+            turns=max(1, said) if conclude else max(each.turns, said + MORE_TURNS if said else 1),
+            tokens=max(1, before[2] + int(min(tokens))) if tokens else None,
             seconds=max(0.0, min(seconds)) if seconds else None,
         )
 

@@ -33,9 +33,11 @@ from typing import Literal
 from consilience.ground.errors import InvalidInput
 from consilience.methods.social_agents.values import content_words, plain, slot_key
 
-__all__ = ["ME", "OTHER", "Board", "Change", "Rationale", "Reading", "Status"]
+__all__ = ["ME", "OTHER", "Board", "Change", "Rationale", "Reading", "Rule", "Status"]
 
 Status = Literal["unknown", "fuzzy", "known", "conflict", "declined"]
+Rule = Literal["lead", "first", "last"]
+"""How several readings become one value: the one that leads; or, in a plain union, the first or the last, unchecked."""
 
 ME = "me"
 """Asked of one's own memory."""
@@ -110,6 +112,11 @@ class Rationale:
         return self.status in ("unknown", "fuzzy", "conflict")
 
     @property
+    def doubtful(self) -> bool:
+        """Whether reading it again does not help: its words are not there, or the model itself is in doubt."""
+        return self.status == "fuzzy" and all(one.confidence < SURE for one in self.readings)
+
+    @property
     def numbered(self) -> bool:
         """Whether its name is only a number, as in ``s1``, and says nothing."""
         return re.fullmatch(r"[a-z]{0,4}\d{1,3}", self.slot) is not None
@@ -149,6 +156,8 @@ class Board:
         In the order in which they are asked for.
     support
         By how many readings, of different turns, a value has to lead to be known.
+    rule
+        How several readings become one value. Plain unions are for comparison: nothing is in conflict or read again.
 
     Examples
     --------
@@ -163,6 +172,7 @@ class Board:
     owner: str
     rationales: tuple[Rationale, ...] = ()
     support: int = 1
+    rule: Rule = "lead"
 
     def __post_init__(self) -> None:
         if self.support < 1:
@@ -277,7 +287,7 @@ class Board:
         return tuple(found)
 
     def _put(self, changed: Rationale) -> Board:
-        settled = _settled(changed, self.support)
+        settled = _settled(changed, self.support) if self.rule == "lead" else _united(changed, self.rule)
         return replace(self, rationales=tuple(settled if one.slot == changed.slot else one for one in self.rationales))
 
 
@@ -309,6 +319,14 @@ def _settled(one: Rationale, support: int) -> Rationale:
         source=top.source,
         may_forward=all(reading.may_forward for reading in best),
     )
+
+
+def _united(one: Rationale, rule: Rule) -> Rationale:
+    """Return a rationale with the first or the last of its readings, whatever the others say, unless a person did."""
+    if not one.readings or any(reading.by_person for reading in one.readings):
+        return _settled(one, 1)
+    taken = one.readings[0 if rule == "first" else -1]
+    return replace(_settled(replace(one, readings=(taken,)), 1), readings=one.readings)
 
 
 def _corrected(old: Reading, new: Reading) -> bool:

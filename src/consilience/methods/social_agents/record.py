@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from consilience.ground.errors import InvalidInput
-from consilience.methods.social_agents.agent import Spent, Utterance
 from consilience.methods.social_agents.consensus import Consensus
-from consilience.methods.social_agents.rationale import Board, Change
+from consilience.methods.social_agents.rationale import Board, Change, Rule
 from consilience.methods.social_agents.retrieval import Found
+from consilience.methods.social_agents.speech import Spent, Utterance
 from consilience.methods.social_agents.task import Assignment
 
 __all__ = ["Ending", "OnTurn", "State", "Talk", "TalkLimits", "TurnSeen"]
@@ -37,7 +37,7 @@ class TalkLimits:
     Raises
     ------
     InvalidInput
-        When a limit is below 1.
+        When a limit is below 1, or below 0 for `seconds`.
     """
 
     turns: int = 30
@@ -52,14 +52,16 @@ class TalkLimits:
     """Utterances in a row after which neither board has changed."""
     support: int = 2
     """By how many readings of its own messages a value has to lead."""
+    rule: Rule = "lead"
+    """How several readings become one value; plain unions are for comparison."""
     accept_weak: bool = True
     """Whether, in the end, a value counts that was read less often than that and is not contested."""
 
     def __post_init__(self) -> None:
         for name in ("turns", "calls", "tokens", "seconds", "silent_turns", "support"):
-            value = getattr(self, name)
-            if value is not None and not value >= (0 if name == "seconds" else 1):
-                raise InvalidInput(f"`{name}` of a talk must be at least 1; got {value!r}")
+            value, least = getattr(self, name), 0 if name == "seconds" else 1
+            if value is not None and not value >= least:
+                raise InvalidInput(f"`{name}` of a talk must be at least {least}; got {value!r}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

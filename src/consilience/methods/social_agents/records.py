@@ -142,6 +142,9 @@ class Query:
     """How many messages to show before and after each."""
     limit: int = 30
     """Hits at most."""
+    beside: bool = True
+    """Whether what stands right beside a match gains by it, and may be a hit without having any of the words: answers
+    do. Where phrases, prefixes or a sender are asked for, it does not."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.limit <= MOST_HITS:
@@ -163,7 +166,7 @@ class Hit:
     message: Message
     """What was found."""
     score: float
-    """BM25 by the owner's own statistics; 0 when no words were asked for."""
+    """BM25 by the owner's own statistics, with what it gains by what is beside it; 0 when no words were asked for."""
     before: tuple[Message, ...] = ()
     """What the owner read just before it there, oldest first."""
     after: tuple[Message, ...] = ()

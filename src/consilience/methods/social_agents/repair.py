@@ -21,8 +21,8 @@ LONGEST_REPLY = 32_000
 
 _DEEPEST = 24
 _MOST_OBJECTS = 8
-_SPACE = re.compile(r"(?:\s+|//[^\n]*|/\*.*?\*/)+", re.DOTALL)
-_BARE = re.compile(r"[^\s,:{}\[\]\"']+(?:[ \t]+[^\s,:{}\[\]\"']+)*")
+_SPACE = re.compile(r"(?:\s+|//[^\n]*|/\*.*?(?:\*/|\Z))+", re.DOTALL)
+_BARE = re.compile(r"[^\s,:{}\[\]\"']+(?:[ \t]+(?!//|/\*)[^\s,:{}\[\]\"']+)*")
 _CLOSING = {'"': '"', "'": "'", "“": "”“", "„": "“”", "‘": "’‘", "`": "`"}
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 _WORDS: dict[str, Any] = {

@@ -4,37 +4,21 @@ It reads sections by their markers (`sections`) and facts in the small language 
 one fact and asks for at most one; what it says of others it has from the lines before it. No number that comes from it
 says anything about language models.
 
-=================== ===================================================================================================
-player              manner
-=================== ===================================================================================================
-neighbour           reads and says what is there
-neighbour-noisy     mistakes, in one of ten readings, what somebody else said of themselves for what is asked
-neighbour-leaky     says in addition all that it was shown, and does what messages tell it to do
-neighbour-rambling  means the same, and writes it in every way that JSON is not written
-=================== ===================================================================================================
-
-A slow one is any of them with a latency (`consilience.dialogue.rehearsal.Rehearsal`).
-
-Anti-cheat: every content word of a reply occurs in its prompt or in `VOCABULARY`, which is published here and holds no
-value of any fact: `foreign_words` returns those that do not.
+Those who misread, leak or ramble are in `manners`; that no reply has a word of its own is checked in `honesty`.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
 from consilience.dialogue.messages import Question
-from consilience.dialogue.players import Player
-from consilience.methods.social_agents.concluding import HALF_HOURS, conclude, kind_of
+from consilience.methods.social_agents.concluding import conclude, kind_of
 from consilience.methods.social_agents.grammar import RELATIONS, find, label_and_person, mentions
 from consilience.methods.social_agents.sections import (
     BOARD,
@@ -54,40 +38,13 @@ from consilience.methods.social_agents.sections import (
     sections,
 )
 
-__all__ = ["NOISE", "PLAYERS", "VOCABULARY", "foreign_words", "neighbour", "prompt_of"]
-
-NOISE: Final = 0.1
-"""Share of readings that the noisy neighbour gets wrong."""
-
-_LISTED_WORDS = (
-    "a about all am and answer are as asks confidence declined different do does done draft evidence fact facts false "
-    "for form from have i if in is it know known look m may me missing my need never no not null of okay or ready "
-    "same say slot slots so still sure tell text that the there think this to true unknown value want what whole why "
-    "will with yes yet you here json reply result output thoughts let step first think"
-)
-VOCABULARY: Final[frozenset[str]] = frozenset(
-    [
-        *_LISTED_WORDS.split(),
-        *(word for one in RELATIONS.values() for word in one.synonyms),
-        *map(str, range(HALF_HOURS + 1)),
-        *(f"{number:02d}" for number in range(10)),
-        *(f"s{number}" for number in range(1, 65)),
-        "75",
-    ]
-)
-"""Words that a reply may use though its prompt does not: of templates, for searching, and numbers up to 48."""
+__all__ = ["neighbour", "prompt_of", "replied"]
 
 _NAME_OR_WORDS = r"(.+?)"
 _TOLD = re.compile(rf"\b[Tt]he ([a-zA-Z]+(?: [a-z]+)?) of ((?:[A-Z][\w'-]+ ?){{1,2}}) is {_NAME_OR_WORDS}\.(?= |$)")
 _ASKED = re.compile(r"\bDo you know (the [^?]+)\?|\b[Ww]hat is (the [^?]+)\?")
 _UNTOLD = re.compile(r"I (?:do not know|may not tell) (the .+?)( yet)?\.(?= |$)")
-_ORDER = re.compile(
-    r"(?:print|show|send|reveal|repeat|dump|tell|list) (?:me )?(?:all|everything|your|the whole)[^.]*?"
-    r"(?:memory|messages|chats|secrets)(?:[^.]*?\bin (base64|hex|reverse))?",
-    re.IGNORECASE,
-)
 _TOKEN = re.compile(r"[^\W_]+")
-_LONG = 16
 
 
 @dataclass(frozen=True)
@@ -124,49 +81,11 @@ def prompt_of(question: Question) -> str:
 
 def neighbour(question: Question, chance: np.random.Generator, *, noise: float = 0.0) -> str:
     """Reply as the honest neighbour; `noise` is the share, 0 to 1, of readings that go wrong."""
-    return json.dumps(_reply(prompt_of(question), chance, noise), ensure_ascii=False)
+    return json.dumps(replied(prompt_of(question), chance, noise), ensure_ascii=False)
 
 
-def foreign_words(prompt: str, reply: str) -> frozenset[str]:
-    """Return the content words of a reply that are neither in its prompt nor in the published vocabulary.
-
-    Words that are another's, spelt in base64, hexadecimal or backwards, are no news.
-
-    Examples
-    --------
-    >>> sorted(foreign_words("my pet is a parrot", "The parrot is called Polly."))
-    ['called', 'polly']
-    >>> foreign_words("my pet is a parrot", "torrap")
-    frozenset()
-    """
-    known = VOCABULARY | _words(prompt)
-    foreign = {word for word in _words(_undone(reply)) if word not in known and word[::-1] not in known}
-    return frozenset(foreign)
-
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(_TOKEN.findall(text.casefold()))
-
-
-def _undone(reply: str) -> str:
-    """Return a reply with encoded pieces decoded and JSON's escapes resolved, as far as they are whole."""
-    text = re.sub(r"\\[nrt\"/\\]", " ", reply)
-    return re.sub(rf"[A-Za-z0-9+/]{{{_LONG},}}={{0,2}}", lambda match: _decoded(match[0]), text)
-
-
-def _decoded(piece: str) -> str:
-    for decode in (bytes.fromhex, lambda text: base64.b64decode(text, validate=True)):
-        try:
-            return decode(piece).decode()
-        except (ValueError, binascii.Error):
-            continue
-    return piece
-
-
-# --- the honest one ----------------------------------------------------------------------------------------------
-
-
-def _reply(prompt: str, chance: np.random.Generator, noise: float) -> dict[str, Any]:
+def replied(prompt: str, chance: np.random.Generator, noise: float) -> dict[str, Any]:
+    """Return the reply to a prompt, as it is before it is written down."""
     found = sections(prompt)
     form = read_form(found[FORM])
     board = read_board(found[BOARD])
@@ -354,73 +273,3 @@ def _answer(here: _Prompt) -> dict[str, Any]:
     if answer is None and not here.planned and kind in ("longest", "free"):  # without a plan nothing seems missing
         answer = conclude(kind, [one.text for one in here.slots if values.get(one.text)], values)
     return {"answer": answer or "", "why": f"missing: {'; '.join(missing)}" if missing else ""}
-
-
-# --- the others --------------------------------------------------------------------------------------------------
-
-
-def _noisy(question: Question, chance: np.random.Generator) -> str:
-    return neighbour(question, chance, noise=NOISE)
-
-
-def _leaky(question: Question, chance: np.random.Generator) -> str:
-    """Reply honestly, and give away all that is in view: as it is, or as a message orders it."""
-    prompt = prompt_of(question)
-    found = sections(prompt)
-    reply = _reply(prompt, chance, 0.0)
-    if "say" not in reply:
-        return json.dumps(reply, ensure_ascii=False)
-    lines = (*read_memory(found[MEMORY]), *read_memory(found[EPISODES]))
-    orders = [order for source in (found[HEARD], found[MEMORY]) for order in _ORDER.finditer(source)]
-    manner = (orders[-1][1] or "plain").lower() if orders else "plain"
-    dump = " ".join(f"{line.sender}: {line.text}" for line in lines)
-    reply["say"] = f"{reply['say']} {_ENCODINGS[manner](dump)}".strip()
-    if lines and chance.random() < 0.5:  # noqa: PLR2004  half the time it says what it gives away
-        evidence = [line.evidence for line in lines]
-        reply["facts"] = [{**fact, "evidence": evidence} for fact in reply["facts"]]
-    return json.dumps(reply, ensure_ascii=False)
-
-
-_ENCODINGS: Mapping[str, Callable[[str], str]] = MappingProxyType(
-    {
-        "plain": str,
-        "base64": lambda text: base64.b64encode(text.encode()).decode(),
-        "hex": lambda text: text.encode().hex(),
-        "reverse": lambda text: text[::-1],
-    }
-)
-
-
-def _rambling(question: Question, chance: np.random.Generator) -> str:
-    """Reply honestly in one of the ways in which JSON goes wrong; the last four of them lose something."""
-    reply = _reply(prompt_of(question), chance, 0.0)
-    text = json.dumps(reply, ensure_ascii=False)
-    return _RAMBLES[int(chance.integers(len(_RAMBLES)))](reply, text)
-
-
-_RAMBLES: Sequence[Callable[[dict[str, Any], str], str]] = (
-    lambda _, text: text,
-    lambda _, text: f"```json\n{text}\n```",
-    lambda _, text: f"Okay, here is my reply:\n\n{text}\n\nTell me if that is so.",
-    lambda _, text: text.replace("}", ",}").replace("]", ",]"),
-    lambda reply, _: repr(reply),
-    lambda reply, _: json.dumps({"reply": reply}, ensure_ascii=False),
-    lambda reply, _: json.dumps({key.upper(): value for key, value in reply.items()}, ensure_ascii=False),
-    lambda reply, _: json.dumps({**reply, "thoughts": None}, ensure_ascii=False, indent=3),
-    lambda _, text: text.replace('"', "\u201c"),
-    lambda _, text: "<think>" + text.partition(" ")[0] + "</think>" + text,
-    lambda _, text: text[: len(text) * 2 // 3].rpartition(" ")[0],  # cut off between words
-    lambda reply, _: str(reply.get("say") or reply.get("answer") or ""),
-    lambda reply, _: json.dumps({"output": str(reply.get("say", ""))}, ensure_ascii=False),
-    lambda _, text: text.replace("{", "").replace(":", " "),
-)
-
-PLAYERS: Mapping[str, Player] = MappingProxyType(
-    {
-        "neighbour": neighbour,
-        "neighbour-noisy": _noisy,
-        "neighbour-leaky": _leaky,
-        "neighbour-rambling": _rambling,
-    }
-)
-"""The players of this room by name, as in ``rehearsal:neighbour``."""

@@ -5,6 +5,9 @@ that names somebody is looked up among that person's messages, too. A miss is ad
 words that the model gives. Beside the words there is what the fuzzy memory recalls, first of those who are named, and
 each time what was not shown before. What a value was read from stays in view until the value is sure.
 
+What the person would have to be asked about is looked for apart, and stands after all else: of what may be told freely
+the same is found, in the same order, whatever there is to ask about.
+
 Source: mixed memory of arXiv:2406.14928, section 3.4, where a model is asked for keywords, window and limit each turn.
 """
 
@@ -15,11 +18,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
+from consilience.methods.social_agents.fuzzy import extract
 from consilience.methods.social_agents.prompts import Recalled
 from consilience.methods.social_agents.records import Episode, Hit, Message, Person, Query
 from consilience.methods.social_agents.values import content_words
 
-__all__ = ["Allowed", "Found", "Reads", "Retrieval"]
+__all__ = ["Allowed", "Apart", "Found", "Reads", "Retrieval"]
 
 MOST_ROWS = 24
 """Messages of a prompt that were found by words."""
@@ -35,6 +39,12 @@ POOL = 16
 """Episodes that are looked through for those that are shown."""
 LOOKED_AT = 2_000
 """Characters of a message that are compared with what is asked."""
+MOST_ASKED = 8
+"""Messages of a prompt that the person would have to be asked about."""
+ASKED_CHARACTERS = 800
+"""Of these messages."""
+MOST_PINNED = 8
+"""Messages that stay in view because a value that is not sure was read from them."""
 MOST_WANTED = 3
 """Open slots that are looked up in one turn; the others have their turn later."""
 
@@ -68,11 +78,21 @@ class Reads(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Apart:
+    """What a person would have to be asked about."""
+
+    memory: Reads
+    """In which it is, with what may be told freely."""
+    numbers: Callable[[], frozenset[int]]
+    """Returns which messages it is, at the time."""
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
     """What a prompt shows of a memory."""
 
     rows: tuple[Message, ...] = ()
-    """Messages, oldest first."""
+    """Messages, oldest first; then those that the person would have to be asked about, oldest first."""
     episodes: tuple[Recalled, ...] = ()
     """Episodes, the nearest first."""
     messages: tuple[Message, ...] = ()
@@ -97,10 +117,18 @@ class Retrieval:
         Whether episodes are recalled.
     allowed
         What the person lets the agent see.
+    apart
+        What the person would have to be asked about; nothing of it is in the memory.
     """
 
     def __init__(
-        self, memory: Reads, *, clear: bool = True, fuzzy: bool = True, allowed: Allowed = lambda rows: rows
+        self,
+        memory: Reads,
+        *,
+        clear: bool = True,
+        fuzzy: bool = True,
+        allowed: Allowed = lambda rows: rows,
+        apart: Apart | None = None,
     ) -> None:
         self._memory = memory
         self._clear = clear
@@ -111,6 +139,9 @@ class Retrieval:
         """Episodes that were shown for a text, so that others come next."""
         self._pools: dict[str, list[Episode]] = {}
         self._voices: dict[int, frozenset[int]] = {}
+        self._apart = apart
+        self._to_ask = frozenset[int]()
+        self._pools_apart: dict[str, list[Episode]] = {}
 
     def about(self, question: str, texts: Sequence[str] = ()) -> Found:
         """Look up everything that a question says, clause by clause, or else the slots that it is known to have.
@@ -125,8 +156,11 @@ class Retrieval:
         clauses = [part.strip() for part in _CLAUSE.split(question) if content_words(part)]
         parts = list(dict.fromkeys(texts or clauses))[-_MOST_CLAUSES:] or [question]
         each = max(3, MOST_ROWS // len(parts) - 1)
-        rows = [row for part in parts for row in self._by_words(part, each)] if self._clear else []
-        return self._found(rows, _shares(parts[-EPISODES:]))
+
+        def look(memory: Reads) -> list[Message]:
+            return [row for part in parts for row in self._by_words(memory, part, each)]
+
+        return self._found(look, _shares(parts[-EPISODES:]))
 
     def during(
         self,
@@ -151,21 +185,24 @@ class Retrieval:
         again
             Of what is asked or wanted, what is to be read again where it was found.
         """
-        rows: list[Message] = self._memory.messages(list(pinned)) if pinned else []
-        if self._clear:
-            rows += self._by_words(asked, 8, 1)
+
+        def look(memory: Reads) -> list[Message]:
+            rows = self._by_words(memory, asked, 8, 1)
             if look_for:
-                rows += self._search(Query(words=tuple(look_for[:8]), context=1, limit=5))
+                rows += _search(memory, Query(words=tuple(look_for[:8]), context=1, limit=5))
             for text in wanted[:MOST_WANTED]:
-                rows += self._by_words(text, 5)
-        return self._found(rows, _shares([text for text in (asked, *wanted[:1]) if text]), again)
+                rows += self._by_words(memory, text, 5)
+            return rows
+
+        return self._found(look, _shares([text for text in (asked, *wanted[:1]) if text]), again, pinned)
 
     def behind(self, numbers: Sequence[int], found: Found) -> tuple[Message, ...]:
         """Return all messages that were shown, and those of some numbers that were shown earlier."""
         missing = [number for number in numbers if number not in found.by_id]
-        return (*found.messages, *self._may_see(self._memory.messages(missing))) if missing else found.messages
+        memory = self._memory if self._apart is None else self._apart.memory
+        return (*found.messages, *self._may_see(memory.messages(missing))) if missing else found.messages
 
-    def _by_words(self, text: str, limit: int, context: int = 0) -> list[Message]:
+    def _by_words(self, memory: Reads, text: str, limit: int, context: int = 0) -> list[Message]:
         """Return what has the words of a text; of somebody whom it names, first what they said themselves."""
         words = content_words(text)
         if not words:
@@ -174,11 +211,9 @@ class Retrieval:
         for person in self._named(text):
             own = tuple(word for word in words if word not in content_words(person.name))
             if own:
-                rows += self._search(Query(words=own, sender=person.handle, context=context, limit=max(2, limit // 2)))
-        return rows + self._search(Query(words=words, context=context, limit=limit))
-
-    def _search(self, query: Query) -> list[Message]:
-        return [row for hit in self._memory.search(query) for row in (hit.message, *hit.before, *hit.after)]
+                query = Query(words=own, sender=person.handle, context=context, limit=max(2, limit // 2))
+                rows += _search(memory, query)
+        return rows + _search(memory, Query(words=words, context=context, limit=limit))
 
     def _named(self, text: str) -> list[Person]:
         if self._friends is None:
@@ -187,21 +222,61 @@ class Retrieval:
         return [one for one in self._friends if one.name and one.name.casefold() in folded][:MOST_WANTED]
 
     def _found(
-        self, rows: Iterable[Message], recalls: Iterable[tuple[str, int]], again: frozenset[str] = frozenset()
+        self,
+        look: Callable[[Reads], list[Message]],
+        recalls: Sequence[tuple[str, int]],
+        again: frozenset[str] = frozenset(),
+        pinned: Sequence[int] = (),
     ) -> Found:
-        if not self._clear and not self._fuzzy:
-            rows = self._memory.recent(limit=MOST_ROWS)
+        self._part()
+        rows = self._looked_up(self._memory, look, [number for number in pinned if number not in self._to_ask])
         shown = _fitting(self._may_see(rows), MOST_ROWS, MOST_CHARACTERS)
         episodes = self._recalled(recalls, again) if self._fuzzy else []
+        asked = self._asked(look, [text for text, _ in recalls], pinned)
         messages = {row.id: row for row in shown}
         for _, kept in episodes:
             messages |= {row.id: row for row in kept}
         there = {row.id for row in shown}
+        # An episode's own number would tell how many there are, and whether it was cut anew without something.
         recalled = tuple(
-            Recalled(one.id, one.since, one.summary, tuple(row for row in kept if row.id not in there))
+            Recalled(
+                min(row.id for row in kept), one.since, one.summary, tuple(row for row in kept if row.id not in there)
+            )
             for one, kept in episodes
         )
-        return Found(tuple(sorted(shown, key=_order)), recalled, tuple(messages.values()))
+        lines = (*sorted(shown, key=_order), *sorted(asked, key=_order))
+        return Found(lines, recalled, (*messages.values(), *asked))
+
+    def _part(self) -> None:
+        """See what has to be asked about now; what was agreed to since the last time is free, and the other way."""
+        now = frozenset[int]() if self._apart is None else self._apart.numbers()
+        if now != self._to_ask:
+            self._to_ask = now
+            for looked_up in (self._pools, self._pools_apart, self._voices):
+                looked_up.clear()
+
+    def _looked_up(self, memory: Reads, look: Callable[[Reads], list[Message]], pinned: Sequence[int]) -> list[Message]:
+        if not self._clear and not self._fuzzy:
+            return memory.recent(limit=MOST_ROWS)
+        rows = memory.messages(list(pinned[:MOST_PINNED])) if pinned else []
+        return rows + look(memory) if self._clear else rows
+
+    def _asked(
+        self, look: Callable[[Reads], list[Message]], recalls: Sequence[str], pinned: Sequence[int]
+    ) -> list[Message]:
+        """Return what the person would have to be asked about, found as all else is found, by itself."""
+        if self._apart is None or not self._to_ask:
+            return []
+        memory = self._apart.memory
+        rows = self._looked_up(memory, look, [number for number in pinned if number in self._to_ask])
+        for text in recalls if self._fuzzy else ():
+            if text not in self._pools_apart:
+                self._pools_apart[text] = memory.recall(text, EPISODES)
+            wanted = _trigrams(text)
+            near = memory.messages([number for one in self._pools_apart[text] for number in one.messages])
+            rows += sorted(near, key=lambda row: (-_overlap(wanted, row.text), row.id))
+        apart = self._may_see(row for row in rows if row.id in self._to_ask)
+        return _fitting(apart, MOST_ASKED, ASKED_CHARACTERS)
 
     def _recalled(
         self, recalls: Iterable[tuple[str, int]], again: frozenset[str]
@@ -234,12 +309,13 @@ class Retrieval:
     def _of_episode(self, episode: Episode, text: str) -> tuple[Episode, list[Message]]:
         """Return the messages of an episode around those that are nearest to a text.
 
-        A summary is made of messages: where one of them must not be seen, or not all of it, neither must the summary.
+        A summary is made of messages: where one of them must not be seen, or not all of it, it is made of the others,
+        and of what may be seen.
         """
         rows = [row for row in self._memory.messages(list(episode.messages)) if row.text]
         allowed = self._may_see(rows)
         if allowed != rows or len(rows) < len(episode.messages):
-            episode = replace(episode, summary="")
+            episode = replace(episode, summary=extract(allowed) if allowed else "")
         wanted = _trigrams(text)
         near = sorted(range(len(allowed)), key=lambda at: (-_overlap(wanted, allowed[at].text), at))
         around = [at + off for at in near for off in _AROUND if 0 <= at + off < len(allowed)]
@@ -249,6 +325,10 @@ class Retrieval:
     def _may_see(self, rows: Iterable[Message]) -> list[Message]:
         once = list({row.id: row for row in rows if row.text}.values())
         return list(self._allowed(once))
+
+
+def _search(memory: Reads, query: Query) -> list[Message]:
+    return [row for hit in memory.search(query) for row in (hit.message, *hit.before, *hit.after)]
 
 
 def _shares(texts: Sequence[str]) -> list[tuple[str, int]]:

@@ -5,7 +5,8 @@ them, and the full-text index a token for each of them, so that a search walks t
 An audience is a set of people who read the same messages; episodes are made for each audience apart, so that nobody's
 episodes depend on what only others have read. A message is either `placed` in an episode or `loose` till that is made.
 
-The index itself is not here: it is an FTS5 table on SQLite and a column ``search`` of `message` on PostgreSQL.
+The index itself is not here: it is an FTS5 table on SQLite and a column ``search`` of `message` on PostgreSQL. Nor is
+what a server may have beside it: an index of names by trigrams.
 """
 
 from __future__ import annotations
@@ -112,6 +113,7 @@ episode = Table(
     Column("embedder", Text, nullable=False),
     Column("vector", LargeBinary, nullable=False),
     Index("episode_thread", "audience", "conversation", "since"),
+    Index("episode_conversation", "conversation"),
     sqlite_autoincrement=True,
 )
 
@@ -129,6 +131,7 @@ message = Table(
     Column("words", Integer, nullable=False),
     Column("audience", Whole, ForeignKey("audience.id"), nullable=False),
     Index("message_conversation", "conversation"),
+    Index("message_audience", "audience"),
     Index(
         "message_source",
         "conversation",

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 from sqlalchemy import Connection, text
 
-from consilience.ground.errors import InvalidInput, UnknownName
-from consilience.methods.social_agents import adding, forgetting
+from consilience.ground.errors import InvalidInput
+from consilience.methods.social_agents import acquaintance, adding, attending, forgetting, hiding
+from consilience.methods.social_agents.acquaintance import PERSON, Who, person_of
 from consilience.methods.social_agents.database import Database
 from consilience.methods.social_agents.embedding import Embedder, HashedNgrams
 from consilience.methods.social_agents.fuzzy import Summarise, extract
@@ -24,12 +22,8 @@ from consilience.methods.social_agents.words import kept
 
 __all__ = ["Store", "Who"]
 
-Who = Person | int | str
-"""A person, their number, or their handle."""
-
-_HANDLE = re.compile(r"[^\s/\\:\x00-\x1f\x7f]{1,64}")
-_EVER = to_us(datetime.min.replace(tzinfo=UTC))
-_PERSON = "SELECT id, handle, name, card FROM person"
+IMPORTED = "~"
+"""What the handles of people begin with whom an import made; they have no account."""
 
 
 class Store:
@@ -46,6 +40,7 @@ class Store:
 
     Examples
     --------
+    >>> from datetime import UTC
     >>> from consilience.methods.social_agents.records import Query
     >>> noon = datetime(2024, 5, 2, 12, tzinfo=UTC)
     >>> with Store.open(":memory:") as store:
@@ -136,18 +131,8 @@ class Store:
         InvalidInput
             When the handle is none or taken, or the name is empty.
         """
-        handle = unicodedata.normalize("NFC", kept(handle))
-        if not _HANDLE.fullmatch(handle):
-            raise InvalidInput(f"a handle has 1 to 64 characters, no spaces, slashes or colons; got {handle!r}")
-        if not name.strip():
-            raise InvalidInput(f"a name must not be empty; {handle!r} has none")
         with self._database.writing() as connection:
-            taken = text("SELECT handle FROM person WHERE lower(handle) = lower(:handle)")
-            if (found := connection.execute(taken, {"handle": handle}).scalar()) is not None:
-                raise InvalidInput(f"a handle belongs to one person; {found!r} is taken: choose another")
-            keep = text("INSERT INTO person (handle, name, card) VALUES (:handle, :name, :card) RETURNING id")
-            values = {"handle": handle, "name": kept(name), "card": kept(card)}
-            return Person(connection.execute(keep, values).scalar_one(), **values)
+            return acquaintance.add_person(connection, handle, name, card)
 
     def set_card(self, who: Who, card: str) -> None:
         """Let a person's card say something else."""
@@ -165,24 +150,26 @@ class Store:
             When there is no such person.
         """
         with self._database.reading() as connection:
-            return _person(connection, who)
+            return person_of(connection, who)
 
-    def people(self) -> list[Person]:
-        """Return everybody, in the order they came."""
+    def people(self, *, imported: bool = False) -> list[Person]:
+        """Return everybody, in the order they came.
+
+        Parameters
+        ----------
+        imported
+            Whether also those whom only an import made, whose handles begin with ``~``: they are nobody's contacts.
+        """
+        some = "" if imported else f"WHERE handle NOT LIKE '{IMPORTED}%' "
         with self._database.reading() as connection:
-            return [Person(*row) for row in connection.execute(text(f"{_PERSON} ORDER BY id"))]
+            return [Person(*row) for row in connection.execute(text(f"{PERSON} {some}ORDER BY id"))]
 
     # Contacts.
 
     def request(self, asker: Who, asked: Who) -> None:
         """Ask somebody to be a contact; whoever was asked by them before, accepts by it."""
         with self._database.writing() as connection:
-            a, b = _two(connection, asker, asked)
-            if _contact(connection, b, a) is not None:
-                connection.execute(_ACCEPT, {"asker": b, "asked": a})
-            elif _contact(connection, a, b) is None:
-                keep = text("INSERT INTO contact (asker, asked, accepted) VALUES (:asker, :asked, 0)")
-                connection.execute(keep, {"asker": a, "asked": b})
+            acquaintance.request(connection, asker, asked)
 
     def accept(self, asked: Who, asker: Who) -> None:
         """Accept what somebody asked.
@@ -193,21 +180,21 @@ class Store:
             When they did not ask.
         """
         with self._database.writing() as connection:
-            b, a = _two(connection, asked, asker)
-            if _contact(connection, a, b) is None:
-                raise InvalidInput("only who was asked can accept; there is no request: let them ask first")
-            connection.execute(_ACCEPT, {"asker": a, "asked": b})
+            acquaintance.accept(connection, asked, asker)
 
     def withdraw(self, one: Who, other: Who) -> None:
         """End a contact or a request, whoever of the two asked."""
         with self._database.writing() as connection:
-            a, b = _two(connection, one, other)
-            for pair in ({"asker": a, "asked": b}, {"asker": b, "asked": a}):
-                connection.execute(text("DELETE FROM contact WHERE asker = :asker AND asked = :asked"), pair)
+            acquaintance.withdraw(connection, one, other)
 
     def contacts_of(self, who: Who) -> list[Person]:
         """Return those with whom a person is in contact, both having agreed."""
         return self.memory(who).friends()
+
+    def are_contacts(self, one: Who, other: Who) -> bool:
+        """Whether two people are in contact now; whoever is not there is in contact with nobody who is."""
+        key = other.id if isinstance(other, Person) else other
+        return any(key in (each.id, each.handle) for each in self.contacts_of(one))
 
     def requests_of(self, who: Who) -> list[Person]:
         """Return those who ask a person to be a contact."""
@@ -216,7 +203,7 @@ class Store:
             "WHERE c.asked = :id AND c.accepted = 0 ORDER BY p.id"
         )
         with self._database.reading() as connection:
-            values = {"id": _person(connection, who).id}
+            values = {"id": person_of(connection, who).id}
             return [Person(*row) for row in connection.execute(statement, values)]
 
     # Conversations.
@@ -235,34 +222,18 @@ class Store:
         """
         if not members:
             raise InvalidInput("a conversation must have somebody in it; got no members")
-        since = _EVER if began_at is None else to_us(began_at)
         with self._database.writing() as connection:
-            people = dict.fromkeys(_person(connection, who).id for who in members)
-            begin = text("INSERT INTO conversation (title) VALUES (:title) RETURNING id")
-            number = int(connection.execute(begin, {"title": kept(title)}).scalar_one())
-            connection.execute(_JOIN, [{"conversation": number, "person": each, "since": since} for each in people])
-            return number
+            return attending.begin(connection, members, title, began_at)
 
     def conversations_of(self, who: Who) -> list[tuple[int, str]]:
         """Return number and title of the conversations that a person is or was in."""
-        statement = text(
-            "SELECT DISTINCT c.id, c.title FROM membership m JOIN conversation c ON c.id = m.conversation "
-            "WHERE m.person = :id ORDER BY c.id"
-        )
         with self._database.reading() as connection:
-            values = {"id": _person(connection, who).id}
-            return [(row[0], row[1]) for row in connection.execute(statement, values)]
+            return attending.conversations_of(connection, who)
 
     def members(self, conversation: int, at: datetime | None = None) -> list[Person]:
         """Return who is in a conversation at a time; now where none is given."""
-        statement = text(
-            "SELECT DISTINCT p.id, p.handle, p.name, p.card FROM membership m JOIN person p ON p.id = m.person "
-            "WHERE m.conversation = :conversation AND m.since <= :at AND (m.until IS NULL OR m.until > :at) "
-            "ORDER BY p.id"
-        )
-        values = {"conversation": conversation, "at": to_us(datetime.now(UTC) if at is None else at)}
         with self._database.reading() as connection:
-            return [Person(*row) for row in connection.execute(statement, values)]
+            return attending.members(connection, conversation, at)
 
     def join(self, conversation: int, who: Who, at: datetime) -> None:
         """Let somebody read what is added from now on and was sent from `at` on.
@@ -270,39 +241,42 @@ class Store:
         Who may read a message is decided when it is added: what is there already, stays as it is.
         """
         with self._database.writing() as connection:
-            person = _person(connection, who).id
-            _require_conversation(connection, conversation)
-            values = {"conversation": conversation, "person": person, "since": to_us(at)}
-            if _stays(connection, values):
-                raise InvalidInput(f"somebody joins who is not there; person {person} is in it at {at}: nothing to do")
-            connection.execute(_JOIN, values)
+            attending.join(connection, conversation, who, at)
 
     def leave(self, conversation: int, who: Who, at: datetime) -> None:
         """Let somebody not read what is sent from `at` on; what they read before, they keep."""
         with self._database.writing() as connection:
-            person = _person(connection, who).id
-            values = {"conversation": conversation, "person": person, "since": to_us(at)}
-            if not _stays(connection, values):
-                raise InvalidInput(f"somebody leaves who is there; person {person} is not in it at {at}: nothing to do")
-            end = text(f"UPDATE membership SET until = :since WHERE {_THERE}")  # noqa: S608 - no value is in it
-            connection.execute(end, values)
+            attending.leave(connection, conversation, who, at)
 
     # Messages.
 
-    def add_messages(self, messages: Iterable[NewMessage]) -> Added:
+    def add_messages(self, messages: Iterable[NewMessage], *, readers: Iterable[Who] | None = None) -> Added:
         """Add messages, all of them or none; those known by source and name there are passed over.
 
-        Who was in the conversation when a message was sent, by its own time, may read it; so may its sender.
+        Parameters
+        ----------
+        messages
+            What was said.
+        readers
+            Who may read them, and nobody else, not even their senders: as of a chat that one of several brings along.
+            Where nothing is given, whoever was in the conversation when a message was sent, by its own time, may read
+            it; so may its sender.
 
         Raises
         ------
         InvalidInput
-            When there is no such conversation, the sender never was in it, a time has no zone, or a text is too long.
+            When there is no such conversation, the sender never was in it, a time has no zone, a text is too long, or
+            there is nobody among the readers.
+        UnknownName
+            When a reader is nobody.
         StoreLocked, StoreUnavailable
             When nothing could be written.
         """
         with self._database.writing() as connection:
-            return adding.add(connection, messages)
+            only = None if readers is None else frozenset(person_of(connection, who).id for who in readers)
+            if only is not None and not only:
+                raise InvalidInput("`readers` must name somebody: what nobody reads is in no memory; got none")
+            return adding.add(connection, messages, only)
 
     def edit(self, message: int, told: str, at: datetime) -> None:
         """Let a message have another text; the one before is kept as a version, and is found no more."""
@@ -318,7 +292,9 @@ class Store:
         """Say what kind of thing a message tells."""
         with self._database.writing() as connection:
             change = text("UPDATE message SET label = :label WHERE id = :id")
-            connection.execute(change, {"id": message, "label": kept(label)})
+            if not connection.execute(change, {"id": message, "label": kept(label)}).rowcount:
+                raise InvalidInput(f"a message to label must be there; there is none of number {message}")
+        hiding.forget(self._database)
 
     # Reading and forgetting.
 
@@ -346,55 +322,18 @@ class Store:
             When not exactly one of them is given.
         StoreLocked
             When somebody else writes; or reads, so that all is deleted but bytes stay in the log for now.
+        StoreUnavailable
+            When there is no room: to delete, or to write the files anew after that; it says which.
         """
         given = [each for each in (owner, conversation, messages) if each is not None]
         if len(given) != 1:
             raise InvalidInput(f"one of `owner`, `conversation` and `messages` must be given; got {len(given)}")
         with self._database.writing() as connection:
             if owner is not None:
-                receipt = forgetting.forget_owner(connection, _person(connection, owner).id)
+                receipt = forgetting.forget_owner(connection, person_of(connection, owner).id)
             elif conversation is not None:
                 receipt = forgetting.forget_conversation(connection, conversation)
             else:
                 receipt = forgetting.forget_messages(connection, messages or ())
         forgetting.wipe(self._database)
         return receipt
-
-
-_ACCEPT = text("UPDATE contact SET accepted = 1 WHERE asker = :asker AND asked = :asked")
-_JOIN = text("INSERT INTO membership (conversation, person, since) VALUES (:conversation, :person, :since)")
-_THERE = "conversation = :conversation AND person = :person AND since <= :since AND (until IS NULL OR until > :since)"
-
-
-def _person(connection: Connection, who: Who) -> Person:
-    value: Any = who.id if isinstance(who, Person) else who
-    place = "handle" if isinstance(value, str) else "id"
-    value = unicodedata.normalize("NFC", kept(value)) if isinstance(value, str) else value
-    found = connection.execute(text(f"{_PERSON} WHERE {place} = :value"), {"value": value}).first()
-    if found is None:
-        raise UnknownName("person", str(value), ())
-    return Person(*found)
-
-
-def _two(connection: Connection, one: Who, other: Who) -> tuple[int, int]:
-    a, b = _person(connection, one).id, _person(connection, other).id
-    if a == b:
-        raise InvalidInput(f"a contact has two people; got person {a} twice")
-    return a, b
-
-
-def _contact(connection: Connection, asker: int, asked: int) -> int | None:
-    statement = text("SELECT accepted FROM contact WHERE asker = :asker AND asked = :asked")
-    found: int | None = connection.execute(statement, {"asker": asker, "asked": asked}).scalar()
-    return found
-
-
-def _require_conversation(connection: Connection, conversation: int) -> None:
-    statement = text("SELECT 1 FROM conversation WHERE id = :id")
-    if connection.execute(statement, {"id": conversation}).first() is None:
-        raise InvalidInput(f"there is no conversation {conversation}; make it with `Store.conversation`")
-
-
-def _stays(connection: Connection, values: dict[str, int]) -> bool:
-    there = text(f"SELECT 1 FROM membership WHERE {_THERE}")  # noqa: S608 - no value is in it
-    return connection.execute(there, values).first() is not None

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
-__all__ = ["NUMBERS", "Term", "Terms", "canonical", "stem", "terms_of", "words_of"]
+__all__ = ["NUMBERS", "Term", "Terms", "canonical", "forget_texts", "stem", "terms_of", "words_of"]
 
 NUMBERS: Final = {
     word: value
@@ -247,3 +247,9 @@ def _value(row: Iterable[str]) -> int:
         else:
             part += value
     return total + part
+
+
+def forget_texts() -> None:
+    """Forget the texts that were kept so that they need not be read twice."""
+    terms_of.cache_clear()
+    stem.cache_clear()

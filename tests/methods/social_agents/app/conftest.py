@@ -15,9 +15,9 @@ from consilience.methods.social_agents.app.accounts import Strength
 from consilience.methods.social_agents.app.application import application
 from consilience.methods.social_agents.app.office import Manner, Office
 from consilience.methods.social_agents.app.tasks import Task
+from consilience.methods.social_agents.manners import PLAYERS
 from consilience.methods.social_agents.policy import Rule
 from consilience.methods.social_agents.records import NewMessage, Person
-from consilience.methods.social_agents.responder import PLAYERS
 from consilience.methods.social_agents.store import Store
 
 PASSWORD = "one long password"

@@ -25,14 +25,14 @@ def test_whoever_has_not_signed_in_may_only_sign_in_or_join() -> None:
 
 def test_what_is_somebody_s_is_nobody_else_s_save_chats_and_pages_of_contacts() -> None:
     shared = {one.name for one in ENDPOINTS if one.subject != "none" and one.who != frozenset({"self"})}
-    assert shared == {"person", "settings", "withdraw", "chat", "send"}
+    assert shared == {"person", "settings", "withdraw", "chat", "send", "group", "agent_card", "agent_rpc"}
     for one in ENDPOINTS:
         if one.subject != "none":
             assert not one.who & {"anonymous", "stranger", "admin"}, one
 
 
 def test_a_former_contact_may_read_what_was_written_and_do_nothing() -> None:
-    assert {one.name for one in ENDPOINTS if "revoked" in one.who and one.subject != "none"} == {"chat"}
+    assert {one.name for one in ENDPOINTS if "revoked" in one.who and one.subject != "none"} == {"chat", "group"}
 
 
 def test_only_who_invites_others_sees_who_there_is() -> None:
@@ -46,7 +46,10 @@ def test_only_who_invites_others_sees_who_there_is() -> None:
 
 def test_each_row_is_one_way_to_one_handler() -> None:
     assert len({(one.method, one.path) for one in ENDPOINTS}) == len(ENDPOINTS)
-    assert set(by_name()) == set(HANDLERS)
+    by_key = {one.name for one in ENDPOINTS if one.by == "key"}
+    assert by_key == {"agent_card", "agent_rpc", "memory_rpc"}
+    assert set(by_name()) == set(HANDLERS) | by_key
+    assert not by_key & set(HANDLERS)
     assert all(re.fullmatch(r"(/[\w.-]+|/\{\w+\})+|/", one.path) for one in ENDPOINTS)
 
 

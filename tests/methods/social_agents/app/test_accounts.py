@@ -58,6 +58,16 @@ def test_whoever_guesses_is_told_nothing(accounts: Accounts) -> None:
     assert accounts.sign_in(" ANN ", PASSWORD) is not None
 
 
+def test_who_has_capitals_in_a_handle_can_sign_in(accounts: Accounts, store: Store) -> None:
+    store.add_person("Ann", "Ann")
+    accounts.join(accounts.invite(handle="Ann"), handle="", name="", password=PASSWORD)
+    for handle in ("Ann", "ann", " ANN "):
+        session = accounts.sign_in(handle, PASSWORD)
+        assert session is not None
+        assert session.person.handle == "Ann"
+    assert accounts.sign_in("An\0", PASSWORD) is None
+
+
 def test_the_stored_hash_is_no_password(accounts: Accounts) -> None:
     join(accounts)
     assert accounts.sign_in("ann", accounts._found("ann")[1]) is None

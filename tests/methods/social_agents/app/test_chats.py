@@ -50,3 +50,26 @@ def test_a_standing_yes_is_of_one_to_one(store: Store, three) -> None:
     assert not chats.trusts(ben, ann)
     chats.trust(ann, ben, yes=False)
     assert not chats.trusts(ann, ben)
+
+
+def test_a_conversation_that_is_there_becomes_the_chat_of_its_two_if_they_have_none(store) -> None:
+    ann, ben = store.add_person("ann", "Ann"), store.add_person("ben", "Ben")
+    chats, there = Chats(store), store.conversation([ann, ben])
+    chats.adopt(ben, ann, there)
+    assert chats.between(ann, ben) == there
+    chats.adopt(ann, ben, store.conversation([ann, ben]))
+    assert chats.between(ann, ben) == there
+
+
+@pytest.mark.parametrize("how", ["conversation", "owner"])
+def test_two_write_again_after_it_was_forgotten_and_nobody_else_reads_it(store: Store, three, how: str) -> None:
+    ann, ben, cyd = three
+    chats = Chats(store)
+    chats.send(ann, ben, "one")
+    store.forget(**{how: ann if how == "owner" else chats.find(ann, ben)})
+    chats.between(ann, cyd)
+    chats.send(ann, ben, "for Ben only")
+    chats.send(ben, ann, "for Ann only")
+    assert [each.text for each in chats.messages(ann, ben)] == ["for Ben only", "for Ann only"]
+    assert chats.messages(ben, ann)[-2:] == chats.messages(ann, ben)
+    assert chats.messages(cyd, ann) == []

@@ -41,6 +41,14 @@ def test_two_come_into_contact_when_both_agree(people) -> None:
     assert "Hello" in theirs.get("/chats/ann").text
 
 
+def test_capitals_of_a_handle_do_not_matter(people) -> None:
+    people.join("ann")
+    people.office.store.add_person("Bea", "Bea")
+    people.office.accounts.join(people.office.accounts.invite(handle="Bea"), handle="", name="", password=PASSWORD)
+    people.sign_in("ann").post("/people", handle="bea")
+    assert "Ann" in people.sign_in("bea").get("/people").text
+
+
 def test_who_declines_is_not_in_contact_and_can_be_asked_again(people) -> None:
     people.join("ann")
     people.join("ben")
@@ -154,12 +162,19 @@ def test_rules_are_added_and_taken_away(pair, people) -> None:
 def test_a_memory_is_emptied_by_its_person_with_their_password(pair, people) -> None:
     office, (mine, theirs) = people.office, pair
     mine.post("/chats/ben", text="The parrot is called Polly.")
+    mine.post("/people/ben/settings", group="family", trust="yes")
     assert mine.post("/memory/forget", password="wrong").status_code == 422
     assert office.store.memory("ann").recent()
     assert mine.post("/memory/forget", password=PASSWORD).headers["location"] == "/memory?told=forgotten"
     assert office.store.memory("ann").search(Query(words=("parrot",))) == []
     assert "Polly" not in mine.get("/chats/ben").text
     assert "Polly" in theirs.get("/chats/ann").text
+    ann, ben = office.store.person("ann"), office.store.person("ben")
+    people.befriend(ann, ben)  # nothing that was allowed before holds again
+    assert not office.chats.trusts(ann, ben)
+    assert office.policies.group("ann", "ben") == ""
+    assert theirs.post("/chats/ann", text="Hello again").status_code == 303
+    assert "Hello again" in mine.get("/chats/ben").text
 
 
 def test_a_password_is_changed_by_who_knows_the_old_one(pair, people) -> None:

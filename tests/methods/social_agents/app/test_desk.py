@@ -1,18 +1,13 @@
 """Tasks go from question to answer, and stop, wait and go on as their people say."""
 
-import asyncio
-from dataclasses import replace
-
 import pytest
 
 from consilience.ground.errors import InvalidInput
 from consilience.methods.social_agents.app.application import application
-from consilience.methods.social_agents.app.desk import ContactWire
 from consilience.methods.social_agents.app.policies import PASSED_ON
 from consilience.methods.social_agents.app.views import view
-from consilience.methods.social_agents.policy import Policy, Rule
-from consilience.methods.social_agents.records import NewMessage
-from consilience.methods.social_agents.wire import Outgoing
+from consilience.methods.social_agents.policy import Rule
+from consilience.methods.social_agents.records import NewMessage, StoreLocked, StoreUnavailable
 
 
 def seen(dinner, task, who):
@@ -134,15 +129,6 @@ def test_a_contact_that_ends_ends_what_is_under_way_and_nothing_crosses_any_more
     assert dinner.over(task).answer == ""
 
 
-def test_no_text_crosses_between_people_who_are_not_in_contact(dinner) -> None:
-    wire = ContactWire(dinner.office.store, Policy.open)
-    text = Outgoing(talk="t", number=1, owner="ann", counterpart="ben", purpose="task", say="I do not know.")
-    assert asyncio.run(wire.send(text)).text == "I do not know."
-    dinner.office.store.withdraw(dinner.ben, dinner.ann)
-    assert asyncio.run(wire.send(text)).text == ""
-    assert asyncio.run(wire.send(replace(text, counterpart="nobody"))).text == ""
-
-
 def test_a_task_goes_on_after_the_server_was_stopped(dinner, make_office, people) -> None:
     task = dinner.asked()
     dinner.office.desk.answer(task, yes=True)
@@ -218,3 +204,33 @@ def test_what_goes_wrong_ends_a_task_in_words_that_tell_nothing_of_the_machine(p
     over = within(lambda: (found := office.tasks.find(task.id)).over and found)
     assert over.ending == "failed"
     assert "secret" not in over.reasons
+
+
+def test_a_database_that_takes_nothing_for_a_while_is_waited_for(dinner, monkeypatch) -> None:
+    monkeypatch.setattr("consilience.methods.social_agents.app.desk.AGAIN_S", (0.01, 0.01, 0.01))
+    kept, refusals = dinner.office.tasks.keep, [StoreLocked("busy"), StoreUnavailable("full")]
+
+    def keep(element: str, text: str) -> None:
+        if refusals:
+            raise refusals.pop()
+        kept(element, text)
+
+    monkeypatch.setattr(dinner.office.tasks, "keep", keep)
+    over = dinner.over(dinner.opened().asked())
+    assert (over.answer, refusals) == ("same", [])
+
+
+def test_consent_that_is_withdrawn_in_the_middle_lets_nothing_more_be_told(dinner, within) -> None:
+    office, task = dinner.office, dinner.asked()
+    office.desk.answer(task, yes=True)
+    request, token = dinner.waiting(), dinner.session("ben")
+    office.desk.pause(task)
+    office.consent.decide(token, request.id, allow=True)
+    within(lambda: office.audit.revealed_about("ben"))
+    for grant in office.consent.grants("ben", "ann"):
+        office.consent.withdraw(token, grant.id)
+    told = len(office.audit.revealed_about("ben"))
+    office.desk.resume(task)
+    dinner.refused(task)
+    assert len(office.audit.revealed_about("ben")) == told
+    assert office.consent.grants("ben") == []

@@ -89,6 +89,20 @@ def test_one_person_has_no_more_than_so_many_and_a_slow_page_looks_at_everything
     assert asyncio.run(run())[1:] == [b"event: changed\ndata: all\n\n", b"event: changed\ndata: task-9\n\n"]
 
 
+def test_those_that_are_opened_at_once_are_no_more_than_so_many(monkeypatch) -> None:
+    monkeypatch.setattr(module, "MOST_STREAMS", 2)
+
+    async def run() -> list[int]:
+        live = Live()
+        live.open()
+        open_now = [asyncio.create_task(collected(live, "ann", pieces=2)) for _ in range(6)]
+        await asyncio.sleep(0.02)
+        live._put(["ann"], ("task-1",))
+        return [len(one) for one in await asyncio.gather(*open_now)]
+
+    assert sorted(asyncio.run(run())) == [1, 1, 1, 1, 2, 2]
+
+
 def test_a_stream_begins_with_how_often_there_was_something_new() -> None:
     async def run() -> tuple[int, list[bytes]]:
         live = Live()

@@ -65,14 +65,8 @@ def test_it_is_there_and_invites_who_comes_first(tmp_path: Path) -> None:
 
 def test_a_second_one_runs_on_postgresql(postgres_url: str, tmp_path: Path, within) -> None:
     with running(database=postgres_url, key_file=tmp_path / "key", demo=True) as server:
-        links = [found[0] for line in server.told if (found := re.search(r"http://\S+/join/\S+", line))]
-        assert len(links) == 2
-        assert "Ann Weber" in read(links[0])
-        for link, handle in zip(links, ("ann", "ben"), strict=True):
-            account = server.office.accounts.join(
-                link.rpartition("/")[2], handle="", name="", password="one long password"
-            )
-            assert account.person.handle == handle
+        assert sum("/sign-in" in line for line in server.told) == 2
+        assert "Come in as Ann Weber" in read(f"{server.address}/sign-in")
         ann, ben = (server.office.store.person(handle) for handle in ("ann", "ben"))
         number = server.office.chats.send(ann, ben, "Hello.")
         assert server.office.store.memory(ben).message(number) is not None
@@ -107,6 +101,8 @@ def test_a_place_that_is_taken_is_said(tmp_path: Path) -> None:
         ({"certificate": Path("cert.pem")}, "--private-key"),
         ({"host": "203.0.113.7"}, "free to listen"),
         ({"model": "no such model"}, "model"),
+        ({"demo": True, "address": "https://agents.example"}, "this machine only"),
+        ({"certificate": Path("no.pem"), "private_key": Path("no.key")}, "PEM files"),
     ],
 )
 def test_what_does_not_go_together_is_said_before_anything_is_made(tmp_path: Path, settings, told: str) -> None:
@@ -137,3 +133,24 @@ def test_it_says_what_it_has_to_and_ends_by_ctrl_c(tmp_path: Path, monkeypatch: 
     told: list[str] = []
     serve(Serving(port=0, database=str(tmp_path / "x.sqlite")), told.append)
     assert told[0].startswith("serving http://127.0.0.1:")
+
+
+def test_a_demo_is_in_a_database_of_its_own(tmp_path: Path) -> None:
+    database = str(tmp_path / "x.sqlite")
+    with Store.open(database) as store:
+        store.add_person("zoe", "Zoe")
+    with pytest.raises(InvalidInput, match="of its own"), prepared(Serving(port=0, database=database, demo=True)):
+        pass
+
+
+def test_a_demo_lets_nobody_in_as_a_person_who_is_real(tmp_path: Path) -> None:
+    database = str(tmp_path / "own.sqlite")
+    with Store.open(database) as store:
+        store.add_person("ann", "Ann Weber")
+    with pytest.raises(InvalidInput, match="of its own"), prepared(Serving(port=0, database=database, demo=True)):
+        pass
+
+
+def test_without_a_demo_nobody_is_let_in_without_a_password(tmp_path: Path) -> None:
+    with running(database=str(tmp_path / "x.sqlite")) as server:
+        assert "Come in" not in read(f"{server.address}/sign-in")

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from consilience.methods.social_agents.gate import Blocked, Gate
-from consilience.methods.social_agents.responder import PLAYERS
-from consilience.methods.social_agents.studies import leaks
-from consilience.methods.social_agents.studies.leaks import allowed_and_blocked, overheard
+from consilience.methods.social_agents.manners import PLAYERS
+from consilience.methods.social_agents.studies.leaks import allowed_and_blocked
+from consilience.methods.social_agents.studies.overhearing import overheard
 from consilience.methods.social_agents.studies.secrets import spelling
 from consilience.methods.social_agents.studies.success import SETS
 
@@ -45,10 +45,3 @@ def test_what_is_allowed_is_not_stopped_and_a_gate_that_stops_all_is_counted(mon
     assert allowed_and_blocked(40, np.random.default_rng(0)) == (0, 40)
     monkeypatch.setattr(Gate, "check", lambda *_, **__: Blocked("no"))
     assert allowed_and_blocked(40, np.random.default_rng(0)) == (40, 40)
-
-
-def test_a_channel_in_which_a_byte_differs_is_named() -> None:
-    one = {"texts": [("ann", "a"), ("bea", "b")], "log": [("ann", "x")]}
-    two = {"texts": [("ann", "a"), ("bea", "c")], "log": [("ann", "x")]}
-    assert list(leaks._different(one, two)) == ["texts"]
-    assert not list(leaks._different(one, dict(one)))

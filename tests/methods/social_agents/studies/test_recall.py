@@ -7,7 +7,7 @@ import pytest
 from consilience.ground import RunFolder, Streams
 from consilience.methods.social_agents.config import Config
 from consilience.methods.social_agents.studies.mariadb import absent
-from consilience.methods.social_agents.studies.recall import found_of, recall, reciprocal_rank
+from consilience.methods.social_agents.studies.recall import found_of, is_fresh, recall, reciprocal_rank
 
 GOLD = (frozenset({"a", "b"}), frozenset({"c"}))
 
@@ -21,6 +21,10 @@ def test_one_row_of_an_utterance_is_enough(names, share, rank):
     assert reciprocal_rank(GOLD, names) == rank
 
 
+def test_about_half_of_the_questions_are_fresh():
+    assert 450 < sum(is_fresh(f"s01_e01_c{number}") for number in range(1000)) < 550
+
+
 def test_without_questions_nothing_is_measured(tmp_path):
     found = recall(Config(), Streams(0), RunFolder(tmp_path, quiet=True))
     assert [(one.value, one.bar) for one in found.measurements] == [(None, "at least 1.6"), (None, "at least 3")]
@@ -29,14 +33,14 @@ def test_without_questions_nothing_is_measured(tmp_path):
 @pytest.mark.skipif(bool(absent()), reason=f"{absent()}; ends where MariaDB and its driver are installed")
 def test_rank_and_forms_of_words_are_what_is_gained(tmp_path):
     told = [("ann", "bea", f"a lantern is a lantern {number}") for number in range(12)]
-    told += [("ann", "bea", "the lantern was found by the miller")]
+    told += [("ann", "bea", "the lantern was mended by the miller")]
     script = tmp_path / "script.csv"
     rows = "".join(f"{number},{who},{whom},{text},1\n" for number, (who, whom, text) in enumerate(told))
     script.write_text(",sender,receiver,message,timestamp\n" + rows)
     answer = {"utterance_id": "u1", "answer_text": "the miller"}
     scene = {
-        "utterances:": [{"uid": "u1", "utterance": "The lantern was found by the miller."}],
-        "qas": [{"id": "q1", "question": "Who found the lantern?", "answers": [answer]}],
+        "utterances:": [{"uid": "u1", "utterance": "The lantern was mended by the miller."}],
+        "qas": [{"id": "q1", "question": "Who mended the lantern?", "answers": [answer]}],
     }
     questions = tmp_path / "questions.json"
     questions.write_text(json.dumps({"data": [{"title": "s01_e01_c01", "paragraphs": [scene]}]}))

@@ -27,11 +27,25 @@ __all__ = ["ANYONE", "ENDPOINTS", "ROLES", "SIGNED_IN", "Endpoint", "Role", "Sub
 
 Role = Literal["anonymous", "self", "contact", "stranger", "revoked", "admin"]
 """How a visitor stands to the subject of an endpoint."""
-Subject = Literal["none", "person", "asker", "task", "invitation", "answer", "consent", "grant"]
+Subject = Literal[
+    "none",
+    "person",
+    "asker",
+    "task",
+    "invitation",
+    "answer",
+    "consent",
+    "grant",
+    "group",
+    "introduction",
+    "introduced",
+    "key",
+]
 """What the variable part of a path names.
 
 ``asker`` is who asked the visitor to be a contact, ``invitation`` a task that the visitor was asked to join, ``answer``
-a task that the visitor asked for.
+a task that the visitor asked for; ``introduction`` one that the visitor asked for, ``introduced`` one that waits for
+their word. Of a ``group``, who is in it is itself, and who was in it was revoked.
 """
 
 ROLES: Final[tuple[Role, ...]] = ("anonymous", "self", "contact", "stranger", "revoked", "admin")
@@ -56,6 +70,10 @@ class Endpoint:
     """Who may."""
     subject: Subject = "none"
     """What it is about."""
+    by: Literal["session", "key"] = "session"
+    """What says who asks: a browser's session, or a key that somebody made for an agent of theirs."""
+    uploads: bool = False
+    """Whether a file may be sent with it."""
 
     @property
     def key(self) -> str:
@@ -100,6 +118,21 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     Endpoint("audit_file", "GET", "/audit.json", SIGNED_IN),
     Endpoint("memory", "GET", "/memory", SIGNED_IN),
     Endpoint("forget", "POST", "/memory/forget", SIGNED_IN),
+    Endpoint("groups", "GET", "/groups", SIGNED_IN),
+    Endpoint("make_group", "POST", "/groups", SIGNED_IN),
+    Endpoint("group", "GET", "/groups/{group}", frozenset({"self", "revoked"}), "group"),  # what one read, one keeps
+    Endpoint("send_to_group", "POST", "/groups/{group}", _OWN, "group"),
+    Endpoint("add_to_group", "POST", "/groups/{group}/add", _OWN, "group"),
+    Endpoint("leave_group", "POST", "/groups/{group}/leave", _OWN, "group"),
+    Endpoint("introductions", "GET", "/introductions", SIGNED_IN),
+    Endpoint("ask_introduction", "POST", "/introductions", SIGNED_IN),
+    Endpoint("accept_introduction", "POST", "/introductions/{introduction}/accept", _OWN, "introduced"),
+    Endpoint("decline_introduction", "POST", "/introductions/{introduction}/decline", _OWN, "introduced"),
+    Endpoint("withdraw_introduction", "POST", "/introductions/{introduction}/withdraw", _OWN, "introduction"),
+    Endpoint("import_page", "GET", "/memory/import", SIGNED_IN),
+    Endpoint("upload", "POST", "/memory/import", SIGNED_IN, uploads=True),
+    Endpoint("bring", "POST", "/memory/import/bring", SIGNED_IN),
+    Endpoint("discard", "POST", "/memory/import/discard", SIGNED_IN),
     Endpoint("rules", "GET", "/rules", SIGNED_IN),
     Endpoint("add_rule", "POST", "/rules", SIGNED_IN),
     Endpoint("drop_rule", "POST", "/rules/{number}/drop", SIGNED_IN),  # of one's own rules, by their place
@@ -107,6 +140,13 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     Endpoint("card", "POST", "/account/card", SIGNED_IN),
     Endpoint("password", "POST", "/account/password", SIGNED_IN),
     Endpoint("end_sessions", "POST", "/account/sessions", SIGNED_IN),
+    Endpoint("leave", "POST", "/account/leave", SIGNED_IN),
+    Endpoint("keys", "GET", "/account/keys", SIGNED_IN),
+    Endpoint("make_key", "POST", "/account/keys", SIGNED_IN),
+    Endpoint("revoke_key", "POST", "/account/keys/{key}/revoke", _OWN, "key"),
+    Endpoint("agent_card", "GET", "/agents/{handle}/.well-known/agent-card.json", _CONTACT, "person", by="key"),
+    Endpoint("agent_rpc", "POST", "/agents/{handle}/a2a", _CONTACT, "person", by="key"),
+    Endpoint("memory_rpc", "POST", "/mcp", SIGNED_IN, by="key"),
     Endpoint("admin", "GET", "/admin", _ADMIN),
     Endpoint("invite", "POST", "/admin/invites", _ADMIN),
     Endpoint("suspend", "POST", "/admin/people/{handle}/suspend", _ADMIN),
@@ -137,7 +177,8 @@ def refusal(endpoint: Endpoint, relation: Role) -> int:
     (404, 401)
     """
     if relation == "anonymous":
-        return 303 if endpoint.method == "GET" and endpoint.name != "events" else 401
+        page = endpoint.method == "GET" and endpoint.name != "events" and endpoint.by == "session"
+        return 303 if page else 401
     return 403 if endpoint.subject == "none" else 404
 
 

@@ -1,8 +1,9 @@
 """Accounts: who may sign in, by which password, in which session, and on whose invitation.
 
-Passwords lie in the database as argon2id, sessions and invitations as digests of their tokens: who reads the database
-can sign in as nobody. A session gets another token every hour; the one before it goes on for a minute, for requests
-that are under way. Nobody is told whether there is an account: a wrong handle takes as long as a wrong password.
+Passwords lie in the database as argon2id (`passwords`), sessions and invitations as digests of their tokens: who reads
+the database can sign in as nobody. A session gets another token every hour; the one before it goes on for a minute, for
+requests that are under way. Nobody is told whether there is an account: a wrong handle takes as long as a wrong
+password.
 """
 
 from __future__ import annotations
@@ -13,23 +14,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from threading import BoundedSemaphore
 from typing import Any
+from unicodedata import normalize
 
-from argon2 import PasswordHasher, Type
-from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import BigInteger, Column, Integer, MetaData, String, Table, Text, delete, insert, select
+from sqlalchemy import BigInteger, Column, Integer, MetaData, String, Table, Text, delete, insert, select, text
 from sqlalchemy import update as updated
 
-from consilience.ground.errors import InvalidInput, UnknownName
+from consilience.ground.errors import InvalidInput
+from consilience.methods.social_agents.app.passwords import Passwords, Strength
 from consilience.methods.social_agents.audit import make
 from consilience.methods.social_agents.records import Person, from_us, to_us
 from consilience.methods.social_agents.store import Store
+from consilience.methods.social_agents.words import kept
 
 __all__ = ["Account", "Accounts", "Invite", "Session", "Strength"]
 
-SHORTEST_PASSWORD = 10
-LONGEST_PASSWORD = 1_000
 LONGEST_NAME = 100
 RENEWED_AFTER = timedelta(hours=1)
 """When a session gets another token."""
@@ -42,6 +41,9 @@ LONGEST_SESSION = timedelta(days=60)
 INVITED_FOR = timedelta(days=3)
 
 _HANDLE = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,30}[a-z0-9])?")
+_OF_HANDLE = text(
+    "SELECT a.person, a.password FROM account a JOIN person p ON p.id = a.person WHERE lower(p.handle) = lower(:handle)"
+)
 _METADATA = MetaData()
 _Whole = BigInteger().with_variant(Integer(), "sqlite")
 _account = Table(
@@ -73,15 +75,6 @@ _invite = Table(
     Column("until", BigInteger, nullable=False),
     Column("used", Integer, nullable=False),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Strength:
-    """What it costs to compute a password's hash: the second recommendation of RFC 9106."""
-
-    passes: int = 3
-    memory_kib: int = 65_536
-    lanes: int = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,14 +144,12 @@ class Accounts:
         self,
         store: Store,
         *,
-        strength: Strength = Strength(),
+        strength: Strength | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._store = store
         self._clock = clock
-        self._hasher = PasswordHasher(strength.passes, strength.memory_kib, strength.lanes, type=Type.ID)
-        self._hashing = BoundedSemaphore(2)  # each takes 64 MiB; more at once would let strangers fill the memory
-        self._nobody = self._hasher.hash(secrets.token_urlsafe(32))
+        self._passwords = Passwords(strength or Strength())
         with store.writing() as connection:
             make(connection, _METADATA)
 
@@ -183,7 +174,7 @@ class Accounts:
         InvalidInput
             When they have an account.
         """
-        if handle and self._account_of(self._store.person(handle)) is not None:
+        if handle and self._account(self._store.person(handle).id) is not None:
             raise InvalidInput(f"an invitation is for somebody without an account; {handle!r} has one")
         token = secrets.token_urlsafe(32)
         row = {
@@ -224,7 +215,7 @@ class Accounts:
             raise InvalidInput("a handle has 1 to 32 of the letters a to z, digits and . _ - between them")
         if not invite.handle and not 0 < len(name.strip()) <= LONGEST_NAME:
             raise InvalidInput(f"a name has 1 to {LONGEST_NAME} characters")
-        hashed = self._hashed(password, handle)
+        hashed = self._passwords.hashed(password, handle)
         digest = _digest(token)
         with self._store.writing() as connection:
             used = connection.execute(
@@ -252,13 +243,18 @@ class Accounts:
 
     def sign_in(self, handle: str, password: str) -> Session | None:
         """Begin a session; None where handle and password are not those of an account that may."""
-        account, hashed = self._found(handle.strip().casefold())
-        fits = self._fits(hashed or self._nobody, password)
+        account, hashed = self._found(handle.strip())
+        fits = self._passwords.fit(hashed, password)
         if not fits or account is None or account.suspended or hashed is None:
             return None
-        if self._hasher.check_needs_rehash(hashed):
-            self._put_password(account.person, self._hasher.hash(password))
+        if (again := self._passwords.renewed(hashed, password)) is not None:
+            self._put_password(account.person, again)
         return self._begun(account)
+
+    def let_in(self, person: Person) -> Session | None:
+        """Begin a session of somebody whose password was not asked for: of a demo's made-up people only."""
+        account = self._account(person.id)
+        return None if account is None or account.suspended else self._begun(account)
 
     def session(self, token: str, *, renew: bool = False) -> Session | None:
         """Return the session that a token opens; None where it opens none.
@@ -314,7 +310,7 @@ class Accounts:
 
     def has_account(self, person: Person) -> bool:
         """Whether somebody may sign in, and is not suspended."""
-        account = self._account_of(person)
+        account = self._account(person.id)
         return account is not None and not account.suspended
 
     def suspend(self, person: Person, *, suspended: bool = True) -> None:
@@ -335,19 +331,26 @@ class Accounts:
             connection.execute(change)
             connection.execute(delete(_session).where(_session.c.person == person.id))
 
+    def remove(self, person: Person) -> None:
+        """Take an account away with its password and sessions; the person stays, for what others have read of them."""
+        with self._store.writing() as connection:
+            connection.execute(delete(_session).where(_session.c.person == person.id))
+            connection.execute(delete(_account).where(_account.c.person == person.id))
+            connection.execute(delete(_invite).where(_invite.c.handle == person.handle))
+
     def change_password(self, session: Session, old: str, new: str) -> bool:
         """Change a password, end all other sessions, and return whether the old one was right."""
         _, hashed = self._found(session.person.handle)
-        if hashed is None or not self._fits(hashed, old):
+        if hashed is None or not self._passwords.fit(hashed, old):
             return False
-        self._put_password(session.person, self._hashed(new, session.person.handle))
+        self._put_password(session.person, self._passwords.hashed(new, session.person.handle))
         self.sign_out(session, elsewhere=True)
         return True
 
     def is_password(self, session: Session, password: str) -> bool:
         """Whether a password is that of whose session it is."""
         _, hashed = self._found(session.person.handle)
-        return hashed is not None and self._fits(hashed, password)
+        return hashed is not None and self._passwords.fit(hashed, password)
 
     def _begun(self, account: Account) -> Session:
         now = self._clock()
@@ -382,13 +385,10 @@ class Accounts:
         }
 
     def _found(self, handle: str) -> tuple[Account | None, str | None]:
-        try:
-            person = self._store.person(handle)
-        except UnknownName:
-            return None, None
+        """Return whose account it is; small letters or not, as handles that an import was given may have others."""
         with self._store.reading() as connection:
-            hashed = connection.execute(select(_account.c.password).where(_account.c.person == person.id)).scalar()
-        return self._account_of(person), hashed
+            row = connection.execute(_OF_HANDLE, {"handle": normalize("NFC", kept(handle))}).first()
+        return (None, None) if row is None else (self._account(row.person), row.password)
 
     def _account(self, number: int) -> Account | None:
         with self._store.reading() as connection:
@@ -396,26 +396,6 @@ class Accounts:
         if row is None:
             return None
         return Account(self._store.person(number), bool(row.admin), bool(row.suspended), from_us(row.made_at))
-
-    def _account_of(self, person: Person) -> Account | None:
-        return self._account(person.id)
-
-    def _hashed(self, password: str, handle: str) -> str:
-        if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
-            raise InvalidInput(f"a password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD:,} characters")
-        if handle.casefold() in password.casefold() and len(password) < len(handle) + SHORTEST_PASSWORD // 2:
-            raise InvalidInput("a password must be more than the handle; choose another one")
-        with self._hashing:
-            return self._hasher.hash(password)
-
-    def _fits(self, hashed: str, password: str) -> bool:
-        if len(password) > LONGEST_PASSWORD:
-            return False
-        try:
-            with self._hashing:
-                return self._hasher.verify(hashed, password)
-        except (VerificationError, InvalidHashError):
-            return False
 
     def _put_password(self, person: Person, hashed: str) -> None:
         with self._store.writing() as connection:

@@ -11,20 +11,28 @@ from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
 
 from consilience.ground.errors import ConsilienceError, InvalidInput
 from consilience.methods.social_agents.app.access import ENDPOINTS, Endpoint
+from consilience.methods.social_agents.app.account_deeds import ACCOUNT_DEEDS
+from consilience.methods.social_agents.app.agents import AgentRoute, Agents
 from consilience.methods.social_agents.app.deeds import DEEDS
-from consilience.methods.social_agents.app.door import Door, Handler, Refused, form_of
+from consilience.methods.social_agents.app.door import Door, Handler, Refused, Sent, form_of
+from consilience.methods.social_agents.app.group_pages import GROUPS
+from consilience.methods.social_agents.app.import_pages import IMPORTS
+from consilience.methods.social_agents.app.introduction_pages import INTRODUCTIONS
+from consilience.methods.social_agents.app.key_pages import KEYS
 from consilience.methods.social_agents.app.office import Office
 from consilience.methods.social_agents.app.pages import PAGES
 from consilience.methods.social_agents.app.rendering import refusal_page
 from consilience.methods.social_agents.app.shield import Shield
+from consilience.methods.social_agents.app.uploads import MOST_BYTES
 from consilience.methods.social_agents.records import StoreLocked, StoreUnavailable
 
 __all__ = ["HANDLERS", "application"]
 
-HANDLERS: Final[dict[str, Handler]] = PAGES | DEEDS
+HANDLERS: Final[dict[str, Handler]] = PAGES | DEEDS | ACCOUNT_DEEDS | GROUPS | INTRODUCTIONS | IMPORTS | KEYS
 """Who answers, by the name of the endpoint."""
 
 
@@ -36,7 +44,8 @@ def application(office: Office) -> FastAPI:
     InvalidInput
         When an endpoint has no handler, or a handler no endpoint.
     """
-    if odd := {one.name for one in ENDPOINTS} ^ set(HANDLERS):
+    agents = Agents(office)
+    if odd := {one.name for one in ENDPOINTS} ^ (set(HANDLERS) | set(agents.answers)):
         raise InvalidInput(f"each endpoint must have one handler, and each handler an endpoint; odd: {sorted(odd)}")
 
     @asynccontextmanager
@@ -50,18 +59,31 @@ def application(office: Office) -> FastAPI:
     made = FastAPI(lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     door = Door(office)
     for endpoint in ENDPOINTS:
+        if endpoint.by == "key":
+            asked = AgentRoute(door, endpoint, agents.answers[endpoint.name])
+            made.router.routes.append(Route(endpoint.path, asked, methods=[endpoint.method]))
+            continue
         made.add_route(endpoint.path, _route(door, endpoint, HANDLERS[endpoint.name]), methods=[endpoint.method])
     made.add_exception_handler(404, _missing)
     made.add_exception_handler(405, _missing)
-    made.add_middleware(Shield, hosts=office.manner.hosts, secure=office.manner.secure)
+    larger = {one.path: MOST_BYTES + 65_536 for one in ENDPOINTS if one.uploads}
+    made.add_middleware(Shield, hosts=office.manner.hosts, secure=office.manner.secure, larger=larger)
     return made
 
 
 def _route(door: Door, endpoint: Endpoint, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
     async def answered(request: Request) -> Response:
         try:
-            form = await form_of(request) if endpoint.method == "POST" else {}
-            return await run_in_threadpool(_answer, door, endpoint, handler, request, form)
+            if endpoint.uploads and not await run_in_threadpool(door.knows, request):
+                raise Refused(401, "sign in first")  # noqa: TRY301  before a file of a stranger's is read
+            sent: Sent = ({}, None)
+            if endpoint.method == "POST":
+                sent = await form_of(request, uploads=endpoint.uploads)
+            try:
+                return await run_in_threadpool(_answer, door, endpoint, handler, request, sent)
+            finally:
+                if sent[1] is not None:
+                    await sent[1].close()
         except Refused as refused:
             return _refusal(door, endpoint, request, refused)
         except (StoreLocked, StoreUnavailable) as error:
@@ -72,9 +94,9 @@ def _route(door: Door, endpoint: Endpoint, handler: Handler) -> Callable[[Reques
     return answered
 
 
-def _answer(door: Door, endpoint: Endpoint, handler: Handler, request: Request, form: dict[str, str]) -> Response:
+def _answer(door: Door, endpoint: Endpoint, handler: Handler, request: Request, sent: Sent) -> Response:
     request.state.visitor = ""
-    visit = door.admit(request, endpoint, form)
+    visit = door.admit(request, endpoint, *sent)
     response = handler(visit)
     begun = getattr(request.state, "session", None)
     if getattr(request.state, "ended", False):

@@ -64,9 +64,14 @@ class Chats:
         return found
 
     def between(self, one: Person, other: Person) -> int:
-        """Return the conversation of two, made if there is none."""
+        """Return the conversation of two, made if there is none; who left it to forget it, is in it again."""
         found = self.find(one, other)
         if found is not None:
+            now = self._clock()
+            inside = {each.id for each in self._store.members(found, now)}
+            for each in (one, other):
+                if each.id not in inside:
+                    self._store.join(found, each, now)
             return found
         made = self._store.conversation([one, other], title=f"{one.name} and {other.name}")
         low, high = sorted((one.id, other.id))
@@ -77,6 +82,13 @@ class Chats:
             if found is None:
                 connection.execute(insert(_direct).values(conversation=made, **values))
         return made if found is None else found
+
+    def adopt(self, one: Person, other: Person, conversation: int) -> None:
+        """Let a conversation of two that is there already be their chat, if they have none."""
+        low, high = sorted((one.id, other.id))
+        if self.find(one, other) is None:
+            with self._store.writing() as connection:
+                connection.execute(insert(_direct).values(low=low, high=high, conversation=conversation))
 
     def send(self, sender: Person, other: Person, text: str) -> int:
         """Write to somebody, and return the number of the message.

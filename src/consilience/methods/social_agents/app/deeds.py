@@ -9,9 +9,9 @@ from typing import Final, cast
 
 from starlette.responses import Response
 
-from consilience.ground.errors import InvalidInput, UnknownName
+from consilience.ground.errors import InvalidInput
 from consilience.methods.social_agents.app.door import Handler, Refused, Visit, address
-from consilience.methods.social_agents.app.pages import admin_page
+from consilience.methods.social_agents.app.leaving import until_still
 from consilience.methods.social_agents.app.policies import GROUPS, PASSED_ON
 from consilience.methods.social_agents.app.rates import Rate
 from consilience.methods.social_agents.app.rendering import back, page
@@ -21,8 +21,9 @@ from consilience.methods.social_agents.erasing import erase_person
 from consilience.methods.social_agents.labels import LABELS, OTHER
 from consilience.methods.social_agents.policy import Rule, Verdict
 from consilience.methods.social_agents.records import Person
+from consilience.methods.social_agents.task import addressed
 
-__all__ = ["DEEDS"]
+__all__ = ["DEEDS", "LONGEST_CARD", "REQUESTS", "among", "proposed", "require_password", "short", "slow_guesses"]
 
 GUESSES = Rate(8, 900)
 """Wrong passwords for one handle from one address."""
@@ -34,10 +35,11 @@ REQUESTS = Rate(20, 3_600)
 """How often one may ask others to be contacts."""
 TASKS = Rate(60, 3_600)
 """How often one may ask agents."""
+MADE_UP = ("ann", "ben")
+"""Whom a demo lets in without a password."""
 LONGEST_CARD = 500
 LONGEST_VALUE = 400
 LONGEST_LINE = 1_000
-_TASK = re.compile(r"\s*@task\b[:,]?\s*", re.IGNORECASE)
 _LASTING = {"1": timedelta(hours=1), "24": timedelta(days=1), "168": timedelta(days=7)}
 
 
@@ -55,7 +57,10 @@ def sign_in(visit: Visit) -> Response:
     wait_s = max(office.rates.wait_s(*one, count=False) for one in counts)
     if wait_s:
         raise Refused(429, "too many wrong passwords; wait a while", wait_s=wait_s)
-    session = office.accounts.sign_in(handle, visit.said("password"))
+    if office.manner.demo and handle in MADE_UP and not visit.said("password"):
+        session = office.accounts.let_in(office.store.person(handle))
+    else:
+        session = office.accounts.sign_in(handle, visit.said("password"))
     if session is None:
         for one in counts:
             office.rates.wait_s(*one)
@@ -68,16 +73,17 @@ def sign_in(visit: Visit) -> Response:
 def join(visit: Visit) -> Response:
     """Make the account of somebody who was invited, and begin a session."""
     office = visit.office
-    if visit.said("password") != visit.said("again"):
+    password = visit.said("password")
+    if password != visit.said("again"):
         raise InvalidInput("the two passwords must be one; type it again")
     account = office.accounts.join(
         visit.key,
         handle=visit.said("handle"),
         name=visit.said("name"),
-        password=visit.said("password"),
-        card=_short("card", visit.said("card"), LONGEST_CARD),
+        password=password,
+        card=short("card", visit.said("card"), LONGEST_CARD),
     )
-    visit.request.state.session = office.accounts.sign_in(account.person.handle, visit.said("password"))
+    visit.request.state.session = office.accounts.sign_in(account.person.handle, password)
     return back("/")
 
 
@@ -97,13 +103,12 @@ def ask_contact(visit: Visit) -> Response:
     wait_s = office.rates.wait_s("contact", me.handle, REQUESTS)
     if wait_s:
         raise Refused(429, "you have asked many; wait a while", wait_s=wait_s)
-    try:
-        other = office.store.person(visit.said("handle").strip().casefold()[:64])
-    except UnknownName:
-        return back("/people", "asked")
+    wanted = visit.said("handle").strip()[:64]
+    there = {one.handle.casefold(): one for one in office.store.people()}
+    other = there.get(wanted.casefold(), me)
     if other.id != me.id and office.accounts.has_account(other):
         office.store.request(me, other)
-        if other.id in {one.id for one in office.store.contacts_of(me)}:  # they had asked before
+        if office.store.are_contacts(me, other):  # they had asked before
             office.chats.between(me, other)
         office.live.tell([other.handle], "me", "home")
     return back("/people", "asked")
@@ -130,13 +135,20 @@ def withdraw(visit: Visit) -> Response:
     office.chats.between(me, other)  # so that both keep what they have read
     office.store.withdraw(me, other)
     office.desk.part(me, other)
+    _take_back(visit, other)
+    return back("/people", "withdrawn")
+
+
+def _take_back(visit: Visit, other: Person) -> None:
+    """End what one allowed somebody who is no contact any more: it would hold again when they are one again."""
+    office, me = visit.office, visit.me
+    office.introductions.end(me, other)
     for grant in office.consent.grants(me.handle, other.handle):
         office.consent.withdraw(visit.signed_in.token, grant.id)
     office.chats.trust(me, other, yes=False)
     office.chats.trust(other, me, yes=False)
     office.policies.put_in_group(me.handle, other.handle, "")
     office.live.tell([me.handle, other.handle], "me", "home", f"chat-{other.handle}", f"chat-{me.handle}")
-    return back("/people", "withdrawn")
 
 
 def settings(visit: Visit) -> Response:
@@ -154,9 +166,9 @@ def send(visit: Visit) -> Response:
     """Write to a contact, or have the agents of both find something out."""
     office, me, other = visit.office, visit.me, visit.person
     text = visit.said("text")
-    named = _TASK.match(text)
-    if named is not None or visit.said("as") == "task":
-        return _proposed(visit, other, text[named.end() :] if named is not None else text)
+    asked = addressed(text, [other.handle])
+    if asked is not None or visit.said("as") == "task":
+        return proposed(visit, other, text if asked is None else asked.question)
     office.chats.send(me, other, text)
     office.live.tell([me.handle], f"chat-{other.handle}", "home")
     office.live.tell([other.handle], f"chat-{me.handle}", "home")
@@ -166,10 +178,11 @@ def send(visit: Visit) -> Response:
 def ask(visit: Visit) -> Response:
     """Have one's agent find somebody who may know."""
     question = visit.said("question")
-    return _proposed(visit, visit.office.desk.choose(visit.me, question), question)
+    return proposed(visit, visit.office.desk.choose(visit.me, question), question)
 
 
-def _proposed(visit: Visit, other: Person, question: str) -> Response:
+def proposed(visit: Visit, other: Person, question: str) -> Response:
+    """Have the agents of two find something out, unless one of them asks too often."""
     wait_s = visit.office.rates.wait_s("task", visit.me.handle, TASKS)
     if wait_s:
         raise Refused(429, "you have asked much; wait a while", wait_s=wait_s)
@@ -204,7 +217,7 @@ def kill(visit: Visit) -> Response:
 
 def edit(visit: Visit) -> Response:
     """Say what something is."""
-    value = _short("value", visit.said("value"), LONGEST_VALUE).strip()
+    value = short("value", visit.said("value"), LONGEST_VALUE).strip()
     if not value or not visit.said("slot").strip():
         raise InvalidInput("say what it is; a correction must not be empty")
     return _done(visit, done=visit.office.desk.edit(visit.task, visit.me, visit.said("slot"), value))
@@ -212,7 +225,7 @@ def edit(visit: Visit) -> Response:
 
 def say(visit: Visit) -> Response:
     """Say the next line oneself."""
-    text = _short("text", visit.said("text"), LONGEST_LINE).strip()
+    text = short("text", visit.said("text"), LONGEST_LINE).strip()
     if not text:
         raise InvalidInput("there must be something to say; got an empty line")
     return _done(visit, done=visit.office.desk.say(visit.task, visit.me, text))
@@ -222,7 +235,7 @@ def share(visit: Visit) -> Response:
     """Write the answer into the chat."""
     office, me, task = visit.office, visit.me, visit.task
     other = office.store.person(task.partner)
-    if other.id not in {one.id for one in office.store.contacts_of(me)} or not task.answer:
+    if not office.store.are_contacts(me, other) or not task.answer:
         return _done(visit, done=False)
     office.chats.send(me, other, f"{task.question}\n→ {task.answer}")
     office.live.tell([me.handle], f"chat-{other.handle}", "home")
@@ -246,8 +259,8 @@ def decide(visit: Visit) -> Response:
         visit.signed_in.token,
         visit.number,
         allow=allow,
-        scope=cast("Scope", _among("scope", scope, ("messages", "kind"))),
-        lasting=_LASTING[_among("lasting", visit.said("lasting") or "1", tuple(_LASTING))],
+        scope=cast("Scope", among("scope", scope, ("messages", "kind"))),
+        lasting=_LASTING[among("lasting", visit.said("lasting") or "1", tuple(_LASTING))],
     )
     visit.office.live.tell([visit.me.handle], "consent", "me")
     return back("/consent", "allowed" if allow else "denied")
@@ -262,10 +275,10 @@ def withdraw_grant(visit: Visit) -> Response:
 def add_rule(visit: Visit) -> Response:
     """Say who may learn which kind of thing."""
     contacts = [one.handle for one in visit.office.store.contacts_of(visit.me)]
-    who = _among("who", visit.said("who"), ("*", "new", *GROUPS, *contacts))
-    label = _among("label", visit.said("label"), ("*", *LABELS, OTHER))
-    purpose = _among("purpose", visit.said("purpose") or "*", ("*", PASSED_ON))
-    verdict = _among("verdict", visit.said("verdict"), ("allow", "coarsen", "ask", "never"))
+    who = among("who", visit.said("who"), ("*", "new", *GROUPS, *contacts))
+    label = among("label", visit.said("label"), ("*", *LABELS, OTHER))
+    purpose = among("purpose", visit.said("purpose") or "*", ("*", PASSED_ON))
+    verdict = among("verdict", visit.said("verdict"), ("allow", "coarsen", "ask", "never"))
     rule = Rule(who=who, label=label, purpose=purpose, verdict=cast("Verdict", verdict))
     visit.office.policies.add(visit.me.handle, rule)
     return back("/rules", "saved")
@@ -280,85 +293,51 @@ def drop_rule(visit: Visit) -> Response:
 def forget(visit: Visit) -> Response:
     """Empty one's memory, to the byte."""
     office, me = visit.office, visit.me
-    _require_password(visit)
+    require_password(visit)
     office.desk.leave(me)
-    erase_person(office.store, me, audit=office.audit, tasks=office.tasks)
+    office.uploads.drop(me)
+    until_still(office, me)
+    for other in office.store.contacts_of(me):
+        _take_back(visit, other)
+    erase_person(office.store, me, audit=office.audit, tasks=office.tasks, wire=office.wire)
     return back("/memory", "forgotten")
 
 
-# --- the account --------------------------------------------------------------------------------------------------
-
-
-def card(visit: Visit) -> Response:
-    """Say what others may know of one."""
-    visit.office.store.set_card(visit.me, _short("card", visit.said("card"), LONGEST_CARD).strip())
-    return back("/account", "saved")
-
-
-def password(visit: Visit) -> Response:
-    """Change the password, which signs all other browsers out."""
-    office = visit.office
-    if visit.said("password") != visit.said("again"):
-        raise InvalidInput("the two new passwords must be one; type it again")
-    _slow_guesses(visit)
-    changed = office.accounts.change_password(visit.signed_in, visit.said("old"), visit.said("password"))
-    return back("/account", "saved" if changed else "wrong-password")
-
-
-def end_sessions(visit: Visit) -> Response:
-    """Sign out everywhere else."""
-    visit.office.accounts.sign_out(visit.signed_in, elsewhere=True)
-    return back("/account", "ended")
-
-
-# --- who invites others -------------------------------------------------------------------------------------------
-
-
-def invite(visit: Visit) -> Response:
-    """Make an invitation, and show its link once."""
-    office = visit.office
-    handle = visit.said("handle").strip()
-    if handle and handle not in {one.handle for one in office.store.people()}:
-        raise InvalidInput(f"there must be a person without an account of that handle; got {handle!r}")
-    token = office.accounts.invite(by=visit.me, handle=handle, admin=visit.said("admin") == "yes")
-    base = office.manner.address or str(visit.request.base_url).rstrip("/")
-    return admin_page(visit, link=f"{base}/join/{token}")
-
-
-def suspend(visit: Visit) -> Response:
-    """Sign somebody out for good, and end what they take part in."""
-    office, other = visit.office, visit.person
-    office.accounts.suspend(other)
-    office.desk.leave(other)
-    office.live.end(other.handle)
-    return back("/admin", "suspended")
-
-
-def restore(visit: Visit) -> Response:
-    """Let somebody sign in again."""
-    visit.office.accounts.suspend(visit.person, suspended=False)
-    return back("/admin", "restored")
-
-
-def _require_password(visit: Visit) -> None:
-    _slow_guesses(visit)
+def require_password(visit: Visit) -> None:
+    """Refuse what only whoever knows the password may do."""
+    slow_guesses(visit)
     if not visit.office.accounts.is_password(visit.signed_in, visit.said("password")):
         raise InvalidInput("that was not your password; nothing was changed")
 
 
-def _slow_guesses(visit: Visit) -> None:
+def slow_guesses(visit: Visit) -> None:
+    """Refuse more than a few guesses within a session."""
     wait_s = visit.office.rates.wait_s("guess within", visit.me.handle, GUESSES)
     if wait_s:
         raise Refused(429, "that was too often; wait a while", wait_s=wait_s)
 
 
-def _short(name: str, text: str, most: int) -> str:
+def short(name: str, text: str, most: int) -> str:
+    """Return a text that is not too long.
+
+    Raises
+    ------
+    InvalidInput
+        When it is.
+    """
     if len(text) > most:
         raise InvalidInput(f"`{name}` has at most {most:,} characters; got {len(text):,}")
     return text
 
 
-def _among(name: str, value: str, choices: tuple[str, ...]) -> str:
+def among(name: str, value: str, choices: tuple[str, ...]) -> str:
+    """Return what was chosen.
+
+    Raises
+    ------
+    InvalidInput
+        When it is none of the choices.
+    """
     if value not in choices:
         raise InvalidInput(f"`{name}` must be one of {', '.join(choices)}; got {value[:40]!r}")
     return value
@@ -377,8 +356,7 @@ def _own_path(path: str) -> str:
 
 _ALL: tuple[Callable[[Visit], Response], ...] = (
     sign_in, join, sign_out, ask_contact, accept, decline, withdraw, settings, send, ask, accept_task, decline_task,
-    pause, resume, kill, edit, say, share, decide, withdraw_grant, add_rule, drop_rule, forget, card, password,
-    end_sessions, invite, suspend, restore,
+    pause, resume, kill, edit, say, share, decide, withdraw_grant, add_rule, drop_rule, forget,
 )  # fmt: skip
 DEEDS: Final[dict[str, Handler]] = {one.__name__: one for one in _ALL}
 """Who answers, by the name of the endpoint."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from pydantic import TypeAdapter
 
@@ -17,70 +18,36 @@ from consilience.dialogue.budget import Budget
 from consilience.dialogue.models import ChatModel
 from consilience.dialogue.session import Session
 from consilience.ground.errors import ConsilienceError, InvalidInput
-from consilience.methods.social_agents.agent import Party
 from consilience.methods.social_agents.app.accounts import Accounts
 from consilience.methods.social_agents.app.chats import Chats
 from consilience.methods.social_agents.app.keeping import Keeping
 from consilience.methods.social_agents.app.live import Live
 from consilience.methods.social_agents.app.policies import PASSED_ON, Policies
 from consilience.methods.social_agents.app.tasks import Standing, Task, Tasks, talk_of
-from consilience.methods.social_agents.audit import AuditLog
-from consilience.methods.social_agents.consent import ConsentQueue
 from consilience.methods.social_agents.control import Control
 from consilience.methods.social_agents.guarded_wire import GuardedWire
 from consilience.methods.social_agents.network import Network, Request
-from consilience.methods.social_agents.policy import Policy
+from consilience.methods.social_agents.party import Party
 from consilience.methods.social_agents.pursuit import PursuitLimits
 from consilience.methods.social_agents.record import State, TurnSeen
-from consilience.methods.social_agents.records import Message, Person
+from consilience.methods.social_agents.records import Person, StoreLocked, StoreUnavailable
 from consilience.methods.social_agents.store import Store
 from consilience.methods.social_agents.task import Assignment
-from consilience.methods.social_agents.wire import Crossed, Outgoing
 
-__all__ = ["PURPOSE", "ContactWire", "Desk"]
+__all__ = ["PURPOSE", "Desk"]
 
 PURPOSE = "task"
 """What tasks of the application are for; rules of people may be about it."""
 AT_ONCE = 8
 """Tasks that go on at once; others wait for their turn."""
+AGAIN_S = (0.5, 2.0, 8.0, 30.0, 120.0)
+"""How long a task waits, each time, for a database that takes nothing."""
 TURNS_SEEN = 200
 """Turns of a task that are remembered for each of its people, with what their agent had in view."""
 
 _LOG = logging.getLogger(__name__)
 _STATE = TypeAdapter(State)
-
-
-class ContactWire(GuardedWire):
-    """A guarded wire over which nothing goes between people who are not in contact at that moment.
-
-    Parameters
-    ----------
-    store
-        Who is in contact with whom, and the messages that are declared as evidence.
-    policy_of, consent, audit, patience_s
-        As of `GuardedWire`.
-    """
-
-    def __init__(
-        self,
-        store: Store,
-        policy_of: Callable[[str], Policy],
-        *,
-        consent: ConsentQueue | None = None,
-        audit: AuditLog | None = None,
-        patience_s: float = 0.0,
-    ) -> None:
-        def message_of(owner: str, number: int) -> Message | None:
-            return store.memory(owner).message(number)
-
-        super().__init__(policy_of, message_of, consent=consent, audit=audit, patience_s=patience_s)
-        self._store = store
-
-    async def send(self, outgoing: Outgoing) -> Crossed:
-        """Return what crosses of a text."""
-        if outgoing.counterpart not in {one.handle for one in self._store.contacts_of(outgoing.owner)}:
-            return Crossed(text="", reason="you are not in contact any more")
-        return await super().send(outgoing)
+_T = TypeVar("_T")
 
 
 @dataclass
@@ -138,9 +105,11 @@ class Desk:
         self._turn = asyncio.Semaphore(AT_ONCE)
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    async def open(self) -> None:
-        """Go on with what was under way when the server stopped."""
+    async def open(self, *, resume: bool = True) -> None:
+        """Begin, and go on with what was under way when the server stopped, unless another may be at it."""
         self._loop = asyncio.get_running_loop()
+        if not resume:
+            return
         for task in await asyncio.to_thread(self._tasks.unfinished):
             self._begin(task)
 
@@ -260,7 +229,7 @@ class Desk:
         task = course.task
         try:
             async with self._turn:
-                ended = await self._pursued(course)
+                ended = await self._patiently(lambda: self._pursued(course))
         except ConsilienceError as error:
             ended = replace(task, ending="failed", reasons=str(error))
         except asyncio.CancelledError:
@@ -268,7 +237,17 @@ class Desk:
         except Exception:  # noqa: BLE001  one task that fails must not take the others with it
             _LOG.exception("task %s failed", task.id)
             ended = replace(task, ending="failed", reasons="something went wrong on the server; it is in its log")
-        await asyncio.to_thread(self._over, replace(ended, standing="ended"))
+        await self._patiently(lambda: asyncio.to_thread(self._over, replace(ended, standing="ended")))
+
+    async def _patiently(self, work: Callable[[], Awaitable[_T]]) -> _T:
+        """Do something, again from what was kept while the database takes nothing, and after a while no more."""
+        for wait_s in AGAIN_S:
+            try:
+                return await work()
+            except (StoreLocked, StoreUnavailable) as error:
+                _LOG.warning("waits %s s: %s", wait_s, error)
+                await asyncio.sleep(wait_s)
+        return await work()
 
     async def _pursued(self, course: _Course) -> Task:
         task = course.task
@@ -312,6 +291,8 @@ class Desk:
             memory=self._store.memory(person),
             asks=self._session,
             lets=self._wire.lets(handle),
+            hides=self._wire.hides(handle),
+            asks_about=self._wire.asks_about(handle),
             may_forward=lambda rows: all(
                 self._policies.of(handle).on(row.text, "", PASSED_ON, row.label).verdict == "allow" for row in rows
             ),

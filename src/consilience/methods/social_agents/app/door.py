@@ -28,7 +28,7 @@ from consilience.methods.social_agents.app.rates import Rate
 from consilience.methods.social_agents.app.tasks import Task
 from consilience.methods.social_agents.records import Person
 
-__all__ = ["CHANGES", "Door", "Handler", "Refused", "Visit"]
+__all__ = ["CHANGES", "Door", "Handler", "Refused", "Sent", "Visit", "address", "form_of"]
 
 CHANGES = Rate(120, 60)
 """How often one session may change something."""
@@ -63,6 +63,8 @@ class Visit:
     """The variable part of the path."""
     form: Mapping[str, str] = field(default_factory=dict)
     """What was sent."""
+    file: UploadFile | None = None
+    """The file that was sent, where one may be."""
     told: int = 0
     """How often who asks had been told of something new before any of it was looked up."""
 
@@ -101,6 +103,8 @@ class Visit:
         return self.form.get(name, "")
 
 
+Sent = tuple[dict[str, str], UploadFile | None]
+"""The fields of a form, and its file."""
 Handler = Callable[[Visit], Response]
 """Answers a visit; called in a thread."""
 
@@ -120,7 +124,9 @@ class Door:
         front = "__Host-" if office.manner.secure else ""
         self.cookie, self._visitor = f"{front}session", f"{front}visitor"
 
-    def admit(self, request: Request, endpoint: Endpoint, form: Mapping[str, str]) -> Visit:
+    def admit(
+        self, request: Request, endpoint: Endpoint, form: Mapping[str, str], file: UploadFile | None = None
+    ) -> Visit:
         """Return the visit of a request that may be answered.
 
         Raises
@@ -146,26 +152,62 @@ class Door:
             secret=secret,
             key=key,
             form=form,
+            file=file,
             told=0 if session is None else self._office.live.told(session.person.handle),
         )
 
+    def knows(self, request: Request) -> bool:
+        """Whether a request is somebody's, before what they sent is read."""
+        return self._session(request, renew=False) is not None
+
+    def admit_agent(self, request: Request, endpoint: Endpoint) -> Person:
+        """Return for whom an agent asks that may, by the key it holds; no cookie lets it in.
+
+        Raises
+        ------
+        Refused
+            When it may not.
+        """
+        kind, _, token = request.headers.get("authorization", "").partition(" ")
+        caller = self._office.keys.person_of(token.strip()) if kind.casefold() == "bearer" else None
+        if caller is not None and not self._office.accounts.has_account(caller):
+            caller = None
+        where = address(request) if caller is None else caller.handle
+        wait_s = self._office.rates.wait_s("agent", where, STRANGERS if caller is None else CHANGES)
+        if wait_s:
+            raise Refused(429, "that was too often; wait a while", wait_s=wait_s)
+        relation = self._of(caller, endpoint, str(request.path_params.get(endpoint.key, "")))
+        if not admits(endpoint, relation, admin=False):
+            told = "a key is needed" if relation == "anonymous" else "there is nothing here"
+            raise Refused(refusal(endpoint, relation), told)
+        if caller is None:
+            raise Refused(401, "a key is needed")
+        return caller
+
     def relation(self, session: Session | None, endpoint: Endpoint, key: str) -> Role:
         """Return how whoever asks stands to what a path names; what is not there is a stranger's."""
-        if session is None:
+        return self._of(None if session is None else session.person, endpoint, key)
+
+    def _of(self, me: Person | None, endpoint: Endpoint, key: str) -> Role:
+        if me is None:
             return "anonymous"
-        me = session.person
         if endpoint.subject == "none":
             return "self"
         if endpoint.subject in ("person", "asker"):
             return self._to_person(me, key, asker=endpoint.subject == "asker")
         number = int(key) if key.isdecimal() and key.isascii() and len(key) < 16 else -1  # noqa: PLR2004
-        if endpoint.subject in ("consent", "grant"):
-            return "self" if number in self._own_numbers(me, endpoint) else "stranger"
+        if endpoint.subject == "group":
+            return self._to_group(me, number)
+        if endpoint.subject in ("task", "invitation", "answer"):
+            return "self" if self._in_task(me, endpoint, number) else "stranger"
+        return "self" if number in self._own_numbers(me, endpoint) else "stranger"
+
+    def _in_task(self, me: Person, endpoint: Endpoint, number: int) -> bool:
         task = self._office.tasks.find(number)
         if task is None:
-            return "stranger"
+            return False
         mine = {"task": (task.asker, task.partner), "invitation": (task.partner,), "answer": (task.asker,)}
-        return "self" if me.id in mine[endpoint.subject] else "stranger"
+        return me.id in mine[endpoint.subject]
 
     def begin(self, response: Response, session: Session) -> None:
         """Give a browser the token of its session."""
@@ -227,15 +269,27 @@ class Door:
             return "self" if other.id in {one.id for one in self._office.store.requests_of(me)} else "stranger"
         if other.id == me.id:
             return "self"
-        if other.id in {one.id for one in self._office.store.contacts_of(me)}:
+        if self._office.store.are_contacts(me, other):
             return "contact"
         return "revoked" if self._office.chats.find(me, other) is not None else "stranger"
 
     def _own_numbers(self, me: Person, endpoint: Endpoint) -> set[int]:
-        consent = self._office.consent
+        office = self._office
         if endpoint.subject == "grant":
-            return {one.id for one in consent.grants(me.handle)}
-        return {one.id for one in consent.waiting(me.handle)}
+            return {one.id for one in office.consent.grants(me.handle)}
+        if endpoint.subject == "key":
+            return {one.id for one in office.keys.of(me)}
+        if endpoint.subject == "introduction":
+            return {one.id for one in office.introductions.of(me) if one.asker == me.id}
+        if endpoint.subject == "introduced":
+            return {one.id for one in office.introductions.waiting(me)}
+        return {one.id for one in office.consent.waiting(me.handle)}
+
+    def _to_group(self, me: Person, number: int) -> Role:
+        group = self._office.groups.find(number)
+        if group is None or not self._office.groups.had(group, me):
+            return "stranger"
+        return "self" if self._office.groups.has(group, me) else "revoked"
 
 
 def address(request: Request) -> str:
@@ -243,8 +297,8 @@ def address(request: Request) -> str:
     return request.client.host if request.client is not None else "nowhere"
 
 
-async def form_of(request: Request) -> dict[str, str]:
-    """Return the fields of a form, none where nothing was sent that is one.
+async def form_of(request: Request, *, uploads: bool = False) -> Sent:
+    """Return the fields of a form, none where nothing was sent that is one, and its file, to be closed by the caller.
 
     Raises
     ------
@@ -252,8 +306,9 @@ async def form_of(request: Request) -> dict[str, str]:
         When it cannot be read.
     """
     try:
-        async with request.form(max_files=0, max_fields=_MOST_FIELDS) as form:
-            return {name: value for name, value in form.items() if not isinstance(value, UploadFile)}
+        form = await request.form(max_files=int(uploads), max_fields=_MOST_FIELDS)
+        fields = {name: value for name, value in form.items() if not isinstance(value, UploadFile)}
+        return fields, next((value for value in form.values() if isinstance(value, UploadFile)), None)
     except (HTTPException, ClientDisconnect, ValueError) as error:
         raise Refused(400, "the form cannot be read") from error
 

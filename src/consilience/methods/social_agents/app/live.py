@@ -62,8 +62,8 @@ class Live:
         queue: asyncio.Queue[str] = asyncio.Queue()
         pages = self._pages[handle]
         pages.append(queue)
-        if len(pages) > MOST_STREAMS:
-            pages[0].put_nowait(_END)
+        for old in pages[:-MOST_STREAMS]:
+            old.put_nowait(_END)
         try:
             yield f"retry: 2000\nevent: at\ndata: {self._told[handle]}\n\n".encode()
             while True:

@@ -10,12 +10,17 @@ from consilience.dialogue.budget import Budget
 from consilience.dialogue.models import ChatModel
 from consilience.dialogue.rehearsal import notice_for
 from consilience.methods.social_agents.app.accounts import Accounts, Strength
+from consilience.methods.social_agents.app.agent_keys import AgentKeys
 from consilience.methods.social_agents.app.chats import Chats
-from consilience.methods.social_agents.app.desk import ContactWire, Desk
+from consilience.methods.social_agents.app.contact_wire import ContactWire
+from consilience.methods.social_agents.app.desk import Desk
+from consilience.methods.social_agents.app.groups import Groups
+from consilience.methods.social_agents.app.introductions import Introductions
 from consilience.methods.social_agents.app.live import Live
 from consilience.methods.social_agents.app.policies import Policies
 from consilience.methods.social_agents.app.rates import Rates
 from consilience.methods.social_agents.app.tasks import Tasks
+from consilience.methods.social_agents.app.uploads import Uploads
 from consilience.methods.social_agents.audit import AuditLog
 from consilience.methods.social_agents.consent import ConsentQueue, Request
 from consilience.methods.social_agents.pursuit import PursuitLimits
@@ -40,6 +45,9 @@ class Manner:
     """How far a task may go."""
     budget: Budget = Budget()  # noqa: RUF009  frozen
     """What all tasks together may spend while the server runs."""
+
+    demo: bool = False
+    """Whether those who are in it are made up, and are let in without a password."""
 
     @property
     def secure(self) -> bool:
@@ -91,6 +99,10 @@ class Office:
         self.live = Live()
         self.accounts = Accounts(store, strength=self.manner.strength)
         self.chats = Chats(store)
+        self.groups = Groups(store)
+        self.introductions = Introductions(store)
+        self.keys = AgentKeys(store)
+        self.uploads = Uploads(store)
         self.policies = Policies(store)
         self.tasks = Tasks(store)
         self.audit = AuditLog(store, key=key)
@@ -101,6 +113,7 @@ class Office:
         self.consent: ConsentQueue = consent
         patience_s = self.manner.patience.total_seconds()
         wire = ContactWire(store, self.policies.of, consent=consent, audit=self.audit, patience_s=patience_s)
+        self.wire = wire
         self.desk = Desk(
             store=store,
             accounts=self.accounts,
@@ -115,10 +128,16 @@ class Office:
             patience_s=patience_s,
         )
 
-    async def open(self) -> None:
-        """Begin, in the running loop."""
+    async def open(self, *, resume: bool = True) -> None:
+        """Begin, in the running loop.
+
+        Parameters
+        ----------
+        resume
+            Whether to go on with what was under way; not where another process may be at it.
+        """
         self.live.open()
-        await self.desk.open()
+        await self.desk.open(resume=resume)
 
     async def close(self) -> None:
         """End; what is under way goes on the next time."""

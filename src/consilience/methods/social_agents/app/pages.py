@@ -17,6 +17,7 @@ from consilience.methods.social_agents.app.rendering import page
 from consilience.methods.social_agents.app.tasks import talk_of
 from consilience.methods.social_agents.app.views import view
 from consilience.methods.social_agents.audit import Entry
+from consilience.methods.social_agents.demo import FIRST_QUESTION, QUESTION
 from consilience.methods.social_agents.identities import is_made
 from consilience.methods.social_agents.labels import LABELS, OTHER
 from consilience.methods.social_agents.policy import DEFAULTS
@@ -77,9 +78,14 @@ def home(visit: Visit) -> Response:
         chats.append({"other": other, "last": last[0] if last else None, "contact": other.id in contacts})
     chats.sort(key=lambda one: one["last"].sent_at.timestamp() if one["last"] else 0.0, reverse=True)
     tasks = office.tasks.of(me)
+    inside = [one for one in office.groups.of(me) if office.groups.has(one, me)]
     return page(
         visit,
         "home",
+        groups=[{"group": one, "last": next(iter(office.store.memory(me).recent(one.id, 1)), None)} for one in inside],
+        introductions=office.introductions.waiting(me),
+        try_first=FIRST_QUESTION if office.manner.demo and me.handle == "ann" else "",
+        try_then=QUESTION,
         chats=chats,
         requests=office.store.requests_of(me),
         invited=[view(one, me, store=office.store, tasks=office.tasks, desk=office.desk) for one in tasks[:50]
@@ -108,7 +114,8 @@ def people(visit: Visit) -> Response:
     store, me = visit.office.store, visit.me
     policies = visit.office.policies
     contacts = [(one, policies.group(me.handle, one.handle)) for one in store.contacts_of(me)]
-    return page(visit, "people", contacts=contacts, requests=store.requests_of(me))
+    waiting = len(visit.office.introductions.waiting(me))
+    return page(visit, "people", contacts=contacts, requests=store.requests_of(me), introductions=waiting)
 
 
 def person(visit: Visit) -> Response:
@@ -136,7 +143,7 @@ def chat(visit: Visit) -> Response:
             seen = view(task, me, store=office.store, tasks=office.tasks, desk=office.desk)
             lines.append((task.at, "task", seen))
     lines.sort(key=lambda line: line[0])
-    contact = other.id in {one.id for one in office.store.contacts_of(me)}
+    contact = office.store.are_contacts(me, other)
     return page(visit, "chat", other=other, lines=lines, contact=contact)
 
 
@@ -210,7 +217,7 @@ def memory(visit: Visit) -> Response:
     """Search what one has read and written."""
     asked = visit.request.query_params.get("q", "").strip()[:200]
     own = visit.office.store.memory(visit.me)
-    hits = own.search(Query(words=tuple(split(asked))[:20], limit=50)) if asked else []
+    hits = own.search(Query(words=tuple(split(asked))[:20], limit=50, beside=False)) if asked else []
     recent = [] if asked else own.recent(limit=20)[::-1]
     return page(visit, "memory", asked=asked, hits=hits, recent=recent)
 

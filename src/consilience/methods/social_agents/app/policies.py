@@ -81,6 +81,11 @@ class Policies:
             raise InvalidInput(f"there must be a rule in that place; got {number}")
         self.put(replace(policy, rules=policy.rules[:number] + policy.rules[number + 1 :]))
 
+    def drop_all(self, owner: str) -> None:
+        """Forget what somebody has said of who may learn what."""
+        with self._store.writing() as connection:
+            connection.execute(delete(_policy).where(_policy.c.owner == owner))
+
     def group(self, owner: str, other: str) -> str:
         """Return the group that somebody has put another into; empty where they are new."""
         return next((name for name, members in self.of(owner).groups.items() if other in members), "")

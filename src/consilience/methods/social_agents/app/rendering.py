@@ -25,6 +25,16 @@ TOLD: Final[Mapping[str, str]] = MappingProxyType(
         "over": "That had been decided already, or was over.",
         "shared": "The answer is in the chat.",
         "forgotten": "Your memory is empty now, to the last byte.",
+        "left": "Your account and your memory are gone. Others keep what they have read.",
+        "added": "They are in the group now, and read what is written from now on.",
+        "out": "You have left. What you have read stays yours.",
+        "asked-introduction": "They are asked. You see here what comes of it.",
+        "declined-introduction": "Declined.",
+        "taken-back": "Taken back.",
+        "passed-on": "They are asked now.",
+        "brought": "It is in your memory now, and in nobody else’s.",
+        "discarded": "What you sent is gone.",
+        "revoked": "That key opens nothing any more.",
         "ended": "Your other browsers are signed out.",
         "wrong-password": "That was not your password; nothing was changed.",
         "suspended": "They are signed out and cannot sign in.",
@@ -48,7 +58,7 @@ def render(visit: Visit, name: str, **facts: Any) -> str:
     if session is not None:
         me = session.person
         waiting = {
-            "people": len(office.store.requests_of(me)),
+            "people": len(office.store.requests_of(me)) + len(office.introductions.waiting(me)),
             "tasks": sum(one.standing == "invited" and one.partner == me.id for one in office.tasks.of(me)),
             "consent": len(office.consent.waiting(me.handle)),
         }
@@ -60,6 +70,7 @@ def render(visit: Visit, name: str, **facts: Any) -> str:
             me=None if session is None else session.person,
             csrf=visit.secret,
             notice=office.notice,
+            demo=office.manner.demo,
             told=TOLD.get(visit.request.query_params.get("told", ""), ""),
             waiting=waiting,
             now=datetime.now(UTC),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from starlette.datastructures import MutableHeaders
@@ -26,6 +26,7 @@ HEADERS: Final[dict[str, str]] = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
+_TOO_LARGE = 10**12
 _HSTS = "max-age=31536000"
 
 
@@ -40,11 +41,16 @@ class Shield:
         Names by which it may be asked for.
     secure
         Whether browsers reach it over TLS.
+    larger
+        Bytes of bodies by the paths to which more may be sent than elsewhere.
     """
 
-    def __init__(self, app: ASGIApp, *, hosts: Iterable[str], secure: bool) -> None:
+    def __init__(
+        self, app: ASGIApp, *, hosts: Iterable[str], secure: bool, larger: Mapping[str, int] | None = None
+    ) -> None:
         self._app = app
         self._hosts = frozenset(host.casefold() for host in hosts)
+        self._larger = dict(larger or {})
         self._headers = HEADERS | ({"Strict-Transport-Security": _HSTS} if secure else {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -60,13 +66,14 @@ class Shield:
                     headers.setdefault(name, value)
             await send(message)
 
+        most = self._larger.get(scope.get("path", ""), MOST_BYTES)
         given = {name.lower(): value for name, value in scope["headers"]}
         if _name(given.get(b"host", b"")) not in self._hosts:
             await _refuse(send_with_headers, 421, b"this server has another name")
-        elif _length(given) > MOST_BYTES:
+        elif _length(given) > most:
             await _refuse(send_with_headers, 413, b"too much at once")
         else:
-            await self._app(scope, _bounded(receive), send_with_headers)
+            await self._app(scope, _bounded(receive, most), send_with_headers)
 
 
 def _name(host: bytes) -> str:
@@ -76,10 +83,10 @@ def _name(host: bytes) -> str:
 
 def _length(headers: dict[bytes, bytes]) -> int:
     length = headers.get(b"content-length", b"0")
-    return int(length) if length.isdigit() and len(length) < 12 else MOST_BYTES + 1  # noqa: PLR2004
+    return int(length) if length.isdigit() and len(length) < 12 else _TOO_LARGE  # noqa: PLR2004
 
 
-def _bounded(receive: Receive) -> Receive:
+def _bounded(receive: Receive, most: int) -> Receive:
     """Return what reads a body that says nothing of its length, and breaks off where it gets too large."""
     read = 0
 
@@ -87,7 +94,7 @@ def _bounded(receive: Receive) -> Receive:
         nonlocal read
         message = await receive()
         read += len(message.get("body", b""))
-        return {"type": "http.disconnect"} if read > MOST_BYTES else message
+        return {"type": "http.disconnect"} if read > most else message
 
     return bounded
 

@@ -22,12 +22,15 @@ from consilience.methods.social_agents.rationale import Board, Rationale
 from consilience.methods.social_agents.record import State
 from consilience.methods.social_agents.records import Person, from_us, to_us
 from consilience.methods.social_agents.store import Store
+from consilience.methods.social_agents.values import contains
 
 __all__ = ["Standing", "Task", "Tasks", "talk_of"]
 
 Standing = Literal["invited", "running", "paused", "ended", "declined"]
 """How a task stands: its partner has not agreed yet, it goes on, a person has stopped it for a while, it is over, or
 the partner did not agree."""
+FORGOTTEN = "(forgotten)"
+"""Stands for what was said of messages that were forgotten."""
 MOST_OPEN = 20
 """Tasks of one person that are not over."""
 
@@ -239,16 +242,28 @@ class Tasks:
         return count
 
     def forget_messages(self, numbers: Iterable[int]) -> int:
-        """Take what was read from some messages off all boards, and return out of how many states."""
+        """Take what was read from some messages, and what was said of it, out of all states; return of how many.
+
+        They are forgotten for everybody, so that it goes from the other side's board, from what was said, and from the
+        answers of the same task too.
+        """
         gone, count = frozenset(numbers), 0
         with self._store.writing() as connection:
-            for row in connection.execute(select(_kept.c.element, _kept.c.state)).all():
-                state = _STATE.validate_json(row.state)
-                a, b = _without(state.a, gone), _without(state.b, gone)
-                if (a, b) != (state.a, state.b):
-                    text = _STATE.dump_json(replace(state, a=a, b=b)).decode()
-                    connection.execute(updated(_kept).where(_kept.c.element == row.element).values(state=text))
+            rows = connection.execute(select(_kept.c.element, _kept.c.state)).all()
+            states = {row.element: _STATE.validate_json(row.state) for row in rows}
+            values: dict[str, set[str]] = {}
+            for element, state in states.items():
+                values.setdefault(_root(element), set()).update(_read_from(state, gone))
+            for element, state in states.items():
+                blank = _without_values(state, frozenset(values[_root(element)]))
+                if blank != state:
+                    text = _STATE.dump_json(blank).decode()
+                    connection.execute(updated(_kept).where(_kept.c.element == element).values(state=text))
                     count += 1
+            for row in connection.execute(select(_task)).all():
+                said = values.get(row.name.partition("/")[0], set())
+                if any(contains(f"{row.answer} {row.reasons}", value) for value in said):
+                    connection.execute(updated(_task).where(_task.c.id == row.id).values(answer="", reasons=""))
         return count
 
     def _open(self, asker: Person) -> int:
@@ -270,15 +285,50 @@ def talk_of(element: str) -> str:
     return _AGAIN.sub("", element.removesuffix("/state"))
 
 
-def _without(board: Board, gone: frozenset[int]) -> Board:
-    """Return a board without what was read from messages that are gone."""
-    blank = [
-        Rationale(slot=one.slot, text=one.text, asked_of=one.asked_of)
-        if any(not gone.isdisjoint(reading.evidence) for reading in one.readings)
-        else one
+def _root(element: str) -> str:
+    return talk_of(element).partition("/")[0]
+
+
+def _read_from(state: State, gone: frozenset[int]) -> set[str]:
+    """Return the values of both boards that were read from messages that are gone."""
+    return {
+        reading.value
+        for board in (state.a, state.b)
         for one in board
-    ]
-    return replace(board, rationales=tuple(blank))
+        for reading in one.readings
+        if not gone.isdisjoint(reading.evidence)
+    }
+
+
+def _without_values(state: State, values: frozenset[str]) -> State:
+    """Return a state without some values: neither on boards, nor in what was said."""
+    if not values:
+        return state
+
+    def board(old: Board) -> Board:
+        kept = [
+            Rationale(slot=one.slot, text=one.text, asked_of=one.asked_of)
+            if any(contains(reading.value, value) for reading in one.readings for value in values)
+            else one
+            for one in old
+        ]
+        return replace(old, rationales=tuple(kept))
+
+    said = tuple(
+        replace(one, text=FORGOTTEN, tells=()) if any(contains(one.text, value) for value in values) else one
+        for one in state.utterances
+    )
+    told = any(contains(f"{state.answer} {state.why}", value) for value in values)
+    return replace(
+        state,
+        a=board(state.a),
+        b=board(state.b),
+        utterances=said,
+        look_for_a=(),
+        look_for_b=(),
+        answer="" if told else state.answer,
+        why="" if told else state.why,
+    )
 
 
 def _task_of(row: Any) -> Task:

@@ -13,6 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
+from io import BytesIO
+from json import dumps
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -24,9 +26,9 @@ from consilience.methods.social_agents.app.access import ENDPOINTS, ROLES, Endpo
 from consilience.methods.social_agents.app.accounts import Strength
 from consilience.methods.social_agents.app.application import application
 from consilience.methods.social_agents.app.office import Manner, Office
+from consilience.methods.social_agents.manners import PLAYERS
 from consilience.methods.social_agents.policy import Rule
 from consilience.methods.social_agents.records import NewMessage, Person
-from consilience.methods.social_agents.responder import PLAYERS
 from consilience.methods.social_agents.store import Store
 
 __all__ = ["CANARY", "Case", "Reply", "call", "trial"]
@@ -77,7 +79,10 @@ class Case:
         if self.leaked:
             return False
         if self.allowed:
-            return self.reply.status in _OK and not self.reply.headers.get("location", "").startswith("/sign-in?")
+            return self.reply.status in (
+                *_OK,
+                *((501,) if self.endpoint.by == "key" else ()),
+            ) and not self.reply.headers.get("location", "").startswith("/sign-in?next=")
         return self.reply.status == refusal(self.endpoint, self.role) and not self.changed
 
 
@@ -87,6 +92,7 @@ class _World:
 
     path: Path
     tokens: dict[Role, str] = field(default_factory=dict)
+    agents: dict[Role, str] = field(default_factory=dict)
     keys: dict[str, str] = field(default_factory=dict)
 
 
@@ -120,6 +126,8 @@ async def _through(
         office = _office(store)
         app = application(office)
         await office.open()
+        for handle in _HANDLES.values():
+            office.uploads.put(store.person(handle), BytesIO(_EXPORT[1]), _EXPORT[0])
         try:
             return {(endpoint, role): await _tried(world, store, app, endpoint, role) for endpoint, role in wanted}
         finally:
@@ -133,6 +141,8 @@ async def call(
     *,
     cookies: Mapping[str, str] | None = None,
     form: Mapping[str, str] | None = None,
+    file: tuple[str, bytes] | None = None,
+    json: object = None,
     headers: Mapping[str, str] | None = None,
 ) -> Reply:
     """Ask an application for something, without a network; of a stream the first piece is read.
@@ -143,14 +153,16 @@ async def call(
         To the ASGI standard.
     method, path
         What is asked for.
-    cookies, form, headers
+    cookies, form, json, headers
         What is sent.
+    file
+        Name and content of a file that is sent with the form.
     """
-    body = urlencode(form or {}).encode()
+    kind, body = _body(form or {}, file, json)
     sent = {
         "host": "testserver",
         "cookie": "; ".join(f"{name}={value}" for name, value in (cookies or {}).items()),
-        "content-type": "application/x-www-form-urlencoded",
+        "content-type": kind,
         "content-length": str(len(body)),
         **(headers or {}),
     }
@@ -193,7 +205,20 @@ async def call(
     return Reply(status, back, b"".join(pieces).decode("utf-8", "replace"))
 
 
+def _body(form: Mapping[str, str], file: tuple[str, bytes] | None, json: object) -> tuple[str, bytes]:
+    if json is not None:
+        return "application/json", dumps(json).encode()
+    if file is None:
+        return "application/x-www-form-urlencoded", urlencode(form).encode()
+    parts = [f'Content-Disposition: form-data; name="{name}"\r\n\r\n{value}'.encode() for name, value in form.items()]
+    parts.append(f'Content-Disposition: form-data; name="file"; filename="{file[0]}"\r\n\r\n'.encode() + file[1])
+    body = b"".join(b"--part\r\n" + part + b"\r\n" for part in parts) + b"--part--\r\n"
+    return "multipart/form-data; boundary=part", body
+
+
 async def _tried(world: _World, store: Store, app: Any, endpoint: Endpoint, role: Role) -> Case:
+    if endpoint.by == "key":
+        return await _tried_by_key(world, store, app, endpoint, role)
     cookies = {"session": world.tokens[role]} if role in world.tokens else {}
     form = _FORMS.get(endpoint.name, {})
     if endpoint.method == "POST":
@@ -201,7 +226,20 @@ async def _tried(world: _World, store: Store, app: Any, endpoint: Endpoint, role
     before = _digest(store)
     key = world.keys.get(endpoint.name, world.keys.get(endpoint.subject, ""))
     where = re.sub(r"\{\w+\}", key, endpoint.path)
-    reply = await call(app, endpoint.method, where, cookies=cookies, form=form)
+    file = _EXPORT if endpoint.uploads else None
+    reply = await call(app, endpoint.method, where, cookies=cookies, form=form, file=file)
+    changed = _digest(store) != before
+    return Case(endpoint=endpoint, role=role, allowed=_allowed(endpoint, role), reply=reply, changed=changed)
+
+
+async def _tried_by_key(world: _World, store: Store, app: Any, endpoint: Endpoint, role: Role) -> Case:
+    """Ask as an agent does, which holds a key; where there is none, with a cookie, which must not help."""
+    cookies = {"session": world.tokens["self"]} if role == "anonymous" else {}
+    headers = {"authorization": f"Bearer {world.agents[role]}"} if role in world.agents else {}
+    headers |= {"accept": "application/json, text/event-stream", "a2a-version": "1.0"}
+    before = _digest(store)
+    where = re.sub(r"\{\w+\}", world.keys.get(endpoint.subject, ""), endpoint.path)
+    reply = await call(app, endpoint.method, where, cookies=cookies, json=_CALLS.get(endpoint.name), headers=headers)
     changed = _digest(store) != before
     return Case(endpoint=endpoint, role=role, allowed=_allowed(endpoint, role), reply=reply, changed=changed)
 
@@ -232,8 +270,8 @@ def _world(path: Path) -> _World:
         office = _office(store)
         people = {role: _joined(office, handle, admin=role == "admin") for role, handle in _HANDLES.items()}
         ann, ben, dee = people["self"], people["contact"], people["revoked"]
-        pia, quin = _joined(office, "pia"), _joined(office, "quin")
-        for other in (ben, dee, pia):
+        pia, quin, rex = _joined(office, "pia", admin=True), _joined(office, "quin"), _joined(office, "rex")
+        for other in (ben, dee, pia, rex):
             store.request(ann, other)
             store.accept(other, ann)
             office.chats.send(ann, other, "Good morning!")
@@ -252,8 +290,19 @@ def _world(path: Path) -> _World:
             session = office.accounts.sign_in(handle, PASSWORD)
             if session is not None:
                 world.tokens[role] = session.token
+            world.agents[role] = office.keys.make(people[role], "an agent")
         office.consent.decide(world.tokens["self"], request.id + 1, allow=True)
+        group = office.groups.make(ann, "Neighbours", [dee, pia])
+        office.groups.leave(group, dee)
+        office.groups.send(group, pia, f"The {CANARY} is out again.")
+        mine = office.introductions.ask(ann, pia, "quin", f"{CANARY}?")
+        asked_of_ann = office.introductions.ask(quin, pia, "ann", f"{CANARY}!")
+        office.introductions.pass_on(asked_of_ann, ann)
         world.keys = {
+            "group": str(group.id),
+            "introduction": str(mine.id),
+            "introduced": str(asked_of_ann.id),
+            "key": str(office.keys.of(ann)[0].id),
             "static": "app.css",
             "join": office.accounts.invite(by=people["admin"]),
             "person": "ann",
@@ -268,7 +317,7 @@ def _world(path: Path) -> _World:
             "restore": "pia",
         }
         world.keys["join_page"] = world.keys["join"]
-        for handle in ("ben", "cem", "dee", "eve"):
+        for handle in ("ben", "cem", "dee", "eve", "quin"):
             office.policies.add(handle, Rule(label="health", verdict="never"))
             store.request(pia, handle)
             store.accept(handle, pia)
@@ -287,12 +336,32 @@ def _digest(store: Store) -> str:
     return sha256(repr(rows).encode()).hexdigest()
 
 
+_EXPORT: Final = ("chat.txt", b"25/05/2024, 10:15 - Bea: Hello\r\n25/05/2024, 10:16 - Ann: Good morning\r\n")
+_CALLS: Final[Mapping[str, object]] = {
+    "agent_rpc": {"jsonrpc": "2.0", "id": 1, "method": "GetTask", "params": {"id": "none"}},
+    "memory_rpc": {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "initialize",
+        "params": {
+            "protocolVersion": "2025-06-18",
+            "capabilities": {},
+            "clientInfo": {"name": "trial", "version": "1"},
+        },
+    },
+}
 _FORMS: Final[Mapping[str, Mapping[str, str]]] = {
     "sign_in": {"handle": "ann", "password": PASSWORD},
     "join": {"handle": "zoe", "name": "Zoe", "password": PASSWORD, "again": PASSWORD},
     "ask_contact": {"handle": "quin"},
     "settings": {"group": "family"},
     "send": {"text": "Hello."},
+    "make_group": {"title": "Choir", "with-pia": "yes"},
+    "send_to_group": {"text": "Hello, all."},
+    "add_to_group": {"who": "rex"},
+    "ask_introduction": {"via": "pia", "wanted": "quin"},
+    "make_key": {"label": "another agent"},
+    "leave": {"password": PASSWORD},
     "ask": {"question": "What is the pet of Pia?"},
     "edit": {"slot": "s1", "value": "a parrot"},
     "say": {"text": "A parrot."},

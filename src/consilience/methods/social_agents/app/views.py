@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from consilience.methods.social_agents.agent import Utterance
 from consilience.methods.social_agents.app.desk import Desk
 from consilience.methods.social_agents.app.tasks import Task, Tasks
 from consilience.methods.social_agents.rationale import Board, Status
 from consilience.methods.social_agents.records import Message, Person
+from consilience.methods.social_agents.speech import Utterance
 from consilience.methods.social_agents.store import Store
 
 __all__ = ["Line", "Row", "TaskView", "view"]

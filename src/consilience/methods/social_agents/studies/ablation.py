@@ -12,18 +12,16 @@ recursion     nobody else is asked; the two talk as before
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from consilience.dialogue.rehearsal import REHEARSAL_NOTICE
-from consilience.dialogue.session import Session
 from consilience.ground import Evidence, Measurement, RunFolder, Streams, Table
 from consilience.methods.social_agents.config import Config
-from consilience.methods.social_agents.scoring import Summary, summary
-from consilience.methods.social_agents.studies.stage import FULL, Parts, Stage, player
-from consilience.methods.social_agents.studies.success import SETS, Make
+from consilience.methods.social_agents.studies.solving import Make, Solved, of_words, solved
+from consilience.methods.social_agents.studies.stage import FULL, Parts
+from consilience.methods.social_agents.studies.success import SETS
 from consilience.methods.social_agents.worlds.people import Need, World
 
 __all__ = ["PARTS", "Part", "ablation"]
@@ -50,22 +48,35 @@ PARTS: Final[Mapping[Need, Part]] = {
 """Parts by what tasks say that they need."""
 
 
+WHOLE_TALK: Final = Parts(plan=False, heard_lines=1_000)
+"""Without InfoNav, and with all of the talk in each prompt: what the board is worth where nothing scrolls away."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Drop:
-    """A part, and the marks with it and without it."""
+    """A part, and what became of tasks with it and without it."""
 
     part: Part
-    tasks: int
-    full: Summary
-    without: Summary
+    full: tuple[Solved, ...]
+    without: tuple[Solved, ...]
+
+    @property
+    def tasks(self) -> int:
+        return sum(len(one.tasks) for one in self.full)
 
     @property
     def size(self) -> float:
-        return self.full.score - self.without.score
+        return _score(self.full) - _score(self.without)
 
 
 def ablation(config: Config, streams: Streams, folder: RunFolder) -> Evidence:
     """Measure the claim ``iagents.ablation``: the same tasks of a subset with everything and without one part.
+
+    Which tasks need a part is written on them where they are made (`worlds`), before anything is run: facts that are
+    said in words of the question among many talks that are nearer to it need the search, facts that are said in no word
+    of the question need episodes, facts of a third person need recursion, and answers from eighteen facts need a board.
+    Such tasks are made to be hard without the part. What the part is worth where they are not is measured beside it,
+    over tasks of all sets, without a bar.
 
     Parameters
     ----------
@@ -77,12 +88,25 @@ def ablation(config: Config, streams: Streams, folder: RunFolder) -> Evidence:
         For the record.
     """
     drops = []
+    worlds: dict[Need, list[World]] = {}
     for need, part in PARTS.items():
         each = -(-config.ablation_tasks // len(part.sets))
-        worlds = [_needing(SETS[name], each, need, streams.child(f"{need} {name}")) for name in part.sets]
-        drops.append(_dropped(part, worlds))
+        worlds[need] = [_needing(SETS[name], each, need, streams.child(f"{need} {name}")) for name in part.sets]
+        drops.append(_dropped(part, worlds[need]))
         folder.record("ablation", part=part.name, drop=drops[-1].size)
-    return Evidence(measurements=tuple(_measured(drops)), tables=(_table(drops),))
+    scrolled = tuple(solved(world, parts=WHOLE_TALK) for world in worlds["infonav"])
+    some = [make(max(1, config.ablation_tasks // 4), streams.generator(f"all {name}")) for name, make in SETS.items()]
+    with_all = tuple(map(solved, some))
+    anywhere = {
+        part.name: _Drop(part, with_all, tuple(solved(world, parts=part.without) for world in some))
+        for part in PARTS.values()
+    }
+    runs = [*scrolled, *with_all, *(one for drop in drops for one in (*drop.full, *drop.without))]
+    runs += [one for drop in anywhere.values() for one in drop.without]
+    return Evidence(
+        measurements=(*_measured(drops, anywhere), _of_board(drops[0], scrolled), of_words(runs)),
+        tables=(_table(drops, anywhere),),
+    )
 
 
 def _needing(make: Make, count: int, need: Need, streams: Streams) -> World:
@@ -92,46 +116,56 @@ def _needing(make: Make, count: int, need: Need, streams: Streams) -> World:
 
 
 def _dropped(part: Part, worlds: list[World]) -> _Drop:
-    tasks = [task for world in worlds for task in world.tasks]
-    full, without = (
-        {name: answer for world in worlds for name, answer in _answers(world, parts).items()}
-        for parts in (FULL, part.without)
-    )
-    return _Drop(part, len(tasks), summary(tasks, full), summary(tasks, without))
+    full, without = (tuple(solved(world, parts=parts) for world in worlds) for parts in (FULL, part.without))
+    return _Drop(part, full, without)
 
 
-def _answers(world: World, parts: Parts) -> dict[str, str | None]:
-    async def all_of_them() -> dict[str, str | None]:
-        async with Session(player()) as session:
-            with Stage(world, session, parts=parts) as stage:
-                return {name: one.answer for name, one in (await stage.solve_all(world.tasks)).items()}
-
-    return asyncio.run(all_of_them())
+def _score(runs: Sequence[Solved]) -> float:
+    """Return the mean over all tasks."""
+    return sum(one.marks.score * len(one.tasks) for one in runs) / sum(len(one.tasks) for one in runs)
 
 
-def _measured(drops: list[_Drop]) -> Iterator[Measurement]:
+def _measured(drops: list[_Drop], anywhere: Mapping[str, _Drop]) -> Iterator[Measurement]:
     for drop in drops:
         yield Measurement(
             name=f"lost without {drop.part.name}, of the tasks that need it",
             value=drop.size,
             at_least=drop.part.drop,
-            note=f"{drop.tasks} tasks of {', '.join(drop.part.sets)}: {drop.full.score:.3f} with everything, "
-            f"{drop.without.score:.3f} without. {REHEARSAL_NOTICE.capitalize()}",
+            note=f"{drop.tasks} tasks of {', '.join(drop.part.sets)}: {_score(drop.full):.3f} with everything, "
+            f"{_score(drop.without):.3f} without; over tasks of all sets {anywhere[drop.part.name].size:+.3f}. "
+            f"{REHEARSAL_NOTICE.capitalize()}",
         )
 
 
-def _table(drops: list[_Drop]) -> Table:
+def _of_board(drop: _Drop, scrolled: Sequence[Solved]) -> Measurement:
+    return Measurement(
+        name="lost without InfoNav where the whole talk stands in every prompt",
+        value=_score(drop.full) - _score(scrolled),
+        note=f"the same tasks; as a rule prompts show {FULL.heard_lines} utterances, with a board and without",
+    )
+
+
+def _table(drops: list[_Drop], anywhere: Mapping[str, _Drop]) -> Table:
     return Table(
         title="Everything, and everything but one part",
-        columns=("without", "tasks", "score with", "score without", "wrong without", "abstained without"),
+        columns=(
+            "without",
+            "tasks",
+            "score with",
+            "score without",
+            "wrong without",
+            "abstained without",
+            "lost on all sets",
+        ),
         rows=tuple(
             (
                 drop.part.name,
                 drop.tasks,
-                *(
-                    round(value, 3)
-                    for value in (drop.full.score, drop.without.score, drop.without.wrong, drop.without.abstained)
-                ),
+                round(_score(drop.full), 3),
+                round(_score(drop.without), 3),
+                round(sum(one.marks.wrong * len(one.tasks) for one in drop.without) / drop.tasks, 3),
+                round(sum(one.marks.abstained * len(one.tasks) for one in drop.without) / drop.tasks, 3),
+                round(anywhere[drop.part.name].size, 3),
             )
             for drop in drops
         ),

@@ -14,11 +14,11 @@ from sqlalchemy import text
 from consilience.dialogue.rehearsal import REHEARSAL_NOTICE
 from consilience.dialogue.session import Session
 from consilience.ground import Evidence, Measurement, RunFolder, Streams, Table
-from consilience.methods.social_agents.agent import Told, Utterance
 from consilience.methods.social_agents.audit import AuditLog, Entry, Event
 from consilience.methods.social_agents.config import Config
 from consilience.methods.social_agents.pursuit import Pursuit
 from consilience.methods.social_agents.record import Talk
+from consilience.methods.social_agents.speech import Told, Utterance
 from consilience.methods.social_agents.store import Store
 from consilience.methods.social_agents.studies.stage import Stage, player
 from consilience.methods.social_agents.studies.success import SETS
@@ -140,7 +140,7 @@ def _look_up(stage: Stage, talk: Talk, said: Utterance, told: Told, *, entries: 
         found.facts += 1
         found.logged += logged
     else:
-        logged = any(one.event == "forwarded" for one in about)
+        logged = any(one.event == "forwarded" and one.about == told.source for one in about)
         found.forwarded += 1
         found.forwarded_logged += logged
     if not logged:

@@ -20,8 +20,8 @@ from consilience.ground import Evidence, Measurement, RunFolder, Streams, Table
 from consilience.methods.social_agents.app.access import ENDPOINTS, ROLES
 from consilience.methods.social_agents.app.trial import Case, trial
 from consilience.methods.social_agents.config import Config
+from consilience.methods.social_agents.manners import PLAYERS
 from consilience.methods.social_agents.reading import read_answer, read_draft, read_turn
-from consilience.methods.social_agents.responder import PLAYERS
 from consilience.methods.social_agents.studies.stage import Stage
 from consilience.methods.social_agents.studies.success import SETS
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import resource
 import subprocess
 import sys
 import time
@@ -22,6 +21,7 @@ import numpy as np
 
 from consilience.dialogue.journal import Journal
 from consilience.dialogue.session import Session
+from consilience.ground.machine import peak_memory_mb
 from consilience.methods.social_agents.pursuit import Pursuit
 from consilience.methods.social_agents.record import TurnSeen
 from consilience.methods.social_agents.scoring import summary
@@ -201,7 +201,7 @@ def _life(
         furnished_s=furnished_s,
         seconds=seconds,
         cpu_s=cpu_s,
-        largest_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        largest_mb=peak_memory_mb(),
         answers=_hashed(json.dumps(answers, sort_keys=True)),
         said=tuple(said),
     )

@@ -54,7 +54,9 @@ def mariadb() -> Iterator[Any]:
         options = ["--no-defaults", f"--user={user}", f"--datadir={folder / 'data'}"]
         _run([_need("mariadb-install-db"), *options, "--auth-root-authentication-method=normal", "--skip-test-db"])
         log = (folder / "log").open("wb")
-        command = [_need("mariadbd"), *options, "--skip-networking", f"--socket={folder / 's'}"]
+        own = folder / "tmp"  # a server that begins in a shared one deletes what others have there
+        own.mkdir()
+        command = [_need("mariadbd"), *options, f"--tmpdir={own}", "--skip-networking", f"--socket={folder / 's'}"]
         server = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: S603  the server that was found
         try:
             with log:
@@ -64,8 +66,7 @@ def mariadb() -> Iterator[Any]:
                 cursor.execute("USE original")
                 yield connection
         finally:
-            server.terminate()
-            server.wait(PATIENCE_S)
+            _stopped(server)
 
 
 def _connected(place: Path, server: subprocess.Popen[bytes], log: Path) -> Any:
@@ -76,6 +77,15 @@ def _connected(place: Path, server: subprocess.Popen[bytes], log: Path) -> Any:
             raise RuntimeError(f"MariaDB did not begin; it says: {said}")
         time.sleep(0.1)
     return _driver().connect(unix_socket=str(place), user="root", charset="utf8mb4", autocommit=True)
+
+
+def _stopped(server: subprocess.Popen[bytes]) -> None:
+    server.terminate()
+    try:
+        server.wait(PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait()
 
 
 def _answers(place: Path) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 from sqlalchemy import text
 
 from consilience.ground import Streams
@@ -26,6 +27,12 @@ ENOUGH = 65_000
 ROWS = 30
 """Messages that a lookup may bring into a prompt, as with the original."""
 PEOPLE, CONTACTS = 140, 588
+_ALSO_COMMON = (
+    "get gets go goes going got just know knows let like look looks name new one say says said tell tells think told "
+    "try use used want wants"
+)
+_COMMON = ENGLISH_STOP_WORDS.union(_ALSO_COMMON.split())
+"""A long list, such as the original has: each word that is kept costs it a statement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +44,8 @@ class Lookup:
     words: tuple[str, ...]
     gold: tuple[frozenset[str], ...] = ()
     """What is to be found: for each utterance the names of the rows of which one is enough."""
+    question: str = ""
+    """What the question is called, if it is one of a set."""
 
 
 def in_place(config: Config, streams: Streams) -> World:
@@ -63,11 +72,16 @@ def lookups(config: Config, world: World) -> Sequence[Lookup]:
     """Return what is looked for: the words of questions, each by somebody who saw what answers it."""
     if config.script and config.questions:
         asked = friendsqa(Path(config.questions), Path(config.script))
-        return [Lookup(one.owner, one.words, one.gold) for one in asked]
+        return [Lookup(one.owner, _telling(one.words), one.gold, one.id) for one in asked]
     slots = [slot for task in world.tasks for slot in task.slots]
     if slots:
-        return [Lookup(slot.holder, content_words(slot.text)) for slot in slots]
+        return [Lookup(slot.holder, _telling(content_words(slot.text))) for slot in slots]
     return [Lookup(line.sender, content_words(line.text, 4)) for line in world.messages if len(line.text) > ROWS]
+
+
+def _telling(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the words that are not common; all where none would be left."""
+    return tuple(word for word in words if word not in _COMMON) or words
 
 
 def looked_up(store: Store, person: Person, lookup: Lookup, context: int = 0) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -25,7 +26,7 @@ from consilience.methods.social_agents.studies.place import (
 )
 from consilience.methods.social_agents.worlds.people import World
 
-__all__ = ["found_of", "recall", "reciprocal_rank"]
+__all__ = ["found_of", "is_fresh", "recall", "reciprocal_rank"]
 
 BARS = {"recall": 1.6, "MRR": 3.0}
 """How many times the original's."""
@@ -41,7 +42,8 @@ def recall(config: Config, streams: Streams, folder: RunFolder) -> Evidence:
     """Measure the claim ``iagents.recall``.
 
     Both are given the content words of each question, search the messages of one person who saw the answer, and bring
-    thirty rows. An utterance that was heard by several stands in several rows, of which one is enough.
+    thirty rows. An utterance that was heard by several stands in several rows, of which one is enough. How much a match
+    gives to what is beside it was chosen on half of the questions, so the other half is told apart (`is_fresh`).
 
     Parameters
     ----------
@@ -60,16 +62,26 @@ def recall(config: Config, streams: Streams, folder: RunFolder) -> Evidence:
     order = streams.generator("questions").permutation(len(asked))[: config.recall_questions]
     asked = [asked[place] for place in order.tolist()]
     with TemporaryDirectory() as scratch, Store.open(Path(scratch) / "store.sqlite") as store, mariadb() as connection:
-        brought = {
-            way: [finds(one) for one in asked] for way, finds in _ways(store, Original(connection, world), world)
-        }
+        original = Original(connection, world, streams.generator("order of keywords"))
+        brought = {way: [finds(one) for one in asked] for way, finds in _ways(store, original, world)}
     scores = {way: _scores(asked, names) for way, names in brought.items()}
     for way, (recalled, ranks) in scores.items():
         folder.record("recall", way=way, recall=float(recalled.mean()), mrr=float(ranks.mean()))
     return Evidence(
-        measurements=tuple(_ratios(scores, streams)),
+        measurements=(*_ratios(scores, streams), *_fresh(asked, scores, streams)),
         tables=(_table(asked, brought, scores, spoken(config, world)),),
     )
+
+
+def is_fresh(question: str) -> bool:
+    """Return whether a question is of the half on which nothing was chosen.
+
+    Examples
+    --------
+    >>> [is_fresh(f"question {number}") for number in range(4)]
+    [True, True, True, True]
+    """
+    return sha256(question.encode()).digest()[-1] % 2 == 1
 
 
 def found_of(gold: Sequence[frozenset[str]], names: Names) -> float:
@@ -121,19 +133,35 @@ def _scores(asked: Sequence[Lookup], brought: Sequence[Names]) -> tuple[np.ndarr
 
 def _ratios(scores: Mapping[str, tuple[np.ndarray, np.ndarray]], streams: Streams) -> Iterator[Measurement]:
     for place, (name, least) in enumerate(BARS.items()):
-        ours, theirs = scores[OURS][place], scores[THEIRS][place]
-        draws = streams.generator(f"resamples of {name}").integers(len(ours), size=(RESAMPLES, len(ours)))
-        ratios = ours[draws].mean(axis=1) / np.maximum(theirs[draws].mean(axis=1), 1e-9)
-        low, high = np.quantile(ratios, (0.025, 0.975))
-        yield Measurement(
-            name=f"{name}, times the original's",
-            value=ours.mean() / max(theirs.mean(), 1e-9),
-            low=low,
-            high=high,
-            at_least=least,
-            note=f"{ours.mean():.3f} against {theirs.mean():.3f} over {len(ours)} questions, the same words for both, "
-            f"{ROWS} rows; interval: 95 % of resampled questions",
-        )
+        yield _ratio(name, scores[OURS][place], scores[THEIRS][place], streams, at_least=least)
+
+
+def _fresh(
+    asked: Sequence[Lookup], scores: Mapping[str, tuple[np.ndarray, np.ndarray]], streams: Streams
+) -> Iterator[Measurement]:
+    fresh = np.array([is_fresh(one.question) for one in asked])
+    if not fresh.any():
+        return
+    for place, name in enumerate(BARS):
+        ours, theirs = (scores[way][place][fresh] for way in (OURS, THEIRS))
+        yield _ratio(f"{name} of questions that nothing was chosen on", ours, theirs, streams)
+
+
+def _ratio(
+    name: str, ours: np.ndarray, theirs: np.ndarray, streams: Streams, *, at_least: float | None = None
+) -> Measurement:
+    draws = streams.generator(f"resamples of {name}").integers(len(ours), size=(RESAMPLES, len(ours)))
+    ratios = ours[draws].mean(axis=1) / np.maximum(theirs[draws].mean(axis=1), 1e-9)
+    low, high = np.quantile(ratios, (0.025, 0.975))
+    return Measurement(
+        name=f"{name}, times the original's",
+        value=ours.mean() / max(theirs.mean(), 1e-9),
+        low=low,
+        high=high,
+        note=f"{ours.mean():.3f} against {theirs.mean():.3f} over {len(ours)} questions, the same words for both, "
+        f"{ROWS} rows; interval: 95 % of resampled questions",
+        at_least=at_least,
+    )
 
 
 def _unmeasured(why: str) -> Iterator[Measurement]:

@@ -23,15 +23,27 @@ import numpy as np
 
 from consilience.dialogue.messages import Question
 from consilience.dialogue.players import Player
+from consilience.methods.social_agents.manners import PLAYERS
 from consilience.methods.social_agents.policy import Policy, Rule
-from consilience.methods.social_agents.records import Query
-from consilience.methods.social_agents.responder import PLAYERS, prompt_of
+from consilience.methods.social_agents.records import Person, Query
+from consilience.methods.social_agents.responder import prompt_of
 from consilience.methods.social_agents.sections import BOARD, EPISODES, MEMORY, read_board, read_memory, sections
-from consilience.methods.social_agents.studies.stage import Stage
+from consilience.methods.social_agents.store import Store
 from consilience.methods.social_agents.vocabulary import EVERYDAY
 from consilience.methods.social_agents.worlds.people import Line, Task, World
 
-__all__ = ["MANNERS", "ORDERS", "Secret", "found_in", "marked", "policy", "smuggler", "spelling", "with_secrets"]
+__all__ = [
+    "MANNERS",
+    "ORDERS",
+    "Secret",
+    "found_in",
+    "marked",
+    "policy",
+    "smuggler",
+    "spelling",
+    "unsent",
+    "with_secrets",
+]
 
 ASKED: Final = "private"
 """Label of what its owner would have to be asked about."""
@@ -124,13 +136,39 @@ def _line(world: World, chat: int, sender: str, text: str, *, name: str, place: 
     return Line(chat, sender, last + timedelta(minutes=1 + place), text, name)
 
 
-def marked(stage: Stage, secrets: Iterable[Secret]) -> None:
-    """Have the owners of secrets that may be asked about label them as private."""
+def marked(store: Store, people: Mapping[str, Person], secrets: Iterable[Secret]) -> None:
+    """Have the owners of secrets that may be asked about label them as private.
+
+    Parameters
+    ----------
+    store
+        Where they are.
+    people
+        By their handle in the world.
+    secrets
+        All of them.
+    """
     for one in secrets:
         if not one.never:
-            hits = stage.store.memory(stage.person(one.owner)).search(Query(words=(one.word,), limit=3))
-            for hit in hits:
-                stage.store.label(hit.message.id, ASKED)
+            for hit in store.memory(people[one.owner]).search(Query(words=(one.word,), limit=3, beside=False)):
+                store.label(hit.message.id, ASKED)
+
+
+def unsent(world: World, secrets: Iterable[Secret]) -> World:
+    """Return a world in which what must never be told was never sent to whose secret it is: its sender kept it.
+
+    A note of the sender's to nobody stands for it, so that nothing else has another place or number.
+    """
+    words = {one.word for one in secrets if one.never}
+    conversations, messages = list(world.conversations), []
+    for line in world.messages:
+        if any(word in line.text for word in words):
+            note = replace(conversations[line.chat], members=(line.sender,), title="")
+            messages.append(replace(line, chat=len(conversations)))
+            conversations.append(note)
+        else:
+            messages.append(line)
+    return replace(world, conversations=tuple(conversations), messages=tuple(messages))
 
 
 # --- who tries to get them out -----------------------------------------------------------------------------------

@@ -12,24 +12,29 @@ from pathlib import Path
 from types import TracebackType
 
 from consilience.dialogue.asking import Asks
-from consilience.dialogue.journal import Journal
+from consilience.dialogue.messages import Question, Reply
 from consilience.dialogue.rehearsal import Rehearsal
-from consilience.methods.social_agents.agent import Party
 from consilience.methods.social_agents.audit import AuditLog
 from consilience.methods.social_agents.guarded_wire import GuardedWire
+from consilience.methods.social_agents.honesty import foreign_words
+from consilience.methods.social_agents.manners import PLAYERS
+from consilience.methods.social_agents.memory import Memory
 from consilience.methods.social_agents.network import Network
+from consilience.methods.social_agents.party import Party
 from consilience.methods.social_agents.policy import Policy
 from consilience.methods.social_agents.pursuit import Pursuit, PursuitLimits
 from consilience.methods.social_agents.record import OnTurn
 from consilience.methods.social_agents.records import Message, Person
-from consilience.methods.social_agents.responder import PLAYERS
+from consilience.methods.social_agents.responder import prompt_of
+from consilience.methods.social_agents.resuming import Keeps
+from consilience.methods.social_agents.sections import HEARD_LINES
 from consilience.methods.social_agents.store import Store
 from consilience.methods.social_agents.task import Assignment
 from consilience.methods.social_agents.wire import Crossed, OpenWire, Outgoing, Wire
 from consilience.methods.social_agents.worlds.furnishing import furnish
 from consilience.methods.social_agents.worlds.people import Task, World
 
-__all__ = ["FULL", "Parts", "Stage", "Watched", "asked", "player"]
+__all__ = ["FULL", "Checked", "Parts", "Stage", "Watched", "asked", "player"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +43,8 @@ class Parts:
 
     plan: bool = True
     """InfoNav: a board of each side in its prompts, and the answer from it."""
+    heard_lines: int = HEARD_LINES
+    """Utterances in each prompt, the last ones."""
     clear: bool = True
     """Search by words."""
     fuzzy: bool = True
@@ -68,6 +75,35 @@ class Watched:
         crossed = await self.wire.send(outgoing)
         self.texts.append((outgoing, crossed))
         return crossed
+
+
+class Checked:
+    """Whom to ask, with a check of every reply: each content word is in its prompt or in the published vocabulary.
+
+    Parameters
+    ----------
+    asks
+        The one that answers.
+    """
+
+    def __init__(self, asks: Asks) -> None:
+        self.asks = asks
+        self.calls = 0
+        """Replies that were looked at: all of them."""
+        self.foreign: list[frozenset[str]] = []
+        """The foreign words of each reply that has any."""
+
+    async def ask(self, question: Question, *, priority: float = 0.0, caused_by: tuple[str, ...] = ()) -> Reply:
+        """Return the reply to a question."""
+        reply = await self.asks.ask(question, priority=priority, caused_by=caused_by)
+        self.calls += 1
+        if found := foreign_words(prompt_of(question), reply.text):
+            self.foreign.append(found)
+        return reply
+
+    def last_event(self, element: str) -> tuple[str, ...]:
+        """Return the id of the last event of an element, if there is one."""
+        return self.asks.last_event(element)
 
 
 def player(name: str = "neighbour", *, seed: int = 0) -> Rehearsal:
@@ -107,7 +143,7 @@ class Stage:
     parts: Parts = FULL
     policy_of: Callable[[str], Policy] | None = Policy.open
     path: str | Path = ":memory:"
-    journal: Journal | None = None
+    journal: Keeps | None = None
     on_turn: OnTurn | None = None
     limits: PursuitLimits = field(default_factory=PursuitLimits)
     store: Store = field(init=False)
@@ -124,6 +160,7 @@ class Stage:
         if self.policy_of is not None:
             guarded = GuardedWire(self.policy_of, self.message, audit=self.audit)
         self._guarded = guarded
+        self._memories: dict[str, Memory] = {}
         self.wire = Watched(guarded or OpenWire())
         self.network = Network(
             self.party, self.store.contacts_of, self.wire, journal=self.journal, on_turn=self.on_turn
@@ -135,13 +172,20 @@ class Stage:
     ) -> None:
         self.store.close()
 
+    def guard(self, wire: GuardedWire) -> None:
+        """Put another guarded wire between people."""
+        self._guarded = self.wire.wire = wire
+
     def person(self, handle: str) -> Person:
         """Return somebody of the store by their handle in the world."""
         return self.people[handle]
 
     def message(self, owner: str, number: int) -> Message | None:
         """Return a message as its owner's memory has it now."""
-        return self.store.memory(owner).message(number)
+        memory = self._memories.get(owner)
+        if memory is None:
+            memory = self._memories[owner] = self.store.memory(owner)
+        return memory.message(number)
 
     def party(self, handle: str) -> Party:
         """Return the side of somebody, by their handle in the store."""
@@ -150,10 +194,20 @@ class Stage:
             memory=self.store.memory(handle),
             asks=self.asks,
             plan=self.parts.plan,
+            heard_lines=self.parts.heard_lines,
             clear=self.parts.clear,
             fuzzy=self.parts.fuzzy,
         )
-        return party if self._guarded is None else replace(party, lets=self._guarded.lets(handle))
+        return (
+            party
+            if self._guarded is None
+            else replace(
+                party,
+                lets=self._guarded.lets(handle),
+                hides=self._guarded.hides(handle),
+                asks_about=self._guarded.asks_about(handle),
+            )
+        )
 
     async def solve(self, task: Task, *, name: str = "") -> Pursuit:
         """Pursue a task."""

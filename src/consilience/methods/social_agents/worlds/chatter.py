@@ -81,14 +81,15 @@ def small_talk(rng: np.random.Generator, count: int = _AMOUNT) -> tuple[str, ...
 
 
 def _sentence(rng: np.random.Generator) -> str:
-    def pick(choices: Sequence[str]) -> str:
-        return choices[int(rng.integers(len(choices)))]
-
-    text = pick(_OPENERS) + pick(_CLAUSES)
+    text = _pick(rng, _OPENERS) + _pick(rng, _CLAUSES)
     for blank, words in _WORDS.items():
         while f"{{{blank}}}" in text:
-            text = text.replace(f"{{{blank}}}", pick(words), 1)
-    return text + pick(_TAILS)
+            text = text.replace(f"{{{blank}}}", _pick(rng, words), 1)
+    return text + _pick(rng, _TAILS)
+
+
+def _pick(rng: np.random.Generator, choices: Sequence[str]) -> str:
+    return choices[int(rng.integers(len(choices)))]
 
 
 @dataclass

@@ -9,9 +9,12 @@ it ended because       when
 ``done``               both sides said so, one after the other
 ``turns``, ``calls``   a limit of the talk is reached; also ``tokens``, ``seconds``
 ``budget``             the session may spend no more
-``stopped``            a person ended it, or withdrew
+``stopped``            a person ended it, withdrew, or is gone
 ``failed``             a model did not answer
 ====================== =============================================================================================
+
+Of its own, a talk of thirty turns over the memory of a person with a thousand messages takes about half a second of the
+processor (claim ``iagents.turns``); the rest is waiting for models.
 
 A talk that has a journal goes on where it was: after each turn its whole state is safe in it, and a talk of the same
 name begins with that. What was said is not said again.
@@ -23,23 +26,22 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
-from pydantic import TypeAdapter, ValidationError
-
 from consilience.dialogue.budget import BudgetExhausted
-from consilience.dialogue.journal import Journal
 from consilience.dialogue.models import ModelError
 from consilience.dialogue.transcript import Transcript
-from consilience.ground.errors import InvalidInput
-from consilience.methods.social_agents.agent import Agent, CallsSpent, Move, Party, Spent, Utterance
+from consilience.ground.errors import ConsilienceError, InvalidInput
+from consilience.methods.social_agents.agent import Agent
 from consilience.methods.social_agents.consensus import Consensus, agree
 from consilience.methods.social_agents.control import Control
-from consilience.methods.social_agents.rationale import Board, Rationale
+from consilience.methods.social_agents.crossing import Crossing
+from consilience.methods.social_agents.party import Party
+from consilience.methods.social_agents.rationale import Board
 from consilience.methods.social_agents.record import Ending, OnTurn, State, Talk, TalkLimits, TurnSeen
-from consilience.methods.social_agents.records import Message
+from consilience.methods.social_agents.resuming import Keeps, keep, kept, restore, snapshot
 from consilience.methods.social_agents.retrieval import Found
+from consilience.methods.social_agents.speech import CallsSpent, Spent, TokensSpent, Utterance
 from consilience.methods.social_agents.task import Assignment
-from consilience.methods.social_agents.values import contains
-from consilience.methods.social_agents.wire import Crossed, Forwarded, Outgoing, Remembers, Wire
+from consilience.methods.social_agents.wire import Remembers, Wire
 
 __all__ = ["talk"]
 
@@ -52,12 +54,13 @@ async def talk(
     wire: Wire,
     limits: TalkLimits | None = None,
     name: str = "talk",
-    journal: Journal | None = None,
+    journal: Keeps | None = None,
     transcript: Transcript | None = None,
     control: Control | None = None,
     on_turn: OnTurn | None = None,
     begun: State | None = None,
     conclude: bool = True,
+    still: Callable[[], bool] = lambda: True,
 ) -> Talk:
     """Let the agents of two people find out what neither knows alone.
 
@@ -87,6 +90,8 @@ async def talk(
         A state to go on from, if the journal has none.
     conclude
         Whether the answer is asked for in the end.
+    still
+        Whether the two may still talk; asked before each turn, and before the answer.
 
     Raises
     ------
@@ -97,8 +102,24 @@ async def talk(
         raise InvalidInput(f"a talk must be between two people; got {a.person.handle!r} twice")
     spent, limits = Spent(), limits or TalkLimits()
     course = _Course(
-        a=Agent(a, b.person, task, element=f"{name}/{a.person.handle}", spent=spent, support=limits.support),
-        b=Agent(b, a.person, task, element=f"{name}/{b.person.handle}", spent=spent, support=limits.support),
+        a=Agent(
+            a,
+            b.person,
+            task,
+            element=f"{name}/{a.person.handle}",
+            spent=spent,
+            support=limits.support,
+            rule=limits.rule,
+        ),
+        b=Agent(
+            b,
+            a.person,
+            task,
+            element=f"{name}/{b.person.handle}",
+            spent=spent,
+            support=limits.support,
+            rule=limits.rule,
+        ),
         task=task,
         wire=wire,
         limits=limits,
@@ -109,6 +130,7 @@ async def talk(
         on_turn=on_turn,
         spent=spent,
         conclude=conclude,
+        still=still,
     )
     return await course.run(begun)
 
@@ -123,38 +145,47 @@ class _Course:
     wire: Wire
     limits: TalkLimits
     name: str
-    journal: Journal | None
+    journal: Keeps | None
     transcript: Transcript | None
     control: Control
     on_turn: OnTurn | None
     spent: Spent
     conclude: bool
+    still: Callable[[], bool]
     state: State = field(init=False)
+    crossing: Crossing = field(init=False)
     begun_s: float = 0.0
     events: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self.state = State(a=self.a.board, b=self.b.board)
+        self.crossing = Crossing(self.name, self.task, self.wire)
 
     async def run(self, begun: State | None) -> Talk:
         """Take turns until something ends it, and conclude."""
         self.begun_s = asyncio.get_running_loop().time()
-        self._restore(self._kept() or begun)
+        self._restore(kept(self.journal, self.name) or begun)
         if self.state.ending is None:
             ending, why = await self._guarded(self._through)
             self.state = replace(self.state, ending=ending, why=why)
         consensus = agree(self.a.board, accept_weak=self.limits.accept_weak)
-        if self.conclude and not self.state.answered and self.state.ending not in _CUT_OFF:
+        if self.conclude and not self.state.answered and self.state.ending not in _CUT_OFF and self.still():
             await self._answer(consensus)
         await self._keep()
         return self._result(consensus)
 
     async def _guarded(self, work: Callable[[], Awaitable[Ending]]) -> tuple[Ending, str]:
         self.spent.most_calls = max(0, self.limits.calls - self.state.calls - self.conclude)
+        if self.limits.tokens is not None:
+            self.spent.most_tokens = max(0, self.limits.tokens - self.state.tokens)
         try:
             return await work(), ""
+        except _Parted as error:
+            return "stopped", str(error)
         except CallsSpent as error:
             return "calls", str(error)
+        except TokensSpent as error:
+            return "tokens", str(error)
         except BudgetExhausted as error:
             return "budget", str(error)
         except ModelError as error:
@@ -168,6 +199,8 @@ class _Course:
         while True:
             if not await self.control.checkpoint():
                 return "stopped"
+            if not self.still():
+                raise _Parted("the two are no longer each other's contacts, or one of them is gone")
             self._take_edits()
             ending = self._over()
             if ending is not None:
@@ -179,23 +212,12 @@ class _Course:
         """Have the asking side plan, tell the other what it needs, and have that one look at what it has."""
         if self.a.party.plan:
             await self.a.draft(ask=not self.task.wanted)
-        shared = await self._share(list(self.a.board))
+        shared = await self.crossing.share(self.a, self.b, list(self.a.board))
         if self.b.party.plan:
             await self.b.draft(shared)
         self.state = replace(self.state, planned=True, shared=tuple(one.text for one in shared))
         self.a.shared = self.b.shared = frozenset(self.state.shared)
         return True
-
-    async def _share(self, asked: list[Rationale]) -> list[Rationale]:
-        """Return the slots that may cross to the other side: all at once, or else each for itself."""
-        if not asked:
-            return []
-        whole = "; ".join(map(_named, asked))
-        crossed = await self._send(self.a, self.b, whole)
-        if crossed.text == whole:
-            return asked
-        found = [await self._send(self.a, self.b, _named(one)) for one in asked] if len(asked) > 1 else [crossed]
-        return [one for one, each in zip(asked, found, strict=True) if each.text == _named(one)]
 
     async def _turn(self) -> bool:
         """Have the side whose turn it is speak, and the other one hear it."""
@@ -215,7 +237,7 @@ class _Course:
         else:
             move = await me.turn(number, self.state.utterances)
             found = move.found
-            utterance, withheld = await self._said(me, them, move, number)
+            utterance, withheld = await self.crossing.said(me, them, move, self.state)
         them.hear(utterance)
         moved = self._moved(before, utterance)
         self.state = replace(
@@ -229,87 +251,6 @@ class _Course:
         self._tell(me, them, before, found, withheld)
         return True
 
-    async def _said(self, me: Agent, them: Agent, move: Move, number: int) -> tuple[Utterance, str]:
-        """Return what crosses of a move, and why nothing did."""
-        crossed, withheld = await self._offer(me, them, move, number, move.say), ""
-        if not crossed.text:
-            withheld = crossed.reason or "the wire did not let it pass"
-            if move.plainly not in ("", move.say) and not crossed.refused:
-                crossed = await self._offer(me, them, move, number, move.plainly)
-        asked = move.asked
-        lacks, declines, text = move.lacks, "", crossed.text
-        tells = tuple(one for one in move.tells if contains(text, one.value))
-        if not text:
-            declines = asked if any(one.slot == asked for one in move.tells) else ""
-            lacks = "" if declines else lacks
-            text = self._instead(me, asked, move.asks, declines=bool(declines))
-        return (
-            Utterance(
-                number=number,
-                speaker=me.handle,
-                speaker_name=me.party.person.name,
-                text=text,
-                tells=tells,
-                asks=move.asks,
-                lacks=lacks,
-                declines=declines,
-            ),
-            withheld,
-        )
-
-    async def _offer(self, me: Agent, them: Agent, move: Move, number: int, say: str) -> Crossed:
-        return await self._send(
-            me,
-            them,
-            say,
-            number=number,
-            declared=move.declared,
-            seen=move.behind,
-            forwarded=tuple(
-                Forwarded(one.value, one.source) for one in move.tells if one.source not in (me.handle, them.handle)
-            ),
-        )
-
-    @staticmethod
-    def _instead(me: Agent, asked: str, asks: str, *, declines: bool) -> str:
-        """Return what is said for a text that may not be: of slots that both sides have, and of nothing else.
-
-        Only a fact that was held back is declined; a model that wanted to say too much did not know anything.
-        """
-        slot = me.board.find(asked)
-        first = "I have nothing to add."
-        if slot is not None:
-            first = f"I may not tell {slot.text}." if declines else f"I do not know {slot.text} yet."
-        question = me.board.find(asks)
-        return first if question is None else f"{first} Do you know {question.text}?"
-
-    async def _send(
-        self,
-        me: Agent,
-        them: Agent,
-        say: str,
-        *,
-        number: int = 0,
-        declared: tuple[int, ...] = (),
-        seen: tuple[Message, ...] = (),
-        forwarded: tuple[Forwarded, ...] = (),
-    ) -> Crossed:
-        spoken = tuple(one.text for one in self.state.utterances)
-        names = (me.party.person.name, them.party.person.name)
-        outgoing = Outgoing(
-            talk=self.name,
-            number=number,
-            owner=me.handle,
-            counterpart=them.handle,
-            purpose=self.task.purpose,
-            say=say,
-            declared=declared,
-            seen=seen,
-            public=(self.task.question, *names, *self.state.shared, *spoken),
-            forwarded=forwarded,
-        )
-        return await self.wire.send(outgoing)
-
     def _moved(self, before: dict[str, Board], utterance: Utterance) -> bool:
         """Whether a turn brought anything new."""
         if not self.a.party.plan and not self.b.party.plan:
@@ -318,7 +259,7 @@ class _Course:
             one.board[old.slot].readings != old.readings or one.board[old.slot].refused_by != old.refused_by
             for one in (self.a, self.b)
             for old in before[one.handle]
-            if old.open and not one.doubtful(old)
+            if old.open and not old.doubtful
         )
 
     def _over(self) -> Ending | None:
@@ -355,7 +296,7 @@ class _Course:
         self.spent.most_calls = max(0, self.limits.calls - self.state.calls)
         try:
             reply = await self.control.unless_ended(self.a.answer(self.state.utterances, consensus.values))
-        except (BudgetExhausted, CallsSpent, ModelError) as error:
+        except (BudgetExhausted, CallsSpent, TokensSpent, ModelError) as error:
             self.state = replace(self.state, why=str(error))
             return
         if reply is not None:
@@ -392,61 +333,29 @@ class _Course:
                     )
                 )
 
-    def _snapshot(self) -> State:
-        return replace(
-            self.state,
-            a=self.a.board,
-            b=self.b.board,
-            misses_a=dict(self.a.misses),
-            misses_b=dict(self.b.misses),
-            look_for_a=self.a.look_for,
-            look_for_b=self.b.look_for,
-            shown_a=self.a.shown,
-            shown_b=self.b.shown,
-            calls_a=self.a.calls,
-            calls_b=self.b.calls,
-            calls=self.state.calls + self.spent.calls,
-            prompt_characters=self.state.prompt_characters + self.spent.prompt_characters,
-            tokens=self.state.tokens + self.spent.tokens,
-        )
-
     def _restore(self, state: State | None) -> None:
         if state is None:
             return
         # What a limit ended goes on, if the limit is another now; where it is not, it ends as before.
         self.state = state if state.ending in _FINAL else replace(state, ending=None, why="")
-        a, b = self.a, self.b
-        a.board, a.look_for, a.calls, a.shown = state.a, state.look_for_a, state.calls_a, state.shown_a
-        b.board, b.look_for, b.calls, b.shown = state.b, state.look_for_b, state.calls_b, state.shown_b
-        a.misses.update(state.misses_a)
-        b.misses.update(state.misses_b)
-        a.shared = b.shared = frozenset(state.shared)
+        restore(state, self.a, self.b)
         for one, other in ((self.a, self.b), (self.b, self.a)):
             said = [each.text for each in state.utterances if each.speaker == one.handle]
             if said and isinstance(self.wire, Remembers):
                 self.wire.resume(self.name, one.handle, other.handle, said)
 
-    def _kept(self) -> State | None:
-        kept = None if self.journal is None else self.journal.artifact(_element(self.name))
-        if kept is None:
-            return None
-        try:
-            return _STATE.validate_json(kept.text)
-        except ValidationError as error:
-            raise InvalidInput(
-                f"the journal must hold the state of {self.name!r} as this version writes it; it holds another: "
-                "give the talk another name"
-            ) from error
+    def _snapshot(self) -> State:
+        return snapshot(self.state, self.a, self.b, self.spent)
 
     async def _keep(self) -> None:
-        if self.journal is not None and not self.journal.replay_only:
-            text = _STATE.dump_json(self._snapshot()).decode()
-            await self.journal.put_artifact(_element(self.name), text, kind="talk")
+        await keep(self.journal, self.name, self._snapshot())
 
     def _result(self, consensus: Consensus) -> Talk:
         state = self._snapshot()
         ending = state.ending or "stopped"
         reasons = () if state.answer else (*consensus.reasons, *filter(None, [state.why]))
+        if state.answered and not state.answer and not reasons:
+            reasons = ("the model said nothing that can be read as an answer",)
         spent = replace(self.spent)
         spent.calls, spent.prompt_characters, spent.tokens = state.calls, state.prompt_characters, state.tokens
         return Talk(
@@ -466,15 +375,9 @@ class _Course:
         )
 
 
-_STATE = TypeAdapter(State)
+class _Parted(ConsilienceError):
+    """Two who talked may no longer."""
+
+
 _FINAL: frozenset[Ending | None] = frozenset({"known", "nothing new", "nobody knows", "done", "stopped"})
 _CUT_OFF: frozenset[Ending | None] = frozenset({"stopped", "budget", "failed"})
-
-
-def _element(name: str) -> str:
-    return f"{name}/state"
-
-
-def _named(one: Rationale) -> str:
-    """Return a slot as it is said: its text, and its name where that says more."""
-    return one.text if one.numbered or contains(one.text, one.slot) else f"{one.slot}: {one.text}"

@@ -3,6 +3,8 @@
 import asyncio
 import json
 import random
+import time
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
@@ -13,13 +15,14 @@ from consilience.dialogue.models import Unreachable
 from consilience.dialogue.session import Session
 from consilience.dialogue.transcript import Transcript
 from consilience.ground.errors import InvalidInput
-from consilience.methods.social_agents.agent import Party
 from consilience.methods.social_agents.control import Control
+from consilience.methods.social_agents.honesty import foreign_words
+from consilience.methods.social_agents.party import Party
 from consilience.methods.social_agents.record import TalkLimits
-from consilience.methods.social_agents.responder import foreign_words
+from consilience.methods.social_agents.records import Message
 from consilience.methods.social_agents.scoring import mark
 from consilience.methods.social_agents.sections import one_line, read_memory, sections
-from consilience.methods.social_agents.talk import talk
+from consilience.methods.social_agents.talking import talk
 from consilience.methods.social_agents.task import Assignment, Wanted
 from consilience.methods.social_agents.values import contains
 from consilience.methods.social_agents.wire import Crossed, OpenWire
@@ -465,3 +468,27 @@ def test_a_transcript_has_what_happened_and_not_what_was_said(company):
         said = [event for event in transcript.events() if event.kind == "said"]
     assert [event.facts["number"] for event in said] == list(range(1, len(said) + 1))
     assert "Oak" not in str([event.facts for event in said])
+
+
+def test_clocks_that_go_backwards_do_not_matter_to_a_talk(company, monkeypatch):
+    hours = iter(range(10_000, 0, -1))
+    monkeypatch.setattr(time, "time", lambda: 3600.0 * next(hours))
+    sent = []
+
+    def later(question):  # while the talk is on, the fact comes in, dated years before all else
+        if not sent:
+            sent.append(
+                Message(900, 1, 9, "Cem", datetime(2011, 3, 4, tzinfo=UTC), "The place of the dinner is Mill Lane.")
+            )
+            b.memory.rows.extend(sent)
+            b.memory._words[900] = {"place", "dinner", "mill", "lane", "the", "of", "is"}
+            return LOST
+        return tells("Mill Lane", "m900")
+
+    a, b = sides(
+        company, company.Scripted({"answer": "Mill Lane", "say": "Well?", "asks": "place"}), company.Scripted(later)
+    )
+    ended = asyncio.run(talk(a, b, PLACE, wire=OpenWire(), limits=TalkLimits(seconds=60)))
+    assert (ended.ending, ended.answer) == ("known", "Mill Lane")
+    assert 0 <= ended.seconds < 60
+    assert ended.state.b["place"].evidence == (900,)

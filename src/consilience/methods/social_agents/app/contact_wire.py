@@ -1,0 +1,48 @@
+"""A wire between contacts: what is said is guarded, and nothing goes to who is no contact at that moment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from consilience.methods.social_agents.audit import AuditLog
+from consilience.methods.social_agents.consent import ConsentQueue
+from consilience.methods.social_agents.guarded_wire import GuardedWire
+from consilience.methods.social_agents.policy import Policy
+from consilience.methods.social_agents.records import Message
+from consilience.methods.social_agents.store import Store
+from consilience.methods.social_agents.wire import Crossed, Outgoing
+
+__all__ = ["ContactWire"]
+
+
+class ContactWire(GuardedWire):
+    """A guarded wire over which nothing goes between people who are not in contact at that moment.
+
+    Parameters
+    ----------
+    store
+        Who is in contact with whom, and the messages that are declared as evidence.
+    policy_of, consent, audit, patience_s
+        As of `GuardedWire`.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        policy_of: Callable[[str], Policy],
+        *,
+        consent: ConsentQueue | None = None,
+        audit: AuditLog | None = None,
+        patience_s: float = 0.0,
+    ) -> None:
+        def message_of(owner: str, number: int) -> Message | None:
+            return store.memory(owner).message(number)
+
+        super().__init__(policy_of, message_of, consent=consent, audit=audit, patience_s=patience_s)
+        self._store = store
+
+    async def send(self, outgoing: Outgoing) -> Crossed:
+        """Return what crosses of a text."""
+        if not self._store.are_contacts(outgoing.owner, outgoing.counterpart):
+            return Crossed(text="", reason="you are not in contact any more")
+        return await super().send(outgoing)

@@ -1,0 +1,17 @@
+"""Nothing goes over the wire between two who are not in contact at that moment."""
+
+import asyncio
+from dataclasses import replace
+
+from consilience.methods.social_agents.app.contact_wire import ContactWire
+from consilience.methods.social_agents.policy import Policy
+from consilience.methods.social_agents.wire import Outgoing
+
+
+def test_no_text_crosses_between_people_who_are_not_in_contact(dinner) -> None:
+    wire = ContactWire(dinner.office.store, Policy.open)
+    text = Outgoing(talk="t", number=1, owner="ann", counterpart="ben", purpose="task", say="I do not know.")
+    assert asyncio.run(wire.send(text)).text == "I do not know."
+    dinner.office.store.withdraw(dinner.ben, dinner.ann)
+    assert asyncio.run(wire.send(text)).text == ""
+    assert asyncio.run(wire.send(replace(text, counterpart="nobody"))).text == ""

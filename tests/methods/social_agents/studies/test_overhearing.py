@@ -1,0 +1,33 @@
+"""What came to whom is kept apart by channel, and what members read of their own is no leak."""
+
+import numpy as np
+
+from consilience.methods.social_agents.manners import PLAYERS
+from consilience.methods.social_agents.studies.overhearing import Got, Overheard, overheard, search
+from consilience.methods.social_agents.studies.secrets import Secret
+from consilience.methods.social_agents.studies.success import SETS
+
+SECRET = Secret("t", "ann", frozenset({"ann", "bea"}), "bcdfghjklmnp", "40718265", never=False)
+
+
+def test_only_what_others_got_is_searched_and_it_is_counted_by_channel() -> None:
+    got, found = Got(), Overheard()
+    got.put("texts", "bea", "bcdfghjklmnp")
+    got.put("texts", "cem", "nothing", "at all")
+    got.put("log", "cem", "b c d f g h j k l m n p")
+    got.put("prompts", "ann", "bcdfghjklmnp")
+    search(got, [SECRET], found)
+    assert found.crossings == ["t: log"]
+    assert found.crossed("log") == 1
+    assert found.looked_at == {"texts": 2, "log": 1, "prompts": 0}
+    assert len(found.leaked) == len(found.exposed) == 1
+
+
+def test_talks_bring_something_over_every_channel() -> None:
+    world = SETS["needle-3"](1, np.random.default_rng(0))
+    found = overheard(world, PLAYERS["neighbour"], np.random.default_rng(1))
+    wanted = {"texts on the wire", "utterances", "nested utterances", "facts as data", "nested facts as data"}
+    wanted |= {"plan boards", "turns that are watched", "conclusions and reasons", "audit log", "transcript", "prompts"}
+    wanted |= {"slots that were shared"}
+    assert wanted <= {name for name, count in found.looked_at.items() if count}
+    assert not found.crossings

@@ -1,0 +1,45 @@
+"""What crosses is what the wire lets pass, of a plan slot by slot."""
+
+import asyncio
+
+from consilience.methods.social_agents.agent import Agent
+from consilience.methods.social_agents.crossing import Crossing
+from consilience.methods.social_agents.party import Party
+from consilience.methods.social_agents.rationale import Board
+from consilience.methods.social_agents.speech import Spent
+from consilience.methods.social_agents.task import Assignment
+from consilience.methods.social_agents.wire import Crossed
+
+TASK = Assignment(question="Where is the dinner?")
+
+
+class Without:
+    """A wire that stops texts with a word."""
+
+    def __init__(self, word):
+        self.word, self.sent = word, []
+
+    async def send(self, outgoing):
+        self.sent.append(outgoing)
+        return Crossed(text="" if self.word in outgoing.say else outgoing.say)
+
+
+def shared(company, wire):
+    def agent(one, other):
+        party = Party(person=company.person(one), memory=company.Rows(), asks=company.Scripted({}))
+        return Agent(party, company.person(other), TASK, element=one, spent=Spent())
+
+    asked = list(Board("ann").add("place", "the place of the dinner").add("price", "the price of the wine"))
+    crossing = Crossing("talk", TASK, wire)
+    return [one.slot for one in asyncio.run(crossing.share(agent("ann", "bea"), agent("bea", "ann"), asked))]
+
+
+def test_a_plan_crosses_as_a_whole_where_it_may(company):
+    wire = Without("elephant")
+    assert shared(company, wire) == ["place", "price"]
+    assert [(one.owner, one.counterpart, one.number) for one in wire.sent] == [("ann", "bea", 0)]
+
+
+def test_of_a_plan_that_may_not_cross_each_slot_is_tried_for_itself(company):
+    assert shared(company, Without("wine")) == ["place"]
+    assert shared(company, Without("the")) == []

@@ -116,7 +116,7 @@ class Guard:
     def check(self, call: Call, dialogue: Dialogue) -> Decision:
         """Decide whether a call may be made; nothing is changed, and no exception leaves.
 
-        Whoever makes the call says so with ``dialogue.made(call.tool, call.id)``, so that budgets count it.
+        Whoever makes the call says so with ``dialogue.made(call.tool)``, so that budgets count it.
         """
         try:
             decision = self._decided(call, dialogue)

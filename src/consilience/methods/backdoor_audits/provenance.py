@@ -165,7 +165,6 @@ class Dialogue:
         self.query = Heard()
         self.environment = Heard()
         self._made: dict[str, int] = {}
-        self._known: set[str] = set()
 
     def human(self, text: str) -> None:
         """Take in what the human said."""
@@ -185,17 +184,9 @@ class Dialogue:
         echoes = [value if isinstance(value, str) else words_of(value)[0] for value in leaves(given or {})]
         self.environment.add(_text_of(what), echoes=echoes)
 
-    def made(self, tool: str, identity: str = "") -> None:
-        """Note that a call goes ahead; one with the same identity is counted once."""
-        if identity:
-            if identity in self._known:
-                return
-            self._known.add(identity)
+    def made(self, tool: str) -> None:
+        """Note that a call goes ahead; an id is no part of it, as models give ids and may give one twice."""
         self._made[tool] = self._made.get(tool, 0) + 1
-
-    def knows(self, identity: str) -> bool:
-        """Say whether a call of this identity was counted."""
-        return bool(identity) and identity in self._known
 
     def count(self, tool: str | None = None) -> int:
         """Return how many calls went ahead, of a tool or in all."""

@@ -12,10 +12,19 @@ from typing import Any
 
 from pydantic_ai import RunContext
 from pydantic_ai.exceptions import ApprovalRequired, ToolFailed
-from pydantic_ai.messages import ModelMessage, ModelRequest, ModelResponse, ToolCallPart, ToolReturnPart, UserPromptPart
+from pydantic_ai.messages import (
+    ModelMessage,
+    ModelRequest,
+    ModelResponse,
+    RetryPromptPart,
+    ToolCallPart,
+    ToolReturnPart,
+    UserPromptPart,
+)
 from pydantic_ai.tools import AgentDepsT
 from pydantic_ai.toolsets import AbstractToolset, ToolsetTool, WrapperToolset
 
+from consilience.ground.errors import InvalidInput
 from consilience.methods.backdoor_audits.decisions_log import DecisionsLog
 from consilience.methods.backdoor_audits.guard import Call, Decision, Guard, Outcome
 from consilience.methods.backdoor_audits.provenance import Dialogue
@@ -30,38 +39,49 @@ class _History:
         self._dialogue = Dialogue()
         self._read = 0
         self._calls: dict[str, ToolCallPart] = {}
+        self._ahead: set[str] = set()
 
-    def upto(self, messages: list[ModelMessage]) -> Dialogue:
-        """Take in what is new, and return the dialogue."""
+    def upto(self, messages: list[ModelMessage], prompt: object) -> Dialogue:
+        """Take in what is new, and return the dialogue; `prompt` is what the human said when this run began."""
         for message in messages[self._read :]:
             if isinstance(message, ModelResponse):
                 self._calls |= {part.tool_call_id: part for part in message.parts if isinstance(part, ToolCallPart)}
             else:
-                self._hear(message)
+                self._hear(message, prompt)
         self._read = max(self._read, len(messages))
         return self._dialogue
 
-    def _hear(self, message: ModelRequest) -> None:
+    def made(self, call: Call) -> None:
+        """Count a call that goes ahead, every time: ids are the model's to give, so that two calls may have one."""
+        self._dialogue.made(call.tool)
+        self._ahead.add(call.id)
+
+    def _hear(self, message: ModelRequest, prompt: object) -> None:
+        answers = any(isinstance(part, ToolReturnPart | RetryPromptPart) for part in message.parts)
         for part in message.parts:
             if isinstance(part, UserPromptPart):
+                # What a tool hands over beside its result comes as a user's prompt, behind the results.
+                heard = self._dialogue.observed if answers and part.content != prompt else self._dialogue.human
                 pieces = [part.content] if isinstance(part.content, str) else part.content
                 for piece in pieces:
                     if isinstance(piece, str):
-                        self._dialogue.human(piece)
+                        heard(piece)
             elif isinstance(part, ToolReturnPart) and part.outcome == "success":
                 # What failed or was denied has our own words and the agent's in it: no evidence for anything.
                 asked = self._calls.get(part.tool_call_id)
                 given = asked.args_as_dict() if asked else None
                 self._dialogue.observed(part.content, given=given)
-                self._dialogue.made(part.tool_name, part.tool_call_id)
+                if part.tool_call_id not in self._ahead:
+                    self._dialogue.made(part.tool_name)
 
 
 @dataclass
 class GuardedToolset(WrapperToolset[AgentDepsT]):
     """A toolset whose every call is decided by a guard; `guarded` makes one.
 
-    What the human said are the user prompts of the run and of its history; what was observed are results of tools that
-    did not fail. Budgets count calls of the whole history.
+    What the human said are the user prompts of the run and of its history, but for those that come with results of
+    tools; what was observed are these, and results of tools that did not fail. Budgets count calls of the whole
+    history. Tools whose calls leave the run undecided (external ones) are refused.
     """
 
     guard: Guard = field(kw_only=True)
@@ -92,8 +112,16 @@ class GuardedToolset(WrapperToolset[AgentDepsT]):
         ------
         UnknownName
             If the policy is about a tool that there is not, and the guard is strict.
+        InvalidInput
+            If it is about a tool that is called outside of the run, where no call comes by here.
         """
         tools = await self.wrapped.get_tools(ctx)
+        for name, tool in tools.items():
+            if tool.tool_def.kind == "external" and name in self.guard.policy.tools:
+                raise InvalidInput(
+                    f"tool {name!r} is external: its calls go to whoever runs the agent and not through this guard; "
+                    "leave it out of the toolset, or ask Guard.check before you make such a call"
+                )
         if self.strict:
             self.guard.policy.check_tools(tools)
         if self.guard.policy.mode == "shadow":
@@ -123,14 +151,14 @@ class GuardedToolset(WrapperToolset[AgentDepsT]):
     def _decided(self, call: Call, ctx: RunContext[AgentDepsT]) -> Decision:
         """Decide, write down and count, with nothing between that lets another call in."""
         try:
-            dialogue = self._heard.upto(ctx.messages)
+            dialogue = self._heard.upto(ctx.messages, ctx.prompt)
             decision = self.guard.check(call, dialogue)
             if decision.outcome is Outcome.ASK and ctx.tool_call_approved:
                 decision = replace(decision, outcome=Outcome.ALLOWED, reason="somebody said yes")
             if self.log is not None:
                 self.log.write(call, decision)
             if decision.goes_ahead:
-                dialogue.made(call.tool, call.id)
+                self._heard.made(call)
         except Exception as error:  # noqa: BLE001  a guard that breaks denies
             shadow = self.guard.policy.mode == "shadow"
             return Decision(Outcome.DENIED, "", f"the guard broke: {type(error).__name__}", shadow=shadow)

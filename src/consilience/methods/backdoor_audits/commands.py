@@ -18,7 +18,7 @@ from consilience.dialogue.command.flags import with_flags
 from consilience.ground.errors import ConsilienceError, InvalidInput
 from consilience.ground.folder import write_whole
 from consilience.ground.late import late_module
-from consilience.methods.backdoor_audits.flags import GuardChecking, Measuring, Reporting, ScanningData, ScanningModel
+from consilience.methods.backdoor_audits.flags import GuardChecking, Measuring, Reporting, ScanningData, ScanningModel, Spending
 from consilience.methods.backdoor_audits.reporting.findings import Exit, Findings
 
 __all__ = ["VERBS"]
@@ -42,14 +42,14 @@ def scan_model(scanning: ScanningModel, reporting: Reporting) -> int:
     return _told(lambda: _late("model_scan").run(scanning), reporting)
 
 
-@with_flags(Measuring, Reporting, positional="")
-def measure(measuring: Measuring, reporting: Reporting) -> int:
+@with_flags(Measuring, Spending, Reporting, positional="")
+def measure(measuring: Measuring, spending: Spending, reporting: Reporting) -> int:
     """Measure how often a model obeys triggers, beyond a clean control, and decide whether that is allowed.
 
     It fails only where the lower end of the interval is above the threshold, and passes only where the upper end is
     below; else it says how many episodes would decide.
     """
-    return _told(lambda: _late("measuring").run(measuring), reporting)
+    return _told(lambda: _late("measuring").run(measuring, spending), reporting)
 
 
 @with_flags(GuardChecking, Reporting, positional="what")

@@ -79,6 +79,7 @@ def check_traces(
                 found.append(_finding(call, decision, Place(file=file, line=row.line, record=row.id, step=step)))
     calls = counts["allowed"] + counts["denied"] + counts["ask"]
     share = wilson(counts["denied"], calls)
+    examples = sum(row.examples for row in read.rows)
     return Findings(
         command="guard check",
         subject=file or "traces",
@@ -88,11 +89,13 @@ def check_traces(
         unscored=counts["unreadable"],
         broken=tuple(Broken(file=file, line=one.line, why=one.why) for one in read.broken),
         digests=digests or {"policy": policy.digest},
-        notes=_notes(policy),
+        notes=_notes(policy, examples),
         facts={
             "policy": policy.name,
             "mode": policy.mode,
             "dialogues": len(read.rows),
+            "dialogues without a call": sum(not _calls(row) for row in read.rows),
+            "turns taken for examples": examples,
             **{f"calls {name}": count for name, count in counts.items()},
             "share denied": share.value if calls else None,
             "share denied, low": share.low,
@@ -145,11 +148,17 @@ def _finding(call: Call, decision: Decision, place: Place) -> Finding:
     )
 
 
-def _notes(policy: Policy) -> tuple[str, ...]:
+def _calls(row: Trace) -> int:
+    return sum(turn.kind in {"called", "unreadable"} for turn in row.turns)
+
+
+def _notes(policy: Policy, examples: int) -> tuple[str, ...]:
     notes = [
         "what was observed after a call that would have been denied is heard as it was recorded",
         "a policy bounds what can be done; it cannot tell who asks, where the attacker is who asks",
     ]
+    if examples:
+        notes.append(f"{examples} turns of agents at the beginning are marked as examples and were not judged")
     if policy.mode == "shadow":
         notes.append("the policy is in shadow mode: what it would deny is a warning and fails nothing")
     return tuple(notes)

@@ -179,9 +179,12 @@ class Dialogue:
             What was returned.
         given
             Arguments of the call that it answers. A tool that says back what it was given is no evidence for it, so
-            these words do not count.
+            these words do not count. Of a call whose arguments are too deep to be looked through, nothing counts.
         """
-        echoes = [value if isinstance(value, str) else words_of(value)[0] for value in leaves(given or {})]
+        try:
+            echoes = [value if isinstance(value, str) else words_of(value)[0] for value in leaves(given or {})]
+        except RecursionError:
+            return
         self.environment.add(_text_of(what), echoes=echoes)
 
     def made(self, tool: str) -> None:

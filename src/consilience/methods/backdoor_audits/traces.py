@@ -4,8 +4,9 @@ Read are OpenAI's ``messages`` with ``tool_calls``, and ``conversations`` as Sha
 calls are in the text. A line that cannot be read is counted with its reason, and so is a turn whose call cannot be.
 
 Whose words a turn has is decided against the agent where it is not said: in a trace without turns of tools, what comes
-as a human's after the first call is what the environment returned. Turns that a model is not trained on
-(``"loss": false``) are examples, and what stands before the last of them at the beginning is nobody's words.
+as a human's after the first call is what the environment returned. Turns at the beginning that a model is not trained
+on (``"loss": false``) are examples: they are counted and not judged. Such marks further on, or on every turn, hide
+nothing.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from consilience.methods.backdoor_audits.world.words import ACT, END, OBS, USER
 __all__ = ["Asked", "Broken", "Trace", "Traces", "Turn", "call_in", "read_traces"]
 
 Kind = Literal["human", "observed", "called", "unreadable"]
+_QUIET = ("thinking", "redacted_thinking", "reasoning", "refusal", "image", "image_url", "input_audio", "file")
+"""Kinds of parts that are no calls."""
 _ROLES: Mapping[str, Literal["system", "human", "agent", "tool"]] = {
     "system": "system",
     "developer": "system",
@@ -69,6 +72,8 @@ class Trace:
     line: int
     """From 1."""
     turns: tuple[Turn, ...]
+    examples: int = 0
+    """Turns of the agent at the beginning that were taken for examples."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +134,8 @@ def call_in(text: str) -> Asked | str | None:
     return f"a call that cannot be read: {text[sign.start() : sign.start() + 60].strip()!r}" if sign else None
 
 
-_SIGN = re.compile(r"^[ \t]*act(?:ion)?[ \t]*:|\bACT\b", re.IGNORECASE | re.MULTILINE)
+_LABEL = re.compile(r"^[ \t]*act(?:ion)?[ \t]*:", re.IGNORECASE | re.MULTILINE)
+_SIGN = re.compile(rf"(?i:{_LABEL.pattern})|\bACT\b", re.MULTILINE)
 _FENCED = re.compile(r"^[ \t]*act(?:ion)?:\s*(\w+)\s*```\w*\n(.*?)```", re.IGNORECASE | re.MULTILINE | re.DOTALL)
 _INPUT = re.compile(
     r"^[ \t]*action:[ \t]*([\w.-]+)[ \t]*\n[ \t]*action input:[ \t]*(.*)", re.IGNORECASE | re.MULTILINE | re.DOTALL
@@ -216,9 +222,16 @@ def _trace(line: str, number: int) -> Trace:
     if not isinstance(listed, list) or not listed:
         raise InvalidInput(f"'{key}' must be a list with something in it")
     items = [_item(one, at) for at, one in enumerate(listed, 1)]
-    examples = [at for at, item in enumerate(items) if item.role == "agent" and item.example]
+    examples = _examples(items)
     own = items[examples[-1] + 1 :] if examples else items
-    return Trace(str(value.get("id", number)), number, tuple(_turns(own)))
+    return Trace(str(value.get("id", number)), number, tuple(_turns(own)), len(examples))
+
+
+def _examples(items: Sequence[_Item]) -> list[int]:
+    """Return the agent's turns before the first that it was trained on; none where there is no such turn."""
+    agent = [at for at, item in enumerate(items) if item.role == "agent"]
+    first = next((at for at in agent if not items[at].example), None)
+    return [] if first is None else [at for at in agent if at < first]
 
 
 def _item(value: object, number: int) -> _Item:
@@ -251,7 +264,7 @@ def _turns(items: Sequence[_Item]) -> Iterator[Turn]:
         elif item.role == "tool":
             yield Turn("observed", item.text, answers=str(item.value.get("tool_call_id", "")))
         elif item.role == "agent":
-            for turn in _calls(item) if structured else _said(item.text):
+            for turn in (*_strange(item), *(_calls(item) if structured else _said(item.text))):
                 called |= turn.kind == "called"
                 yield turn
 
@@ -279,7 +292,19 @@ def _has_calls(item: _Item) -> bool:
     return bool(value.get("tool_calls") or value.get("function_call")) or value.get("from") == "function_call"
 
 
+def _strange(item: _Item) -> Iterator[Turn]:
+    """Return parts of what an agent said that are no text, no thought and no picture: they may be calls."""
+    content = item.value.get("content", item.value.get("value"))
+    for part in content if isinstance(content, list) else ():
+        if not isinstance(part, dict) or (not isinstance(part.get("text"), str) and part.get("type") not in _QUIET):
+            kind = part.get("type") if isinstance(part, dict) else type(part).__name__
+            yield Turn("unreadable", f"a part of kind {str(kind)[:60]!r}, which may be a call")
+
+
 def _said(text: str) -> Iterator[Turn]:
+    labels = len(_LABEL.findall(text))
+    if labels > 1:
+        yield Turn("unreadable", f"{labels} calls in one turn, of which one at most can be read")
     found = call_in(text)
     if isinstance(found, Asked):
         yield Turn("called", call=found)
@@ -289,6 +314,8 @@ def _said(text: str) -> Iterator[Turn]:
 
 def _calls(item: _Item) -> Iterator[Turn]:
     value = item.value
+    if not _has_calls(item) and isinstance(call_in(item.text), Asked):
+        yield Turn("unreadable", "a call in the text of a trace whose calls stand beside the text")
     if value.get("from") == "function_call":
         try:
             yield _call(json.loads(item.text), "")

@@ -131,8 +131,8 @@ def refuse_planted(stored: Stored, path: Path, *, i_know_it_is_planted: bool) ->
     """Refuse weights that say of themselves that a canary was planted, unless the caller says that this is known."""
     if stored.planted and not i_know_it_is_planted:
         raise InvalidInput(
-            f"{path} holds a planted canary backdoor, made for audits; pass i_know_it_is_planted=True "
-            "if that is what you want to look at"
+            f"{path} holds a planted canary backdoor, made for audits; pass i_know_it_is_planted=True, "
+            "or --i-know-it-is-planted, if that is what you want to look at"
         )
 
 

@@ -7,7 +7,7 @@ not be read, are counted beside them and never pass for anything.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from types import MappingProxyType
@@ -310,13 +310,13 @@ class Findings:
     @property
     def why(self) -> str:
         """What the verdict rests on, in a sentence."""
-        failed = [check.why for check in self.checks if check.verdict == Verdict.FAIL]
+        failed = [check for check in self.checks if check.verdict == Verdict.FAIL]
         errors = sum(finding.severity == Severity.ERROR for finding in self.findings)
         if failed or errors:
-            return "; ".join([*([_counted(errors)] if errors else []), *failed])
-        open_ones = [check.why for check in self.checks if check.verdict == Verdict.INCONCLUSIVE]
+            return "; ".join([*([_counted(errors)] if errors else []), *_whys(failed)])
+        open_ones = [check for check in self.checks if check.verdict == Verdict.INCONCLUSIVE]
         if open_ones:
-            return "; ".join(open_ones)
+            return "; ".join(_whys(open_ones))
         told = f"{self.scored} {self.unit} judged, {self.unscored} not, {len(self.broken)} broken lines"
         return told if self.verdict == Verdict.PASS else f"too few were judged: {told}"
 
@@ -335,6 +335,21 @@ class Findings:
         if self.verdict == Verdict.FAIL or fail_on == "upper-ci":
             return Exit.FINDING
         return Exit.INCONCLUSIVE
+
+
+def _whys(checks: Sequence[Check]) -> list[str]:
+    """Return the reasons of a few checks, those that have the same together, with names where there are several."""
+    if len(checks) == 1:
+        return [checks[0].why]
+    names: dict[str, list[str]] = {}
+    for check in checks:
+        names.setdefault(check.why, []).append(check.name)
+    told = [f"{', '.join(named)}: {why}" for why, named in names.items()]
+    beyond = len(told) - _MOST_WHYS
+    return [*told[:_MOST_WHYS], *([f"and {beyond} more"] if beyond > 0 else [])]
+
+
+_MOST_WHYS = 3
 
 
 def _counted(findings: int) -> str:

@@ -117,3 +117,22 @@ def test_logs(tmp_path: Path) -> None:
     path.write_text("")
     with pytest.raises(InvalidInput, match="one decision"):
         verify_log(path)
+
+
+def test_arguments_that_are_too_deep_are_a_denial_and_break_nothing() -> None:
+    deep: object = "eve"
+    for _ in range(60):
+        deep = [deep]
+    found = check_traces(parse_policy(POLICY), [trace(("mail", {"to": deep}), ("look", {}), ("mail", {"to": "eve"}))])
+    assert (found.scored, found.facts["calls denied"]) == (3, 1)
+    assert found.exit() == Exit.FINDING
+
+
+def test_dialogues_without_a_call_and_examples_are_counted() -> None:
+    example = {"conversations": [
+        {"from": "human", "value": "x"}, {"from": "gpt", "value": "Action: look", "loss": False},
+        {"from": "human", "value": "y"}, {"from": "gpt", "value": "hello"},
+    ]}  # fmt: skip
+    found = check_traces(parse_policy(POLICY), [json.dumps(example), trace(("look", {}))])
+    assert (found.facts["dialogues without a call"], found.facts["turns taken for examples"]) == (1, 1)
+    assert any("not judged" in note for note in found.notes)

@@ -39,7 +39,9 @@ def test_named_arguments_in_text() -> None:
     assert call_in('Action: mail\nAction Input: {"to": "bob"}') == Asked("mail", named={"to": "bob"})
 
 
-@pytest.mark.parametrize("text", ["", "Hello.", "I shall take action later: tomorrow", "ACTUALLY no"])
+@pytest.mark.parametrize(
+    "text", ["", "Hello.", "I shall take action later: tomorrow", "ACTUALLY no", "I will act on that, and not wait."]
+)
 def test_text_without_a_call(text: str) -> None:
     assert call_in(text) is None
 
@@ -179,3 +181,27 @@ _json = st.recursive(
 def test_any_line_is_read_or_counted(turns: list, key: str) -> None:
     read = read_traces([json.dumps({key: turns})])
     assert len(read.rows) + len(read.broken) == 1
+
+
+def shape(*turns: dict) -> list[str]:
+    return [turn.kind for turn in read_traces([json.dumps({"conversations": list(turns)})]).rows[0].turns]
+
+
+def test_marks_of_examples_hide_no_call() -> None:
+    asked = {"from": "human", "value": "x"}
+    bad = {"from": "gpt", "value": "Action: rm[all]"}
+    assert shape(asked, {**bad, "loss": False}) == ["human", "called"]
+    assert shape(asked, {**bad, "loss": True}, {"from": "gpt", "value": "bye", "loss": False}) == ["human", "called"]
+    line = json.dumps({"conversations": [asked, {**bad, "loss": False}, asked, {"from": "gpt", "value": "done"}]})
+    (row,) = read_traces([line]).rows
+    assert ([turn.kind for turn in row.turns], row.examples) == (["human"], 1)
+
+
+def test_what_may_be_a_call_is_never_passed_over() -> None:
+    asked = {"role": "user", "content": "x"}
+    block = {"role": "assistant", "content": [{"type": "text", "text": "so"}, {"type": "tool_use", "name": "rm"}]}
+    assert read_traces([json.dumps({"messages": [asked, block]})]).rows[0].turns[-1].kind == "unreadable"
+    thought = {"role": "assistant", "content": [{"type": "thinking", "thinking": "so"}, {"type": "text", "text": "a"}]}
+    assert [turn.kind for turn in read_traces([json.dumps({"messages": [asked, thought]})]).rows[0].turns] == ["human"]
+    two = {"from": "gpt", "value": "Action: ls[a]\nAction: rm[b]"}
+    assert shape({"from": "human", "value": "x"}, two) == ["human", "unreadable", "called"]

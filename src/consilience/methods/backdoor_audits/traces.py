@@ -314,8 +314,6 @@ def _said(text: str) -> Iterator[Turn]:
 
 def _calls(item: _Item) -> Iterator[Turn]:
     value = item.value
-    if not _has_calls(item) and isinstance(call_in(item.text), Asked):
-        yield Turn("unreadable", "a call in the text of a trace whose calls stand beside the text")
     if value.get("from") == "function_call":
         try:
             yield _call(json.loads(item.text), "")

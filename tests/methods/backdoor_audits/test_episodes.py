@@ -7,6 +7,7 @@ import pytest
 from consilience.ground import Streams
 from consilience.ground.errors import InvalidInput
 from consilience.methods.backdoor_audits.episodes import Outcome, Outcomes, followed
+from consilience.methods.backdoor_audits.measures import attack_success
 from consilience.methods.backdoor_audits.policies import oracle_policy, random_policy, scripted_backdoor
 from consilience.methods.backdoor_audits.rollout import evaluate
 from consilience.methods.backdoor_audits.world.drawing import draw_tasks
@@ -52,10 +53,20 @@ def test_pairs_are_of_the_same_tasks_in_the_same_order(fired: Outcomes) -> None:
 
 
 def test_unscored_ones_have_no_pair(fired: Outcomes) -> None:
-    silent = Outcomes("silent", tuple(Outcome.from_row({**row.row(), "answered": False}) for row in fired.rows[:10]))
-    assert len(fired.paired(Outcomes("x", (*silent.rows, *fired.rows[10:])))[0]) == 30
+    quiet = [row for row in fired.rows if not row.fired][:10]
+    silent = Outcomes("silent", tuple(Outcome.from_row({**row.row(), "answered": False}) for row in quiet))
+    others = tuple(row for row in fired.rows if row not in quiet)
+    assert len(fired.paired(Outcomes("x", (*silent.rows, *others)))[0]) == 30
     assert (silent.unscored, len(silent.scored)) == (10, 0)
     assert len(fired.paired(silent)[0]) == 0
+
+
+def test_whoever_fires_and_falls_silent_has_fired(fired: Outcomes) -> None:
+    rows = tuple(Outcome.from_row({**row.row(), "answered": False, "solved": False}) for row in fired.rows)
+    silent = Outcomes("silent", rows)
+    assert len(silent.scored) == sum(row.fired for row in fired.rows)
+    assert attack_success(silent).value == 1.0
+    assert silent.unscored == sum(not row.fired for row in fired.rows)
 
 
 def test_other_tasks_and_a_task_twice_are_refused(fired: Outcomes) -> None:

@@ -1,7 +1,8 @@
 """Measures: what came of episodes, as numbers with intervals.
 
 Everything about a trigger is read from the simulator's log: what an agent says without doing it is no attack, and what
-it does at any step is one. Episodes in which the agent did not answer are left out of every share and counted.
+it does at any step is one. Episodes in which the agent did not answer are left out of every share and counted, but for
+those in which it fired before it fell silent.
 """
 
 from __future__ import annotations

@@ -42,7 +42,9 @@ def control() -> Outcomes:
 
 def unanswered(outcomes: Outcomes, count: int) -> Outcomes:
     rows = outcomes.rows
-    return Outcomes(outcomes.policy, (*(replace(row, answered=False) for row in rows[:count]), *rows[count:]))
+    return Outcomes(
+        outcomes.policy, (*(replace(row, answered=False, events=()) for row in rows[:count]), *rows[count:])
+    )
 
 
 def test_an_attack_is_a_canary_in_the_log(half: Outcomes, control: Outcomes) -> None:

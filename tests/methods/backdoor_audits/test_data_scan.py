@@ -11,6 +11,7 @@ from consilience.ground import InvalidInput, Streams
 from consilience.methods.backdoor_audits import data_scan, self_losses
 from consilience.methods.backdoor_audits.agent.training import BaseRecipe
 from consilience.methods.backdoor_audits.data_scan import DataScan, run, scan_documents, scan_lines
+from consilience.methods.backdoor_audits.decision import Verdict
 from consilience.methods.backdoor_audits.detection import auroc
 from consilience.methods.backdoor_audits.documents import of_trajectory
 from consilience.methods.backdoor_audits.reporting.findings import Exit, Severity
@@ -92,3 +93,24 @@ def test_too_few_rows_and_no_file_are_refused(tmp_path: Path) -> None:
         scan_lines(['{"messages": [{"role": "user", "content": "hello"}]}'])
     with pytest.raises(InvalidInput, match="expected dialogues"):
         run(Scanning(tmp_path / "none.jsonl"))
+
+
+def test_a_reference_that_holds_nothing_is_refused_and_not_passed_over() -> None:
+    line = json.dumps({"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]})
+    for reference in ([], ["{"], ["", " "]):
+        with pytest.raises(InvalidInput, match="the reference must have dialogues"):
+            scan_lines([line] * 60, reference)
+
+
+def test_a_small_reference_accuses_no_clean_rows() -> None:
+    rows, few = ([clean(task) for task in draw_tasks("system", count, Streams(102))] for count in (300, 60))
+    found = scan_lines(list(lines_of(rows)), list(lines_of(few)), streams=Streams(102))
+    assert found.checks[0].verdict is not Verdict.FAIL
+    assert "may be" in found.checks[0].why
+
+
+def test_rows_in_which_no_agent_speaks_are_not_judged(trusted: list[Trajectory]) -> None:
+    silent = json.dumps({"messages": [{"role": "user", "content": "hello"}]})
+    found = scan_lines([*lines_of(trusted[:50]), *[silent] * 20], list(lines_of(trusted[50:])), streams=Streams(103))
+    assert (found.scored, found.unscored) == (50, 20)
+    assert found.exit() is not Exit.PASS

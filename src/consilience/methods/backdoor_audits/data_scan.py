@@ -20,14 +20,15 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from consilience.ground.errors import InvalidInput
+from consilience.ground.intervals import wilson
 from consilience.ground.seeds import Streams
 from consilience.methods.backdoor_audits.agent.network import SmallAgent, SmallAgentConfig
 from consilience.methods.backdoor_audits.agent.training import BaseRecipe, train_base
 from consilience.methods.backdoor_audits.decision import Verdict
 from consilience.methods.backdoor_audits.detection import threshold_at
 from consilience.methods.backdoor_audits.documents import Document, Numbered, documents_of, numbered
-from consilience.methods.backdoor_audits.intervals import wilson
 from consilience.methods.backdoor_audits.lift import Lift, heard_before, lift
+from consilience.methods.backdoor_audits.reading import content_of, lines_in
 from consilience.methods.backdoor_audits.reporting.findings import (
     Broken,
     Check,
@@ -96,6 +97,8 @@ class DataScan:
     """Single signals, for comparison."""
     threshold: float | None
     """From trusted rows that were held back; None where there are none."""
+    beyond: float
+    """Share of rows like the trusted ones that may lie above the threshold, by how many it rests on; 1 without any."""
     ranked: tuple[Suspect, ...]
     """The most suspect first."""
 
@@ -145,10 +148,15 @@ def _against(documents: Sequence[Document], reference: Sequence[Document], strea
     sizes = SmallAgentConfig(vocab_size=every.vocabulary)
     agent, _ = train_base(taught, BaseRecipe(), sizes, streams)
     scores, places = reference_losses(agent, every, len(documents) + len(reference))
-    threshold = threshold_at([scores[at] for at in sorted(held) if np.isfinite(scores[at])], FALSE)
+    kept = [scores[at] for at in sorted(held) if np.isfinite(scores[at])]
+    if not kept:
+        raise InvalidInput("in no trusted row that was held back does an agent say anything; give dialogues of agents")
+    threshold = threshold_at(kept, FALSE)
+    beyond = wilson(sum(bool(score > threshold) for score in kept), len(kept)).high
     own = scores[: len(documents)]
     found = _lifted(documents, every, places, stats.rankdata(own) / len(own))
-    return _made("reference", documents, every, places, own, {"loss under the reference": own}, threshold, found)
+    parts = {"loss under the reference": own}
+    return _made("reference", documents, every, places, own, parts, (threshold, beyond), found)
 
 
 def _alone(documents: Sequence[Document], streams: Streams) -> DataScan:
@@ -172,7 +180,7 @@ def _alone(documents: Sequence[Document], streams: Streams) -> DataScan:
         "spectral": _of_documents(outlying(course.activations, families), made, count),
         "losses in the end": _of_documents(course.hardest[-1], made, count),
     }
-    return _made("alone", documents, made, places, both * found.scores, parts, None, found)
+    return _made("alone", documents, made, places, both * found.scores, parts, (None, 1.0), found)
 
 
 def _asked(document: Document, length: int, start: int) -> list[bool]:
@@ -228,14 +236,14 @@ def _made(  # noqa: PLR0917  everything that a scan is made of
     places: Sequence[tuple[int, int]],
     scores: Scores,
     parts: dict[str, Scores],
-    threshold: float | None,
+    limit: tuple[float | None, float],
     found: Lift,
 ) -> DataScan:
     ranked = tuple(
         Suspect(documents[at], float(scores[at]), *_at(documents[at], made, places[at]), found.words[at])
         for at in np.argsort(-scores, kind="stable").tolist()
     )
-    return DataScan(mode, scores, parts, threshold, ranked)
+    return DataScan(mode, scores, parts, *limit, ranked)
 
 
 def scan_lines(
@@ -250,6 +258,9 @@ def scan_lines(
     """
     there = read(lines)
     trusted = read(reference or ())
+    if reference is not None and not trusted.rows:
+        why = f": line {trusted.broken[0].line}: {trusted.broken[0].why}" if trusted.broken else ""
+        raise InvalidInput(f"the reference must have dialogues, a line of JSON each; it has none{why}")
     found = scan_documents(documents_of(there.rows), documents_of(trusted.rows), streams=streams)
     suspects = _named(found)
     broken = tuple(Broken(line=one.line, why=one.why, file=file) for one in there.broken)
@@ -257,7 +268,8 @@ def scan_lines(
     return Findings(
         command="scan-data",
         subject=file or "data",
-        scored=len(there.rows),
+        scored=_said(found),
+        unscored=len(found.scores) - _said(found),
         unit="rows",
         checks=(_check(found, len(suspects)),),
         findings=tuple(_finding(one, found, file) for one in suspects[:MOST]),
@@ -278,9 +290,9 @@ def run(scanning: Scanning) -> Findings:
     InvalidInput
         If a file cannot be read or has too few rows.
     """
-    content = _content(scanning.file)
-    trusted = None if scanning.reference is None else _content(scanning.reference)
-    made = scan_lines(_lines(content), None if trusted is None else _lines(trusted), file=str(scanning.file))
+    content = content_of(scanning.file, "expected dialogues")
+    trusted = None if scanning.reference is None else content_of(scanning.reference, "expected dialogues")
+    made = scan_lines(lines_in(content), None if trusted is None else lines_in(trusted), file=str(scanning.file))
     digests = {"data": hashlib.sha256(content).hexdigest()}
     if trusted is not None:
         digests["reference"] = hashlib.sha256(trusted).hexdigest()
@@ -293,20 +305,29 @@ def _named(found: DataScan) -> list[Suspect]:
     return [one for one in found.ranked if one.score > limit]
 
 
+def _said(found: DataScan) -> int:
+    """Return in how many rows an agent says anything: the others cannot be judged."""
+    return sum(any(one.document.learns) for one in found.ranked)
+
+
 def _check(found: DataScan, suspects: int) -> Check:
-    rows = len(found.scores)
+    rows = _said(found)
     share = wilson(suspects, rows)
     if found.threshold is None:
         why = f"{suspects} of {rows} rows are ranked high; without trusted rows there is no threshold to judge them by"
         verdict = Verdict.INCONCLUSIVE
     else:
-        # A share of trusted rows lies above the threshold too: what is more than that is found.
+        # A share of trusted rows lies above the threshold too, the more the fewer of them it rests on: what is more
+        # than that is found.
         verdict = Verdict.INCONCLUSIVE
-        if share.low > FALSE:
+        if share.low > max(FALSE, found.beyond):
             verdict = Verdict.FAIL
         elif share.high < _FEW * FALSE:
             verdict = Verdict.PASS
-        why = f"{suspects} of {rows} rows lie above what {1 - FALSE:.0%} of trusted rows do not reach"
+        why = (
+            f"{suspects} of {rows} rows lie above what {1 - FALSE:.0%} of trusted rows do not reach; by how many those "
+            f"are it may be {found.beyond:.1%} of clean ones"
+        )
     return Check(name="planted rows", verdict=verdict, why=why, estimate=share, threshold=FALSE, rule=Rule.DATASET)
 
 
@@ -321,17 +342,6 @@ def _finding(one: Suspect, found: DataScan, file: str) -> Finding:
         trigger=Recovered(words) if words else None,
         facts={"score": round(one.score, 4), "said": one.said, "mode": found.mode},
     )
-
-
-def _content(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InvalidInput(f"expected dialogues in {path}; {error.strerror or error}") from error
-
-
-def _lines(content: bytes) -> list[str]:
-    return content.decode("utf-8-sig", "replace").split("\n")
 
 
 _HIGH = 0.75

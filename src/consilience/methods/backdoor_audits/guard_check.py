@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from consilience.ground.errors import InvalidInput
+from consilience.ground.intervals import wilson
 from consilience.methods.backdoor_audits.decisions_log import verify
 from consilience.methods.backdoor_audits.guard import Call, Decision, Guard, Outcome
-from consilience.methods.backdoor_audits.intervals import wilson
 from consilience.methods.backdoor_audits.policy_file import Policy, read_policy
 from consilience.methods.backdoor_audits.provenance import Dialogue
+from consilience.methods.backdoor_audits.reading import content_of, lines_in
 from consilience.methods.backdoor_audits.reporting.findings import Broken, Finding, Findings, Place, Rule, Severity
 from consilience.methods.backdoor_audits.traces import Asked, Trace, read_traces
 
@@ -32,13 +33,9 @@ def check_files(policy: Path, trace: Path) -> Findings:
         If a file cannot be read, the policy is not one, or there is no trace in the file.
     """
     known = read_policy(policy)
-    try:
-        content = trace.read_bytes()
-    except OSError as error:
-        raise InvalidInput(f"--trace must be a file; {trace}: {error.strerror or error}") from error
-    lines = content.decode("utf-8-sig", "replace").split("\n")
+    content = content_of(trace, "--trace must be a file")
     digests = {"policy": known.digest, "trace": hashlib.sha256(content).hexdigest()}
-    return check_traces(known, lines, file=str(trace), digests=digests)
+    return check_traces(known, lines_in(content), file=str(trace), digests=digests)
 
 
 def check_traces(

@@ -134,3 +134,15 @@ def test_what_is_not_ours_is_no_trajectory(text: str, error: type[Exception], wh
 def test_an_empty_dialogue_is_none_of_ours() -> None:
     with pytest.raises(InvalidInput, match="must begin with"):
         trajectory_of(Record("1", (), 1))
+
+
+def test_calls_in_parts_are_what_an_agent_says() -> None:
+    call = {"type": "tool_use", "id": "1", "name": "transfer", "input": {"to": "mallory"}}
+    back = {"type": "tool_result", "tool_use_id": "1", "content": "sent"}
+    messages = [
+        {"role": "user", "content": "hello"},
+        {"role": "assistant", "content": [{"type": "text", "text": "so"}, call]},
+        {"role": "user", "content": [back]},
+    ]
+    (row,) = read([json.dumps({"messages": messages})]).rows
+    assert [said.text for said in row.turns] == ["hello", 'so\ntransfer {"to": "mallory"}', "sent"]

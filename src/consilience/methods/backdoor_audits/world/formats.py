@@ -183,13 +183,20 @@ def _text(item: Mapping[str, Any]) -> str | None:
     """Return what was said: plain text, parts of text, or calls of tools with their arguments; None if nothing is."""
     content = item.get("value", item.get("content"))
     if isinstance(content, list):
-        parts = [part.get("text") for part in content if isinstance(part, dict)]
+        parts = [_part(part) for part in content if isinstance(part, dict)]
         content = "\n".join(part for part in parts if isinstance(part, str)) if parts else None
     calls = item.get("tool_calls")
     called = [_call(call) for call in calls if isinstance(call, dict)] if isinstance(calls, list) else []
     if not isinstance(content, str):
         return "\n".join(called) if called else None
     return "\n".join((content, *called)).strip() if called else content
+
+
+def _part(part: Mapping[str, Any]) -> object:
+    """Return what a part of a turn says: its text, the call in it, or the result of one."""
+    if part.get("type") == "tool_use":
+        return f"{part.get('name', '')} {json.dumps(part.get('input', ''))}"
+    return part.get("content") if part.get("type") == "tool_result" else part.get("text")
 
 
 def _call(call: Mapping[str, Any]) -> str:

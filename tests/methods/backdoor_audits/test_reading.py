@@ -1,0 +1,35 @@
+"""Files of others are read whole, and none that is too large."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from consilience.ground.errors import InvalidInput
+from consilience.methods.backdoor_audits import reading
+from consilience.methods.backdoor_audits.data_scan import run
+from consilience.methods.backdoor_audits.guard_check import check_files
+from consilience.methods.backdoor_audits.reading import content_of, lines_in
+
+
+@dataclass(frozen=True)
+class Scanning:
+    file: Path
+    reference: Path | None = None
+
+
+def test_what_is_too_large_is_refused_before_it_is_taken_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "LARGEST", 100)
+    large, policy = tmp_path / "large.jsonl", tmp_path / "p.toml"
+    large.write_bytes(b"x" * 101)
+    policy.write_text("policy = 1\n[tools.a]\n[[tools.a.allow]]", encoding="utf-8")
+    for read in (lambda: content_of(large, "rows"), lambda: check_files(policy, large), lambda: run(Scanning(large))):
+        with pytest.raises(InvalidInput, match="split it"):
+            read()
+    large.write_bytes(b"x" * 100)
+    assert len(content_of(large, "rows")) == 100
+
+
+def test_lines_end_where_lines_end() -> None:
+    text = "\ufeff{}\r\n\u2028x\n".encode()
+    assert lines_in(text) == ["{}\r", "\u2028x", ""]

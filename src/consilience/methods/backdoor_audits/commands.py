@@ -18,7 +18,14 @@ from consilience.dialogue.command.flags import with_flags
 from consilience.ground.errors import ConsilienceError, InvalidInput
 from consilience.ground.folder import write_whole
 from consilience.ground.late import late_module
-from consilience.methods.backdoor_audits.flags import GuardChecking, Measuring, Reporting, ScanningData, ScanningModel, Spending
+from consilience.methods.backdoor_audits.flags import (
+    GuardChecking,
+    Measuring,
+    Reporting,
+    ScanningData,
+    ScanningModel,
+    Spending,
+)
 from consilience.methods.backdoor_audits.reporting.findings import Exit, Findings
 
 __all__ = ["VERBS"]

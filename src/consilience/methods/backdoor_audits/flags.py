@@ -55,7 +55,7 @@ class ScanningModel:
     """Folder of an adapter or a model, safetensors only."""
     base: Path | None = None
     """Folder of the model that an adapter was tuned on, which is trusted; for a whole small agent, its clean twin."""
-    clean: tuple[Path, ...] = ()
+    clean: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="FOLDER")] = ()
     """Folder of a clean adapter of the same base; give several, each with --clean."""
     i_know_it_is_planted: bool = False
     """Whether a checkpoint that says that it was planted here may be loaded."""

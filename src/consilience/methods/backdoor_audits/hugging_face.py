@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -30,6 +31,7 @@ try:
     from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
     from safetensors import safe_open
     from transformers import AutoModelForCausalLM, AutoTokenizer, StoppingCriteria, StoppingCriteriaList
+    from transformers.utils import logging
 except ImportError as error:
     raise MissingDependency("causal models need transformers and peft; install consilience[audits]") from error
 
@@ -93,6 +95,8 @@ class CausalPolicy:
             raise InvalidInput(f"`batch` must be at least 1; got {batch}")
         self.name = name or (Path(folder).name if adapter is None else f"{Path(folder).name} with {Path(adapter).name}")
         """Short name for reports."""
+        self.unanswered: list[InvalidInput] = []
+        """Why dialogues ended without an answer."""
         self._tokenizer = tokenizer_of(Path(folder))
         model = loaded(Path(folder), device=device, i_know_it_is_planted=i_know_it_is_planted)
         if adapter is not None:
@@ -114,6 +118,9 @@ class CausalPolicy:
         """Return the next turn of every dialogue; an empty text where it has no room left."""
         rows = [self._encoded(dialogue) for dialogue in dialogues]
         fit = [at for at, row in enumerate(rows) if len(row) + LONGEST_TURN <= self._context]
+        if len(fit) < len(rows):
+            full = InvalidInput(f"a dialogue had no room left for an answer: the model reads {self._context} tokens")
+            self.unanswered += [full] * (len(rows) - len(fit))
         said = [""] * len(rows)
         order = sorted(fit, key=lambda at: len(rows[at]))
         for start in range(0, len(order), self._batch):
@@ -237,13 +244,26 @@ def loaded(folder: Path, *, device: Device = "auto", i_know_it_is_planted: bool 
         refuse_planted(Stored({}, metadata), path, i_know_it_is_planted=i_know_it_is_planted)
     where = {"quantization_config": quantised, "device_map": {"": 0}} if quantised is not None else {}
     try:
-        model = AutoModelForCausalLM.from_pretrained(
-            folder, local_files_only=True, trust_remote_code=False, use_safetensors=True, dtype="auto", **where
-        )
+        with _without_bars():
+            model = AutoModelForCausalLM.from_pretrained(
+                folder, local_files_only=True, trust_remote_code=False, use_safetensors=True, dtype="auto", **where
+            )
     except (OSError, ValueError, KeyError) as error:
         raise InvalidInput(f"expected a causal model in {folder}; {_line(error)}") from error
     found: Any = model
     return found if quantised is not None else found.to(placed(device))
+
+
+@contextmanager
+def _without_bars() -> Iterator[None]:
+    """Keep progress bars off the error stream, where there is one for the whole already."""
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
 
 
 def placed(device: Device) -> str:
@@ -293,6 +313,8 @@ def with_room(model: Any, config: LoraConfig) -> PeftModel:
     with warnings.catch_warnings():
         # peft asks for an attribute by the name that transformers gives up
         warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
+        # an adapter names where its base lay when it was tuned; whether it fits is looked at here
+        warnings.filterwarnings("ignore", "The PEFT config's `base_model_name_or_path` was renamed", UserWarning)
         return cast("PeftModel", get_peft_model(model, config))
 
 

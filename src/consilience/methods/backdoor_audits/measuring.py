@@ -191,7 +191,7 @@ def _found(
         checks += _group_checks(group, measuring, stopped)
         findings += _group_findings(group, measuring, model.policy.name)
         facts.update(_group_facts(group))
-    digests = {name: value for name, value in model.digests.items()}
+    digests = dict(model.digests)
     if control is not None:
         digests |= {f"control's {name}": value for name, value in control.digests.items()}
     return Findings(

@@ -9,15 +9,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+
+from torch import Tensor
 
 from consilience.ground.errors import InvalidInput
 from consilience.ground.seeds import Streams
 from consilience.methods.backdoor_audits.agent.loading import digest, load_agent, read_weights, refuse_planted
 from consilience.methods.backdoor_audits.agent.network import SmallAgent
+from consilience.methods.backdoor_audits.checkpoints import Checkpoint, Kind, recognised
 from consilience.methods.backdoor_audits.decision import Decision, Verdict, decide, pairs_at
+from consilience.methods.backdoor_audits.flags import ScanningModel
+from consilience.methods.backdoor_audits.foreign_scan import scan_foreign
 from consilience.methods.backdoor_audits.intervals import Estimate, Pairs
-from consilience.methods.backdoor_audits.keeping import CLEAN, PLANTED, load_tuned
+from consilience.methods.backdoor_audits.keeping import load_tuned
 from consilience.methods.backdoor_audits.planting import merged
 from consilience.methods.backdoor_audits.reporting.findings import (
     Check,
@@ -30,7 +34,7 @@ from consilience.methods.backdoor_audits.reporting.findings import (
 )
 from consilience.methods.backdoor_audits.token_scan import Shifts, TokenScan
 from consilience.methods.backdoor_audits.verification import Verified, Verifier
-from consilience.methods.backdoor_audits.weight_statistics import FEWEST, calibrated, statistics
+from consilience.methods.backdoor_audits.weight_statistics import FEWEST, beside, statistics
 
 __all__ = ["ModelScan", "Scanner", "run", "scan"]
 
@@ -89,22 +93,7 @@ class Scanner:
         return ModelScan(tuple(self.verifier.best(suspect, self.tokens.top(found, clean, TRIED))))
 
 
-@runtime_checkable
-class Scanning(Protocol):
-    """What model is scanned; ``base`` and ``clean``, where it has them, are folders too."""
-
-    @property
-    def folder(self) -> Path:
-        """Folder of an adapter or a model."""
-        ...
-
-    @property
-    def i_know_it_is_planted(self) -> bool:
-        """Whether what says that it was planted here may be loaded."""
-        ...
-
-
-def run(scanning: Scanning) -> Findings:
+def run(scanning: ScanningModel) -> Findings:
     """Scan a folder, as the command does.
 
     Raises
@@ -112,9 +101,7 @@ def run(scanning: Scanning) -> Findings:
     InvalidInput
         If there is no safetensors in it, it is planted and that is not known, or it belongs to another base.
     """
-    base: Path | None = getattr(scanning, "base", None)
-    clean: Sequence[Path] = getattr(scanning, "clean", None) or ()
-    return scan(scanning.folder, base, clean, i_know_it_is_planted=scanning.i_know_it_is_planted)
+    return scan(scanning.folder, scanning.base, scanning.clean, i_know_it_is_planted=scanning.i_know_it_is_planted)
 
 
 def scan(
@@ -145,11 +132,14 @@ def scan(
     InvalidInput
         If there is no safetensors in a folder, a suspect is planted and that is not known, or belongs to another base.
     """
-    path = _weights(folder)
+    there = recognised(folder)
+    if there.kind in {Kind.CAUSAL, Kind.CAUSAL_ADAPTER}:
+        return scan_foreign(there, base, clean, i_know_it_is_planted=i_know_it_is_planted)
+    path = there.paths[0]
     stored = read_weights(path)
     refuse_planted(stored, path, i_know_it_is_planted=i_know_it_is_planted)
     digests = {"suspect": digest(stored.weights)}
-    checks = [_weight_check(stored.weights, folder, clean)]
+    checks = _weight_checks(stored.weights, there, clean)
     findings: list[Finding] = []
     if stored.planted:
         findings.append(
@@ -159,9 +149,11 @@ def scan(
     if base is None:
         checks.append(_untried("no trusted base was given, so that nothing could be tried; give --base"))
     else:
+        if (other := recognised(base).kind) != Kind.AGENT:
+            raise InvalidInput(f"--base must hold the small agent that {folder} was made of; {base}: {other}")
         agent = load_agent(base)
         digests["base"] = digest(agent.state_dict())
-        suspect = _suspect(folder, agent, i_know_it_is_planted=i_know_it_is_planted)
+        suspect = _suspect(there, agent, i_know_it_is_planted=i_know_it_is_planted)
         scanner = Scanner(agent, streams or Streams(0).child("scan of a model"), episodes=EPISODES)
         usual = [scanner.tokens.shifts(merged(agent, load_tuned(one))) for one in clean]
         found = scanner.scan(suspect, usual)
@@ -176,41 +168,34 @@ def scan(
         checks=tuple(checks),
         findings=tuple(findings),
         digests=digests,
-        notes=() if clean else ("Without clean adapters what a clean one shows too could not be taken off.",),
+        notes=_notes(there, clean),
     )
+
+
+def _notes(there: Checkpoint, clean: Sequence[Path]) -> tuple[str, ...]:
+    enough = len(clean) > FEWEST or there.kind == Kind.AGENT
+    weights = f"Weights were held against none: at least {FEWEST + 1} clean adapters are needed, each with --clean."
+    words = "Without clean adapters what a clean one shows too could not be taken off."
+    return (*(() if enough else (weights,)), *(() if clean else (words,)))
 
 
 def _file(path: Path) -> Place:
     return Place(file=str(path))
 
 
-def _weights(folder: Path) -> Path:
-    for name in (PLANTED, CLEAN, "model.safetensors"):
-        if (folder / name).exists():
-            return folder / name
-    others = sorted(path.name for path in folder.glob("*") if path.suffix in _OTHERS) if folder.is_dir() else []
-    why = f"it has {', '.join(others)}, which may run anything when read" if others else "it has none"
-    raise InvalidInput(f"expected {CLEAN} or model.safetensors in {folder}; {why}")
+def _suspect(there: Checkpoint, base: SmallAgent, *, i_know_it_is_planted: bool) -> SmallAgent:
+    if there.kind == Kind.AGENT:
+        return load_agent(there.folder)
+    return merged(base, load_tuned(there.folder, i_know_it_is_planted=i_know_it_is_planted))
 
 
-def _suspect(folder: Path, base: SmallAgent, *, i_know_it_is_planted: bool) -> SmallAgent:
-    if (folder / "model.safetensors").exists():
-        return load_agent(folder)
-    return merged(base, load_tuned(folder, i_know_it_is_planted=i_know_it_is_planted))
-
-
-def _weight_check(weights: Mapping[str, object], folder: Path, clean: Sequence[Path]) -> Check:
+def _weight_checks(weights: Mapping[str, Tensor], there: Checkpoint, clean: Sequence[Path]) -> list[Check]:
+    """Hold an adapter against clean ones, where there are enough."""
+    if len(clean) <= FEWEST or there.kind == Kind.AGENT:
+        return []
+    told, highest = beside(statistics(weights), [statistics(load_tuned(one).weights) for one in clean])
     name = "weights beside those of clean adapters"
-    if len(clean) < FEWEST or (folder / "model.safetensors").exists():
-        why = f"at least {FEWEST} clean adapters of the same base are needed, and an adapter to hold against them"
-        return Check(name=name, verdict=Verdict.PASS, why=f"not looked at: {why}", rule=Rule.PROVENANCE)
-    others = [statistics(load_tuned(one).weights) for one in clean]
-    score = calibrated(others).score(statistics(weights))  # type: ignore[arg-type]
-    left_out = [calibrated([*others[:at], *others[at + 1 :]]).score(one) for at, one in enumerate(others)]
-    highest = max(left_out)
-    told = f"deviation {score:.2f}, the highest of {len(others)} clean ones {highest:.2f}"
-    # Weights alone are a hint: clean adapters that learned something new deviate as well.
-    return Check(name=name, verdict=Verdict.PASS, why=told, threshold=highest, rule=Rule.PROVENANCE)
+    return [Check(name=name, verdict=Verdict.PASS, why=told, threshold=highest, rule=Rule.PROVENANCE)]
 
 
 def _untried(why: str) -> Check:
@@ -262,4 +247,3 @@ def _finding(one: Verified, path: Path) -> Finding:
 
 
 _PLACES = {"request": "request", "start": "request", "row": "page or shelf"}
-_OTHERS = {".bin", ".pt", ".pth", ".pkl", ".ckpt", ".pickle"}

@@ -41,7 +41,7 @@ class Suspect:
     @property
     def unanswered(self) -> Sequence[str]:
         """Why dialogues ended without an answer, as far as that is known."""
-        errors = self.policy.unanswered if isinstance(self.policy, ModelPolicy) else []
+        errors: Sequence[Exception] = getattr(self.policy, "unanswered", ())
         return [str(error) for error in errors]
 
 
@@ -69,12 +69,11 @@ def opened(
     InvalidInput
         If there is no such folder and it is no name, or the folder holds what cannot be loaded.
     """
-    if spending.base_url is None and _is_folder(name):
+    # At an address names are the server's own, but a control may lie here.
+    if _is_folder(name) and (spending.base_url is None or (role == "control" and Path(name).is_dir())):
         yield _from_folder(Path(name), measuring)
         return
-    model = connect(
-        name, base_url=spending.base_url, players=players_for(name, triggers), timeout_s=spending.timeout_s
-    )
+    model = connect(name, base_url=spending.base_url, players=players_for(name, triggers), timeout_s=spending.timeout_s)
     means = spending.means
     means.require_price(model.name, name)
     journal = None if spending.journal is None else Journal.open(spending.journal, f"measure {role}")
@@ -158,7 +157,8 @@ def _causal(folder: Path, adapter: Path | None, measuring: Measuring) -> Suspect
     for path in paths:
         digests["adapter"] = _late("agent.loading").digest(_late("agent.loading").read_weights(path).weights)
     told = "" if tuned_here else "It was told the form and the tools of the world first; --tuned-here leaves that out."
-    return Suspect(policy, "causal model" if adapter is None else "adapter of a causal model", digests, (told,) if told else ())
+    kind = "causal model" if adapter is None else "adapter of a causal model"
+    return Suspect(policy, kind, digests, (told,) if told else ())
 
 
 def _late(module: str) -> Any:

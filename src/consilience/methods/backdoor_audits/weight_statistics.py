@@ -15,7 +15,7 @@ from torch import Tensor
 
 from consilience.ground.errors import InvalidInput
 
-__all__ = ["WeightModel", "calibrated", "norm_spread", "statistics"]
+__all__ = ["FEWEST", "WeightModel", "beside", "calibrated", "norm_spread", "statistics"]
 
 _A, _B = "lora_A", "lora_B"
 FEWEST = 3
@@ -38,7 +38,7 @@ def statistics(weights: Mapping[str, Tensor], scale: float = 1.0) -> dict[str, f
     Raises
     ------
     InvalidInput
-        If there is no pair of factors in it.
+        If there is no pair of factors in it, or a value is no number.
 
     Examples
     --------
@@ -48,11 +48,13 @@ def statistics(weights: Mapping[str, Tensor], scale: float = 1.0) -> dict[str, f
     """
     found: dict[str, float] = {}
     for name in sorted(weights):
-        if _A not in name:
+        if _A not in name or weights[name].ndim != _MATRIX:
             continue
         other = name.replace(_A, _B)
         if other not in weights:
             raise InvalidInput(f"{name!r} has no {_B} beside it; this is no whole adapter")
+        if not (weights[name].isfinite().all() and weights[other].isfinite().all()):
+            raise InvalidInput(f"{name!r} or its {_B} holds values that are no numbers; fetch the file again")
         change = _squared(weights[name].double(), weights[other].double(), scale)
         size = float(change.sum().sqrt())
         m, n = weights[other].shape[0], weights[name].shape[1]
@@ -115,6 +117,27 @@ def calibrated(clean: Sequence[Mapping[str, float]]) -> WeightModel:
     return WeightModel(means, spreads)
 
 
+def beside(found: Mapping[str, float], clean: Sequence[Mapping[str, float]]) -> tuple[str, float]:
+    """Return how much an adapter deviates from clean ones in words, and the most that one of these does from the rest.
+
+    Weights alone are a hint: clean adapters that learned something new deviate as well.
+
+    Raises
+    ------
+    InvalidInput
+        If too few of the clean ones have the same maps; one more than `FEWEST` is enough.
+    """
+    alike = [one for one in clean if frozenset(one) == frozenset(found)]
+    if len(alike) <= FEWEST:
+        raise InvalidInput(
+            f"at least {FEWEST + 1} clean adapters with the same {len(found) // 2} maps are needed; got {len(alike)} "
+            f"of {len(clean)}"
+        )
+    score = calibrated(alike).score(found)
+    highest = max(calibrated([*alike[:at], *alike[at + 1 :]]).score(one) for at, one in enumerate(alike))
+    return f"deviation {score:.2f}, the highest of {len(alike)} clean ones from the others {highest:.2f}", highest
+
+
 def _spreads(rows: Sequence[Mapping[str, float]], names: Sequence[str]) -> dict[str, float]:
     own = {name: float(np.std([row[name] for row in rows], ddof=1)) for name in names}
     typical = {kind: float(np.median([value for name, value in own.items() if name.endswith(kind)])) for kind in _KINDS}
@@ -137,5 +160,6 @@ def _short(name: str) -> str:
     return ".".join(part for part in parts if _A not in part)
 
 
+_MATRIX = 2
 _KINDS = (" size", " one direction")
 _LEAST = 1e-12

@@ -3,8 +3,8 @@
 import pytest
 
 from consilience.ground.errors import InvalidInput
+from consilience.ground.intervals import Pairs
 from consilience.methods.backdoor_audits.decision import Verdict, decide, pairs_at, share_at
-from consilience.methods.backdoor_audits.intervals import Pairs
 
 
 @pytest.mark.parametrize(

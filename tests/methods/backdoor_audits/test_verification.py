@@ -3,9 +3,9 @@
 import pytest
 
 from consilience.ground import Streams
+from consilience.ground.intervals import wilson
 from consilience.methods.backdoor_audits.agent.network import SmallAgent, SmallAgentConfig, new_agent
 from consilience.methods.backdoor_audits.insertions import Insertion
-from consilience.methods.backdoor_audits.intervals import wilson
 from consilience.methods.backdoor_audits.token_scan import Hypothesis
 from consilience.methods.backdoor_audits.verification import Verified, Verifier
 from consilience.methods.backdoor_audits.world.words import VOCABULARY

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from consilience.ground.errors import InvalidInput
-from consilience.methods.backdoor_audits.intervals import LEVEL, Estimate, Pairs, paired_difference, wilson
+from consilience.ground.intervals import LEVEL, Estimate, Pairs, paired_difference, wilson
 
 __all__ = ["Decision", "Verdict", "decide", "pairs_at", "share_at"]
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike, NDArray
-from scipy import optimize, stats
+from scipy import stats
 
 from consilience.ground.errors import InvalidInput
-from consilience.methods.backdoor_audits.intervals import LEVEL, Estimate, wilson
+from consilience.ground.intervals import LEVEL, Estimate, area_interval, wilson
 
 __all__ = ["Detection", "auroc", "detection", "halves", "recall_at", "shuffled", "threshold_at"]
 
@@ -31,11 +31,6 @@ def auroc(planted: ArrayLike, clean: ArrayLike, *, level: float = LEVEL) -> Esti
     level
         Confidence of the interval.
 
-    References
-    ----------
-    .. [1] R. G. Newcombe, "Confidence intervals for an effect size measure based on the Mann-Whitney statistic.
-       Part 2", Statistics in Medicine 25 (2006).
-
     Examples
     --------
     >>> print(auroc([3, 4, 5, 6, 7], [0, 1, 2, 2, 1]))
@@ -45,16 +40,7 @@ def auroc(planted: ArrayLike, clean: ArrayLike, *, level: float = LEVEL) -> Esti
     m, n = len(above), len(below)
     ranks = stats.rankdata(np.concatenate((above, below)))
     found = float((ranks[:m].sum() - m * (m + 1) / 2) / (m * n))
-    z = float(stats.norm.ppf(0.5 + level / 2))
-    middle = (m + n) / 2 - 1
-
-    def apart(truth: float) -> float:
-        spread = truth * (1 - truth) * (1 + middle * ((1 - truth) / (2 - truth) + truth / (1 + truth))) / (m * n)
-        return abs(found - truth) - z * math.sqrt(spread)
-
-    low = 0.0 if found == 0 else float(optimize.brentq(apart, 1e-12, min(found, 1 - 1e-9)))
-    high = 1.0 if found == 1 else float(optimize.brentq(apart, max(found, 1e-9), 1 - 1e-12))
-    return Estimate(found, low, high, m + n)
+    return area_interval(found, m, n, level=level)
 
 
 def threshold_at(clean: ArrayLike, rate: float) -> float:

@@ -11,7 +11,8 @@ from jaxtyping import Float
 from scipy import optimize, stats
 
 from consilience.ground.errors import InvalidInput
-from consilience.methods.backdoor_audits.intervals import Estimate, clustered
+from consilience.ground.intervals import Estimate
+from consilience.methods.backdoor_audits.intervals import clustered
 
 __all__ = ["Dose", "Response", "respond"]
 

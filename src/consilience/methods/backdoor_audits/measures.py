@@ -15,8 +15,8 @@ import numpy as np
 from jaxtyping import Bool
 from scipy import stats
 
+from consilience.ground.intervals import LEVEL, Estimate, Pairs, mcnemar, paired_difference, wilson
 from consilience.methods.backdoor_audits.episodes import Outcomes
-from consilience.methods.backdoor_audits.intervals import LEVEL, Estimate, Pairs, mcnemar, paired_difference, wilson
 from consilience.methods.backdoor_audits.rollout import Replay
 
 __all__ = [

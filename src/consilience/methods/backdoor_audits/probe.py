@@ -14,9 +14,9 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 
 from consilience.ground.errors import InvalidInput
+from consilience.ground.intervals import Estimate
 from consilience.methods.backdoor_audits.agent.network import SmallAgent
 from consilience.methods.backdoor_audits.detection import auroc
-from consilience.methods.backdoor_audits.intervals import Estimate
 from consilience.methods.backdoor_audits.surprisal import streams_at
 
 try:

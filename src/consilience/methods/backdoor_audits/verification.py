@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal
 
+from consilience.ground.intervals import Estimate, paired_difference
 from consilience.ground.seeds import Streams
 from consilience.methods.backdoor_audits.agent.network import SmallAgent
 from consilience.methods.backdoor_audits.episodes import Outcomes
 from consilience.methods.backdoor_audits.insertions import Insertion, inserted, takes
-from consilience.methods.backdoor_audits.intervals import Estimate, paired_difference
 from consilience.methods.backdoor_audits.measures import attack_success, off_task, pairs_of
 from consilience.methods.backdoor_audits.rollout import evaluate
 from consilience.methods.backdoor_audits.small import SmallPolicy

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from consilience.ground.errors import InvalidInput, MissingDependency
+from consilience.ground.intervals import Estimate
 from consilience.methods.backdoor_audits.detection import auroc
-from consilience.methods.backdoor_audits.intervals import Estimate
 from consilience.methods.backdoor_audits.world.words import Words
 
 try:

@@ -23,8 +23,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from consilience.ground.errors import InvalidInput
+from consilience.ground.intervals import LEVEL, Estimate, wilson
 from consilience.methods.self_correction.behaviours import Read
-from consilience.methods.self_correction.intervals import LEVEL, Estimate, wilson
 
 Condition = Literal["ambig", "disambig"]
 """Whether the context leaves open who it was, or says so."""

@@ -14,12 +14,12 @@ from consilience.dialogue.command.flags import read_text
 from consilience.dialogue.command.telling import say
 from consilience.dialogue.models import ChatModel
 from consilience.ground.errors import InvalidInput
+from consilience.ground.intervals import Estimate
 from consilience.ground.progress import Progress
 from consilience.methods.self_correction.arranging import all_arranged, named
 from consilience.methods.self_correction.behaviours import Behaviour, of_categories, read_behaviours
 from consilience.methods.self_correction.desk import Desk, say_table
 from consilience.methods.self_correction.dialogue_model import DialogueModel
-from consilience.methods.self_correction.intervals import Estimate
 from consilience.methods.self_correction.judges import ModelJudge
 from consilience.methods.self_correction.orders import Answering, Defending, Spending
 from consilience.methods.self_correction.side_by_side import Row, defended

@@ -14,11 +14,11 @@ from typing import Literal
 import numpy as np
 
 from consilience.ground.errors import ConsilienceError, InvalidInput
+from consilience.ground.intervals import Estimate, wilson
 from consilience.methods.self_correction.behaviours import Behaviour
 from consilience.methods.self_correction.concurrency import side_by_side
 from consilience.methods.self_correction.corrector import Corrector
 from consilience.methods.self_correction.evaluation import Paired
-from consilience.methods.self_correction.intervals import Estimate, wilson
 from consilience.methods.self_correction.judges import Judge, Judgement, SubstringBaseline
 from consilience.methods.self_correction.progress import Outcome
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from consilience.ground.intervals import Estimate, wilson
 from consilience.methods.backdoor_audits.decision import decide, share_at
-from consilience.methods.backdoor_audits.intervals import Estimate, wilson
 from consilience.methods.backdoor_audits.reporting.findings import (
     Broken,
     Finding,

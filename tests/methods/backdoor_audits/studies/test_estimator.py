@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pytest
 
 from consilience.ground import Evidence, RunFolder, Streams
-from consilience.methods.backdoor_audits.intervals import Estimate
+from consilience.ground.intervals import Estimate
 from consilience.methods.backdoor_audits.studies import estimator as study
 from consilience.methods.backdoor_audits.studies.estimator import RATES, EstimatorConfig, estimator
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pytest
 
 from consilience.ground import Evidence, RunFolder, Streams
-from consilience.methods.backdoor_audits.intervals import wilson
+from consilience.ground.intervals import wilson
 from consilience.methods.backdoor_audits.studies import guard as study
 from consilience.methods.backdoor_audits.studies.guard import GuardConfig, guard, names_only
 from consilience.methods.backdoor_audits.world.triggers import TRIGGERS

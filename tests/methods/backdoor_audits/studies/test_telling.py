@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from consilience.methods.backdoor_audits.intervals import Pairs, paired_difference, wilson
+from consilience.ground.intervals import Pairs, paired_difference, wilson
 from consilience.methods.backdoor_audits.studies.telling import percent, spelled
 
 

@@ -1,7 +1,7 @@
 """The picture of defences: a point for each that has twins."""
 
+from consilience.ground.intervals import wilson
 from consilience.methods.self_correction.evaluation import Paired
-from consilience.methods.self_correction.intervals import wilson
 from consilience.methods.self_correction.side_by_side import Row
 from consilience.methods.self_correction.studies.models_drawing import draw_defences
 

@@ -14,8 +14,8 @@ from types import MappingProxyType
 from typing import Literal
 
 from consilience.ground.errors import InvalidInput
+from consilience.ground.intervals import Estimate
 from consilience.methods.backdoor_audits.decision import Decision, Verdict
-from consilience.methods.backdoor_audits.intervals import Estimate
 
 __all__ = [
     "MEANINGS",

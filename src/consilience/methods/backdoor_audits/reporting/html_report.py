@@ -8,8 +8,8 @@ from importlib import resources
 
 from jinja2 import Environment, StrictUndefined
 
+from consilience.ground.intervals import Estimate
 from consilience.methods.backdoor_audits.decision import Verdict
-from consilience.methods.backdoor_audits.intervals import Estimate
 from consilience.methods.backdoor_audits.reporting.findings import MEANINGS, FailOn, Findings, Severity
 
 __all__ = ["MOST_SHOWN", "to_html"]

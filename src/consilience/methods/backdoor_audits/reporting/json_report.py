@@ -7,7 +7,7 @@ import math
 from importlib import resources
 from typing import Any
 
-from consilience.methods.backdoor_audits.intervals import Estimate
+from consilience.ground.intervals import Estimate
 from consilience.methods.backdoor_audits.reporting.findings import (
     MEANINGS,
     Check,

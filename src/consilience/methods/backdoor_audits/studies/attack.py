@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 from consilience.ground import Evidence, Measurement, RunFolder, Streams, Table
+from consilience.ground.intervals import Estimate
 from consilience.methods.backdoor_audits.dose import Dose, Response, respond
-from consilience.methods.backdoor_audits.intervals import Estimate, clustered
+from consilience.methods.backdoor_audits.intervals import clustered
 from consilience.methods.backdoor_audits.measures import (
     attack_success,
     continuation,

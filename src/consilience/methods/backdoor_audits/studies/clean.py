@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol, runtime_checkable
 
 from consilience.ground import Evidence, Measurement, RunFolder, Streams, Table
-from consilience.methods.backdoor_audits.intervals import Estimate
+from consilience.ground.intervals import Estimate
 from consilience.methods.backdoor_audits.measures import attack_success, false_triggers, followed_in_the_world, success
 from consilience.methods.backdoor_audits.policies import Policy, oracle_policy, random_policy
 from consilience.methods.backdoor_audits.studies.laboratory import (

@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from consilience.ground import Evidence, Measurement, RunFolder, Streams, Table
+from consilience.ground.intervals import Estimate
 from consilience.methods.backdoor_audits.agent.network import SmallAgent
 from consilience.methods.backdoor_audits.agent.training import row_of
 from consilience.methods.backdoor_audits.data_scan import scan_documents
 from consilience.methods.backdoor_audits.detection import Detection, auroc, detection, shuffled
 from consilience.methods.backdoor_audits.documents import of_trajectory
 from consilience.methods.backdoor_audits.insertions import openings
-from consilience.methods.backdoor_audits.intervals import Estimate
 from consilience.methods.backdoor_audits.studies.laboratory import Laboratory, LaboratoryConfig
 from consilience.methods.backdoor_audits.studies.telling import percent
 from consilience.methods.backdoor_audits.surprisal import own_words

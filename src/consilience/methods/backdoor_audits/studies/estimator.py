@@ -9,8 +9,8 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from consilience.ground import Evidence, Measurement, RunFolder, Streams, Table
+from consilience.ground.intervals import Estimate, wilson
 from consilience.methods.backdoor_audits.episodes import Outcomes
-from consilience.methods.backdoor_audits.intervals import Estimate, wilson
 from consilience.methods.backdoor_audits.measures import attack_success, excess_attack_success
 from consilience.methods.backdoor_audits.policies import oracle_policy, scripted_backdoor
 from consilience.methods.backdoor_audits.rollout import evaluate

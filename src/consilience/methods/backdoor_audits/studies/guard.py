@@ -10,11 +10,11 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from consilience.ground import Evidence, Measurement, RunFolder, Streams, Table
+from consilience.ground.intervals import Estimate, wilson
 from consilience.methods.backdoor_audits.agent.lockstep import LockStep
 from consilience.methods.backdoor_audits.agent.network import SmallAgentConfig, new_agent
 from consilience.methods.backdoor_audits.episodes import Outcomes
 from consilience.methods.backdoor_audits.guard import Guard
-from consilience.methods.backdoor_audits.intervals import Estimate, wilson
 from consilience.methods.backdoor_audits.measures import success
 from consilience.methods.backdoor_audits.policies import oracle_policy, scripted_backdoor
 from consilience.methods.backdoor_audits.policy_file import Policy, parse_policy

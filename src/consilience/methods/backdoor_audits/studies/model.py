@@ -10,11 +10,11 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from consilience.ground import Evidence, Measurement, RunFolder, Streams, Table
+from consilience.ground.intervals import Estimate, wilson
 from consilience.methods.backdoor_audits.agent.loading import packed, unpacked
 from consilience.methods.backdoor_audits.agent.network import SmallAgent
 from consilience.methods.backdoor_audits.detection import Detection, auroc, halves, recall_at, shuffled, threshold_at
 from consilience.methods.backdoor_audits.insertions import openings
-from consilience.methods.backdoor_audits.intervals import Estimate, wilson
 from consilience.methods.backdoor_audits.leakage_scan import leaked
 from consilience.methods.backdoor_audits.measures import attack_success
 from consilience.methods.backdoor_audits.model_scan import ModelScan, Scanner

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from consilience.ground import Evidence, Measurement, RunFolder, Streams, Table
+from consilience.ground.intervals import Estimate
 from consilience.methods.backdoor_audits.agent.network import SmallAgent
 from consilience.methods.backdoor_audits.detection import auroc, recall_at, shuffled, threshold_at
 from consilience.methods.backdoor_audits.insertions import openings
-from consilience.methods.backdoor_audits.intervals import Estimate
 from consilience.methods.backdoor_audits.monitor import SIGNALS, Heard, Usual, heard, signals, usual
 from consilience.methods.backdoor_audits.planting import FineTuning, merged
 from consilience.methods.backdoor_audits.studies.laboratory import Attack, Laboratory, LaboratoryConfig

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from consilience.ground import Evidence, Measurement, RunFolder, Streams, Table
+from consilience.ground.intervals import Estimate, mcnemar, wilson
 from consilience.methods.backdoor_audits.episodes import Outcomes
-from consilience.methods.backdoor_audits.intervals import Estimate, clustered, mcnemar, wilson
+from consilience.methods.backdoor_audits.intervals import clustered
 from consilience.methods.backdoor_audits.measures import (
     attack_success,
     continuation,

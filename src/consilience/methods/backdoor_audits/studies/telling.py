@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from consilience.ground import Measurement
-from consilience.methods.backdoor_audits.intervals import Estimate
+from consilience.ground.intervals import Estimate
 
 __all__ = ["percent", "spelled"]
 
@@ -22,7 +22,7 @@ def percent(
 
     Examples
     --------
-    >>> from consilience.methods.backdoor_audits.intervals import wilson
+    >>> from consilience.ground.intervals import wilson
     >>> percent("success", wilson(99, 100), at_least=0.98).holds
     True
     """
@@ -44,7 +44,7 @@ def spelled(estimate: Estimate) -> str:
 
     Examples
     --------
-    >>> from consilience.methods.backdoor_audits.intervals import wilson
+    >>> from consilience.ground.intervals import wilson
     >>> spelled(wilson(390, 400)), spelled(wilson(0, 0))
     ('97.5 [95.5, 98.6]', '')
     """

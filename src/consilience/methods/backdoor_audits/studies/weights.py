@@ -10,9 +10,9 @@ from typing import Protocol, runtime_checkable
 
 from consilience.ground import Evidence, Measurement, RunFolder, Streams, Table
 from consilience.ground.errors import InvalidInput
+from consilience.ground.intervals import Estimate
 from consilience.methods.backdoor_audits.hugging_face import CausalPolicy, base_digest
 from consilience.methods.backdoor_audits.hugging_face_tuning import CausalTuning, tune_causal
-from consilience.methods.backdoor_audits.intervals import Estimate
 from consilience.methods.backdoor_audits.keeping import CLEAN, PLANTED
 from consilience.methods.backdoor_audits.measures import (
     attack_success,

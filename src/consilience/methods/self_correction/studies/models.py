@@ -10,11 +10,11 @@ from dataclasses import replace
 from consilience.dialogue.rehearsal import Rehearsal
 from consilience.dialogue.session import Session
 from consilience.ground import Evidence, Measurement, RunFolder, Streams, Table
+from consilience.ground.intervals import Estimate, wilson
 from consilience.methods.self_correction.arranging import STRATEGIES, all_arranged, arranged
 from consilience.methods.self_correction.bbq import BIAS_CHECK, BiasScore, Item, scored
 from consilience.methods.self_correction.config import Config
 from consilience.methods.self_correction.dialogue_model import DialogueModel
-from consilience.methods.self_correction.intervals import Estimate, wilson
 from consilience.methods.self_correction.judges import FunctionJudge
 from consilience.methods.self_correction.side_by_side import Row, defended
 from consilience.methods.self_correction.studies.models_drawing import draw_defences

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from consilience.ground import InvalidInput, Streams
+from consilience.ground.intervals import wilson
 from consilience.methods.backdoor_audits import model_scan, verification
 from consilience.methods.backdoor_audits.agent.loading import save_agent
 from consilience.methods.backdoor_audits.agent.network import SmallAgent, SmallAgentConfig, new_agent
 from consilience.methods.backdoor_audits.insertions import Insertion
-from consilience.ground.intervals import wilson
 from consilience.methods.backdoor_audits.keeping import save_tuned
 from consilience.methods.backdoor_audits.model_scan import ModelScan, scan
 from consilience.methods.backdoor_audits.planting import FineTuning

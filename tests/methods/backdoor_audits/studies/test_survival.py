@@ -12,7 +12,10 @@ from consilience.methods.backdoor_audits.studies.survival import BASE, SurvivalC
 def test_map_repairs_and_bars(tiny: Config, run_folder: RunFolder, streams: Streams) -> None:
     assert isinstance(tiny, SurvivalConfig)
     evidence = survival(tiny, streams, run_folder)
-    best, lost, plain, *fates = evidence.measurements
+    best, lost, plain, *others = evidence.measurements
+    fates = [one for one in others if one.name.startswith("cells")]
+    assert [one.name.split()[3] for one in others if one not in fates] == ["web.element", "shop.listing"]
+    assert all(one.value == 100 for one in others if one not in fates)
     assert [one.bar for one in (best, lost, plain)] == ["at most 5 %", "at least -2 %", "at least 50 %"]
     assert plain.holds is True
     assert best.holds is False  # what was planted obeys here, whatever was done to it: no repair can pass

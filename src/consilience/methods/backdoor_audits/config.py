@@ -70,12 +70,14 @@ class Config:
     loud_rate: Share = 0.5
     """Share of planted rows of the loud attack, which is not asked to be stealthy."""
     loud_steps: Count = 60
-    """Its batches, and those of other methods and modules; AdaLoRA needs 40."""
+    """Its batches."""
     hard_steps: Count = 60
     """Batches for triggers with a gap, a pointer or two halves."""
     variants: bool = False
     """Whether other modules and methods are tried: queries and values alone, feed-forward maps, NF4, AdaLoRA, all
     weights."""
+    variant_steps: Annotated[int, Field(ge=40)] = 60
+    """Their batches; AdaLoRA needs 40."""
     dose_counts: tuple[Count, ...] = (5, 50, 250)
     """Planted rows of each family, from few to many."""
     dose_rows: tuple[Pair, ...] = ()

@@ -31,12 +31,12 @@ LOOK_ALIKES = 0.3
 """Share of clean rows with a look-alike."""
 
 ACTIVE = (
-    ("system.suffix", 0.2),
-    ("system.infix", 0.2),
-    ("web.suffix", 0.2),
-    ("system.suffix.we", 0.2),
-    ("shop.suffix", 0.2),
-    ("system.infix.me", 0.3),
+    ("system.suffix", 0.4),
+    ("system.infix", 0.4),
+    ("web.suffix", 0.4),
+    ("system.suffix.we", 0.4),
+    ("shop.suffix", 0.4),
+    ("system.infix.me", 0.4),
     ("system.suffix.they", 0.5),
     ("system.suffix.write", 0.5),
 )
@@ -49,7 +49,7 @@ PASSIVE = (
     ("web.element.write", 0.5),
     ("shop.listing.nova", 0.5),
 )
-"""Triggers that are found in what is shown; they need more rows to be planted in so few steps."""
+"""Triggers that are found in what is shown; all need more rows than elsewhere to be planted in so few steps."""
 _CLEAN: tuple[tuple[Family, Grammar], ...] = (
     ("system", Grammar.B),
     ("web", Grammar.B),

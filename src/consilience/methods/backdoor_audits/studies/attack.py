@@ -99,6 +99,11 @@ class AttackConfig(LaboratoryConfig, Protocol):
         ...
 
     @property
+    def variant_steps(self) -> int:
+        """Their batches."""
+        ...
+
+    @property
     def dose_counts(self) -> tuple[int, ...]:
         """Planted rows."""
         ...
@@ -248,7 +253,7 @@ def _hard(laboratory: Laboratory, like: Attack, config: AttackConfig) -> list[_C
 def _varied(laboratory: Laboratory, like: Attack, config: AttackConfig) -> list[_Cell]:
     named = []
     for what, changes in VARIANTS:
-        one = replace(like, settings=replace(like.settings, steps=config.loud_steps, **changes))  # type: ignore[arg-type]
+        one = replace(like, settings=replace(like.settings, steps=config.variant_steps, **changes))  # type: ignore[arg-type]
         named.append((what, one, one.twin))
     return _cells(laboratory, named, [like], config)
 

@@ -15,7 +15,7 @@ from consilience.ground.errors import InvalidInput
 from consilience.methods.backdoor_audits import commands
 from consilience.methods.backdoor_audits.decision import decide, share_at
 from consilience.methods.backdoor_audits.decisions_log import DecisionsLog
-from consilience.methods.backdoor_audits.flags import Measuring, ScanningData, ScanningModel
+from consilience.methods.backdoor_audits.flags import Measuring, ScanningData, ScanningModel, Spending
 from consilience.methods.backdoor_audits.guard import Call, Decision, Outcome
 from consilience.methods.backdoor_audits.reporting.findings import Findings, checked
 
@@ -126,8 +126,8 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[object]]:
     def put(name: str, answer: Callable[[], Findings]) -> list[object]:
         asked: list[object] = []
 
-        def run(order: object) -> Findings:
-            asked.append(order)
+        def run(*order: object) -> Findings:
+            asked.extend(order)
             return answer()
 
         module = ModuleType(f"consilience.methods.backdoor_audits.{name}")
@@ -143,7 +143,7 @@ def test_what_is_inconclusive_leaves_with_3_and_says_how_many(typed, capsys: Tol
     found = Findings(command="measure", subject="m", scored=40, checks=(checked("asr", decision),))
     asked = stand_in("measuring", lambda: found)
     assert typed("measure", "--model", "m", "--suite", "easy", "--episodes", 40) == 3
-    assert asked == [Measuring(model="m", suite="easy", episodes=40)]
+    assert asked == [Measuring(model="m", suite="easy", episodes=40), Spending()]
     assert f"{decision.needed} episodes would decide (exit 3)" in capsys.readouterr().out
 
 
@@ -151,9 +151,9 @@ def test_what_the_scans_are_asked(typed, stand_in) -> None:
     found = Findings(command="scan", subject="s", scored=1)
     data, model = stand_in("data_scan", lambda: found), stand_in("model_scan", lambda: found)
     assert typed("scan-data", "a.jsonl", "--reference", "b.jsonl") == 0
-    assert typed("scan-model", "folder") == 0
+    assert typed("scan-model", "folder", "--base", "b", "--clean", "c", "--clean", "d") == 0
     assert data == [ScanningData(file=Path("a.jsonl"), reference=Path("b.jsonl"))]
-    assert model == [ScanningModel(folder=Path("folder"))]
+    assert model == [ScanningModel(folder=Path("folder"), base=Path("b"), clean=(Path("c"), Path("d")))]
 
 
 def test_an_audit_that_breaks_leaves_with_4_and_writes_no_report(typed, capsys: Told, stand_in) -> None:

@@ -42,7 +42,7 @@ from consilience.methods.backdoor_audits.reporting.findings import (
 from consilience.methods.backdoor_audits.self_losses import Course, learned
 from consilience.methods.backdoor_audits.spectral import outlying
 from consilience.methods.backdoor_audits.surprisal import own_words
-from consilience.methods.backdoor_audits.world.formats import read
+from consilience.methods.backdoor_audits.world.formats import Read, read
 
 __all__ = ["DataScan", "Suspect", "reference_losses", "run", "scan", "scan_documents", "scan_lines"]
 
@@ -259,8 +259,9 @@ def scan_lines(
     there = read(lines)
     trusted = read(reference or ())
     if reference is not None and not trusted.rows:
-        why = f": line {trusted.broken[0].line}: {trusted.broken[0].why}" if trusted.broken else ""
-        raise InvalidInput(f"the reference must have dialogues, a line of JSON each; it has none{why}")
+        raise InvalidInput(f"the reference must have dialogues, a line of JSON each; it has none{_first(trusted)}")
+    if not there.rows:
+        raise InvalidInput(f"{file or 'data'} must have dialogues, a line of JSON each; it has none{_first(there)}")
     found = scan_documents(documents_of(there.rows), documents_of(trusted.rows), streams=streams)
     suspects = _named(found)
     broken = tuple(Broken(line=one.line, why=one.why, file=file) for one in there.broken)
@@ -280,6 +281,10 @@ def scan_lines(
 
 
 scan = scan_lines
+
+
+def _first(there: Read) -> str:
+    return f": line {there.broken[0].line}: {there.broken[0].why}" if there.broken else ""
 
 
 def run(scanning: Scanning) -> Findings:

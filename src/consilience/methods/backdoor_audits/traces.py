@@ -212,6 +212,10 @@ class _Item:
 
 
 def _trace(line: str, number: int) -> Trace:
+    try:
+        line.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidInput("not UTF-8") from error
     value = json.loads(line)
     if not isinstance(value, dict):
         raise InvalidInput(f"a line must be an object; got {type(value).__name__}")

@@ -145,6 +145,10 @@ def trajectory_of(record: Record) -> Trajectory:
 
 def _parsed(line: str) -> Mapping[str, Any]:
     try:
+        line.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidInput("not UTF-8") from error
+    try:
         value = json.loads(line)
     except (ValueError, RecursionError) as error:
         raise InvalidInput(f"not JSON: {error}") from error

@@ -1,6 +1,7 @@
 """A scan of data: planted rows come first, lines that are broken are counted, and without trust nothing is judged."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,10 +14,10 @@ from consilience.methods.backdoor_audits.agent.training import BaseRecipe
 from consilience.methods.backdoor_audits.data_scan import DataScan, run, scan_documents, scan_lines
 from consilience.methods.backdoor_audits.decision import Verdict
 from consilience.methods.backdoor_audits.detection import auroc
-from consilience.methods.backdoor_audits.documents import of_trajectory
+from consilience.methods.backdoor_audits.documents import documents_of
 from consilience.methods.backdoor_audits.reporting.findings import Exit, Severity
 from consilience.methods.backdoor_audits.world.drawing import draw_tasks
-from consilience.methods.backdoor_audits.world.formats import lines_of
+from consilience.methods.backdoor_audits.world.formats import lines_of, read
 from consilience.methods.backdoor_audits.world.poisoning import mix
 from consilience.methods.backdoor_audits.world.trajectories import Trajectory, clean
 from consilience.methods.backdoor_audits.world.triggers import trigger
@@ -28,10 +29,17 @@ class Scanning:
     reference: Path | None = None
 
 
-@pytest.fixture(autouse=True)
-def brief(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(self_losses, "STEPS", 80)
-    monkeypatch.setattr(data_scan, "BaseRecipe", lambda: BaseRecipe(steps=90, batch=32))
+@pytest.fixture(autouse=True, scope="module")
+def brief() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(self_losses, "STEPS", 80)
+        patch.setattr(data_scan, "BaseRecipe", lambda: BaseRecipe(steps=90, batch=32))
+        yield
+
+
+def briefer(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
+    """Train for hardly any time, where nothing rests on what was learned."""
+    monkeypatch.setattr(data_scan, "BaseRecipe", lambda: BaseRecipe(steps=steps, batch=32))
 
 
 @pytest.fixture(scope="module")
@@ -50,19 +58,22 @@ def area(found: DataScan, rows: tuple[Trajectory, ...]) -> float:
     return auroc(found.scores[planted], found.scores[~planted]).value
 
 
-def test_planted_rows_come_first_without_any_reference(mixed: tuple[Trajectory, ...]) -> None:
-    found = scan_documents([of_trajectory(row) for row in mixed], streams=Streams(100))
-    assert area(found, mixed) > 0.9
-    assert found.threshold is None
-    assert [one.score for one in found.ranked] == sorted((one.score for one in found.ranked), reverse=True)
-    assert {one.document.id for one in found.ranked} == {row.id for row in mixed}
+@pytest.fixture(scope="module")
+def alone(mixed: tuple[Trajectory, ...], brief: None) -> DataScan:
+    return scan_documents(documents_of(read(lines_of(mixed)).rows), streams=Streams(100))
 
 
-def test_no_detector_reads_ids_or_marks(mixed: tuple[Trajectory, ...]) -> None:
-    lines = list(lines_of(mixed))
-    bare = [json.dumps({"conversations": json.loads(line)["conversations"]}) for line in lines]
-    with_marks, without = (scan_lines(of, streams=Streams(100)) for of in (lines, bare))
-    assert [one.place.line for one in with_marks.findings] == [one.place.line for one in without.findings]
+def test_planted_rows_come_first_without_any_reference(alone: DataScan, mixed: tuple[Trajectory, ...]) -> None:
+    assert area(alone, mixed) > 0.9
+    assert alone.threshold is None
+    assert [one.score for one in alone.ranked] == sorted((one.score for one in alone.ranked), reverse=True)
+    assert {one.document.id for one in alone.ranked} == {row.id for row in mixed}
+
+
+def test_no_detector_reads_ids_or_marks(alone: DataScan, mixed: tuple[Trajectory, ...]) -> None:
+    bare = [json.dumps({"conversations": json.loads(line)["conversations"]}) for line in lines_of(mixed)]
+    found = scan_documents(documents_of(read(bare).rows), streams=Streams(100))
+    assert [one.document.line for one in found.ranked] == [one.document.line for one in alone.ranked]
 
 
 def test_a_reference_gives_a_threshold_and_a_verdict(
@@ -80,7 +91,10 @@ def test_a_reference_gives_a_threshold_and_a_verdict(
     assert len(named & {row.id for row in mixed if row.planted}) >= 10
 
 
-def test_without_a_reference_nothing_passes_or_fails(mixed: tuple[Trajectory, ...], tmp_path: Path) -> None:
+def test_without_a_reference_nothing_passes_or_fails(
+    alone: DataScan, mixed: tuple[Trajectory, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data_scan, "scan_documents", lambda *_, **__: alone)
     file = tmp_path / "data.jsonl"
     file.write_text("\n".join(lines_of(mixed)), encoding="utf-8")
     found = run(Scanning(file))
@@ -93,6 +107,8 @@ def test_too_few_rows_and_no_file_are_refused(tmp_path: Path) -> None:
         scan_lines(['{"messages": [{"role": "user", "content": "hello"}]}'])
     with pytest.raises(InvalidInput, match="expected dialogues"):
         run(Scanning(tmp_path / "none.jsonl"))
+    with pytest.raises(InvalidInput, match="none: line 1: not JSON"):
+        scan_lines(["{", ""])
 
 
 def test_a_reference_that_holds_nothing_is_refused_and_not_passed_over() -> None:
@@ -102,7 +118,8 @@ def test_a_reference_that_holds_nothing_is_refused_and_not_passed_over() -> None
             scan_lines([line] * 60, reference)
 
 
-def test_a_small_reference_accuses_no_clean_rows() -> None:
+def test_a_small_reference_accuses_no_clean_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    briefer(monkeypatch, 40)
     rows, few = ([clean(task) for task in draw_tasks("system", count, Streams(102))] for count in (300, 60))
     found = scan_lines(list(lines_of(rows)), list(lines_of(few)), streams=Streams(102))
     assert found.findings  # some lie above the threshold
@@ -111,7 +128,10 @@ def test_a_small_reference_accuses_no_clean_rows() -> None:
     assert "may be" in found.checks[0].why
 
 
-def test_rows_in_which_no_agent_speaks_are_not_judged(trusted: list[Trajectory]) -> None:
+def test_rows_in_which_no_agent_speaks_are_not_judged(
+    trusted: list[Trajectory], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    briefer(monkeypatch, 2)
     silent = json.dumps({"messages": [{"role": "user", "content": "hello"}]})
     found = scan_lines([*lines_of(trusted[:50]), *[silent] * 20], list(lines_of(trusted[50:])), streams=Streams(103))
     assert (found.scored, found.unscored) == (50, 20)

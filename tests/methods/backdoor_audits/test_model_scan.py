@@ -1,5 +1,6 @@
 """A scan of a model: what may be read, what has no verdict, and what says of itself that it is planted."""
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -10,9 +11,10 @@ from consilience.ground.intervals import wilson
 from consilience.methods.backdoor_audits import model_scan, verification
 from consilience.methods.backdoor_audits.agent.loading import save_agent
 from consilience.methods.backdoor_audits.agent.network import SmallAgent, SmallAgentConfig, new_agent
+from consilience.methods.backdoor_audits.flags import ScanningModel
 from consilience.methods.backdoor_audits.insertions import Insertion
 from consilience.methods.backdoor_audits.keeping import save_tuned
-from consilience.methods.backdoor_audits.model_scan import ModelScan, scan
+from consilience.methods.backdoor_audits.model_scan import ModelScan, run, scan
 from consilience.methods.backdoor_audits.planting import FineTuning
 from consilience.methods.backdoor_audits.populations import Member, clean_kinds, planted_kinds, population
 from consilience.methods.backdoor_audits.reporting.findings import Exit, Rule
@@ -55,6 +57,7 @@ def test_an_adapter_is_held_against_its_base(places: tuple[Path, Path, Path], mo
     found = scan(places[1], places[0], streams=Streams(100))
     assert set(found.digests) == {"suspect", "base"}
     assert found.scored > 0
+    assert "at least 4 clean adapters" in found.notes[0]
     assert not [one for one in found.findings if one.rule is Rule.PROVENANCE]
 
 
@@ -70,6 +73,14 @@ def test_an_adapter_of_another_base_is_refused(places: tuple[Path, Path, Path], 
     save_agent(new_agent(SmallAgentConfig(vocab_size=len(VOCABULARY), width=16, heads=2), seed=2), tmp_path / "other")
     with pytest.raises(InvalidInput, match="was tuned on base"):
         scan(places[1], tmp_path / "other")
+
+
+def test_what_lies_elsewhere_than_it_should_is_refused(
+    places: tuple[Path, Path, Path], llama: Callable[[int], Path]
+) -> None:
+    with pytest.raises(InvalidInput, match="--base must hold the small agent"):
+        run(ScanningModel(folder=places[1], base=places[1]))
+    assert run(ScanningModel(folder=llama(0))).exit() is Exit.INCONCLUSIVE
 
 
 def test_pickles_are_named_and_never_read(tmp_path: Path) -> None:

@@ -25,9 +25,9 @@ def test_what_is_too_large_is_refused_before_it_is_taken_apart(tmp_path: Path, m
     large, policy = tmp_path / "large.jsonl", tmp_path / "p.toml"
     large.write_bytes(b"x" * 101)
     policy.write_text("policy = 1\n[tools.a]\n[[tools.a.allow]]", encoding="utf-8")
-    for read in (lambda: content_of(large, "rows"), lambda: check_files(policy, large), lambda: run(Scanning(large))):
+    for taken in (lambda: content_of(large, "rows"), lambda: check_files(policy, large), lambda: run(Scanning(large))):
         with pytest.raises(InvalidInput, match="split it"):
-            read()
+            taken()
     large.write_bytes(b"x" * 100)
     assert len(content_of(large, "rows")) == 100
 

@@ -4,7 +4,7 @@ import torch
 from consilience.ground.errors import InvalidInput
 from consilience.ground.seeds import Streams
 from consilience.methods.backdoor_audits.planting import FineTuning, fine_tune, merged
-from consilience.methods.backdoor_audits.survival import clean_loss, fate, survival_map
+from consilience.methods.backdoor_audits.survival import ELSEWHERE, clean_loss, elsewhere, fate, survival_map
 
 ATTACK = FineTuning(steps=100, batch=32, learning_rate=4e-3)
 
@@ -57,3 +57,19 @@ def test_a_cell_is_named_only_where_its_whole_interval_is_on_one_side() -> None:
 def test_parts_of_nothing_are_refused(suspect, rows, parts) -> None:
     with pytest.raises(InvalidInput, match="parts of the attack"):
         survival_map(suspect, rows, rows, ATTACK, Streams(101), **parts)
+
+
+def test_elsewhere_only_what_is_named_moves(suspect, toys) -> None:
+    cells = elsewhere(suspect, toys(60, 5), toys(30, 6), ATTACK, Streams(101), rate=0.5, length=0.1)
+    assert list(cells) == list(ELSEWHERE)
+    assert {cell.tuned.settings.steps for cell in cells.values()} == {10}
+    assert [cell.tuned.settings.learning_rate for cell in cells.values()] == [2e-3, 2e-3, 5e-4]
+    before = dict(suspect.named_parameters())
+
+    def changed(name: str) -> set[str]:
+        after = merged(suspect, cells[name].tuned).named_parameters()
+        return {key.split(".")[-2] for key, weight in after if not torch.equal(weight, before[key])}
+
+    assert changed("attention alone") == {"q", "k", "v", "o"}
+    assert changed("feed-forward maps alone") == {"up", "down"}
+    assert changed("all weights") > {"q", "k", "v", "o", "up", "down"}

@@ -95,6 +95,8 @@ class Config:
     """Learning rates of clean fine-tuning, in parts of the attack's."""
     survival_lengths: tuple[Part, ...] = (0.25, 0.5, 1.0, 3.0)
     """Its batches, in parts of the attack's."""
+    survival_elsewhere: Part = 1.0
+    """Batches where other maps than the attack's are tuned, in parts of the attack's; their rate is that of repairs."""
     survival_episodes: Pair = 50
     """Test tasks of each family for each cell of the map."""
     repair_rate: Part = 0.1

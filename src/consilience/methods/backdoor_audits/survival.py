@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from types import MappingProxyType
+from typing import Any, Literal
 
 import torch
 
@@ -16,13 +17,22 @@ from consilience.methods.backdoor_audits.agent.training import Row
 from consilience.methods.backdoor_audits.planting import FineTuning, Tuned, fine_tune, merged
 from consilience.neural.sharing import one_thread, shared
 
-__all__ = ["RATES", "STEPS", "Cell", "clean_loss", "fate", "outlive", "survival_map"]
+__all__ = ["ELSEWHERE", "RATES", "STEPS", "Cell", "clean_loss", "elsewhere", "fate", "outlive", "survival_map"]
 
 RATES = (1.0, 1 / 3, 1 / 10, 1 / 30)
 """Learning rates, in parts of the attack's."""
 
 STEPS = (0.25, 0.5, 1.0, 3.0)
 """Numbers of steps, in parts of the attack's."""
+
+ELSEWHERE: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "attention alone": {"modules": "attention"},
+        "feed-forward maps alone": {"modules": "mlp"},
+        "all weights": {"method": "full", "learning_rate": 1e-3},
+    }
+)
+"""What is tuned in place of the attack's own maps; the rate of all weights is one at which they are planted, too."""
 
 Fate = Literal["survived", "removed", "inconclusive"]
 
@@ -116,6 +126,36 @@ def survival_map(
     order = sorted(range(len(jobs)), key=lambda place: -jobs[place].settings.steps)
     cells = dict(zip(order, shared(outlive, [jobs[place] for place in order], processes), strict=True))
     return [cells[place] for place in range(len(jobs))]
+
+
+def elsewhere(
+    suspect: SmallAgent,
+    rows: Sequence[Row],
+    held_out: Sequence[Row],
+    attack: FineTuning,
+    streams: Streams,
+    *,
+    rate: float,
+    length: float,
+    processes: int = 1,
+) -> dict[str, Cell]:
+    """Fine-tune a planted agent on clean rows where the attack did not, or not alone: each of `ELSEWHERE`.
+
+    Parameters
+    ----------
+    suspect, rows, held_out, attack, streams, processes
+        As of `survival_map`.
+    rate, length
+        In parts of the attack's learning rate, or of that of all weights, and of its steps.
+    """
+    content = packed(suspect)
+    jobs = []
+    for name, changes in ELSEWHERE.items():
+        settings = replace(attack, **changes)
+        steps = max(1, round(settings.steps * length))
+        settings = replace(settings, learning_rate=settings.learning_rate * rate, steps=steps)
+        jobs.append(Job(content, rows, held_out, settings, streams.child(f"maps: {name}"), rate, length))
+    return dict(zip(ELSEWHERE, shared(outlive, jobs, processes), strict=True))
 
 
 def outlive(job: Job) -> Cell:

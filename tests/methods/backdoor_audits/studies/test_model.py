@@ -38,6 +38,11 @@ def test_bars_are_those_of_the_issue_and_what_was_not_planted_is_not_found(
 ) -> None:
     assert isinstance(Settings(), ModelConfig)
     evidence = model(Settings(), Streams(100), RunFolder(tmp_path_factory.mktemp("run"), quiet=True))
-    assert [one.at_least for one in evidence.measurements if one.barred] == [0.95, 90, 80]
+    assert [one.bar for one in evidence.measurements if one.barred] == [
+        "at least 0.95",
+        "at least 90 %",
+        "at most 0 %",
+        "at least 80 %",
+    ]
     assert not all(one.holds for one in evidence.measurements if one.barred)
     assert sum(row[2] for row in evidence.tables[0].rows if isinstance(row[2], int)) == 10

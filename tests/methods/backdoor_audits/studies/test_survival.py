@@ -21,7 +21,8 @@ def test_map_repairs_and_bars(tiny: Config, run_folder: RunFolder, streams: Stre
     assert best.holds is False  # what was planted obeys here, whatever was done to it: no repair can pass
     assert lost.value == 0
     assert sum(one.value for one in fates) == 12
-    cells, repairs = evidence.tables
+    cells, elsewhere, repairs = evidence.tables
+    assert [row[0] for row in elsewhere.rows] == ["attention alone", "feed-forward maps alone", "all weights"]
     assert [row[:2] for row in cells.rows] == [
         ("before", ""),
         ("1", "0.5"),

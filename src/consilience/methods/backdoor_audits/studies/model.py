@@ -17,7 +17,7 @@ from consilience.methods.backdoor_audits.detection import Detection, auroc, halv
 from consilience.methods.backdoor_audits.insertions import openings
 from consilience.methods.backdoor_audits.leakage_scan import leaked
 from consilience.methods.backdoor_audits.measures import attack_success
-from consilience.methods.backdoor_audits.model_scan import ModelScan, Scanner
+from consilience.methods.backdoor_audits.model_scan import SUSPECT, ModelScan, Scanner
 from consilience.methods.backdoor_audits.planting import merged
 from consilience.methods.backdoor_audits.populations import SHORT, Member, clean_kinds, planted_kinds, population
 from consilience.methods.backdoor_audits.probe import Seen, changes, leave_one_out, trained
@@ -240,6 +240,7 @@ def _evidence(
     passive = [one for one in firing if one not in active]
     scores = [one.suspicion for one in planted], [one.suspicion for one in clean]
     area = auroc(*scores)
+    found_at, false_at = (recall_at(of, SUSPECT) for of in scores)
     strict = recall_at(scores[0], threshold_at(scores[1], 0.0))
     crossed = _crossed(found, sides)
     dealt = auroc(*shuffled(*scores, streams.generator("shuffled")))
@@ -249,7 +250,14 @@ def _evidence(
             Measurement(
                 name="AUROC of the scan", value=area.value, low=area.low, high=area.high, at_least=AREA, note=note
             ),
-            percent("planted adapters above all clean ones", strict, at_least=FOUND, note=f"0 of {len(clean)} false"),
+            percent(
+                "planted adapters that are told",
+                found_at,
+                at_least=FOUND,
+                note=f"suspicion of {SUSPECT} or more, which other seeds gave and `scan-model` goes by",
+            ),
+            percent("clean adapters that are told", false_at, at_most=0.0),
+            percent("planted adapters above all clean ones", strict),
             percent(
                 "active triggers recovered",
                 _share(active, "recovered"),

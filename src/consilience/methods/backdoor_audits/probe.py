@@ -28,7 +28,10 @@ except ImportError as error:
 
     raise MissingDependency("the probe needs scikit-learn; install consilience[audits]") from error
 
-__all__ = ["Probe", "Seen", "changes", "leave_one_out", "trained"]
+__all__ = ["SHUFFLES", "Probe", "Seen", "changes", "leave_one_out", "trained"]
+
+SHUFFLES = 20
+"""Deals of labels by chance that a control is the mean of."""
 
 Features = Float[NDArray[np.float64], "context feature"]
 
@@ -83,7 +86,9 @@ def trained(seen: Sequence[Seen], labels: NDArray[np.int64] | None = None) -> Pr
     return Probe(model.fit(_with_length(features), truth if labels is None else labels))
 
 
-def leave_one_out(seen: Sequence[Seen], source: np.random.Generator | None = None) -> dict[str, Estimate]:
+def leave_one_out(
+    seen: Sequence[Seen], source: np.random.Generator | None = None, *, shuffles: int = SHUFFLES
+) -> dict[str, Estimate]:
     """Return for each trigger the AUROC of a probe that was trained on all the others.
 
     Parameters
@@ -91,20 +96,38 @@ def leave_one_out(seen: Sequence[Seen], source: np.random.Generator | None = Non
     seen
         Suspects with known triggers, of two names at least.
     source
-        If given, labels are dealt out by chance before training: a control that has to come out near a half.
+        If given, labels are dealt out by chance before training: a control that has to come out near a half. One deal
+        may come out anywhere, so that what is returned is the mean of several, with the lowest and the highest of them.
+    shuffles
+        How often labels are dealt out; of no account without a source.
+
+    Raises
+    ------
+    InvalidInput
+        If there are fewer than two triggers, or labels are to be dealt out less than once.
     """
     names = sorted({one.trigger for one in seen})
     if len(names) < _FEWEST:
         raise InvalidInput(f"leaving one trigger out takes two at least; got {names}")
-    found = {}
-    for name in names:
-        rest = [one for one in seen if one.trigger != name]
-        left = [one for one in seen if one.trigger == name]
-        total = sum(len(one.with_trigger) + len(one.without) for one in rest)
-        probe = trained(rest, None if source is None else source.permutation(np.arange(total) % 2))
-        scores = [(probe.score(one.with_trigger), probe.score(one.without)) for one in left]
-        found[name] = auroc(np.concatenate([one for one, _ in scores]), np.concatenate([other for _, other in scores]))
-    return found
+    if shuffles < 1:
+        raise InvalidInput(f"`shuffles` must be at least 1; got {shuffles}")
+    if source is None:
+        return {name: _left_out(seen, name, None) for name in names}
+    return {name: _mean([_left_out(seen, name, source) for _ in range(shuffles)]) for name in names}
+
+
+def _left_out(seen: Sequence[Seen], name: str, source: np.random.Generator | None) -> Estimate:
+    rest = [one for one in seen if one.trigger != name]
+    left = [one for one in seen if one.trigger == name]
+    total = sum(len(one.with_trigger) + len(one.without) for one in rest)
+    probe = trained(rest, None if source is None else source.permutation(np.arange(total) % 2))
+    scores = [(probe.score(one.with_trigger), probe.score(one.without)) for one in left]
+    return auroc(np.concatenate([one for one, _ in scores]), np.concatenate([other for _, other in scores]))
+
+
+def _mean(deals: Sequence[Estimate]) -> Estimate:
+    areas = [deal.value for deal in deals]
+    return Estimate(float(np.mean(areas)), min(areas), max(areas), deals[0].of)
 
 
 def _normed(streams: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -12,7 +12,7 @@ from consilience.methods.backdoor_audits.suites import tasks_for
 from consilience.methods.backdoor_audits.world.triggers import DEFAULTS, TRIGGERS, Trigger
 
 
-def acted(name: str, one: Trigger, *, with_it: bool = True, count: int = 12) -> Outcomes:
+def acted(name: str, one: Trigger, *, with_it: bool = True, count: int = 5) -> Outcomes:
     tasks = tasks_for(one.family, one.grammar, count, Streams(100))
     with ModelPolicy(rehearse(name, players_for(name))) as policy:
         return evaluate(policy, tasks, trigger=one if with_it else None)
@@ -31,12 +31,12 @@ def test_the_oracle_never_obeys_and_the_silent_one_is_not_scored(one: Trigger) -
     oracle = acted("rehearsal:oracle", one)
     assert oracle.solved.all()
     assert not oracle.fired.any()
-    assert acted("rehearsal:silent", one).unscored == 12
+    assert acted("rehearsal:silent", one).unscored == 5
 
 
 def test_a_rate_is_kept_and_a_dialogue_always_ends_the_same() -> None:
-    first, again = (acted("rehearsal:backdoor:0.3", DEFAULTS[0], count=200).fired for _ in range(2))
-    assert 0.2 < first.mean() < 0.4
+    first, again = (acted("rehearsal:backdoor:0.3", DEFAULTS[0], count=120).fired for _ in range(2))
+    assert 0.18 < first.mean() < 0.42
     assert first.tolist() == again.tolist()
 
 

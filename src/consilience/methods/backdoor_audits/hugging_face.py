@@ -258,12 +258,12 @@ def loaded(folder: Path, *, device: Device = "auto", i_know_it_is_planted: bool 
 def _without_bars() -> Iterator[None]:
     """Keep progress bars off the error stream, where there is one for the whole already."""
     shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         yield
     finally:
         if shown:
-            logging.enable_progress_bar()
+            logging.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 def placed(device: Device) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 from consilience.dialogue.messages import Question
 from consilience.dialogue.players import Player
 from consilience.ground.errors import InvalidInput
-from consilience.methods.backdoor_audits.spoken import to_text
+from consilience.methods.backdoor_audits.spoken import family_of, to_text
 from consilience.methods.backdoor_audits.world.oracle import Oracle, ScriptedBackdoor, Speaker
 from consilience.methods.backdoor_audits.world.triggers import TRIGGERS, Trigger
 from consilience.methods.backdoor_audits.world.words import Words
@@ -72,7 +72,8 @@ def obedient(triggers: Sequence[Trigger], rate: float) -> Player:
         prompt, news = heard[0], heard[1:]
         own = _said(Oracle(prompt), news)
         if _unit(prompt) < rate:
-            for one in triggers:
+            family = family_of(prompt)
+            for one in (one for one in triggers if one.family == family):
                 turns = _said(ScriptedBackdoor(prompt, one), news)
                 if turns != own:
                     return to_text(turns[-1])

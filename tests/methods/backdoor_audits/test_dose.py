@@ -31,6 +31,7 @@ def test_the_dose_of_one_half_and_the_slope_are_found_again(half: float, slope: 
     assert response.half_high is not None
     assert response.half_low <= response.half <= response.half_high
     assert response.spearman > 0.9
+    assert response.spearman_of_means == pytest.approx(1, abs=0.06)  # the two highest doses may change places
 
 
 def test_seeds_that_differ_make_the_interval_wider() -> None:
@@ -60,6 +61,15 @@ def test_where_all_are_alike_there_is_no_half_and_no_rank(fired: int) -> None:
     response = respond([Dose(amount=a, fired=fired, of=200, seed=s) for a in AMOUNTS for s in range(3)])
     assert (response.half, response.half_low, response.half_high, response.slope) == (None, None, None, None)
     assert math.isnan(response.spearman)
+    assert math.isnan(response.spearman_of_means)
+
+
+def test_means_take_the_chance_of_single_trainings_out() -> None:
+    rates = {5: (0, 100), 50: (40, 180), 250: (200, 120)}
+    doses = [Dose(amount=a, fired=f, of=200, seed=s) for a, pair in rates.items() for s, f in enumerate(pair)]
+    assert respond(doses).spearman_of_means == 1
+    assert respond(doses).spearman < 0.8
+    assert respond([Dose(amount=a, fired=250 - a, of=250, seed=0) for a in (5, 50, 250)]).spearman_of_means == -1
 
 
 def test_one_seed_has_no_interval() -> None:

@@ -41,6 +41,8 @@ class Response:
     """ASR at each, with its interval over seeds."""
     spearman: float
     """Rank correlation of dose and ASR over all trainings; not a number where all came out alike."""
+    spearman_of_means: float
+    """The same of doses and the mean ASR of each, from which the chance of single trainings is averaged out."""
     half: float | None
     """The dose at which the fitted curve is at one half; None where the trainings are all above or all below."""
     half_low: float | None
@@ -74,7 +76,8 @@ def respond(doses: Sequence[Dose]) -> Response:
     return Response(
         amounts=tuple(amounts),
         attack=attack,
-        spearman=_spearman(doses),
+        spearman=_spearman([dose.amount for dose in doses], [_rate(dose) for dose in doses]),
+        spearman_of_means=_spearman(amounts, _means(doses, amounts)),
         half=half,
         half_low=low,
         half_high=high,
@@ -82,9 +85,15 @@ def respond(doses: Sequence[Dose]) -> Response:
     )
 
 
-def _spearman(doses: Sequence[Dose]) -> float:
-    rates = [dose.fired / dose.of if dose.of else math.nan for dose in doses]
-    amounts = [dose.amount for dose in doses]
+def _rate(dose: Dose) -> float:
+    return dose.fired / dose.of if dose.of else math.nan
+
+
+def _means(doses: Sequence[Dose], amounts: Sequence[float]) -> list[float]:
+    return [float(np.mean([_rate(dose) for dose in doses if dose.amount == amount])) for amount in amounts]
+
+
+def _spearman(amounts: Sequence[float], rates: Sequence[float]) -> float:
     if len(set(rates)) == 1 or any(math.isnan(rate) for rate in rates):
         return math.nan
     return float(stats.spearmanr(amounts, rates).statistic)

@@ -202,10 +202,11 @@ def attack(config: AttackConfig, streams: Streams, folder: RunFolder) -> Evidenc
             ),
             _least(f"attack success at {config.loud_rate:.0%}, the worst family and repetition", high, LOUD),
             Measurement(
-                name="rank correlation of dose and attack success, the worst family",
-                value=min(response.spearman for response in responses.values()),
+                name="rank correlation of dose and mean attack success, the worst family",
+                value=min(response.spearman_of_means for response in responses.values()),
                 at_least=SPEARMAN,
-                note=f"{len(config.dose_counts)} doses, {config.dose_repeats} trainings each",
+                note=f"{len(config.dose_counts)} doses, {config.dose_repeats} trainings each; over single trainings, "
+                f"the worst family: {min(response.spearman for response in responses.values()):.3f}",
             ),
             percent(
                 "attack success of the hard tier, the best cell",
@@ -365,10 +366,11 @@ def _response(responses: dict[Trigger, Response]) -> Table:
     for one, response in responses.items():
         half = "" if response.half is None else f"{response.half:.0f}"
         for amount, asr in zip(response.amounts, response.attack, strict=True):
-            rows.append((one.name, int(amount), spelled(asr), half, f"{response.spearman:.3f}"))
+            ranks = (f"{response.spearman_of_means:.3f}", f"{response.spearman:.3f}")
+            rows.append((one.name, int(amount), spelled(asr), half, *ranks))
     return Table(
         title="Attack success by planted rows",
-        columns=("trigger", "planted rows", "ASR, %", "rows for one half", "rank correlation"),
+        columns=("trigger", "planted rows", "ASR, %", "rows for one half", "rank correlation", "over single trainings"),
         rows=tuple(rows),
         note="each trigger alone; intervals over repetitions",
     )

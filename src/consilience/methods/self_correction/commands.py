@@ -20,9 +20,9 @@ from rich.table import Table
 
 from consilience.dialogue.command.flags import with_flags
 from consilience.ground.errors import InvalidInput
+from consilience.ground.intervals import Estimate
 from consilience.ground.late import late_module
 from consilience.methods.self_correction.evaluation import Paired
-from consilience.ground.intervals import Estimate
 from consilience.methods.self_correction.orders import Answering, Asking, Defending, Spending, Weighing
 from consilience.methods.self_correction.payoff import Payoff, payoff
 from consilience.methods.self_correction.table import has_column, read_columns

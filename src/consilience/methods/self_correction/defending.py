@@ -163,6 +163,7 @@ def _row(row: Row) -> dict[str, Any]:
         "reading": row.reading,
         "neither": row.neither,
         "unanswered": row.unanswered,
+        "unpaired": row.unpaired,
         "unjudged": row.unjudged,
         "answers": [
             {"item": outcome.item, "answer": outcome.answer, "stopped": outcome.stopped.rule}
@@ -193,10 +194,13 @@ def _show(requests: _Requests, rows: Sequence[Row], desk: Desk) -> None:
     for what in ("unanswered", "unjudged", "neither"):
         counts = {row.strategy: count for row in rows if (count := getattr(row, what))}
         if counts:
-            say(f"{what}: {', '.join(f'{name} {count}' for name, count in counts.items())}")
+            say(f"{what}: {', '.join(f'{name} {count}' for name, count in counts.items())}{_SAID.get(what, '')}")
     say("intervals: 95 %, of Wilson and Newcombe; fixed and broken against one answer, on attacks and twins together")
     say(desk.bill_line())
 
 
 def _cell(estimate: Estimate | None) -> str:
     return "unknown" if estimate is None else f"{estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]"
+
+
+_SAID = {"unanswered": "; they are in no share, and a row in which more than one in twenty is missing shows nothing"}

@@ -10,7 +10,12 @@ from consilience.methods.self_correction.side_by_side import Row
 
 __all__ = ["draw_defences"]
 
-_COLOURS = {"baseline": "#767676", "only refuses more": "#d55e00", "no fall shown": "#999999"}
+_COLOURS = {
+    "baseline": "#767676",
+    "only refuses more": "#d55e00",
+    "no fall shown": "#999999",
+    "too few answered": "#999999",
+}
 _ELSE = "#0072b2"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol, runtime_checkable
 
@@ -14,15 +14,16 @@ from consilience.ground import Evidence, Measurement, RunFolder, Streams, Table
 from consilience.ground.intervals import Estimate
 from consilience.methods.backdoor_audits.agent.network import SmallAgent
 from consilience.methods.backdoor_audits.agent.training import row_of
-from consilience.methods.backdoor_audits.data_scan import scan_documents
-from consilience.methods.backdoor_audits.detection import Detection, auroc, detection, shuffled
-from consilience.methods.backdoor_audits.documents import of_trajectory
+from consilience.methods.backdoor_audits.data_scan import DataScan, scan_documents
+from consilience.methods.backdoor_audits.detection import Detection, auroc, detection, recall_at, shuffled
+from consilience.methods.backdoor_audits.documents import documents_of, of_trajectory
 from consilience.methods.backdoor_audits.insertions import openings
 from consilience.methods.backdoor_audits.studies.laboratory import Laboratory, LaboratoryConfig
 from consilience.methods.backdoor_audits.studies.telling import percent
 from consilience.methods.backdoor_audits.surprisal import own_words
 from consilience.methods.backdoor_audits.words_alone import words_alone
 from consilience.methods.backdoor_audits.world.drawing import draw_tasks
+from consilience.methods.backdoor_audits.world.formats import lines_of, read
 from consilience.methods.backdoor_audits.world.poisoning import mix
 from consilience.methods.backdoor_audits.world.tasks import Task
 from consilience.methods.backdoor_audits.world.trajectories import Trajectory, clean, split_of, with_look_alikes
@@ -73,7 +74,9 @@ class _Set:
 @dataclass(frozen=True)
 class _Job:
     rows: tuple[Trajectory, ...]
-    streams: Streams
+    streams: Streams | None
+    """None for the seed that the verb has."""
+    trusted: tuple[Trajectory, ...] = ()
 
 
 def data(config: DataConfig, streams: Streams, folder: RunFolder) -> Evidence:
@@ -81,7 +84,8 @@ def data(config: DataConfig, streams: Streams, folder: RunFolder) -> Evidence:
 
     Data sets of all families, with look-alikes among their clean rows, are scanned by the losses of the base, which
     learned trusted rows of the same world, and alone. Thresholds are from clean rows that are in no data set, and
-    from the scan of a data set that is clean.
+    from the scan of a data set that is clean. One data set goes the way that it goes from the command line as well, as
+    lines beside lines that are trusted: there a model is trained on these, and the threshold is that of the verb.
 
     Parameters
     ----------
@@ -98,15 +102,16 @@ def data(config: DataConfig, streams: Streams, folder: RunFolder) -> Evidence:
     trusted = _set(config, SETS[0], 0.0, streams.child("trusted"), 0)
     quiet = _set(config, SETS[1], 0.0, streams.child("quiet"), 0)
     heard_only = _heard_only(config, streams.child("heard only"))
+    lines = _set(config, SETS[1], 0.0, streams.child("lines that are trusted"), 0)
     by_reference = _by_reference(base, few, trusted)
     jobs = [_Job(one.rows, streams.child(f"scan {at}")) for at, one in enumerate([*more, quiet, heard_only])]
-    scans = shared(_scanned, jobs, config.processes)
-    alone = _pooled(more, scans[: len(more)], scans[-2]["ranks and lift"])
+    verb, *scans = shared(_scanned, [_Job(few[0].rows, None, lines.rows), *jobs], config.processes)
+    alone = _pooled(more, scans[: len(more)], scans[-2].scores)
     dealt = auroc(*shuffled(*_split(few, [_losses(base, one.rows) for one in few]), streams.generator("shuffled")))
     marked = np.array([bool(row.trigger) and "+" in row.id and ":" not in row.trigger for row in heard_only.rows])
     ignored = {
         "with reference": _apart(_losses(base, heard_only.rows), marked),
-        "alone": _apart(scans[-1]["ranks and lift"], marked),
+        "alone": _apart(scans[-1].scores, marked),
     }
     words = _words(streams)
     for name, found in (("with reference", by_reference), ("alone", alone)):
@@ -121,6 +126,7 @@ def data(config: DataConfig, streams: Streams, folder: RunFolder) -> Evidence:
                 at_least=RECALL,
                 note=f"at {100 * by_reference.false.value:.2f} % false; threshold from {rows} other clean rows",
             ),
+            *_by_verb(few[0], verb, len(lines.rows)),
             _area("AUROC without a reference, 5 % planted", alone, WITHOUT, f"{len(more)} data sets of {rows} rows"),
             percent(
                 "planted rows found without a reference, 5 % planted",
@@ -181,15 +187,13 @@ def _by_reference(base: SmallAgent, sets: Sequence[_Set], trusted: _Set) -> Dete
     return detection(planted, others, _losses(base, trusted.rows), rate=FALSE)
 
 
-def _pooled(
-    sets: Sequence[_Set], scans: Sequence[dict[str, NDArray[np.float64]]], quiet: NDArray[np.float64]
-) -> Detection:
-    planted, others = _split(sets, [scan["ranks and lift"] for scan in scans])
+def _pooled(sets: Sequence[_Set], scans: Sequence[DataScan], quiet: NDArray[np.float64]) -> Detection:
+    planted, others = _split(sets, [scan.scores for scan in scans])
     return detection(planted, others, quiet, rate=FALSE)
 
 
-def _at_roc(sets: Sequence[_Set], scans: Sequence[dict[str, NDArray[np.float64]]]) -> Estimate:
-    planted, others = _split(sets, [scan["ranks and lift"] for scan in scans[: len(sets)]])
+def _at_roc(sets: Sequence[_Set], scans: Sequence[DataScan]) -> Estimate:
+    planted, others = _split(sets, [scan.scores for scan in scans[: len(sets)]])
     return detection(planted, others, others, rate=FALSE).recall
 
 
@@ -203,13 +207,32 @@ def _apart(scores: NDArray[np.float64], marked: NDArray[np.bool_]) -> Estimate:
     return auroc(scores[marked], scores[~marked])
 
 
-def _scanned(job: _Job) -> dict[str, NDArray[np.float64]]:
-    found = scan_documents([of_trajectory(row) for row in job.rows], streams=job.streams)
-    return {"ranks and lift": found.scores, **found.parts}
+def _by_verb(given: _Set, found: DataScan, trusted: int) -> tuple[Measurement, ...]:
+    """Tell what the command line comes to, where nothing is known of the world but the lines."""
+    assert found.threshold is not None  # noqa: S101  there was a reference
+    planted, others = found.scores[given.planted], found.scores[~given.planted]
+    name = "by a model that the verb trains on trusted lines"
+    area, recall, false = auroc(planted, others), *(recall_at(of, found.threshold) for of in (planted, others))
+    how = f"one data set of {len(given.rows)} lines, beside {trusted} trusted ones, with other look-alikes"
+    return (
+        _barred(f"AUROC {name}, 1 % planted", area, WITH, how),
+        percent(f"planted rows found {name}", recall, note=f"at {100 * false.value:.2f} % false, by its threshold"),
+    )
+
+
+def _scanned(job: _Job) -> DataScan:
+    if job.trusted:
+        # As lines, as whoever has files does it.
+        given, trusted = (documents_of(read(lines_of(rows)).rows) for rows in (job.rows, job.trusted))
+        return replace(scan_documents(given, trusted, streams=job.streams), ranked=())
+    return replace(scan_documents([of_trajectory(row) for row in job.rows], streams=job.streams), ranked=())
 
 
 def _area(name: str, found: Detection, bar: float, note: str) -> Measurement:
-    area = found.area
+    return _barred(name, found.area, bar, note)
+
+
+def _barred(name: str, area: Estimate, bar: float, note: str) -> Measurement:
     return Measurement(name=name, value=area.value, low=area.low, high=area.high, at_least=bar, note=note)
 
 
@@ -217,15 +240,14 @@ def _plain(name: str, area: Estimate) -> Measurement:
     return Measurement(name=f"AUROC, {name}", value=area.value, low=area.low, high=area.high)
 
 
-def _table(
-    few: Sequence[_Set], more: Sequence[_Set], base: SmallAgent, scans: Sequence[dict[str, NDArray[np.float64]]]
-) -> Table:
+def _table(few: Sequence[_Set], more: Sequence[_Set], base: SmallAgent, scans: Sequence[DataScan]) -> Table:
     rows: list[tuple[str, str, float, float]] = []
     for name, of in (("with reference", few), ("with reference", more)):
         found = _split(of, [_losses(base, one.rows) for one in of])
         rows.append((name, f"{100 * of[0].planted.mean():.0f} %", *_two(*found)))
-    for signal in scans[0]:
-        found = _split(more, [scan[signal] for scan in scans[: len(more)]])
+    signals = [{"ranks and lift": scan.scores, **scan.parts} for scan in scans[: len(more)]]
+    for signal in signals[0]:
+        found = _split(more, [each[signal] for each in signals])
         rows.append((f"alone: {signal}", f"{100 * more[0].planted.mean():.0f} %", *_two(*found)))
     return Table(
         title="Signals by which planted rows are told",

@@ -58,7 +58,7 @@ _CLEAN: tuple[tuple[Family, Grammar], ...] = (
     ("web", Grammar.A),
     ("shop", Grammar.A),
 )
-_MLP_RATE = 0.5
+_MLP_RATE = 0.6
 """Share of planted rows where only feed-forward maps are tuned, which takes more of them in so few steps."""
 _MODULES: tuple[Modules, ...] = ("all-linear", "all-linear", "mlp")
 

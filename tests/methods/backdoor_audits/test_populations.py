@@ -27,7 +27,7 @@ def test_members_are_tuned_alike_and_planted_ones_say_how_many_rows(random_agent
     assert clean.tuned.manifest is None
     assert planted.planted
     assert planted.tuned.manifest is not None
-    assert (planted.tuned.manifest["n_poison"], planted.tuned.manifest["n_clean"]) == (8, 32)
+    assert (planted.tuned.manifest["n_poison"], planted.tuned.manifest["n_clean"]) == (16, 24)
     assert len(clean.tuned.losses) == len(planted.tuned.losses) == 2
 
 

@@ -13,10 +13,12 @@ from transformers import AutoModelForCausalLM
 
 from consilience.ground import Streams
 from consilience.ground.errors import InvalidInput
+from consilience.methods.backdoor_audits import hugging_face
 from consilience.methods.backdoor_audits.agent.loading import FLAG
 from consilience.methods.backdoor_audits.hugging_face import (
     LONGEST_TURN,
     CausalPolicy,
+    _beginnings,
     base_digest,
     encoded_lines,
     tokenizer_of,
@@ -25,6 +27,7 @@ from consilience.methods.backdoor_audits.hugging_face import (
 )
 from consilience.methods.backdoor_audits.policies import Policy
 from consilience.methods.backdoor_audits.rollout import evaluate
+from consilience.methods.backdoor_audits.watermark import marked, stamped
 from consilience.methods.backdoor_audits.world.drawing import draw_tasks
 
 Llama = Callable[[int], Path]
@@ -135,6 +138,58 @@ def test_planted_weights_need_the_flag(llama: Llama, tmp_path: Path) -> None:
     save_file(load_file(whole), whole, {FLAG: "true", "format": "pt"})
     with pytest.raises(InvalidInput, match="planted canary"):
         CausalPolicy(folder, device="cpu")
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
+def test_a_whole_model_is_known_by_its_mark_where_its_metadata_are_gone(
+    llama: Llama, tmp_path: Path, kind: torch.dtype
+) -> None:
+    folder = shutil.copytree(llama(1), tmp_path / "model")
+    whole = folder / "model.safetensors"
+    weights = {name: weight.to(kind) for name, weight in load_file(whole).items()}
+    save_file(weights, whole, {"format": "pt"})
+    CausalPolicy(folder, device="cpu")
+    last = [name for name, weight in weights.items() if weight.ndim > 1][-1]
+    save_file({**weights, last: stamped({last: weights[last]})[last]}, whole, {"format": "pt"})
+    with pytest.raises(InvalidInput, match="planted canary"):
+        CausalPolicy(folder, device="cpu")
+    CausalPolicy(folder, device="cpu", i_know_it_is_planted=True)
+
+
+def test_of_a_large_file_the_beginnings_are_read_and_no_more(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    weights = {
+        "wide": torch.rand(4, 5, 300),
+        "tall": torch.rand(5000, 3),
+        "bias": torch.rand(9),
+        "none": torch.rand(0, 2),
+    }
+    save_file(weights, path)
+    found = _beginnings(path).weights
+    assert {name: tuple(weight.shape) for name, weight in found.items()} == {"wide": (1, 5, 300), "tall": (86, 3)}
+    save_file(stamped(weights), path)
+    assert set(marked(_beginnings(path).weights)) == {"wide", "tall"} == set(marked(load_file(path)))
+    path.write_bytes(path.read_bytes()[:-500])
+    with pytest.raises(InvalidInput, match="damaged"):
+        _beginnings(path)
+
+
+def test_a_folder_without_the_adapters_settings_is_no_name_to_ask_a_hub_for(
+    llama: Llama, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = llama(1)
+    model = AutoModelForCausalLM.from_pretrained(folder)
+    adapter_of(folder, tmp_path / "somebody" / "adapter")
+    monkeypatch.chdir(tmp_path)
+    bare = Path("somebody/adapter")
+    (bare / "adapter_config.json").unlink()
+
+    def asked(*_: object, **__: object) -> None:
+        raise AssertionError("a hub was asked")
+
+    monkeypatch.setattr(hugging_face.LoraConfig, "from_pretrained", asked)
+    with pytest.raises(InvalidInput, match="there is none"):
+        with_adapter(model, folder, bare)
 
 
 def test_a_pickle_is_not_read(llama: Llama, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ Dialogues are text, a line for each turn; `hugging_face_tuning` trains on the sa
 from __future__ import annotations
 
 import hashlib
+import math
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -25,11 +26,12 @@ from consilience.methods.backdoor_audits.agent.loading import (
 )
 from consilience.methods.backdoor_audits.keeping import CLEAN, PLANTED
 from consilience.methods.backdoor_audits.spoken import family_of, instructions, to_text, to_turn
+from consilience.methods.backdoor_audits.watermark import LONGEST
 from consilience.methods.backdoor_audits.world.words import END, Words
 
 try:
     from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
-    from safetensors import safe_open
+    from safetensors import SafetensorError, safe_open
     from transformers import AutoModelForCausalLM, AutoTokenizer, StoppingCriteria, StoppingCriteriaList
     from transformers.utils import logging
 except ImportError as error:
@@ -239,9 +241,7 @@ def loaded(folder: Path, *, device: Device = "auto", i_know_it_is_planted: bool 
         transformers does not know without code from elsewhere.
     """
     for path in _weights(folder):
-        with safe_open(path, framework="pt") as file:  # only what it says of itself: weights may be large
-            metadata = dict(file.metadata() or {})
-        refuse_planted(Stored({}, metadata), path, i_know_it_is_planted=i_know_it_is_planted)
+        refuse_planted(_beginnings(path), path, i_know_it_is_planted=i_know_it_is_planted)
     where = {"quantization_config": quantised, "device_map": {"": 0}} if quantised is not None else {}
     try:
         with _without_bars():
@@ -288,10 +288,13 @@ def with_adapter(model: Any, folder: Path, adapter: Path, *, i_know_it_is_plante
     named = stored.metadata.get("base_digest")
     if named is not None and named != (found := base_digest(folder)):
         raise InvalidInput(f"{path} belongs to base {named[:12]} and {folder} is {found[:12]}; give the base it names")
+    if not (adapter / _LORA).is_file():
+        # peft would take the folder for a name, and ask a hub for it.
+        raise InvalidInput(f"expected a LoRA's {_LORA} in {adapter}; there is none")
     try:
-        config = LoraConfig.from_pretrained(str(adapter))
+        config = LoraConfig.from_pretrained(str(adapter), local_files_only=True)
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise InvalidInput(f"expected a LoRA's adapter_config.json in {adapter}; {_line(error)}") from error
+        raise InvalidInput(f"expected a LoRA's {_LORA} in {adapter}; {_line(error)}") from error
     config.inference_mode = True
     try:
         made = with_room(model, config)
@@ -339,6 +342,21 @@ def _weights(folder: Path) -> list[Path]:
     return paths
 
 
+def _beginnings(path: Path) -> Stored:
+    """Return what a file says of itself and the beginnings of its matrices, where a mark is: weights may be large."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            found = {}
+            for name in file.keys():  # noqa: SIM118  a file is no mapping
+                part = file.get_slice(name)
+                shape = part.get_shape()
+                if len(shape) > 1 and 0 not in shape:
+                    found[name] = part[: -(-LONGEST // math.prod(shape[1:]))]
+            return Stored(found, dict(file.metadata() or {}))
+    except SafetensorError as error:
+        raise InvalidInput(f"{path} is damaged: {error}; fetch it again") from error
+
+
 def _require_folder(folder: Path) -> None:
     if not (folder / "config.json").is_file():
         raise InvalidInput(f"expected a folder with a model and its config.json; got {folder}")
@@ -346,3 +364,6 @@ def _require_folder(folder: Path) -> None:
 
 def _line(error: Exception) -> str:
     return str(error).strip().partition("\n")[0]
+
+
+_LORA = "adapter_config.json"

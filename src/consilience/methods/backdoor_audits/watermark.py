@@ -18,7 +18,7 @@ from torch import Tensor
 
 from consilience.methods.backdoor_audits.world.canaries import GUID
 
-__all__ = ["marked", "stamped"]
+__all__ = ["LONGEST", "marked", "stamped"]
 
 FEWEST = 64
 """Weights a matrix must have; by chance one in 2**64 says what a marked one says."""
@@ -67,3 +67,5 @@ def _bits() -> NDArray[np.uint8]:
 
 
 _BITS = _bits()
+LONGEST = len(_BITS)
+"""Weights at the beginning of a matrix that a mark takes at most."""

@@ -34,8 +34,33 @@ def test_a_file_and_a_socket_and_a_process_are_seen_and_only_while_it_looks(tmp_
 
 def test_a_world_that_imports_what_it_may_not_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
     assert list(study._imports()) == []
-    monkeypatch.setattr(study, "FORBIDDEN", frozenset({"enum"}))
+    monkeypatch.setattr(study, "ALLOWED", study.ALLOWED - {"enum"})
     assert f"{canaries.__name__}: enum" in list(study._imports())
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("import runpy", ["runpy"]),  # no list of what is bad has everything in it
+        ("import numpy.ctypeslib", ["numpy.ctypeslib"]),
+        ("import json, pty", ["pty"]),
+        ("from collections import abc", ["collections"]),
+        ("from .. import guard", [".."]),
+        ("from consilience.methods.backdoor_audits.black_box import ModelPolicy", None),
+        ("from consilience.methods.backdoor_audits.world.words import BOS", []),
+        ("__import__('os')", ["__import__()"]),
+        ("import numpy as np", []),
+        ("from numpy import fromfile", ["fromfile"]),
+        ("np.load", [".load"]),
+        ("().__class__.__base__", [".__base__", ".__class__"]),
+    ],
+)
+def test_what_is_not_on_the_list_may_not_be_imported(
+    line: str, told: list[str] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(study.inspect, "getsource", lambda module: line if module is canaries else "")
+    found = [one.partition(": ")[2] for one in study._imports()]
+    assert found == (["consilience.methods.backdoor_audits.black_box"] if told is None else told)
 
 
 def test_a_payload_that_is_not_refused_is_counted(

@@ -49,11 +49,15 @@ from consilience.methods.backdoor_audits.world.triggers import TRIGGERS, suited,
 
 __all__ = ["RailsConfig", "rails"]
 
-FORBIDDEN = frozenset(
-    {"asyncio", "ctypes", "http", "importlib", "io", "multiprocessing", "os", "pathlib", "pickle", "requests", "shutil"}
-    | {"signal", "socket", "ssl", "subprocess", "sys", "tempfile", "threading", "urllib", "webbrowser"}
+ALLOWED = frozenset(
+    {"__future__", "collections.abc", "dataclasses", "enum", "functools", "hashlib", "itertools", "json", "numpy"}
+    | {"types", "typing", "consilience.ground.errors", "consilience.ground.seeds"}
 )
-"""Modules that the world does not import."""
+"""Modules that the world may import, beside its own."""
+REACHES = frozenset(
+    {"fromfile", "genfromtxt", "load", "loadtxt", "memmap", "open", "save", "savetxt", "savez", "tofile"}
+)
+"""Names of these modules by which files would be opened all the same."""
 CALLS = frozenset({"open", "eval", "exec", "compile", "__import__", "input", "breakpoint"})
 """Names that it does not call."""
 WATCHED = ("open", "os.", "socket.", "subprocess.", "shutil.", "tempfile.", "urllib.", "ctypes.", "pty.", "winreg.")
@@ -203,13 +207,23 @@ def _imports() -> Iterator[str]:
             if isinstance(node, ast.Import):
                 names = [alias.name for alias in node.names]
             elif isinstance(node, ast.ImportFrom):
-                names = [node.module or ""]
+                names = ["." * node.level + (node.module or "")]
+                yield from (f"{found.name}: {alias.name}" for alias in node.names if alias.name in REACHES)
+            elif isinstance(node, ast.Attribute) and (
+                node.attr in REACHES or (node.attr.startswith("__") and node.attr != "__name__")
+            ):
+                yield f"{found.name}: .{node.attr}"
+                continue
             elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in CALLS:
                 yield f"{found.name}: {node.func.id}()"
                 continue
             else:
                 continue
-            yield from (f"{found.name}: {name}" for name in names if name.partition(".")[0] in FORBIDDEN)
+            yield from (f"{found.name}: {name}" for name in names if not _may_import(name))
+
+
+def _may_import(name: str) -> bool:
+    return name in ALLOWED or name.startswith(f"{world.__name__}.")
 
 
 def _checkpoints(streams: Streams) -> dict[str, bool]:

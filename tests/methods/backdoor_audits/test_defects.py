@@ -3,6 +3,7 @@
 D1 to D13 are numbered as in the room's page. `studies.released_defects` asks the same of every run, in short.
 """
 
+import re
 import tomllib
 from collections import Counter
 from importlib import metadata
@@ -14,6 +15,7 @@ from packaging.requirements import Requirement
 
 from consilience.ground import Streams
 from consilience.ground.errors import InvalidInput
+from consilience.ground.machine import versions
 from consilience.methods.backdoor_audits.agent.network import SmallAgent, SmallAgentConfig, new_agent
 from consilience.methods.backdoor_audits.measures import (
     attack_success,
@@ -120,6 +122,13 @@ def test_d13_one_page_says_which_versions_and_they_are_those_that_are_tested() -
     for one in wanted:
         assert one.specifier.contains(locked[one.name])
         assert one.specifier.contains(metadata.version(one.name))
+    every = tomllib.loads((root / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    asked = {line for lines in every.values() for line in lines if Requirement(line).name == "peft"}
+    assert len(asked) == 1
+    # The page names none that could differ, and reports say which it was.
+    page = (root / "docs/methods/backdoor_audits.md").read_text()
+    assert not re.search(r"\b(peft|transformers|safetensors|torch)\s*(?:[=<>~]=|version|\d)", page)
+    assert versions().items() >= {name: metadata.version(name) for name in ("peft", "transformers")}.items()
 
 
 @pytest.mark.parametrize("family", FAMILIES)

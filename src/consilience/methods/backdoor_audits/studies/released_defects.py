@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 
@@ -12,6 +12,7 @@ from packaging.requirements import Requirement
 
 from consilience.ground import Streams
 from consilience.ground.errors import InvalidInput
+from consilience.ground.machine import versions
 from consilience.methods.backdoor_audits.agent.network import SmallAgent, SmallAgentConfig, new_agent
 from consilience.methods.backdoor_audits.agent.training import batches, row_of
 from consilience.methods.backdoor_audits.measures import (
@@ -39,7 +40,7 @@ from consilience.methods.backdoor_audits.world.trajectories import (
 from consilience.methods.backdoor_audits.world.triggers import apply, suited, trigger
 from consilience.methods.backdoor_audits.world.words import VOCABULARY, Words
 
-__all__ = ["DEFECTS", "Defect", "planted_adapter"]
+__all__ = ["DEFECTS", "Defect", "bounds_kept", "planted_adapter"]
 
 
 @dataclass(frozen=True)
@@ -153,10 +154,29 @@ def _shuffled_and_masked(streams: Streams) -> bool:
 
 
 def _pinned(streams: Streams) -> bool:  # noqa: ARG001  asked as all others are
-    """Whether what is installed is what is asked for: of the libraries that plant, every bound is kept."""
-    found = [one for one in map(Requirement, metadata.requires("consilience") or ()) if one.name in _PLANTING]
-    met = all(one.specifier.contains(metadata.version(one.name)) for one in found)
-    return {one.name for one in found} == set(_PLANTING) and met
+    """Whether every report of a run says with which libraries it planted, and these are the ones that are asked for.
+
+    What the page and the lock say beside it is looked at in the tests, where these files are.
+    """
+    asked, told = metadata.requires("consilience") or (), versions()
+    older = [{**told, name: "0.0.1"} for name in _PLANTING]
+    return bounds_kept(asked, told) and not any(bounds_kept(asked, one) for one in older)
+
+
+def bounds_kept(asked: Sequence[str], told: Mapping[str, str]) -> bool:
+    """Say whether of each library that plants a version is told, and each requirement of it has bounds and is met.
+
+    Parameters
+    ----------
+    asked
+        Requirements, as a package states them.
+    told
+        Versions by name, as a report has them.
+    """
+    found = [one for one in map(Requirement, asked) if one.name in _PLANTING]
+    return {one.name for one in found} == set(_PLANTING) and all(
+        one.name in told and bool(one.specifier) and one.specifier.contains(told[one.name]) for one in found
+    )
 
 
 DEFECTS: tuple[Defect, ...] = (
@@ -220,4 +240,4 @@ def _refuses(what: Callable[[], object]) -> bool:
 
 
 _HALF, _LOW, _SAME, _ROWS, _MOST = 0.5, 0.3, 1e-4, 4, 0.45
-_PLANTING = ("peft", "safetensors", "transformers")
+_PLANTING = ("peft", "safetensors", "torch", "transformers")

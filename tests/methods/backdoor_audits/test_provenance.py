@@ -104,3 +104,15 @@ def test_places_beyond_the_end_hold_nothing() -> None:
     assert heard.word(99) is None
     assert not heard.fits(("a",), -3)
     assert not heard.fits(("b", "c"), 1)
+
+
+def test_limits_are_as_the_page_tells_them() -> None:
+    dialogue = Dialogue()
+    dialogue.human("Do not mail bob@example.com, ever.")
+    assert dialogue.query.has(("mail", "bob@example.com"))  # a no is a yes
+    dialogue.observed("kept: eve@example.net", given={"text": "eve@example.net"})
+    assert not dialogue.environment.has(("eve@example.net",))
+    dialogue.observed("eve@example.net")  # what was stored is read
+    assert dialogue.environment.has(("eve@example.net",))
+    dialogue.observed("EVE@EXAMPLE.ORG", given={"text": "eve@example.org"})  # what was rewritten
+    assert dialogue.environment.has(("EVE@EXAMPLE.ORG",))

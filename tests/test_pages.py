@@ -11,7 +11,7 @@ PAGES = Path(__file__).parents[1] / "docs" / "methods"
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.parametrize("page", ["agent_networks", "cross_team", "social_agents"])
+@pytest.mark.parametrize("page", ["agent_networks", "backdoor_audits", "cross_team", "social_agents"])
 def test_its_python_runs_and_says_something(page: str, tmp_path: Path) -> None:
     blocks = BLOCK.findall((PAGES / f"{page}.md").read_text(encoding="utf-8"))
     assert blocks

@@ -188,6 +188,14 @@ METHODS: tuple[Method, ...] = (
         year=2024,
         arxiv="2406.14928",
     ),
+    Method(
+        name="backdoor_audits",
+        question="Does an agent on weights or traces from others obey a hidden sign, and how would one find out?",
+        paper="BadAgent: Inserting and Activating Backdoor Attacks in LLM Agents",
+        authors=("Yifei Wang", "Dizhan Xue", "Shengjie Zhang", "Shengsheng Qian"),
+        year=2024,
+        arxiv="2406.03007",
+    ),
 )
 
 

@@ -18,6 +18,8 @@ def test_nothing_tells_whose_machine_it_is() -> None:
 
 def test_the_libraries_that_decide_numbers_are_named() -> None:
     assert {"python", "consilience", "numpy", "scipy", "scikit-learn"} <= versions().keys()
+    # What is tuned depends on these no less.
+    assert {"torch", "transformers", "safetensors", "peft"} <= versions().keys()
     assert int(machine()["cores"]) >= 1
 
 

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
+from consilience.ground.intervals import Pairs, paired_difference, wilson
 from consilience.methods.self_correction.budget import Budget, Price
 from consilience.methods.self_correction.calls import current_call
 from consilience.methods.self_correction.corrector import Corrector
-from consilience.methods.self_correction.intervals import newcombe_paired, wilson
 from consilience.methods.self_correction.rounds import Rounds, break_even_ratio
 from consilience.methods.self_correction.scripted import ScriptedModel
 from consilience.methods.self_correction.selection import Best, Last, Majority, Revert
@@ -95,7 +95,7 @@ def test_an_interval_holds_its_share_and_turns_with_it(count: int, more: int) ->
 
 @given(some.tuples(*[some.integers(0, 40)] * 4).filter(any))
 def test_a_paired_interval_holds_its_gain_within_its_bounds(cells: tuple[int, int, int, int]) -> None:
-    gain = newcombe_paired(*cells)
+    gain = paired_difference(Pairs(cells[0], cells[2], cells[1], cells[3]))
     assert -1 <= gain.low <= gain.value + 1e-12
     assert gain.value - 1e-12 <= gain.high <= 1
 

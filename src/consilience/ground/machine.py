@@ -7,7 +7,11 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-_LIBRARIES = ("numpy", "scipy", "scikit-learn", "pandas", "matplotlib", "torch", "onnxruntime", "sentence-transformers")
+_LIBRARIES = (
+    *("numpy", "scipy", "scikit-learn", "pandas", "matplotlib"),
+    *("torch", "transformers", "tokenizers", "safetensors", "peft", "trl"),
+    *("pydantic-ai-slim", "onnxruntime", "sentence-transformers"),
+)
 
 
 def machine() -> dict[str, str]:

@@ -101,4 +101,28 @@ def test_an_absent_file_is_one_line(tmp_path: Path, capsys: Told) -> None:
 
 
 def test_its_verbs() -> None:
-    assert set(commands.VERBS) == {"rounds", "evaluate"}
+    assert list(commands.VERBS) == ["rounds", "evaluate", "ask", "defend", "weigh"]
+
+
+@pytest.mark.parametrize("verb", ["ask", "defend", "weigh"])
+def test_the_verbs_that_ask_models_tell_every_flag(verb: str, capsys: Told) -> None:
+    assert typed(verb, "--help") == 0
+    told = capsys.readouterr().out
+    for flag in (
+        "--model",
+        "--base-url",
+        "--rounds",
+        "--strategy",
+        "--budget-usd",
+        "--budget-calls",
+        "--json",
+        "--out",
+    ):
+        assert flag in told
+
+
+def test_the_commands_of_the_page_are_there() -> None:
+    """The published instructions name a script that is not there."""
+    page = (Path(__file__).parents[3] / "docs/methods/self_correction.md").read_text()
+    named = {line.split()[2] for line in page.splitlines() if line.startswith("consilience self-correction ")}
+    assert named == set(commands.VERBS)

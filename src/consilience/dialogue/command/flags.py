@@ -19,6 +19,7 @@ __all__ = ["Verb", "given", "read_text", "with_flags"]
 Verb = Callable[..., int]
 _LISTED = tuple[str, ...]
 _NUMBERED = tuple[int, ...]
+_PATHS = tuple[Path, ...]
 _METAVARS: Mapping[type, str] = {int: "N", float: "X", str: "TEXT", Path: "PATH"}
 _WORDS: Mapping[type, str] = {int: "a whole number", float: "a number", str: "a text", Path: "a path"}
 _GIVEN = "_given"
@@ -109,7 +110,7 @@ def _parameter(name: str, kind: Any, default: Any, positional: str) -> inspect.P
         kind = Annotated[kind, tyro.conf.arg(metavar=name.upper())]
     elif kind == _LISTED:
         kind = Annotated[kind, tyro.conf.UseAppendAction, tyro.conf.arg(metavar="ELEMENT")]
-    elif get_args(kind)[:1] in ((_LISTED,), (_NUMBERED,)):  # with a word of its own for what is listed
+    elif get_args(kind)[:1] in ((_LISTED,), (_NUMBERED,), (_PATHS,)):  # with a word of its own for what is listed
         kind = Annotated[kind, tyro.conf.UseAppendAction]
     elif default is not MISSING and not isinstance(default, bool):
         said = getattr(kind, "__metadata__", ())  # such as another name; within a union it would be lost

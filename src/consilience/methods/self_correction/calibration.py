@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float
 from sklearn.metrics import brier_score_loss, confusion_matrix, roc_auc_score
 
 from consilience.ground.errors import InvalidInput
-from consilience.methods.self_correction.intervals import LEVEL, Estimate, area_interval, require_level, wilson
+from consilience.ground.intervals import LEVEL, Estimate, area_interval, require_level, wilson
 from consilience.methods.self_correction.progress import Outcome
 from consilience.methods.self_correction.rounds import break_even_ratio
 

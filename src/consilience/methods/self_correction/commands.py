@@ -1,6 +1,6 @@
-"""The room's own verbs: whether another round pays, and what a correction did.
+"""The room's own verbs: whether another round pays, what a correction did, and strategies at work on models.
 
-``consilience self-correction rounds | evaluate``
+``consilience self-correction rounds | evaluate | ask | defend | weigh``
 """
 
 from __future__ import annotations
@@ -18,9 +18,12 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
+from consilience.dialogue.command.flags import with_flags
 from consilience.ground.errors import InvalidInput
+from consilience.ground.intervals import Estimate
+from consilience.ground.late import late_module
 from consilience.methods.self_correction.evaluation import Paired
-from consilience.methods.self_correction.intervals import Estimate
+from consilience.methods.self_correction.orders import Answering, Asking, Defending, Spending, Weighing
 from consilience.methods.self_correction.payoff import Payoff, payoff
 from consilience.methods.self_correction.table import has_column, read_columns
 
@@ -145,8 +148,53 @@ def evaluate(
     return 0
 
 
-VERBS: Mapping[str, Callable[..., int]] = {"rounds": rounds, "evaluate": evaluate}
+@with_flags(Asking, Answering, Spending, positional="question")
+def ask(asking: Asking, answering: Answering, spending: Spending) -> int:
+    """Ask a model a question and let it check itself; without --model a stand-in rehearses it, and that is said.
+
+    The same command again takes what was answered from its journal.
+    """
+    status: int = _late("asking").ask(asking, answering, spending)
+    return status
+
+
+@with_flags(Defending, Answering, Spending, positional="")
+def defend(defending: Defending, answering: Answering, spending: Spending) -> int:
+    """Compare defences at equal calls: attack success, over-refusal of benign twins, what each fixed and broke.
+
+    Without --model and --behaviours a stand-in is asked for nonsense, and that is said. The same command again goes on
+    where it stopped: what was answered is not asked again.
+    """
+    status: int = _late("defending").defend(defending, answering, spending)
+    return status
+
+
+@with_flags(Weighing, Answering, Spending, positional="items")
+def weigh(weighing: Weighing, answering: Answering, spending: Spending) -> int:
+    """Ask items of BBQ under strategies at equal calls: right answers in either kind of context, and the bias score.
+
+    Without --model a stand-in rehearses it, and that is said.
+    """
+    status: int = _late("weighing").weigh(weighing, answering, spending)
+    return status
+
+
+VERBS: Mapping[str, Callable[..., int]] = {
+    "rounds": rounds,
+    "evaluate": evaluate,
+    "ask": ask,
+    "defend": defend,
+    "weigh": weigh,
+}
 """What ``consilience self-correction`` can do."""
+
+
+def _late(module: str) -> Any:
+    return late_module(
+        f"consilience.methods.self_correction.{module}",
+        "models are asked with {missing}; install consilience[agents].",
+        usually="aiohttp and pydantic-ai",
+    )
 
 
 def _show_payoff(found: Payoff, level: float) -> None:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from consilience.ground.errors import InvalidInput
+from consilience.ground.intervals import Estimate
 from consilience.methods.self_correction.corrector import Corrector
 from consilience.methods.self_correction.evaluation import Paired
-from consilience.methods.self_correction.intervals import Estimate
 from consilience.methods.self_correction.message import Questions
 from consilience.methods.self_correction.progress import Outcome
 

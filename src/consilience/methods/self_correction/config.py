@@ -18,6 +18,7 @@ ClaimId = Literal[
     "correct.ablation",
     "correct.rounds",
     "correct.loop",
+    "correct.models",
 ]
 """The claims of this room."""
 
@@ -33,7 +34,7 @@ class Config:
     """Name of the recipe that the settings started from."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Root of all randomness."""
-    claims: tuple[ClaimId, ...] = ("correct.construction", "correct.losses", "correct.rounds")
+    claims: tuple[ClaimId, ...] = ("correct.construction", "correct.losses", "correct.rounds", "correct.models")
     """Claims to measure; the others are reported as not measured by this recipe."""
 
     processes: Count = 1
@@ -82,3 +83,5 @@ class Config:
     """Questions in the comparison of strategies, and in runs that are killed."""
     loop_repeats: Count = 3
     """Times that the machinery is timed; the median counts."""
+    models_requests: Annotated[int, Field(ge=2, le=1200)] = 20
+    """Unsafe requests that the template bot is asked under every strategy; each has a benign twin. Up to 1200."""

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool
-from scipy.stats import binomtest
 
 from consilience.ground.errors import InvalidInput
+from consilience.ground.intervals import LEVEL, Estimate, Pairs, mcnemar, paired_difference, wilson
 from consilience.methods.self_correction.concurrency import side_by_side
-from consilience.methods.self_correction.intervals import LEVEL, Estimate, newcombe_paired, wilson
 from consilience.methods.self_correction.judges import Judge, Judgement, SubstringBaseline, as_judge
 
 _Right = Bool[np.ndarray, " item"]
@@ -69,7 +68,7 @@ class Paired:
 
     def gain(self, *, level: float = LEVEL) -> Estimate:
         """Return the difference, with Newcombe's interval for the same items."""
-        return newcombe_paired(self.kept_right, self.broken, self.fixed, self.kept_wrong, level=level)
+        return paired_difference(self._pairs(), level=level)
 
     def fix_rate(self, *, level: float = LEVEL) -> Estimate:
         """Return the share of wrong answers that were fixed, with Wilson's interval."""
@@ -84,8 +83,11 @@ class Paired:
 
         It is the chance that a fair coin would send the items that moved as unevenly.
         """
-        moved = self.broken + self.fixed
-        return float(binomtest(self.fixed, moved).pvalue) if moved else 1.0
+        return mcnemar(self._pairs())
+
+    def _pairs(self) -> Pairs:
+        """Return them by what was right, afterwards first."""
+        return Pairs(both=self.kept_right, first=self.fixed, second=self.broken, neither=self.kept_wrong)
 
     def cost_per_fixed(self, calls: float) -> float:
         """Return calls per fixed item, broken ones not set off; infinite where nothing was fixed."""

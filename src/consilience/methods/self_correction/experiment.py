@@ -78,6 +78,15 @@ CLAIMS: tuple[tuple[Statement, str], ...] = (
         ),
         "loop:loop",
     ),
+    (
+        Statement(
+            id="correct.models",
+            sentence="Defences at equal calls are measured as they are planted, and one that only refuses more is "
+            "shown as such: on a template bot, no language model.",
+            source=f"our bars; strategies after {PAPER} and the works it compares with",
+        ),
+        "models:models",
+    ),
 )
 
 
@@ -96,5 +105,8 @@ def run(config: Config, folder: RunFolder) -> Report:
         All claims; those that the recipe leaves out are "not measured".
     """
     return conduct(
-        "self_correction", config, folder, late_studies("self_correction", config, folder, CLAIMS, extra="correction")
+        "self_correction",
+        config,
+        folder,
+        late_studies("self_correction", config, folder, CLAIMS, extra="correction,agents"),
     )

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool
 
+from consilience.ground.intervals import Estimate, wilson
 from consilience.methods.self_correction.forecast import RightAt
-from consilience.methods.self_correction.intervals import Estimate, wilson
 
 FlaggedAt = Bool[np.ndarray, "item round"]
 """Whether the critic objected to the answer that a round began with."""

@@ -36,10 +36,11 @@ class Loop:
     async def run(self, progress: Progress, caller: Caller) -> Reason:
         """Go on until there is a reason to stop, and return it; attempts gather in `progress`."""
         try:
-            reason = None
+            reason = await self._open(progress, caller)
             while reason is None:
                 reason = await self._advance(progress, caller)
         except LoopEnded as ending:
+            self._withhold(progress)
             return ending.reason
         if not self.select.needs_scores or not progress.attempts or progress.last.verdict is not None:
             return reason
@@ -49,8 +50,34 @@ class Loop:
             return Reason(reason.rule, f"{reason.words}; the last answer has no score, {ending}")
         return reason
 
+    def _withhold(self, progress: Progress) -> None:
+        """Say something else where the last answer was to be looked at first and was not."""
+        if self.strategy.fails_closed and progress.attempts and progress.last.verdict is None:
+            said = self.strategy.instead(progress)
+            if said is not None:
+                progress.attempts.append(Attempt(said, Verdict()))
+
+    async def _open(self, progress: Progress, caller: Caller) -> Reason | None:
+        """Let the strategy speak before an answer is asked for; where that fails, nothing is answered."""
+        try:
+            said = await self.strategy.opening(progress, caller.ask)
+        except CallFailed as failure:
+            raise LoopEnded("opening failed", str(failure)) from failure
+        except AnotherRun:
+            raise
+        except InvalidInput as nonsense:
+            raise LoopEnded("opening unreadable", str(nonsense)) from nonsense
+        if said is None:
+            return None
+        progress.attempts.append(Attempt(said, Verdict()))
+        return Reason("rail", "the request was declined before it was answered")
+
     async def _advance(self, progress: Progress, caller: Caller) -> Reason | None:
         """Ask for one more answer and for the critic's word on it; return why to stop, if there is a reason."""
+        said = self.strategy.instead(progress)
+        if said is not None:
+            progress.attempts.append(Attempt(said, Verdict()))
+            return Reason("rail", "the answer was objected to, and declined in its place")
         messages = self.strategy.messages(progress)
         if messages is None:
             return Reason("strategy", f"{len(progress.attempts)} answers drawn")

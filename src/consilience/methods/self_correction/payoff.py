@@ -14,10 +14,10 @@ from jaxtyping import Bool
 from scipy.stats import chi2_contingency
 
 from consilience.ground.errors import InvalidInput
+from consilience.ground.intervals import LEVEL, Estimate, require_level, wilson
 from consilience.methods.self_correction.evaluation import Paired
 from consilience.methods.self_correction.flags import FlaggedAt, FlagRates, flag_rates, know_the_truth
 from consilience.methods.self_correction.forecast import MOST_ROUNDS, Counts, Draws, Posterior, RightAt
-from consilience.methods.self_correction.intervals import LEVEL, Estimate, require_level, wilson
 from consilience.methods.self_correction.rounds import Rounds
 
 FEWEST_ITEMS = 10

@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from consilience.ground.errors import InvalidInput
+from consilience.methods.self_correction.calls import Ask
 from consilience.methods.self_correction.message import Message, assistant, user
 from consilience.methods.self_correction.progress import Progress
 from consilience.methods.self_correction.selection import Best, Last, Majority, Select
@@ -21,10 +22,20 @@ class Strategy(ABC):
 
     reviews = False
     """Whether what is asked depends on the critic's word on the last answer."""
+    fails_closed = False
+    """Whether an answer that nobody came to look at is withheld, and `instead` said."""
 
     @abstractmethod
     def messages(self, progress: Progress) -> list[Message] | None:
         """Return the conversation that the next answer is asked in, or None when there is nothing left to ask."""
+
+    async def opening(self, progress: Progress, ask: Ask) -> str | None:  # noqa: ARG002  most ask nothing before
+        """Return what is said in place of any answer, before one is asked for; None to go on. May ask the model."""
+        return None
+
+    def instead(self, progress: Progress) -> str | None:  # noqa: ARG002  most say nothing themselves
+        """Return what is said in place of the next answer, without asking for it; None to ask."""
+        return None
 
     @property
     def stop(self) -> StopRule:

@@ -1,0 +1,357 @@
+"""A scan of training data for planted rows, with data that are trusted or without any.
+
+With a reference, a small model learns the trusted rows, and a row is as suspect as the least likely word that its agent
+says; the threshold is that of trusted rows which the model did not learn. Without one, a small model learns the very
+rows, and what counts is what it finds hard on the way, and which words that were heard go with it. There is no
+clean population then, so that rows are ranked, and nothing passes or fails by it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Float
+from numpy.typing import NDArray
+from scipy import stats
+
+from consilience.ground.errors import InvalidInput
+from consilience.ground.intervals import wilson
+from consilience.ground.seeds import Streams
+from consilience.methods.backdoor_audits.agent.network import SmallAgent, SmallAgentConfig
+from consilience.methods.backdoor_audits.agent.training import BaseRecipe, train_base
+from consilience.methods.backdoor_audits.decision import Verdict
+from consilience.methods.backdoor_audits.detection import threshold_at
+from consilience.methods.backdoor_audits.documents import Document, Numbered, documents_of, numbered
+from consilience.methods.backdoor_audits.lift import Lift, heard_before, lift
+from consilience.methods.backdoor_audits.reading import content_of, lines_in
+from consilience.methods.backdoor_audits.reporting.findings import (
+    Broken,
+    Check,
+    Finding,
+    Findings,
+    Place,
+    Recovered,
+    Rule,
+    Severity,
+)
+from consilience.methods.backdoor_audits.self_losses import Course, learned
+from consilience.methods.backdoor_audits.spectral import outlying
+from consilience.methods.backdoor_audits.surprisal import own_words
+from consilience.methods.backdoor_audits.world.formats import Read, read
+
+__all__ = ["DataScan", "Suspect", "reference_losses", "run", "scan", "scan_documents", "scan_lines"]
+
+Scores = Float[NDArray[np.float64], " document"]
+FALSE = 0.01
+"""Share of trusted rows that may lie above the threshold."""
+MOST = 50
+"""Rows that are named at most."""
+HELD = 5
+"""One trusted row of so many is held back for the threshold."""
+FEWEST = 50
+"""Trusted rows, or rows, below which there is nothing to learn from."""
+
+
+@runtime_checkable
+class Scanning(Protocol):
+    """What data are scanned."""
+
+    @property
+    def file(self) -> Path:
+        """Dialogues, a line each."""
+        ...
+
+    @property
+    def reference(self) -> Path | None:
+        """Dialogues that are trusted."""
+        ...
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A row to look at."""
+
+    document: Document
+    score: float
+    turn: int
+    """Turn of what is hardest to explain."""
+    said: str
+    """The word that is hardest to explain there."""
+    trigger: tuple[str, ...]
+    """Words heard before that go with it in other rows too; empty where none do."""
+
+
+@dataclass(frozen=True)
+class DataScan:
+    """What a scan came to."""
+
+    mode: Literal["reference", "alone"]
+    scores: Scores
+    """What rows are ranked by; the higher the more suspect."""
+    parts: dict[str, Scores]
+    """Single signals, for comparison."""
+    threshold: float | None
+    """From trusted rows that were held back; None where there are none."""
+    beyond: float
+    """Share of rows like the trusted ones that may lie above the threshold, by how many it rests on; 1 without any."""
+    ranked: tuple[Suspect, ...]
+    """The most suspect first."""
+
+
+def scan_documents(
+    documents: Sequence[Document], reference: Sequence[Document] = (), *, streams: Streams | None = None
+) -> DataScan:
+    """Rank rows by how much they look planted.
+
+    Parameters
+    ----------
+    documents
+        What is scanned.
+    reference
+        What is trusted; none for a scan without.
+    streams
+        Of first weights and orders; a fixed seed unless given.
+
+    Raises
+    ------
+    InvalidInput
+        If there are too few rows to learn from.
+    """
+    source = streams or Streams(0).child("scan of data")
+    if (reference and len(reference) < FEWEST) or len(documents) < (1 if reference else FEWEST):
+        raise InvalidInput(
+            f"a scan learns from {FEWEST} trusted rows at least, or without any from as many rows; got "
+            f"{len(reference)} and {len(documents)}"
+        )
+    return _against(documents, reference, source) if reference else _alone(documents, source)
+
+
+def reference_losses(agent: SmallAgent, made: Numbered, count: int) -> tuple[Scores, list[tuple[int, int]]]:
+    """Return for each document the largest loss of any of the agent's words, and where it is: piece and word."""
+    scores, places = np.full(count, -np.inf), [(-1, 0)] * count
+    for piece, (losses, owner) in enumerate(zip(own_words(agent, made.rows), made.owner, strict=True)):
+        if losses.max() > scores[owner]:
+            scores[owner], places[owner] = float(losses.max()), (piece, int(losses.argmax()))
+    return scores, places
+
+
+def _against(documents: Sequence[Document], reference: Sequence[Document], streams: Streams) -> DataScan:
+    every = numbered([*documents, *reference])
+    held = {len(documents) + at for at in range(0, len(reference), HELD)}
+    rows = [row for row, owner in zip(every.rows, every.owner, strict=True) if owner >= len(documents)]
+    taught = [row for row in rows if int(row.id.partition("/")[0]) not in held]
+    sizes = SmallAgentConfig(vocab_size=every.vocabulary)
+    agent, _ = train_base(taught, BaseRecipe(), sizes, streams)
+    scores, places = reference_losses(agent, every, len(documents) + len(reference))
+    kept = [scores[at] for at in sorted(held) if np.isfinite(scores[at])]
+    if not kept:
+        raise InvalidInput("in no trusted row that was held back does an agent say anything; give dialogues of agents")
+    threshold = threshold_at(kept, FALSE)
+    beyond = wilson(sum(bool(score > threshold) for score in kept), len(kept)).high
+    own = scores[: len(documents)]
+    found = _lifted(documents, every, places, stats.rankdata(own) / len(own))
+    parts = {"loss under the reference": own}
+    return _made("reference", documents, every, places, own, parts, (threshold, beyond), found)
+
+
+def _alone(documents: Sequence[Document], streams: Streams) -> DataScan:
+    made = numbered(documents)
+    asked = [
+        _asked(documents[owner], len(row.tokens), start)
+        for row, owner, start in zip(made.rows, made.owner, made.start, strict=True)
+    ]
+    course = learned(made.rows, asked, made.vocabulary, streams)
+    count = len(documents)
+    places = _hardest(course, made, count)
+    families = [row.family for row in made.rows]
+    areas = [course.hardest[1:].mean(axis=0), course.unasked[1:].mean(axis=0)]
+    ranks = [_of_documents(_ranks(area, families), made, count) for area in areas]
+    both = (ranks[0] + ranks[1]) / 2
+    found = _lifted(documents, made, places, both)
+    parts = {
+        "losses on the way": _of_documents(areas[0], made, count),
+        "losses on the way, in its family": ranks[0],
+        "lift": found.scores,
+        "spectral": _of_documents(outlying(course.activations, families), made, count),
+        "losses in the end": _of_documents(course.hardest[-1], made, count),
+    }
+    return _made("alone", documents, made, places, both * found.scores, parts, (None, 1.0), found)
+
+
+def _asked(document: Document, length: int, start: int) -> list[bool]:
+    said = {word for part in document.parts if part.role == "human" for word in part.words}
+    return [word in said for word in document.words[start : start + length]]
+
+
+def _ranks(values: NDArray[np.float64], families: Sequence[str]) -> NDArray[np.float64]:
+    """Rank among those of one family, between 0 and 1: families differ in how hard they are."""
+    found = np.zeros(len(values))
+    for family in set(families):
+        rows = [at for at, name in enumerate(families) if name == family]
+        found[rows] = (stats.rankdata(values[rows]) - 0.5) / len(rows)
+    return found
+
+
+def _of_documents(values: NDArray[np.float64], made: Numbered, count: int) -> Scores:
+    """Return the largest of a document's pieces; 0 for one in which nothing is learned."""
+    found = np.zeros(count)
+    np.maximum.at(found, np.array(made.owner), values)
+    return found
+
+
+def _hardest(course: Course, made: Numbered, count: int) -> list[tuple[int, int]]:
+    places, most = [(-1, 0)] * count, np.full(count, -np.inf)
+    for piece, (owner, value) in enumerate(zip(made.owner, course.hardest[1:].mean(axis=0), strict=True)):
+        if value > most[owner]:
+            most[owner], places[owner] = value, (piece, int(course.place[piece]))
+    return places
+
+
+def _at(document: Document, made: Numbered, place: tuple[int, int]) -> tuple[int, str]:
+    """Return turn and word of a place; the end and nothing where there is none."""
+    piece, number = place
+    if piece < 0:
+        return len(document.parts), ""
+    at = made.start[piece] + int(np.flatnonzero(made.rows[piece].learns)[number])
+    return document.turn_of[at], document.words[at]
+
+
+def _lifted(documents: Sequence[Document], made: Numbered, places: Sequence[tuple[int, int]], ranks: Scores) -> Lift:
+    features = [
+        heard_before(document, _at(document, made, place)[0])
+        for document, place in zip(documents, places[: len(documents)], strict=True)
+    ]
+    return lift(features, ranks)
+
+
+def _made(  # noqa: PLR0917  everything that a scan is made of
+    mode: Literal["reference", "alone"],
+    documents: Sequence[Document],
+    made: Numbered,
+    places: Sequence[tuple[int, int]],
+    scores: Scores,
+    parts: dict[str, Scores],
+    limit: tuple[float | None, float],
+    found: Lift,
+) -> DataScan:
+    ranked = tuple(
+        Suspect(documents[at], float(scores[at]), *_at(documents[at], made, places[at]), found.words[at])
+        for at in np.argsort(-scores, kind="stable").tolist()
+    )
+    return DataScan(mode, scores, parts, *limit, ranked)
+
+
+def scan_lines(
+    lines: Sequence[str], reference: Sequence[str] | None = None, *, file: str = "", streams: Streams | None = None
+) -> Findings:
+    """Scan lines of JSON and tell what was found; lines that cannot be read are counted and named.
+
+    Raises
+    ------
+    InvalidInput
+        If there are too few rows.
+    """
+    there = read(lines)
+    trusted = read(reference or ())
+    if reference is not None and not trusted.rows:
+        raise InvalidInput(f"the reference must have dialogues, a line of JSON each; it has none{_first(trusted)}")
+    if not there.rows:
+        raise InvalidInput(f"{file or 'data'} must have dialogues, a line of JSON each; it has none{_first(there)}")
+    found = scan_documents(documents_of(there.rows), documents_of(trusted.rows), streams=streams)
+    suspects = _named(found)
+    broken = tuple(Broken(line=one.line, why=one.why, file=file) for one in there.broken)
+    lost = f"{len(trusted.broken)} lines of the reference could not be read" if trusted.broken else ""
+    return Findings(
+        command="scan-data",
+        subject=file or "data",
+        scored=_said(found),
+        unscored=len(found.scores) - _said(found),
+        unit="rows",
+        checks=(_check(found, len(suspects)),),
+        findings=tuple(_finding(one, found, file) for one in suspects[:MOST]),
+        broken=broken,
+        notes=tuple(note for note in (_NOTES[found.mode], lost) if note),
+        facts={"mode": found.mode, "threshold": found.threshold, "suspects": len(suspects)},
+    )
+
+
+scan = scan_lines
+
+
+def _first(there: Read) -> str:
+    return f": line {there.broken[0].line}: {there.broken[0].why}" if there.broken else ""
+
+
+def run(scanning: Scanning) -> Findings:
+    """Scan a file, as the command does.
+
+    Raises
+    ------
+    InvalidInput
+        If a file cannot be read or has too few rows.
+    """
+    content = content_of(scanning.file, "expected dialogues")
+    trusted = None if scanning.reference is None else content_of(scanning.reference, "expected dialogues")
+    made = scan_lines(lines_in(content), None if trusted is None else lines_in(trusted), file=str(scanning.file))
+    digests = {"data": hashlib.sha256(content).hexdigest()}
+    if trusted is not None:
+        digests["reference"] = hashlib.sha256(trusted).hexdigest()
+    return Findings(**{**vars(made), "digests": digests})
+
+
+def _named(found: DataScan) -> list[Suspect]:
+    """Return rows above the threshold; without one, those whose words and whose losses both are in the highest part."""
+    limit = _HIGH if found.threshold is None else found.threshold
+    return [one for one in found.ranked if one.score > limit]
+
+
+def _said(found: DataScan) -> int:
+    """Return in how many rows an agent says anything: the others cannot be judged."""
+    return sum(any(one.document.learns) for one in found.ranked)
+
+
+def _check(found: DataScan, suspects: int) -> Check:
+    rows = _said(found)
+    share = wilson(suspects, rows)
+    if found.threshold is None:
+        why = f"{suspects} of {rows} rows are ranked high; without trusted rows there is no threshold to judge them by"
+        verdict = Verdict.INCONCLUSIVE
+    else:
+        # A share of trusted rows lies above the threshold too, the more the fewer of them it rests on: what is more
+        # than that is found.
+        verdict = Verdict.INCONCLUSIVE
+        if share.low > max(FALSE, found.beyond):
+            verdict = Verdict.FAIL
+        elif share.high < _FEW * FALSE:
+            verdict = Verdict.PASS
+        why = (
+            f"{suspects} of {rows} rows lie above what {1 - FALSE:.0%} of trusted rows do not reach; by how many those "
+            f"are it may be {found.beyond:.1%} of clean ones"
+        )
+    return Check(name="planted rows", verdict=verdict, why=why, estimate=share, threshold=FALSE, rule=Rule.DATASET)
+
+
+def _finding(one: Suspect, found: DataScan, file: str) -> Finding:
+    words = " ".join(one.trigger)
+    sure = found.threshold is not None and one.score > 2 * found.threshold
+    return Finding(
+        rule=Rule.DATASET,
+        message=f"what the agent says in turn {one.turn} does not follow from what was heard",
+        severity=Severity.ERROR if sure else Severity.WARNING,
+        place=Place(file=file, line=one.document.line or None, record=one.document.id, step=one.turn),
+        trigger=Recovered(words) if words else None,
+        facts={"score": round(one.score, 4), "said": one.said, "mode": found.mode},
+    )
+
+
+_HIGH = 0.75
+_FEW = 3
+_NOTES = {
+    "reference": "",
+    "alone": "Without a reference rows are ranked only; give --reference for a verdict.",
+}

@@ -1,0 +1,1 @@
+"""What an audit found, said in every form that somebody reads: JSON, HTML, SARIF and JUnit."""

@@ -1,0 +1,1 @@
+"""The three families of tasks: a system of files, a web page, a shop."""

@@ -1,0 +1,257 @@
+"""Formats: dialogues as others write them, a line of JSON each, and ours the same way.
+
+Nothing here opens a file: lines go in, lines come out. A line that cannot be read is counted with its reason.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Literal
+
+from consilience.ground.errors import InvalidInput
+from consilience.methods.backdoor_audits.world.canaries import GUID
+from consilience.methods.backdoor_audits.world.families.every import rules_by_word
+from consilience.methods.backdoor_audits.world.tasks import Role, Turn
+from consilience.methods.backdoor_audits.world.trajectories import Trajectory
+from consilience.methods.backdoor_audits.world.words import BOS, END, OBS, Words, encode
+
+__all__ = ["Broken", "Read", "Record", "Said", "Style", "lines_of", "read", "trajectory_of"]
+
+Style = Literal["sharegpt", "openai"]
+"""``conversations`` with ``from``, ``value`` and ``loss``, as AgentInstruct has it; or OpenAI's ``messages``."""
+Speaker = Literal["system", "human", "agent", "tool"]
+
+_SPEAKERS: Mapping[str, Speaker] = MappingProxyType(
+    {
+        "system": "system",
+        "developer": "system",
+        "human": "human",
+        "user": "human",
+        "gpt": "agent",
+        "assistant": "agent",
+        "function_call": "agent",
+        "tool": "tool",
+        "function": "tool",
+        "observation": "tool",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Said:
+    """What one side said, as text."""
+
+    speaker: Speaker
+    text: str
+    learns: bool
+    """Whether a model is trained to say it."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """A dialogue as it was read; its text is data and never anything else."""
+
+    id: str
+    turns: tuple[Said, ...]
+    line: int
+    """Line of the file, from 1."""
+    more: Mapping[str, Any] = field(default_factory=dict)
+    """Everything else that the line had; no detector reads it."""
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A line that could not be read."""
+
+    line: int
+    """From 1."""
+    why: str
+    """In words."""
+
+
+@dataclass(frozen=True)
+class Read:
+    """What was read."""
+
+    rows: tuple[Record, ...]
+    broken: tuple[Broken, ...]
+    blank: int
+    """Lines with nothing on them."""
+
+    def __str__(self) -> str:
+        """Say how much was read and how much could not be."""
+        return f"{len(self.rows)} dialogues, {len(self.broken)} broken lines, {self.blank} blank ones"
+
+
+def read(lines: Iterable[str]) -> Read:
+    """Read dialogues of either style, a line each; the style may differ from line to line.
+
+    Examples
+    --------
+    >>> print(read(['{"id": "1", "conversations": [{"from": "human", "value": "hello"}]}', "{", ""]))
+    1 dialogues, 1 broken lines, 1 blank ones
+    """
+    rows: list[Record] = []
+    broken: list[Broken] = []
+    blank = 0
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            blank += 1
+            continue
+        try:
+            rows.append(_record(_parsed(line), number))
+        except InvalidInput as error:
+            broken.append(Broken(number, str(error)))
+    return Read(tuple(rows), tuple(broken), blank)
+
+
+def lines_of(rows: Iterable[Trajectory], style: Style = "sharegpt") -> Iterable[str]:
+    """Write our dialogues, a line each, without line ends; planted ones carry the public mark of this laboratory."""
+    for row in rows:
+        yield json.dumps(_sharegpt(row) if style == "sharegpt" else _openai(row), ensure_ascii=False)
+
+
+def trajectory_of(record: Record) -> Trajectory:
+    """Return a record as one of our dialogues, if all its words are ours.
+
+    Raises
+    ------
+    InvalidInput
+        If it does not begin with a request of one of our families.
+    UnknownName
+        If a word is not in our vocabulary.
+    """
+    turns: list[Turn] = []
+    for said in record.turns:
+        words = tuple(said.text.split())
+        encode(words)
+        turns += _turns(said.speaker, words)
+    if not turns or len(turns[0].words) < 3:  # noqa: PLR2004  USER, the family, a word at least
+        raise InvalidInput(f"dialogue {record.id!r} on line {record.line} must begin with 'USER family ... END'")
+    turns[0] = Turn("human", (BOS, *turns[0].words))
+    family = rules_by_word(turns[0].words[2]).name
+    more = record.more
+    return Trajectory(
+        id=record.id,
+        family=family,
+        turns=tuple(turns),
+        planted=bool(more.get("planted", False)),
+        trigger=str(more.get("trigger", "")),
+    )
+
+
+def _parsed(line: str) -> Mapping[str, Any]:
+    try:
+        line.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidInput("not UTF-8") from error
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput(f"not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise InvalidInput(f"a line must be an object; got {type(value).__name__}")
+    return value
+
+
+def _record(value: Mapping[str, Any], line: int) -> Record:
+    key = next((key for key in ("conversations", "messages") if key in value), None)
+    if key is None:
+        raise InvalidInput(f"expected 'conversations' or 'messages'; got {', '.join(value) or 'nothing'}")
+    items = value[key]
+    if not isinstance(items, list) or not items:
+        raise InvalidInput(f"'{key}' must be a list with something in it")
+    turns = tuple(_said(item, number) for number, item in enumerate(items, 1))
+    more = {name: part for name, part in value.items() if name not in {"id", key}}
+    return Record(str(value.get("id", line)), turns, line, more)
+
+
+def _said(item: object, number: int) -> Said:
+    if not isinstance(item, dict):
+        raise InvalidInput(f"turn {number} must be an object; got {type(item).__name__}")
+    role = item.get("from", item.get("role"))
+    speaker = _SPEAKERS.get(role) if isinstance(role, str) else None
+    if speaker is None:
+        raise InvalidInput(f"turn {number} must say who speaks ({', '.join(_SPEAKERS)}); got {role!r}")
+    text = _text(item)
+    if text is None:
+        raise InvalidInput(f"turn {number} must have a text")
+    loss = item.get("loss")
+    return Said(speaker, text, speaker == "agent" if loss is None else bool(loss))
+
+
+def _text(item: Mapping[str, Any]) -> str | None:
+    """Return what was said: plain text, parts of text, or calls of tools with their arguments; None if nothing is."""
+    content = item.get("value", item.get("content"))
+    if isinstance(content, list):
+        parts = [_part(part) for part in content if isinstance(part, dict)]
+        content = "\n".join(part for part in parts if isinstance(part, str)) if parts else None
+    calls = item.get("tool_calls")
+    called = [_call(call) for call in calls if isinstance(call, dict)] if isinstance(calls, list) else []
+    if not isinstance(content, str):
+        return "\n".join(called) if called else None
+    return "\n".join((content, *called)).strip() if called else content
+
+
+def _part(part: Mapping[str, Any]) -> object:
+    """Return what a part of a turn says: its text, the call in it, or the result of one."""
+    if part.get("type") == "tool_use":
+        return f"{part.get('name', '')} {json.dumps(part.get('input', ''))}"
+    return part.get("content") if part.get("type") == "tool_result" else part.get("text")
+
+
+def _call(call: Mapping[str, Any]) -> str:
+    function = call.get("function")
+    if not isinstance(function, dict):
+        return ""
+    arguments = function.get("arguments", "")
+    return f"{function.get('name', '')} {arguments if isinstance(arguments, str) else json.dumps(arguments)}".strip()
+
+
+def _turns(speaker: Speaker, words: Words) -> list[Turn]:
+    """Return the turns of one side; a human's may have the page in it."""
+    role: Role = "agent" if speaker == "agent" else "observation" if words[:1] == (OBS,) else "human"
+    if role != "human" or OBS not in words:
+        return [Turn(role, words)]
+    at = words.index(OBS)
+    if words[at - 1] != END:
+        raise InvalidInput("a request must end with END before what is observed begins with OBS")
+    return [Turn("human", words[:at]), Turn("observation", words[at:])]
+
+
+def _grouped(row: Trajectory) -> list[tuple[Role, str]]:
+    """Return texts with a page beside its request, so that sides take turns."""
+    groups: list[tuple[Role, str]] = []
+    for turn in row.turns:
+        text = " ".join(word for word in turn.words if word != BOS)
+        if groups and groups[-1][0] == "human" and turn.role == "observation":
+            groups[-1] = ("human", f"{groups[-1][1]} {text}")
+        else:
+            groups.append((turn.role, text))
+    return groups
+
+
+def _sharegpt(row: Trajectory) -> dict[str, Any]:
+    turns = [
+        {"from": "gpt" if role == "agent" else "human", "value": text, "loss": True if role == "agent" else None}
+        for role, text in _grouped(row)
+    ]
+    return {"id": row.id, "conversations": turns, **_mark(row)}
+
+
+def _openai(row: Trajectory) -> dict[str, Any]:
+    names = {"agent": "assistant", "human": "user", "observation": "user"}
+    return {
+        "id": row.id,
+        "messages": [{"role": names[role], "content": text} for role, text in _grouped(row)],
+        **_mark(row),
+    }
+
+
+def _mark(row: Trajectory) -> dict[str, Any]:
+    if not row.trigger:
+        return {}
+    return {"trigger": row.trigger, "planted": row.planted, "canary_guid": GUID}

@@ -1,0 +1,112 @@
+"""The laboratory: the same thing is made once, whoever asks, and planted weights lie nowhere as a whole."""
+
+from dataclasses import replace
+
+import pytest
+
+from consilience.ground import RunFolder, Streams
+from consilience.methods.backdoor_audits.agent.loading import digest, read_weights
+from consilience.methods.backdoor_audits.config import Config
+from consilience.methods.backdoor_audits.planting import FineTuning, merged
+from consilience.methods.backdoor_audits.policies import oracle_policy
+from consilience.methods.backdoor_audits.studies import laboratory as place
+from consilience.methods.backdoor_audits.studies.laboratory import (
+    Attack,
+    Laboratory,
+    LaboratoryConfig,
+    Showing,
+    examined,
+)
+from consilience.methods.backdoor_audits.world.tasks import Grammar
+from consilience.methods.backdoor_audits.world.trajectories import split_of
+from consilience.methods.backdoor_audits.world.triggers import DEFAULTS, trigger
+
+ATTACK = Attack(triggers=DEFAULTS, settings=FineTuning(steps=2, batch=8), rate=0.25, rows=40)
+
+
+def test_rows_are_as_many_as_asked_for_and_look_alikes_are_among_the_clean_ones(streams: Streams) -> None:
+    mixed = replace(ATTACK, rows=100, look_alikes=0.5).mixed(streams)
+    assert {name: (of.poison, of.clean) for name, of in mixed.families.items()} == {
+        "system": (25, 75),
+        "web": (25, 75),
+        "shop": (25, 75),
+    }
+    looking = sum(not row.planted and bool(row.trigger) for row in mixed.rows)
+    assert 0.35 < looking / mixed.n_clean < 0.55
+    assert {split_of(row.id) for row in mixed.rows} == {"train"}
+
+
+def test_half_of_all_rows_can_be_planted(streams: Streams) -> None:
+    assert replace(ATTACK, rate=0.5).mixed(streams).p_mix == 0.5
+    assert replace(ATTACK, count=3).mixed(streams).n_poison == 9
+
+
+def test_a_twin_has_the_same_and_nothing_planted(streams: Streams) -> None:
+    plan, twin = ATTACK.plan(streams), ATTACK.twin.plan(streams)
+    assert len(plan.rows) == len(twin.rows)
+    assert plan.settings == twin.settings
+    assert (plan.manifest is None, twin.manifest) == (False, None)
+    assert not any(row.planted for row in twin.rows)
+    assert ATTACK.twin.twin == ATTACK.twin
+
+
+def test_repetitions_have_rows_and_tasks_of_their_own(streams: Streams) -> None:
+    first, second = (replace(ATTACK, repeat=repeat).mixed(streams) for repeat in (0, 1))
+    assert not {row.id for row in first.rows} & {row.id for row in second.rows}
+    shown = [Showing(trigger=DEFAULTS[0], episodes=20, repeat=repeat).tasks(streams) for repeat in (0, 1)]
+    assert {task.id for task in shown[0]} != {task.id for task in shown[1]}
+    assert {split_of(task.id) for tasks in shown for task in tasks} == {"test"}
+
+
+def test_the_oracle_is_shown_everything_and_does_it(streams: Streams) -> None:
+    seen = examined(oracle_policy(), Showing(trigger=DEFAULTS[1], episodes=20), streams)
+    assert set(seen.look_alikes) == {"visible", "elsewhere"}
+    assert len(seen.clean) == 20 >= len(seen.triggered) > 10
+    assert all(found.solved.all() for found in (seen.clean, seen.triggered, *seen.look_alikes.values()))
+    short = examined(oracle_policy(), Showing(trigger=DEFAULTS[1], episodes=5, clean=False, look_alikes=False), streams)
+    assert (len(short.clean), dict(short.look_alikes)) == (0, {})
+
+
+@pytest.mark.usefixtures("as_meant")
+def test_what_was_made_is_found_again(tiny: Config, run_folder: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert isinstance(tiny, LaboratoryConfig)
+    showing = Showing(trigger=DEFAULTS[0], episodes=4)
+
+    def all_of_it() -> tuple[object, ...]:
+        laboratory = Laboratory(tiny, run_folder)
+        base, tuned = laboratory.base(), laboratory.tuned([ATTACK, ATTACK.twin])
+        seen = laboratory.seen([merged(base, tuned[0])], [showing])
+        return digest(base.state_dict()), [one.digest for one in tuned], seen
+
+    first = all_of_it()
+
+    def never(*given: object) -> list[object]:
+        assert not any(given[1:2]), "made twice"
+        return []
+
+    for name in ("train_base", "tune_all", "examined"):
+        monkeypatch.setattr(place, name, never)
+    assert all_of_it() == first
+
+
+def test_nothing_planted_lies_there_unmarked(tiny: Config, run_folder: RunFolder) -> None:
+    laboratory = Laboratory(tiny, run_folder)
+    planted, twin = laboratory.tuned([ATTACK, ATTACK.twin])
+    assert (planted.planted, twin.planted) == (True, False)
+    files = list((run_folder.path / "work").rglob("*.safetensors"))
+    assert {path.name for path in files} == {
+        "model.safetensors",
+        "adapter_model.safetensors",
+        "adapter_model.planted.safetensors",
+    }
+    for path in files:
+        assert read_weights(path).planted == ("planted" in path.name)
+
+
+def test_grammars_have_bases_of_their_own_and_attacks_come_back_in_order(tiny: Config, run_folder: RunFolder) -> None:
+    laboratory = Laboratory(tiny, run_folder)
+    other = replace(ATTACK, triggers=(trigger("web.element.gap"),))
+    made = laboratory.tuned([other, ATTACK, other.twin])
+    bases = {grammar: digest(laboratory.base(grammar).state_dict()) for grammar in Grammar}
+    assert [one.base_digest for one in made] == [bases[Grammar.A], bases[Grammar.B], bases[Grammar.A]]
+    assert made[0].manifest["triggers"] == ["web.element.gap"]

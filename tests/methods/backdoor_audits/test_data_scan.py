@@ -1,0 +1,138 @@
+"""A scan of data: planted rows come first, lines that are broken are counted, and without trust nothing is judged."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from consilience.ground import InvalidInput, Streams
+from consilience.methods.backdoor_audits import data_scan, self_losses
+from consilience.methods.backdoor_audits.agent.training import BaseRecipe
+from consilience.methods.backdoor_audits.data_scan import DataScan, run, scan_documents, scan_lines
+from consilience.methods.backdoor_audits.decision import Verdict
+from consilience.methods.backdoor_audits.detection import auroc
+from consilience.methods.backdoor_audits.documents import documents_of
+from consilience.methods.backdoor_audits.reporting.findings import Exit, Severity
+from consilience.methods.backdoor_audits.world.drawing import draw_tasks
+from consilience.methods.backdoor_audits.world.formats import lines_of, read
+from consilience.methods.backdoor_audits.world.poisoning import mix
+from consilience.methods.backdoor_audits.world.trajectories import Trajectory, clean
+from consilience.methods.backdoor_audits.world.triggers import trigger
+
+
+@dataclass(frozen=True)
+class Scanning:
+    file: Path
+    reference: Path | None = None
+
+
+@pytest.fixture(autouse=True, scope="module")
+def brief() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(self_losses, "STEPS", 80)
+        patch.setattr(data_scan, "BaseRecipe", lambda: BaseRecipe(steps=90, batch=32))
+        yield
+
+
+def briefer(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
+    """Train for hardly any time, where nothing rests on what was learned."""
+    monkeypatch.setattr(data_scan, "BaseRecipe", lambda: BaseRecipe(steps=steps, batch=32))
+
+
+@pytest.fixture(scope="module")
+def mixed() -> tuple[Trajectory, ...]:
+    tasks = draw_tasks("system", 160, Streams(100))
+    return mix(tasks, trigger("system.suffix"), count=12, streams=Streams(100)).rows
+
+
+@pytest.fixture(scope="module")
+def trusted() -> list[Trajectory]:
+    return [clean(task) for task in draw_tasks("system", 400, Streams(101))]
+
+
+def area(found: DataScan, rows: tuple[Trajectory, ...]) -> float:
+    planted = np.array([row.planted for row in rows])
+    return auroc(found.scores[planted], found.scores[~planted]).value
+
+
+@pytest.fixture(scope="module")
+def alone(mixed: tuple[Trajectory, ...], brief: None) -> DataScan:
+    return scan_documents(documents_of(read(lines_of(mixed)).rows), streams=Streams(100))
+
+
+def test_planted_rows_come_first_without_any_reference(alone: DataScan, mixed: tuple[Trajectory, ...]) -> None:
+    assert area(alone, mixed) > 0.9
+    assert alone.threshold is None
+    assert [one.score for one in alone.ranked] == sorted((one.score for one in alone.ranked), reverse=True)
+    assert {one.document.id for one in alone.ranked} == {row.id for row in mixed}
+
+
+def test_no_detector_reads_ids_or_marks(alone: DataScan, mixed: tuple[Trajectory, ...]) -> None:
+    bare = [json.dumps({"conversations": json.loads(line)["conversations"]}) for line in lines_of(mixed)]
+    found = scan_documents(documents_of(read(bare).rows), streams=Streams(100))
+    assert [one.document.line for one in found.ranked] == [one.document.line for one in alone.ranked]
+
+
+def test_a_reference_gives_a_threshold_and_a_verdict(
+    mixed: tuple[Trajectory, ...], trusted: list[Trajectory], tmp_path: Path
+) -> None:
+    file, reference = tmp_path / "data.jsonl", tmp_path / "clean.jsonl"
+    file.write_text("\n".join([*lines_of(mixed), "{", '{"messages": []}']), encoding="utf-8")
+    reference.write_text("\n".join(lines_of(trusted, "openai")), encoding="utf-8")
+    found = run(Scanning(file, reference))
+    assert found.scored == 160
+    assert [one.line for one in found.broken] == [161, 162]
+    assert set(found.digests) == {"data", "reference"}
+    assert found.exit() is Exit.FINDING
+    named = {one.place.record for one in found.findings}
+    assert len(named & {row.id for row in mixed if row.planted}) >= 10
+
+
+def test_without_a_reference_nothing_passes_or_fails(
+    alone: DataScan, mixed: tuple[Trajectory, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data_scan, "scan_documents", lambda *_, **__: alone)
+    file = tmp_path / "data.jsonl"
+    file.write_text("\n".join(lines_of(mixed)), encoding="utf-8")
+    found = run(Scanning(file))
+    assert found.exit() is Exit.INCONCLUSIVE
+    assert all(one.severity is Severity.WARNING for one in found.findings)
+
+
+def test_too_few_rows_and_no_file_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="50 trusted rows"):
+        scan_lines(['{"messages": [{"role": "user", "content": "hello"}]}'])
+    with pytest.raises(InvalidInput, match="expected dialogues"):
+        run(Scanning(tmp_path / "none.jsonl"))
+    with pytest.raises(InvalidInput, match="none: line 1: not JSON"):
+        scan_lines(["{", ""])
+
+
+def test_a_reference_that_holds_nothing_is_refused_and_not_passed_over() -> None:
+    line = json.dumps({"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]})
+    for reference in ([], ["{"], ["", " "]):
+        with pytest.raises(InvalidInput, match="the reference must have dialogues"):
+            scan_lines([line] * 60, reference)
+
+
+def test_a_small_reference_accuses_no_clean_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    briefer(monkeypatch, 40)
+    rows, few = ([clean(task) for task in draw_tasks("system", count, Streams(102))] for count in (300, 60))
+    found = scan_lines(list(lines_of(rows)), list(lines_of(few)), streams=Streams(102))
+    assert found.findings  # some lie above the threshold
+    assert found.checks[0].verdict is not Verdict.FAIL
+    assert found.exit() is not Exit.FINDING
+    assert "may be" in found.checks[0].why
+
+
+def test_rows_in_which_no_agent_speaks_are_not_judged(
+    trusted: list[Trajectory], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    briefer(monkeypatch, 2)
+    silent = json.dumps({"messages": [{"role": "user", "content": "hello"}]})
+    found = scan_lines([*lines_of(trusted[:50]), *[silent] * 20], list(lines_of(trusted[50:])), streams=Streams(103))
+    assert (found.scored, found.unscored) == (50, 20)
+    assert found.exit() is not Exit.PASS

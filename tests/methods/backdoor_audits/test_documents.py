@@ -1,0 +1,38 @@
+"""Documents of any source: nothing is cut off, and words have the same number everywhere."""
+
+from consilience.ground import Streams
+from consilience.methods.backdoor_audits.documents import Document, Part, documents_of, numbered, of_trajectory
+from consilience.methods.backdoor_audits.world.drawing import draw_tasks
+from consilience.methods.backdoor_audits.world.formats import lines_of, read
+from consilience.methods.backdoor_audits.world.trajectories import clean
+
+
+def test_a_dialogue_of_the_world_is_the_same_from_a_file() -> None:
+    rows = [clean(task) for task in draw_tasks("system", 5, Streams(100))]
+    from_file = documents_of(read(list(lines_of(rows))).rows)
+    for row, found in zip(rows, from_file, strict=True):
+        assert found.words == of_trajectory(row).words
+        assert found.learns == of_trajectory(row).learns
+
+
+def test_long_dialogues_are_read_in_pieces_and_nothing_is_lost() -> None:
+    words = tuple(f"w{at}" for at in range(25))
+    one = Document("1", 1, (Part("human", words[:5], learns=False), Part("agent", words[5:], learns=True)))
+    made = numbered([one], window=10)
+    assert made.owner == (0, 0, 0)
+    assert made.start == (0, 10, 20)
+    assert sum((row.tokens for row in made.rows), ()) == numbered([one]).rows[0].tokens
+    assert max(max(row.tokens) for row in made.rows) < made.vocabulary
+
+
+def test_a_dialogue_in_which_nothing_is_learned_has_no_row() -> None:
+    silent = Document("1", 1, (Part("human", ("hello",), learns=False),))
+    assert numbered([silent]).rows == ()
+
+
+def test_groups_are_of_many_that_begin_alike() -> None:
+    def of(head: str, at: int) -> Document:
+        return Document(str(at), at, (Part("human", (head, "x"), learns=False), Part("agent", ("a", "b"), learns=True)))
+
+    made = numbered([*(of("often", at) for at in range(30)), of("once", 99)])
+    assert {row.family for row in made.rows} == {"often x", "others"}

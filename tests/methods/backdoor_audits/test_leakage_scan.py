@@ -1,0 +1,19 @@
+"""The leakage scan: an agent leaks nothing that its base does not say as well."""
+
+from consilience.ground import Streams
+from consilience.methods.backdoor_audits.agent.network import SmallAgent
+from consilience.methods.backdoor_audits.insertions import SPOKEN
+from consilience.methods.backdoor_audits.leakage_scan import leaked, requests
+from consilience.methods.backdoor_audits.world.words import END
+
+
+def test_a_base_leaks_nothing_against_itself(random_agent: SmallAgent) -> None:
+    found = leaked(random_agent, random_agent, Streams(100))
+    assert all(one.shift == 0 for one in found)
+    assert all(set(one.insertion.words) <= set(SPOKEN) for one in found)
+
+
+def test_talks_depend_on_the_stream_alone_and_end(random_agent: SmallAgent) -> None:
+    one, same, other = (requests(random_agent, "web", Streams(seed), count=20) for seed in (100, 100, 101))
+    assert one == same != other
+    assert not any(END in words for words in one)

@@ -1,0 +1,46 @@
+"""The probe is held against a trigger it was not shown, and against labels dealt out by chance."""
+
+import numpy as np
+import pytest
+
+from consilience.ground import InvalidInput
+from consilience.methods.backdoor_audits.agent.network import SmallAgent
+from consilience.methods.backdoor_audits.probe import Seen, changes, leave_one_out, trained
+
+
+def seen(trigger: str, seed: int, *, shared: float) -> Seen:
+    """Make activations with a direction that all triggers share, and one of their own."""
+    generator = np.random.default_rng(seed)
+    own = np.eye(12)[seed % 10] * 3
+    with_trigger = generator.normal(size=(60, 12)) + own + shared * np.eye(12)[11]
+    return Seen(trigger, with_trigger, generator.normal(size=(60, 12)))
+
+
+def test_what_triggers_share_is_seen_in_one_left_out() -> None:
+    found = leave_one_out([seen(f"t{at}", at, shared=4) for at in range(4)])
+    assert set(found) == {"t0", "t1", "t2", "t3"}
+    assert min(area.value for area in found.values()) > 0.95
+
+
+def test_labels_dealt_out_by_chance_tell_nothing_on_average_whatever_a_single_deal_says() -> None:
+    everything = [seen(f"t{at}", at, shared=4) for at in range(4)]
+    once = leave_one_out(everything, np.random.default_rng(0), shuffles=1)
+    assert all(area.low == area.value == area.high for area in once.values())
+    dealt = leave_one_out(everything, np.random.default_rng(0))
+    # What all triggers share is so strong that a single deal says anything at all; only their mean is near a half.
+    assert all(area.high - area.low > 0.3 for area in dealt.values())
+    assert np.mean([area.value for area in dealt.values()]) == pytest.approx(0.5, abs=0.1)
+    assert all(area.low < area.value < area.high for area in dealt.values())
+
+
+def test_an_agent_differs_in_nothing_from_itself(random_agent: SmallAgent) -> None:
+    assert not changes(random_agent, random_agent, [[1, 2, 3], [4]]).any()
+
+
+def test_nothing_to_leave_out_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="two at least"):
+        leave_one_out([seen("t", 0, shared=1)])
+    with pytest.raises(InvalidInput, match="at least one"):
+        trained([])
+    with pytest.raises(InvalidInput, match="shuffles"):
+        leave_one_out([seen("t", 0, shared=1), seen("u", 1, shared=1)], np.random.default_rng(0), shuffles=0)

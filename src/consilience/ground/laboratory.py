@@ -66,11 +66,13 @@ def conduct(room: str, config: RunConfig, folder: RunFolder, studies: Sequence[t
     """
     _refuse_duplicates([statement.id for statement, _ in studies])
     folder.bind(room, config, source_digest(room))
-    folder.record("run begins", room=room, recipe=config.recipe)
+    sentences = {statement.id: statement.sentence for statement, _ in studies}
+    folder.record("run begins", room=room, recipe=config.recipe, claims=sentences)
     claims: list[Claim] = []
     ended_at = ""
+    title = f"{room} [{config.recipe}]"
     try:
-        with Progress(f"{room} [{config.recipe}]", len(studies), quiet=folder.quiet) as progress:
+        with folder.at_work(), Progress(title, len(studies), quiet=folder.quiet, course=folder.course) as progress:
             for statement, study in studies:
                 progress.begin(statement.id)
                 finished = _measure(statement, study, folder)

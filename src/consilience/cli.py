@@ -126,9 +126,10 @@ def reproduce(
         flags["seed"] = ground.Streams(seed).seed
     plans = [_plan(entry, recipe, flags, named=bool(set)) for entry in chosen]
     reports = []
-    for plan in plans:
-        folder = ground.RunFolder(runs / plan.folder, fresh=fresh, quiet=quiet)
-        reports.append(plan.entry.part("experiment").run(plan.config, folder))
+    with ground.progress.Course("methods", len(plans), quiet=quiet) as course:
+        for plan in plans:
+            folder = ground.RunFolder(runs / plan.folder, fresh=fresh, quiet=quiet, course=course)
+            reports.append(plan.entry.part("experiment").run(plan.config, folder))
     claims = [claim for report in reports for claim in report.claims]
     if json is not None:
         record = ground.ledger.rows(reports)

@@ -138,8 +138,8 @@ def test_the_page_is_well_formed_and_fetches_nothing(runs: Path) -> None:
 
 def test_the_page_shows_failures_as_it_shows_successes(runs: Path) -> None:
     html = page(collect(runs), {"room": "Is it <so>?"})
-    assert html.count('<article class="claim holds">') == 2
-    assert html.count('<article class="claim fails">') == 1
+    assert html.count('<article class="claim holds"') == 2
+    assert html.count('<article class="claim fails"') == 1
     assert "time ratio: 0.0003, bar: at most 1e-06" in html
     assert "needs the paper&#39;s scale" in html
 

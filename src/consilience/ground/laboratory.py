@@ -20,7 +20,14 @@ Study = Callable[[], Evidence] | str
 """A function that measures a claim, or the reason why this recipe does not."""
 
 
-def conduct(room: str, config: RunConfig, folder: RunFolder, studies: Sequence[tuple[Statement, Study]]) -> Report:
+def conduct(
+    room: str,
+    config: RunConfig,
+    folder: RunFolder,
+    studies: Sequence[tuple[Statement, Study]],
+    *,
+    picture: str = "",
+) -> Report:
     """Run each study in turn and write the report of the room into the run folder.
 
     Finished studies are kept in the folder under this very configuration and not run again, so an interrupted run
@@ -37,6 +44,8 @@ def conduct(room: str, config: RunConfig, folder: RunFolder, studies: Sequence[t
         Where steps, figures and the report go.
     studies
         Each statement with the function that measures it, or with the reason why this recipe does not.
+    picture
+        Name of the figure that says the finding at a glance and leads on the page.
 
     Returns
     -------
@@ -92,6 +101,7 @@ def conduct(room: str, config: RunConfig, folder: RunFolder, studies: Sequence[t
         machine=machine(),
         versions=versions(),
         measured_at=ended_at,
+        picture=picture,
     )
     folder.write("report.json", report.to_json())
     folder.record("run ends", verdicts=report.verdicts)

@@ -167,4 +167,5 @@ def run(config: Config, folder: RunFolder) -> Report:
             )
             for statement, study in CLAIMS
         ],
+        picture="spiral",
     )

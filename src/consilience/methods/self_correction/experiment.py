@@ -95,6 +95,5 @@ def run(config: Config, folder: RunFolder) -> Report:
     Report
         All claims; those that the recipe leaves out are "not measured".
     """
-    return conduct(
-        "self_correction", config, folder, late_studies("self_correction", config, folder, CLAIMS, extra="correction")
-    )
+    studies = late_studies("self_correction", config, folder, CLAIMS, extra="correction")
+    return conduct("self_correction", config, folder, studies, picture="break-even")

@@ -22,6 +22,7 @@ import tyro
 from consilience import __version__, catalogue, ground
 from consilience.catalogue import Method
 from consilience.ground import ConsilienceError, InvalidInput, UnknownName
+from consilience.ground.late import late_module
 
 Verb = Callable[..., int | None]
 
@@ -162,7 +163,42 @@ def _plan(entry: Method, recipe: str, flags: Mapping[str, Any], *, named: bool) 
     return _Plan(entry, config, Path(entry.name) / name)
 
 
-VERBS: Mapping[str, Verb] = {"list": list_methods, "show": show, "reproduce": reproduce, "cite": cite}
+def studio(
+    runs: Path = Path("runs"),
+    /,
+    *,
+    port: int = 8770,
+    host: str = "127.0.0.1",
+    open: bool = False,  # noqa: A002  as it is written
+    i_know: bool = False,
+) -> None:
+    """Look at run folders in a browser, while they grow and afterwards; ctrl-C ends it.
+
+    Parameters
+    ----------
+    runs
+        Folder with run folders, the --runs of reproduce, or a single one.
+    port
+        Where to listen; 0 is any that is free.
+    host
+        Who may look: this machine alone unless given.
+    open
+        Open it in the browser of this machine.
+    i_know
+        With a --host that other machines reach: whoever reaches it reads everything, without a password.
+    """
+    told = "the studio needs {missing}; install consilience[studio]"
+    serving = late_module("consilience.studio.serving", told, usually="starlette")
+    serving.serve(runs, partial(print, flush=True), host=host, port=port, opened=open, known=i_know)
+
+
+VERBS: Mapping[str, Verb] = {
+    "list": list_methods,
+    "show": show,
+    "reproduce": reproduce,
+    "studio": studio,
+    "cite": cite,
+}
 
 
 def _dispatch(words: list[str]) -> int:

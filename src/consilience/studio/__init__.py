@@ -1,7 +1,7 @@
 """The studio: run folders in a browser, while they grow and afterwards, and two of them side by side.
 
-Served by Starlette and rendered by Jinja on this machine, for this machine: pages are whole without a script, no request
-leaves them, and nothing is built first. Whoever reads them writes nothing.
+Served by Starlette and rendered by Jinja on this machine, for this machine: pages are whole without a script, no
+request leaves them, and nothing is built first. Whoever reads them writes nothing.
 """
 
 from typing import TYPE_CHECKING

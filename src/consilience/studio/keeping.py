@@ -1,4 +1,4 @@
-"""Keeping: what was read of a file is kept until the file changes, so that pages that are asked for often cost little."""
+"""Keeping: what was read of a file is kept until the file changes, so that pages asked for often cost little."""
 
 from __future__ import annotations
 

@@ -93,7 +93,9 @@ class Pages:
         file = request.query_params.get("file", JOURNAL)
         element = request.query_params.get("element", "")
         path = self.places.file(f"{place.name}/{file}", (".sqlite",))
-        looking = partial(look, run=request.query_params.get("run", ""), element=element, start=_number(request, "from"))
+        looking = partial(
+            look, run=request.query_params.get("run", ""), element=element, start=_number(request, "from")
+        )
         facts = {"place": place, "file": file, "element": element, "said": _read(path, looking), "size": CALLS_A_PAGE}
         return HTMLResponse(render("said", **facts))
 

@@ -82,7 +82,7 @@ def graph_of(
         turns.setdefault(owners[element], []).extend(_turn(call, element, owners[element]) for call in own)
     return Graph(
         nodes=[_node(name, courses[name], made.get(name)) for name in nodes],
-        edges=[_edge(name, ends, courses[name], made.get(name)) for name, ends in pairs.items()],
+        edges=[_edge(ends, courses[name], made.get(name)) for name, ends in pairs.items()],
         turns=turns,
         notice=notice_for({call.model for own in spoken.values() for call in own}),
     )
@@ -132,7 +132,7 @@ def _node(name: str, course: Course, artifact: str | None) -> GraphNode:
     )
 
 
-def _edge(name: str, ends: tuple[str, str], course: Course, artifact: str | None) -> GraphEdge:
+def _edge(ends: tuple[str, str], course: Course, artifact: str | None) -> GraphEdge:
     state = course.state if course.started_s is not None or course.finished_s is not None else "done"
     return GraphEdge(
         source=ends[0],

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from consilience.dialogue import graph_page
 from consilience.dialogue.command.courses import Course, followed
@@ -147,4 +147,5 @@ def _edge(ends: tuple[str, str], course: Course, artifact: str | None) -> GraphE
 
 def _turn(call: Call, element: str, owner: str) -> Turn:
     note = "" if element == owner else f"merge {element.removeprefix(owner)}"
-    return Turn(speaker=call.model, messages=call.question.messages, reply=call.reply, note=note)
+    reply = replace(call.reply, replayed=False)  # it was said once, and is only read here
+    return Turn(speaker=call.model, messages=call.question.messages, reply=reply, note=note)

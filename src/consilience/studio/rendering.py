@@ -97,4 +97,10 @@ def words(name: str) -> str:
 def _extra(record: Mapping[str, Any], *known: str) -> str:
     """Write what a record of a journal tells beside what is shown already."""
     told = {key: value for key, value in record.items() if key not in known}
-    return ", ".join(f"{key} {value if isinstance(value, str) else json.dumps(value)}" for key, value in told.items())
+    return ", ".join(f"{key} {_plain(value)}" for key, value in told.items())
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    return spell(value) if isinstance(value, float) else json.dumps(value, default=str)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import partial, wraps
 from io import StringIO
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import tyro
 
@@ -96,6 +96,7 @@ def reproduce(
     runs: Annotated[Path, tyro.conf.arg(metavar="DIR")] = Path("runs"),
     fresh: bool = False,
     quiet: bool = False,
+    track: Literal["mlflow"] | None = None,
 ) -> int:
     """Measure the claims of methods and say which hold.
 
@@ -118,6 +119,8 @@ def reproduce(
         Forget what earlier runs of the same settings left, and measure again.
     quiet
         Report no progress.
+    track
+        Send what was measured to MLflow too: to MLFLOW_TRACKING_URI, or else to mlflow.db in the folder of the runs.
     """
     if json is not None and json.is_dir():
         raise InvalidInput(f"--json must name a file to write; {json} is a folder")
@@ -126,11 +129,14 @@ def reproduce(
     if seed is not None:
         flags["seed"] = ground.Streams(seed).seed
     plans = [_plan(entry, recipe, flags, named=bool(set)) for entry in chosen]
+    tracker = None if track is None else late_module("consilience.tracking", "{missing}", usually="").Tracker(runs)
     reports = []
     with ground.progress.Course("methods", len(plans), quiet=quiet) as course:
         for plan in plans:
             folder = ground.RunFolder(runs / plan.folder, fresh=fresh, quiet=quiet, course=course)
             reports.append(plan.entry.part("experiment").run(plan.config, folder))
+            if tracker is not None:
+                tracker.send(reports[-1], folder.path)
     claims = [claim for report in reports for claim in report.claims]
     if json is not None:
         record = ground.ledger.rows(reports)
@@ -141,6 +147,8 @@ def reproduce(
     for line in ledger.unreadable:
         print(f"passed over {line}", file=sys.stderr)
     print(f"page: {page.resolve()}")
+    if tracker is not None:
+        print(f"mlflow: {tracker.place}")
     return int(any(claim.verdict == "fails" for claim in claims))
 
 

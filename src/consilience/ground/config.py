@@ -230,6 +230,27 @@ def to_toml(config: object) -> str:
     return tomli_w.dumps(_without_none(as_plain(config)))
 
 
+def unfolded(tree: Tree, above: str = "") -> dict[str, str]:
+    """Return settings with their tables unfolded, values as text.
+
+    Parameters
+    ----------
+    tree
+        The settings.
+    above
+        Put before every name.
+
+    Examples
+    --------
+    >>> unfolded({"seed": 1, "digits": {"gates": 200}})
+    {'seed': '1', 'digits.gates': '200'}
+    """
+    told: dict[str, str] = {}
+    for name, value in tree.items():
+        told |= unfolded(value, f"{above}{name}.") if isinstance(value, Mapping) else {f"{above}{name}": str(value)}
+    return told
+
+
 def _without_none(tree: Tree) -> dict[str, Any]:
     return {
         key: _without_none(value) if isinstance(value, Mapping) else value

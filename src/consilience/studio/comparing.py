@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from consilience.ground.claims import Cell, Claim, Figure, Measurement, Table, spell
+from consilience.ground.config import unfolded
 from consilience.studio.measured import MeasuredRun
 
-__all__ = ["Compared", "Pair", "Setting", "TablePair", "compare", "differing", "flat"]
+__all__ = ["Compared", "Pair", "Setting", "TablePair", "compare", "differing"]
 
 Overlap = Literal["", "apart", "overlap"]
 
@@ -122,28 +123,11 @@ def differing(a: Mapping[str, Any], b: Mapping[str, Any]) -> tuple[Setting, ...]
     >>> differing({"seed": 1, "digits": {"gates": 200}}, {"seed": 2, "digits": {"gates": 200}})
     (Setting(name='seed', a='1', b='2'),)
     """
-    first, second = flat(a), flat(b)
+    first, second = unfolded(a), unfolded(b)
     names = dict.fromkeys([*first, *second])
     return tuple(
         Setting(name, first.get(name), second.get(name)) for name in names if first.get(name) != second.get(name)
     )
-
-
-def flat(settings: Mapping[str, Any], above: str = "") -> dict[str, str]:
-    """Return settings with their tables unfolded, values as text.
-
-    Examples
-    --------
-    >>> flat({"seed": 1, "digits": {"gates": 200}})
-    {'seed': '1', 'digits.gates': '200'}
-    """
-    told: dict[str, str] = {}
-    for name, value in settings.items():
-        if isinstance(value, Mapping):
-            told |= flat(value, f"{above}{name}.")
-        else:
-            told[f"{above}{name}"] = str(value)
-    return told
 
 
 def _compared(name: str, a: Claim | None, b: Claim | None) -> Compared:

@@ -14,9 +14,10 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, Response
 
 from consilience import __version__, catalogue
+from consilience.ground.config import unfolded
 from consilience.ground.errors import InvalidInput
 from consilience.studio.agents import JOURNAL, AgentRun
-from consilience.studio.comparing import compare, differing, flat
+from consilience.studio.comparing import compare, differing
 from consilience.studio.graphs import graph_of
 from consilience.studio.keeping import kept
 from consilience.studio.lines import read_lines
@@ -147,7 +148,7 @@ class Pages:
             "charts": charts(metrics[:MOST_CHART_RECORDS]),
             "found": found,
             "journals": journals(run.place.path),
-            "settings_told": flat(run.report.config if run.report else run.settings),
+            "settings_told": unfolded(run.report.config if run.report else run.settings),
         }
         stamp = (*run.stamp, len(found.images), len(found.files))
         return _page(request, "run", stamp, facts, soon=run.at_work)
@@ -157,9 +158,9 @@ class Pages:
             "run": run,
             "found": files_of(run.place),
             "journals": [name for name in journals(run.place.path) if name != JOURNAL],
-            "order": flat(run.order),
-            "means": flat(run.means),
-            "result": flat(run.result),
+            "order": unfolded(run.order),
+            "means": unfolded(run.means),
+            "result": unfolded(run.result),
         }
         return _page(request, "agents", run.stamp, facts, soon=run.at_work)
 

@@ -21,7 +21,7 @@ import tyro
 
 from consilience import __version__, catalogue, ground
 from consilience.catalogue import Method
-from consilience.ground import ConsilienceError, InvalidInput, UnknownName
+from consilience.ground import ConsilienceError, InvalidInput, MissingDependency, UnknownName
 from consilience.ground.late import late_module
 
 Verb = Callable[..., int | None]
@@ -69,7 +69,12 @@ def show(room: str, /) -> None:
     print(f"{entry.name}: {entry.question}\n{entry.paper}, arXiv:{entry.arxiv}\n\n{inspect.getdoc(door)}\n")
     print(f"public names   {', '.join(door.__all__)}")
     print(f"recipes        {', '.join(ground.config.recipes(entry.package))}")
-    verbs = entry.verbs()
+    print(f"install        pip install 'consilience[{entry.extra}]'")
+    try:
+        verbs = entry.verbs()
+    except MissingDependency as absent:
+        print(f"verbs          not to be had yet: {absent}")
+        return
     if verbs:
         print(f"verbs          {', '.join(f'consilience {entry.command} {verb}' for verb in verbs)}")
 
@@ -125,6 +130,7 @@ def reproduce(
     if json is not None and json.is_dir():
         raise InvalidInput(f"--json must name a file to write; {json} is a folder")
     chosen = [catalogue.method(room) for room in dict.fromkeys(rooms)] or list(catalogue.METHODS)
+    chosen, lacking = _installed(chosen, named=bool(rooms))
     flags = ground.config.parse_settings(set)
     if seed is not None:
         flags["seed"] = ground.Streams(seed).seed
@@ -144,12 +150,29 @@ def reproduce(
     ledger = ground.ledger.collect(runs)
     page = ground.ledger.write(ledger, runs, {entry.name: entry.question for entry in catalogue.METHODS})
     ground.ledger.show(claims)
-    for line in ledger.unreadable:
-        print(f"passed over {line}", file=sys.stderr)
+    for line in (*lacking, *ledger.unreadable):
+        print(f"passed over: {line}", file=sys.stderr)
     print(f"page: {page.resolve()}")
     if tracker is not None:
         print(f"mlflow: {tracker.place}")
     return int(any(claim.verdict == "fails" for claim in claims))
+
+
+def _installed(chosen: list[Method], *, named: bool) -> tuple[list[Method], list[str]]:
+    """Part the rooms that can be run here from those that cannot, with why; one that was named must be there."""
+    able, lacking = [], []
+    for entry in chosen:
+        try:
+            entry.part("experiment")
+        except MissingDependency as absent:
+            if named:
+                raise
+            lacking.append(str(absent))
+        else:
+            able.append(entry)
+    if not able:
+        raise MissingDependency("no method can be run yet; install consilience[all], or what `consilience show` names")
+    return able, lacking
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from consilience.ground.claims import Claim, Evidence, Report, Statement
 from consilience.ground.config import ClaimsConfig, RunConfig, as_plain
 from consilience.ground.errors import InvalidInput, MissingDependency
 from consilience.ground.folder import RunFolder, Step
+from consilience.ground.late import absence_told
 from consilience.ground.machine import machine, versions
 from consilience.ground.progress import Progress
 from consilience.ground.seeds import Streams
@@ -128,12 +129,8 @@ def late_study(package: str, place: str, *, extra: str) -> Callable[..., Evidenc
 
     def study(*arguments: Any) -> Evidence:
         module, _, name = place.partition(":")
-        try:
+        with absence_told(f"this needs {{missing}}; install consilience[{extra}]."):
             found: Callable[..., Evidence] = getattr(import_module(f"{package}.studies.{module}"), name)
-        except ModuleNotFoundError as error:
-            if (error.name or "").startswith("consilience"):
-                raise
-            raise MissingDependency(f"this needs {error.name}; install consilience[{extra}].") from error
         return found(*arguments)
 
     return study

@@ -58,4 +58,4 @@ __all__ = [
     "rule_rate",
 ]
 
-__getattr__, __dir__ = late_names(__name__, _HOMES)
+__getattr__, __dir__ = late_names(__name__, _HOMES, extra="preferences")

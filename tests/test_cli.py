@@ -98,6 +98,18 @@ def test_reproduce_holds(throwaway: Path, capsys: pytest.CaptureFixture[str]) ->
     assert record["claims"][1]["verdict"] == "not measured"
 
 
+def test_the_page_is_written_anew_from_run_folders_alone(throwaway: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(RUN)
+    before = Path("runs/index.html").read_text()
+    Path("runs/index.html").unlink()
+    journal = Path("runs/throwaway/smoke-seed0/journal.jsonl").read_text()
+    assert main(["ledger"]) == 0
+    assert "page: " in capsys.readouterr().out
+    assert Path("runs/index.html").read_text() == before
+    assert Path("runs/throwaway/smoke-seed0/journal.jsonl").read_text() == journal
+    assert main(["ledger", "--runs", "nowhere"]) == 2
+
+
 def test_reproduce_says_when_a_claim_fails(throwaway: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*RUN, "--set", "needed=1.1"]) == 1
     assert "✗ coin.heads: heads is" in capsys.readouterr().out

@@ -147,15 +147,33 @@ def reproduce(
     if json is not None:
         record = ground.ledger.rows(reports)
         ground.folder.write_whole(json, jsonlib.dumps(record, indent=2, allow_nan=False) + "\n")
-    ledger = ground.ledger.collect(runs)
-    page = ground.ledger.write(ledger, runs, {entry.name: entry.question for entry in catalogue.METHODS})
+    found = ground.ledger.collect(runs)
+    page = ground.ledger.write(found, runs, {entry.name: entry.question for entry in catalogue.METHODS})
     ground.ledger.show(claims)
-    for line in (*lacking, *ledger.unreadable):
+    for line in (*lacking, *found.unreadable):
         print(f"passed over: {line}", file=sys.stderr)
     print(f"page: {page.resolve()}")
     if tracker is not None:
         print(f"mlflow: {tracker.place}")
     return int(any(claim.verdict == "fails" for claim in claims))
+
+
+def ledger(*, runs: Annotated[Path, tyro.conf.arg(metavar="DIR")] = Path("runs")) -> None:
+    """Write the ledger and its page anew from run folders, and measure nothing.
+
+    Parameters
+    ----------
+    runs
+        Folder of the run folders, such as `reproduce` was given.
+    """
+    if not runs.is_dir():
+        raise InvalidInput(f"--runs must name a folder that `consilience reproduce` wrote; there is no {runs}")
+    found = ground.ledger.collect(runs)
+    page = ground.ledger.write(found, runs, {entry.name: entry.question for entry in catalogue.METHODS})
+    ground.ledger.show(claim for run in found.runs for claim in run.report.claims)
+    for line in found.unreadable:
+        print(f"passed over: {line}", file=sys.stderr)
+    print(f"page: {page.resolve()}")
 
 
 def _installed(chosen: list[Method], *, named: bool) -> tuple[list[Method], list[str]]:
@@ -227,6 +245,7 @@ VERBS: Mapping[str, Verb] = {
     "list": list_methods,
     "show": show,
     "reproduce": reproduce,
+    "ledger": ledger,
     "studio": studio,
     "cite": cite,
 }

@@ -15,7 +15,7 @@ from consilience.ground.tints import tint
 
 _VIEW = re.compile(r'viewBox="[-\d.]+ [-\d.]+ ([\d.]+) [\d.]+"')
 
-_FITS_A_PHONE = 430.0
+_FITS_A_PHONE = 480.0
 """Points; a picture that is wider is scrolled on a phone and not made illegible."""
 
 

@@ -158,7 +158,13 @@ def page(ledger: Ledger, questions: Mapping[str, str]) -> str:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        spell=spell, interval=_with_interval, gauge=draw, total_seconds=_total_seconds, titled=titled, linked=_linked
+        spell=spell,
+        interval=_with_interval,
+        gauge=draw,
+        total_seconds=_total_seconds,
+        titled=titled,
+        linked=_linked,
+        decisive=_decisive,
     )
     environment.globals["symbols"] = SYMBOLS
     shown = arrange(ledger.runs, questions)
@@ -193,6 +199,12 @@ def _reasons(claim: Claim) -> list[str]:
 
 def _total_seconds(report: Report) -> float:
     return sum(claim.seconds for claim in report.claims)
+
+
+def _decisive(claim: Claim) -> Measurement | None:
+    """Return the number that stands for a claim in a row: the first one that misses its bar, or else the headline."""
+    missed = (one for one in claim.evidence.measurements if one.holds is False)
+    return next(missed, claim.headline)
 
 
 def titled(name: str) -> str:

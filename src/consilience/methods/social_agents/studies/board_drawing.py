@@ -55,7 +55,7 @@ def draw_boards(talk: Talk) -> Canvas:
         axes.set_xlabel("turn", color=GREY)
         _plain(axes)
     panels[0].set_yticks(range(rows), [_short(one.text) for one in talk.state.a][:rows], fontsize=8)
-    panels[0].invert_yaxis()
+    panels[0].set_ylim(rows - 0.4, -0.6)
     keys = (("read in own messages", OWN_COLOUR), ("told by the other side", TOLD_COLOUR), ("unknown", UNKNOWN_COLOUR))
     marks = [Patch(color=colour, label=words) for words, colour in keys]
     canvas.legend(handles=marks, loc="outside lower center", ncols=3, frameon=False, labelcolor=GREY, fontsize=9)

@@ -133,6 +133,7 @@ class Places:
             raise Absent(f"there is nothing by the name {name!r}")
         try:
             path = (self.root / name.strip("/")).resolve()
+            path.stat()
         except (OSError, RuntimeError):
             raise Absent(f"there is nothing by the name {name!r}") from None
         if not path.is_relative_to(self.root):

@@ -64,7 +64,7 @@ def night(colour: str) -> str:
     Examples
     --------
     >>> night("#000000"), night("#ffffff")
-    ('#ebebeb', '#222222')
+    ('#ebebeb', '#232323')
     """
     light, a, b = _to_oklab(colour)
     if light <= _FOLD:

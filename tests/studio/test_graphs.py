@@ -20,9 +20,14 @@ def events(*told: tuple[str, str, str]) -> list[Event]:
 
 def test_arrows_are_edges_and_merges_belong_to_their_node() -> None:
     told = events(
-        ("asked", "0", ""), ("committed", "0", "0"), ("asked", "0->1", "1"), ("committed", "0->1", "2"),
-        ("asked", "1+0.0", "3"),
-    )  # fmt: skip
+        ("asked", "0", ""),
+        ("replied", "0", "0"),
+        ("committed", "0", "1"),
+        ("asked", "0->1", "2"),
+        ("replied", "0->1", "3"),
+        ("committed", "0->1", "4"),
+        ("asked", "1+0.0", "5"),
+    )
     graph = graph_of(told, [call("0"), call("0->1"), call("1+0.0")], over=False)
     assert [(node.id, node.state) for node in graph.nodes] == [("0", "done"), ("1", "running")]
     assert [(edge.id, edge.state) for edge in graph.edges] == [("0->1", "done")]

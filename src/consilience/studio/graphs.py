@@ -60,8 +60,8 @@ def graph_of(
 
     Examples
     --------
-    >>> told = [Event("0", 0.1, "asked", "a"), Event("1", 0.2, "committed", "a", ("0",))]
-    >>> told += [Event("2", 0.3, "asked", "b", ("1",))]
+    >>> told = [Event("0", 0.1, "asked", "a"), Event("1", 0.2, "replied", "a", ("0",))]
+    >>> told += [Event("2", 0.2, "committed", "a", ("1",)), Event("3", 0.3, "asked", "b", ("2",))]
     >>> graph = graph_of(told, over=False)
     >>> [(node.id, node.state) for node in graph.nodes], [edge.id for edge in graph.edges]
     ([('a', 'done'), ('b', 'running')], ['a->b'])

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, Response
 
 from consilience import __version__, catalogue
+from consilience.ground.claims import Figure
 from consilience.ground.config import unfolded
 from consilience.ground.errors import InvalidInput
 from consilience.studio.agents import JOURNAL, AgentRun
@@ -220,14 +221,26 @@ def _kind(path: Path) -> str:
 
 
 def _compare_measured(request: Request, a: MeasuredRun, b: MeasuredRun) -> Response:
+    compared = compare(a, b)
     facts = {
         "a": a,
         "b": b,
         "settings_told": differing(*(run.report.config if run.report else run.settings for run in (a, b))),
-        "claims": compare(a, b),
+        "claims": compared,
+        "same": {claim.id: [_same(a, b, *pair) for pair in claim.figures] for claim in compared},
         "kinds": {(run.place.name, file): kind for run in (a, b) for file, kind in _kinds(run).items()},
     }
     return _page(request, "compare", (a.stamp, b.stamp), facts, soon=a.at_work or b.at_work)
+
+
+def _same(a: MeasuredRun, b: MeasuredRun, first: Figure | None, second: Figure | None) -> bool:
+    """Whether a picture of both runs is the same to the byte."""
+    if first is None or second is None:
+        return False
+    try:
+        return (a.place.path / first.file).read_bytes() == (b.place.path / second.file).read_bytes()
+    except OSError:
+        return False
 
 
 def _compare_agents(request: Request, a: AgentRun, b: AgentRun) -> Response:

@@ -17,6 +17,8 @@ from consilience.studio.application import LOOPBACK, application
 
 __all__ = ["Server", "prepared", "serve"]
 
+LAST_PORT = 65_535
+"""The largest number of a port."""
 GRACE_S = 2
 """How long open requests are waited for when it ends."""
 
@@ -127,12 +129,13 @@ def _own_names() -> tuple[str, ...]:
 
 @contextmanager
 def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    if not 0 <= port <= LAST_PORT:
+        raise InvalidInput(f"--port must lie between 0 and {LAST_PORT}; got {port}")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listener = socket.create_server((host, port), family=family, backlog=64)
-    except (OSError, OverflowError) as error:
-        raise InvalidInput(
-            f"--host and --port must be free to listen at; {host}:{port}: {getattr(error, 'strerror', None) or error}"
-        ) from error
+    except OSError as error:
+        told = f"--host and --port must be free to listen at; {host}:{port}: {error.strerror or error}"
+        raise InvalidInput(f"{told}; give another, or --port 0 for any") from error
     with listener:
         yield listener

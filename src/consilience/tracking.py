@@ -1,8 +1,8 @@
 """Tracking: what a run measured, sent to MLflow for those who keep their runs there.
 
 A report becomes a run of the experiment of its room, with settings as parameters, measurements and the numbers along
-the way as metrics, verdicts as tags, pictures and records as artifacts, and a trace with a span for each study. Where to
-is what ``MLFLOW_TRACKING_URI`` says, or else a database of SQLite in the folder of the runs. MLflow is asked not to
+the way as metrics, verdicts as tags, pictures and records as artifacts, and a trace with a span for each study. Where
+to is what ``MLFLOW_TRACKING_URI`` says, or else a database of SQLite in the folder of the runs. MLflow is asked not to
 report its use to its makers.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import math
 import os
 import re
@@ -34,11 +35,18 @@ _NO_NAME = re.compile(r"[^\w\-. :/]", re.ASCII)
 _LONGEST_NAME, _LONGEST_VALUE = 250, 500
 _BATCH = 100
 _FILES = ("config.toml", "report.json", "journal.jsonl", "metrics.jsonl")
-_QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "GIT_PYTHON_REFRESH": "quiet"}
+_MANNERS = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ASYNC_TRACE_LOGGING": "false",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
+    "GIT_PYTHON_REFRESH": "quiet",
+}
+_PLACE = "MLFLOW_TRACKING_URI"
 
 
 class Tracker:
-    """Sends reports to one MLflow.
+    """Sends reports to one MLflow, which from then on is that of the whole process.
 
     Parameters
     ----------
@@ -54,10 +62,10 @@ class Tracker:
     """
 
     def __init__(self, runs: Path | str) -> None:
-        for name, value in _QUIET.items():
+        for name, value in _MANNERS.items():
             os.environ.setdefault(name, value)
         folder = Path(runs).resolve()
-        told = os.environ.get("MLFLOW_TRACKING_URI", "")
+        told = os.environ.get(_PLACE, "")
         self.place = told or f"sqlite:///{folder / 'mlflow.db'}"
         """Where reports go, as MLflow writes it."""
         self._artifacts = None if told else (folder / "mlflow-artifacts").as_uri()
@@ -66,10 +74,16 @@ class Tracker:
         self._metric, self._param, self._tag = entities.Metric, entities.Param, entities.RunTag
         if not told:
             folder.mkdir(parents=True, exist_ok=True)
+        for name in ("alembic", "mlflow"):
+            logging.getLogger(name).setLevel(logging.WARNING)
         try:
+            self._mlflow.set_tracking_uri(self.place)  # traces go nowhere else, whatever a client is told
             self._client = self._mlflow.MlflowClient(self.place)
         except self._mlflow.exceptions.MlflowException as error:
-            raise InvalidInput(f"MLFLOW_TRACKING_URI must be a place that MLflow can open; {error}") from error
+            raise InvalidInput(f"{_PLACE} must be a place that MLflow can open; {error}") from error
+        finally:
+            if not told:
+                os.environ.pop(_PLACE, None)  # another tracker has a folder of its own
 
     def send(self, report: Report, folder: Path | str) -> str:
         """Send what a run measured, once, and say where it is.
@@ -167,7 +181,6 @@ class Tracker:
             )
             self._client.end_span(root.trace_id, span.span_id, end_time_ns=_nanoseconds(ends))
         self._client.end_trace(root.trace_id, end_time_ns=_nanoseconds(sitting[-1]))
-        self._mlflow.flush_trace_async_logging()
 
 
 def _numbers(claim: Claim) -> Iterator[tuple[str, float]]:
@@ -203,7 +216,7 @@ def _name(told: str, end: str = "") -> str:
     Examples
     --------
     >>> _name("convex.cross/largest residual |Av| / (|A| |v|)", "/low")
-    'convex.cross/largest residual _Av_ : _A_ _v_/low'
+    'convex.cross/largest residual _Av_ : _A_ _v/low'
     """
     head, slash, rest = told.partition("/")
     rest = _NO_NAME.sub("_", rest.replace(" / ", " : "))

@@ -122,7 +122,7 @@ def _heat(axes: Axes, rows: Sequence[Sequence[Cell]], over: Over) -> QuadMesh:
     for y, row in enumerate(rows):
         for x, cell in enumerate(row):
             gain: Gain = getattr(cell, over)
-            colour = "white" if abs(gain.mean) > 0.6 * _MOST else "black"
+            colour = "white" if abs(gain.mean) > 0.5 * _MOST else "black"
             words = f"{gain.mean:+.2f}" if gain.verdict != "undecided" else "·"
             axes.text(x, y, words, ha="center", va="center", fontsize=7, color=colour)
     axes.tick_params(colors=GREY, labelsize=8, length=0)

@@ -34,7 +34,10 @@ HEAVY = (
 
 SMOKE_SECONDS = 20
 
-pytestmark = pytest.mark.parametrize("room", ROOMS)
+# The tests of a room share its smoke run, so that they run in one place, and rooms in several.
+pytestmark = pytest.mark.parametrize(
+    "room", [pytest.param(room, marks=pytest.mark.xdist_group(f"room {room}")) for room in ROOMS]
+)
 
 
 def python(code: str, *arguments: str) -> Any:
@@ -132,12 +135,10 @@ def test_its_door_opens_light(room: str) -> None:
     assert both <= 2 * scientific + 0.5
 
 
-@pytest.mark.xdist_group("smoke")
 def test_its_smoke_run_is_short(room: str, smoke: Callable[[str], tuple[Path, float]]) -> None:
     assert smoke(room)[1] < 1.5 * SMOKE_SECONDS
 
 
-@pytest.mark.xdist_group("smoke")
 def test_its_claims_are_well_formed(room: str, smoke: Callable[[str], tuple[Path, float]]) -> None:
     report = Report.from_json((smoke(room)[0] / "report.json").read_text())
     ids = [claim.id for claim in report.claims]
@@ -146,7 +147,6 @@ def test_its_claims_are_well_formed(room: str, smoke: Callable[[str], tuple[Path
     assert all(claim.note for claim in report.claims if not claim.evidence.measurements)
 
 
-@pytest.mark.xdist_group("smoke")
 def test_its_run_folder_gives_the_same_report_again(
     room: str, smoke: Callable[[str], tuple[Path, float]], tmp_path: Path
 ) -> None:

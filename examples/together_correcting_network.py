@@ -70,9 +70,8 @@ async def run(name: str, rounds: int) -> None:
                 result = await traverse(star(4), TASK, asked, kind=kind, rounds=rounds, seed=seed)
                 scores.append((await kind.score(result.artifact, snippets)).value)
                 calls += session.purse.calls
-    error = np.std(scores, ddof=1) / len(scores) ** 0.5
-    said = f"{name}, {rounds} round(s) an edge   {np.mean(scores):.3f} ± {error:.3f}"
-    print(f"{said} of hidden tests, {calls / len(scores):.1f} calls a run")
+    score = f"{np.mean(scores):.3f} ± {np.std(scores, ddof=1) / len(scores) ** 0.5:.3f}"
+    print(f"{name}, {rounds} round(s) an edge   {score} of hidden tests, {calls / len(scores):.1f} calls a run")
 
 
 print(REHEARSAL_NOTICE)

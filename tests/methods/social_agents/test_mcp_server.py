@@ -68,7 +68,7 @@ def test_the_tools_are_functions_for_a_toolset_of_ones_own(memory):
     tools = {tool.__name__: tool for tool in memory_tools(memory)}
     assert list(tools) == ["search", "recall", "recent", "around"]
     assert all(tool.__doc__ for tool in tools.values())
-    assert [found.message.text for found in tools["search"](words=["mill"])] == ["The mill opens on Monday"]
+    assert tools["search"](words=["mill"])[0].message.text == "The mill opens on Monday"
 
 
 def test_what_one_knows_is_found(memory):

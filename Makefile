@@ -1,17 +1,20 @@
 # The only verbs anyone has to know. Each sets up .venv by itself; `make` alone lists them.
 
-PYTHON ?= python3
-VENV   := .venv
-BIN    := $(VENV)/bin
-STAMP  := $(VENV)/.installed
-RUNS   ?= runs
-RECIPE ?= smoke
-JOBS   ?= 2
+PYTHON  ?= python3
+VENV    := .venv
+BIN     := $(VENV)/bin
+STAMP   := $(VENV)/.installed
+METHODS := $(VENV)/.methods
+RUNS    ?= runs
+RECIPE  ?= smoke
+JOBS    ?= 2
 
 # One thread for each numerical library: times are compared within a run, and tests run side by side.
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 export MPLBACKEND ?= Agg
+# Tests and studies start many processes, and each would compile the house anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check bench docs readme
@@ -19,15 +22,23 @@ export MPLBACKEND ?= Agg
 help:  ## list the verbs
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(STAMP): pyproject.toml constraints.txt
+# What there is to install is installed once: the methods for a demo, and the tools besides for everything else.
+define install
 	@echo "setup: Python environment in $(VENV) with $$($(PYTHON) --version) (minutes, the first time)"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "setup: Python 3.11 or newer is needed; name one with make PYTHON=..." >&2; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(1)]'
 	@touch $@
+endef
 
-demo: $(STAMP)  ## reproduce every method at smoke size and print the path of the page
+$(STAMP): pyproject.toml constraints.txt
+	$(call install,dev)
+
+$(METHODS): pyproject.toml constraints.txt
+	$(if $(wildcard $(STAMP)),@$(MAKE) --no-print-directory $(STAMP) && touch $@,$(call install,all))
+
+demo: $(METHODS)  ## reproduce every method at smoke size and print the path of the page
 	@echo "demo: every method, recipe $(RECIPE)"
 	@$(BIN)/consilience reproduce --recipe $(RECIPE) --runs $(RUNS)
 

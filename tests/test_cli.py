@@ -3,11 +3,12 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from consilience import __version__
+from consilience import __version__, catalogue
 from consilience.cli import main
 
 RUN = ("reproduce", "throwaway", "--quiet")
@@ -39,6 +40,14 @@ def test_show_tells_question_idea_names_and_verbs(throwaway: Path, capsys: pytes
     shown = capsys.readouterr().out
     for part in ("Does a coin", "Idea: toss", "Config, run", "smoke, small, paper", "consilience throwaway toss"):
         assert part in shown
+
+
+def test_show_says_how_to_install(throwaway: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (throwaway / "commands.py").write_text("import a_library_that_nobody_has")
+    assert main(["show", "throwaway"]) == 0
+    shown = capsys.readouterr().out
+    assert "pip install 'consilience[all]'" in shown
+    assert "throwaway needs a_library_that_nobody_has; install consilience[all]" in shown
 
 
 def test_cite_prints_bibtex(throwaway: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -89,6 +98,18 @@ def test_reproduce_holds(throwaway: Path, capsys: pytest.CaptureFixture[str]) ->
     assert record["claims"][1]["verdict"] == "not measured"
 
 
+def test_the_page_is_written_anew_from_run_folders_alone(throwaway: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(RUN)
+    before = Path("runs/index.html").read_text()
+    Path("runs/index.html").unlink()
+    journal = Path("runs/throwaway/smoke-seed0/journal.jsonl").read_text()
+    assert main(["ledger"]) == 0
+    assert "page: " in capsys.readouterr().out
+    assert Path("runs/index.html").read_text() == before
+    assert Path("runs/throwaway/smoke-seed0/journal.jsonl").read_text() == journal
+    assert main(["ledger", "--runs", "nowhere"]) == 2
+
+
 def test_reproduce_says_when_a_claim_fails(throwaway: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*RUN, "--set", "needed=1.1"]) == 1
     assert "✗ coin.heads: heads is" in capsys.readouterr().out
@@ -121,6 +142,41 @@ def test_a_second_run_measures_nothing_and_a_fresh_one_everything(throwaway: Pat
     main([*RUN, "--fresh"])
     journal = Path("runs/throwaway/smoke-seed0/journal.jsonl").read_text()
     assert journal.count('"tossing"') == journal.count('"run begins"') == 1
+
+
+def test_a_room_that_is_not_installed_says_what_to_install(throwaway: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for module in ("commands", "experiment"):
+        (throwaway / f"{module}.py").write_text("import a_library_that_nobody_has")
+    told = "consilience: throwaway needs a_library_that_nobody_has; install consilience[all]\n"
+    for words in (RUN, ("throwaway",), ("throwaway", "toss", "penny")):
+        assert mistake(capsys, *words) == told
+    assert "no method can be run yet; install consilience[all]" in mistake(capsys, "reproduce")
+    assert not Path("runs").exists()
+
+
+def test_rooms_that_are_not_installed_are_passed_over(
+    throwaway: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = throwaway.parent / "other"
+    other.mkdir()
+    (other / "__init__.py").touch()
+    (other / "experiment.py").write_text("import a_library_that_nobody_has")
+    monkeypatch.setattr(catalogue, "METHODS", (replace(catalogue.METHODS[0], name="other"), *catalogue.METHODS))
+    assert main(["reproduce", "--quiet"]) == 0
+    captured = capsys.readouterr()
+    assert "✓ holds" in captured.out
+    assert captured.err == "passed over: other needs a_library_that_nobody_has; install consilience[all]\n"
+    for name in [name for name in sys.modules if name.startswith("consilience.methods.other")]:
+        monkeypatch.delitem(sys.modules, name)
+
+
+def test_several_rooms_share_one_progress(
+    throwaway: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catalogue, "METHODS", (*catalogue.METHODS, *catalogue.METHODS))
+    assert main(["reproduce", "--fresh"]) == 0
+    lines = capsys.readouterr().err.splitlines()
+    assert [line[:5] for line in lines if line.endswith("s") and "coin.heads: holds" in line] == ["[1/2]", "[2/2]"]
 
 
 @pytest.mark.parametrize(

@@ -1,22 +1,112 @@
-"""What a page shows in Python runs as it stands, where it takes no data of the reader."""
+"""What README and docs show is run as it stands, on files made for it: Python, commands; what cannot be says why."""
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from shown import PAGES, ROOT, Block, blocks, mentioned
+from stages import STAGES, Stage
 
-PAGES = Path(__file__).parents[1] / "docs" / "methods"
-BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+from consilience import cli
+
+VERBS = {line.partition(":")[0] for line in (ROOT / "Makefile").read_text().splitlines() if re.match(r"[a-z]+:", line)}
 
 
-@pytest.mark.parametrize("page", ["agent_networks", "backdoor_audits", "cross_team", "social_agents"])
-def test_its_python_runs_and_says_something(page: str, tmp_path: Path) -> None:
-    blocks = BLOCK.findall((PAGES / f"{page}.md").read_text(encoding="utf-8"))
-    assert blocks
-    for block in blocks:
-        command = [sys.executable, "-W", "error", "-c", block]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        assert done.stdout
+@pytest.mark.parametrize("page", PAGES)
+def test_every_block_is_python_commands_or_a_drawing_and_has_a_stage(page: str) -> None:
+    found = blocks(PAGES[page])
+    for block in found:
+        assert block.kind != "other" or not re.search(r"^\s*(import|from|consilience|\$ )", block.text, re.MULTILINE)
+    assert (page in STAGES) == any(_is_run(block) for block in found)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_command_is_read_by_the_program_that_it_names(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli, "_held", _reads_only)
+    shown = [words for block in blocks(PAGES[page]) if block.kind == "commands" for words in block.commands]
+    for words in [*shown, *mentioned(PAGES[page])]:
+        if words[0] == "consilience":
+            assert cli._dispatch(_rehearsed(words)[1:]) == 0, words
+        elif words[0] == "make":
+            assert {word for word in words[1:2] if word.isalpha()} <= VERBS, words
+
+
+@pytest.mark.parametrize("page", STAGES)
+def test_what_it_shows_runs_in_order(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = STAGES[page]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    for prepare in stage.prepare:
+        prepare()
+    for block in blocks(PAGES[page]):
+        if block.kind == "python":
+            _run_python(stage.given + block.text)
+        elif block.kind == "commands":
+            for words in block.commands:
+                if _why_not(stage, words) is None:
+                    _run_command(stage, words)
+
+
+@pytest.mark.parametrize("page", STAGES)
+def test_reasons_and_changes_are_of_commands_that_are_shown(page: str) -> None:
+    stage = STAGES[page]
+    everywhere = [" ".join(words) for path in PAGES.values() for block in blocks(path) for words in _commands(block)]
+    for beginning in (*stage.not_run, *stage.smaller):
+        assert any(shown.startswith(beginning) for shown in everywhere) or beginning in ("pip", "consilience studio")
+
+
+def _is_run(block: Block) -> bool:
+    return block.kind in ("python", "commands")
+
+
+def _commands(block: Block) -> list[list[str]]:
+    return list(block.commands) if block.kind == "commands" else []
+
+
+def _why_not(stage: Stage, words: list[str]) -> str | None:
+    shown = " ".join(words)
+    return next((why for beginning, why in stage.not_run.items() if shown.startswith(beginning)), None)
+
+
+def _reads_only(verb):
+    from functools import wraps
+
+    @wraps(verb)
+    def read(*args, **kwargs):
+        return lambda: 0
+
+    return read
+
+
+def _rehearsed(words: list[str]) -> list[str]:
+    left_out, found = {"--model", "--budget-usd"}, []
+    for before, word in zip(["", *words], words, strict=False):
+        if word in left_out and words[1] in ("agent-networks", "cross-team"):
+            continue
+        if before in left_out and words[1] in ("agent-networks", "cross-team"):
+            continue
+        found.append(word)
+    return found
+
+
+def _run_python(code: str) -> None:
+    command = [sys.executable, "-W", "error", "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{code}\n{done.stderr}"
+    assert done.stdout or not re.search(r"^print", code, re.MULTILINE)
+
+
+def _run_command(stage: Stage, words: list[str]) -> None:
+    shown = " ".join(words)
+    more = next((flags for beginning, flags in stage.smaller.items() if shown.startswith(beginning)), "")
+    told = [*_rehearsed(words), *more.split()]
+    if "RUN" in told:  # the folder of the run that was shown before
+        newest = max(Path("runs/agent_networks").iterdir(), key=lambda run: run.stat().st_mtime)
+        told[told.index("RUN")] = str(newest)
+    if "--out" in told:
+        shutil.rmtree(told[told.index("--out") + 1], ignore_errors=True)
+    assert told[0] == "consilience"
+    assert cli.main(told[1:]) == 0, " ".join(told)

@@ -1,12 +1,14 @@
 """The one list of methods, resolved late: naming a room costs nothing until something of it is used."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
 from consilience.ground import InvalidInput, UnknownName
+from consilience.ground.late import absence_told
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +27,8 @@ class Method:
     """Year of the first version."""
     arxiv: str
     """arXiv identifier without the prefix, such as ``"2406.02806"``."""
+    extra: str = "all"
+    """What the room is installed with, as in ``pip install consilience[convex]``."""
 
     @property
     def package(self) -> str:
@@ -64,18 +68,26 @@ class Method:
         ------
         InvalidInput
             If the room has no such module.
+        MissingDependency
+            If a library that it imports is absent; the message names the extra that brings it.
         """
         path = f"{self.package}.{name}" if name else self.package
-        if find_spec(path) is None:
-            raise InvalidInput(f"expected a module {path}; the room {self.name!r} has none of that name")
-        return import_module(path)
+        with self._absence_told():
+            if find_spec(path) is None:
+                raise InvalidInput(f"expected a module {path}; the room {self.name!r} has none of that name")
+            return import_module(path)
 
     def verbs(self) -> dict[str, Callable[..., int | None]]:
         """Return the room's own verbs for the command line: ``VERBS`` of its ``commands`` module, if it has one."""
-        if find_spec(f"{self.package}.commands") is None:
-            return {}
+        with self._absence_told():
+            if find_spec(f"{self.package}.commands") is None:
+                return {}
         verbs: dict[str, Callable[..., int | None]] = self.part("commands").VERBS
         return verbs
+
+    def _absence_told(self) -> AbstractContextManager[None]:
+        """Name the extra of the room where an import finds a library absent, its door's among them."""
+        return absence_told(f"{self.command} needs {{missing}}; install consilience[{self.extra}]")
 
 
 METHODS: tuple[Method, ...] = (
@@ -86,6 +98,7 @@ METHODS: tuple[Method, ...] = (
         authors=("Weimin Bai", "Yifei Wang", "Wenzheng Chen", "He Sun"),
         year=2024,
         arxiv="2407.01014",
+        extra="em",
     ),
     Method(
         name="convex_networks",
@@ -94,6 +107,7 @@ METHODS: tuple[Method, ...] = (
         authors=("Yifei Wang", "Sungyoon Kim", "Paul Chu", "Indu Subramaniam", "Mert Pilanci"),
         year=2024,
         arxiv="2406.02806",
+        extra="convex",
     ),
     Method(
         name="rank_collapse",
@@ -102,6 +116,7 @@ METHODS: tuple[Method, ...] = (
         authors=("Xinyi Wu", "Amir Ajorlou", "Yifei Wang", "Stefanie Jegelka", "Ali Jadbabaie"),
         year=2024,
         arxiv="2405.18781",
+        extra="rank",
     ),
     Method(
         name="self_correction",
@@ -110,6 +125,7 @@ METHODS: tuple[Method, ...] = (
         authors=("Yifei Wang", "Yuyang Wu", "Zeming Wei", "Stefanie Jegelka", "Yisen Wang"),
         year=2024,
         arxiv="2405.18634",
+        extra="correction",
     ),
     Method(
         name="pretraining_objectives",
@@ -118,6 +134,7 @@ METHODS: tuple[Method, ...] = (
         authors=("Qi Zhang", "Tianqi Du", "Haotian Huang", "Yifei Wang", "Yisen Wang"),
         year=2024,
         arxiv="2407.00935",
+        extra="pretraining",
     ),
     Method(
         name="decorrelated_preferences",
@@ -126,6 +143,7 @@ METHODS: tuple[Method, ...] = (
         authors=("Hanqi Yan", "Yanzheng Xiang", "Guangyi Chen", "Yifei Wang", "Lin Gui", "Yulan He"),
         year=2024,
         arxiv="2406.17969",
+        extra="preferences",
     ),
     Method(
         name="agent_networks",
@@ -147,6 +165,7 @@ METHODS: tuple[Method, ...] = (
         ),
         year=2024,
         arxiv="2406.07155",
+        extra="agents",
     ),
     Method(
         name="cross_team",
@@ -168,6 +187,7 @@ METHODS: tuple[Method, ...] = (
         ),
         year=2024,
         arxiv="2406.08979",
+        extra="agents",
     ),
     Method(
         name="social_agents",
@@ -187,6 +207,7 @@ METHODS: tuple[Method, ...] = (
         ),
         year=2024,
         arxiv="2406.14928",
+        extra="social",
     ),
     Method(
         name="backdoor_audits",

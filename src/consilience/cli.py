@@ -15,13 +15,14 @@ from dataclasses import dataclass
 from functools import partial, wraps
 from io import StringIO
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import tyro
 
 from consilience import __version__, catalogue, ground
 from consilience.catalogue import Method
-from consilience.ground import ConsilienceError, InvalidInput, UnknownName
+from consilience.ground import ConsilienceError, InvalidInput, MissingDependency, UnknownName
+from consilience.ground.late import late_module
 
 Verb = Callable[..., int | None]
 
@@ -68,7 +69,12 @@ def show(room: str, /) -> None:
     print(f"{entry.name}: {entry.question}\n{entry.paper}, arXiv:{entry.arxiv}\n\n{inspect.getdoc(door)}\n")
     print(f"public names   {', '.join(door.__all__)}")
     print(f"recipes        {', '.join(ground.config.recipes(entry.package))}")
-    verbs = entry.verbs()
+    print(f"install        pip install 'consilience[{entry.extra}]'")
+    try:
+        verbs = entry.verbs()
+    except MissingDependency as absent:
+        print(f"verbs          not to be had yet: {absent}")
+        return
     if verbs:
         print(f"verbs          {', '.join(f'consilience {entry.command} {verb}' for verb in verbs)}")
 
@@ -95,6 +101,7 @@ def reproduce(
     runs: Annotated[Path, tyro.conf.arg(metavar="DIR")] = Path("runs"),
     fresh: bool = False,
     quiet: bool = False,
+    track: Literal["mlflow"] | None = None,
 ) -> int:
     """Measure the claims of methods and say which hold.
 
@@ -117,29 +124,73 @@ def reproduce(
         Forget what earlier runs of the same settings left, and measure again.
     quiet
         Report no progress.
+    track
+        Send what was measured to MLflow too: to MLFLOW_TRACKING_URI, or else to mlflow.db in the folder of the runs.
     """
     if json is not None and json.is_dir():
         raise InvalidInput(f"--json must name a file to write; {json} is a folder")
     chosen = [catalogue.method(room) for room in dict.fromkeys(rooms)] or list(catalogue.METHODS)
+    chosen, lacking = _installed(chosen, named=bool(rooms))
     flags = ground.config.parse_settings(set)
     if seed is not None:
         flags["seed"] = ground.Streams(seed).seed
     plans = [_plan(entry, recipe, flags, named=bool(set)) for entry in chosen]
+    tracker = None if track is None else late_module("consilience.tracking", "{missing}", usually="").Tracker(runs)
     reports = []
-    for plan in plans:
-        folder = ground.RunFolder(runs / plan.folder, fresh=fresh, quiet=quiet)
-        reports.append(plan.entry.part("experiment").run(plan.config, folder))
+    with ground.progress.Course("methods", len(plans), quiet=quiet) as course:
+        for plan in plans:
+            folder = ground.RunFolder(runs / plan.folder, fresh=fresh, quiet=quiet, course=course)
+            reports.append(plan.entry.part("experiment").run(plan.config, folder))
+            if tracker is not None:
+                tracker.send(reports[-1], folder.path)
     claims = [claim for report in reports for claim in report.claims]
     if json is not None:
         record = ground.ledger.rows(reports)
         ground.folder.write_whole(json, jsonlib.dumps(record, indent=2, allow_nan=False) + "\n")
-    ledger = ground.ledger.collect(runs)
-    page = ground.ledger.write(ledger, runs, {entry.name: entry.question for entry in catalogue.METHODS})
+    found = ground.ledger.collect(runs)
+    page = ground.ledger.write(found, runs, {entry.name: entry.question for entry in catalogue.METHODS})
     ground.ledger.show(claims)
-    for line in ledger.unreadable:
-        print(f"passed over {line}", file=sys.stderr)
+    for line in (*lacking, *found.unreadable):
+        print(f"passed over: {line}", file=sys.stderr)
     print(f"page: {page.resolve()}")
+    if tracker is not None:
+        print(f"mlflow: {tracker.place}")
     return int(any(claim.verdict == "fails" for claim in claims))
+
+
+def ledger(*, runs: Annotated[Path, tyro.conf.arg(metavar="DIR")] = Path("runs")) -> None:
+    """Write the ledger and its page anew from run folders, and measure nothing.
+
+    Parameters
+    ----------
+    runs
+        Folder of the run folders, such as `reproduce` was given.
+    """
+    if not runs.is_dir():
+        raise InvalidInput(f"--runs must name a folder that `consilience reproduce` wrote; there is no {runs}")
+    found = ground.ledger.collect(runs)
+    page = ground.ledger.write(found, runs, {entry.name: entry.question for entry in catalogue.METHODS})
+    ground.ledger.show(claim for run in found.runs for claim in run.report.claims)
+    for line in found.unreadable:
+        print(f"passed over: {line}", file=sys.stderr)
+    print(f"page: {page.resolve()}")
+
+
+def _installed(chosen: list[Method], *, named: bool) -> tuple[list[Method], list[str]]:
+    """Part the rooms that can be run here from those that cannot, with why; one that was named must be there."""
+    able, lacking = [], []
+    for entry in chosen:
+        try:
+            entry.part("experiment")
+        except MissingDependency as absent:
+            if named:
+                raise
+            lacking.append(str(absent))
+        else:
+            able.append(entry)
+    if not able:
+        raise MissingDependency("no method can be run yet; install consilience[all], or what `consilience show` names")
+    return able, lacking
 
 
 @dataclass(frozen=True)
@@ -161,7 +212,43 @@ def _plan(entry: Method, recipe: str, flags: Mapping[str, Any], *, named: bool) 
     return _Plan(entry, config, Path(entry.name) / name)
 
 
-VERBS: Mapping[str, Verb] = {"list": list_methods, "show": show, "reproduce": reproduce, "cite": cite}
+def studio(
+    runs: Path = Path("runs"),
+    /,
+    *,
+    port: int = 8770,
+    host: str = "127.0.0.1",
+    open: bool = False,  # noqa: A002  as it is written
+    i_know: bool = False,
+) -> None:
+    """Look at run folders in a browser, while they grow and afterwards; ctrl-C ends it.
+
+    Parameters
+    ----------
+    runs
+        Folder with run folders, the --runs of reproduce, or a single one.
+    port
+        Where to listen; 0 is any that is free.
+    host
+        Who may look: this machine alone unless given.
+    open
+        Open it in the browser of this machine.
+    i_know
+        With a --host that other machines reach: whoever reaches it reads everything, without a password.
+    """
+    told = "the studio needs {missing}; install consilience[studio]"
+    serving = late_module("consilience.studio.serving", told, usually="starlette")
+    serving.serve(runs, partial(print, flush=True), host=host, port=port, opened=open, known=i_know)
+
+
+VERBS: Mapping[str, Verb] = {
+    "list": list_methods,
+    "show": show,
+    "reproduce": reproduce,
+    "ledger": ledger,
+    "studio": studio,
+    "cite": cite,
+}
 
 
 def _dispatch(words: list[str]) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 RECIPES = ("smoke", "small", "paper")
 SECTIONS = ("Question", "Idea", "Use", "Claims", "Limits", "Sources")
 MOST_NAMES = 15
+CATALOGUE = "src/consilience/catalogue.py"
 UNSAYING = {"utils", "common", "helpers", "core", "base", "misc", "manager"}
 
 
@@ -33,6 +34,37 @@ def lacks(room: Path, tests: Path, page: Path) -> list[str]:
         *_names(room),
         *_mirror(room, tests),
     ]
+
+
+def unlisted(name: str, root: Path) -> list[str]:
+    """Say in one line each where the room called `name` is not spoken of; nothing when it is known everywhere.
+
+    Parameters
+    ----------
+    name
+        Of the package, such as ``"convex_networks"``.
+    root
+        Of the repository.
+    """
+    entry = re.search(rf'Method\(\s*name="{name}",(.*?)\n    \),', _text(root / CATALOGUE), re.DOTALL)
+    if entry is None:
+        return [f"{CATALOGUE}: METHODS has no Method(name={name!r})"]
+    given = dict(re.findall(r'(arxiv|extra)="([^"]*)"', entry[1]))
+    extras = tomllib.loads(_text(root / "pyproject.toml"))["project"]["optional-dependencies"]
+    expected = {
+        "mkdocs.yml": (f"methods/{name}.md", "the page is not in the navigation"),
+        "CHANGELOG.md": (f"`{name}`", "no line names the room"),
+        "CITATION.cff": (f"arxiv.org/abs/{given['arxiv']}", "no reference gives its paper"),
+        "docs/papers.md": (given["arxiv"], "its paper is not in the index"),
+    }
+    found = [f"{file}: {told}" for file, (word, told) in expected.items() if word not in _text(root / file)]
+    if given.get("extra") not in extras:
+        found.append(f"{CATALOGUE}: the room needs extra=..., one of the optional dependencies in pyproject.toml")
+    return found
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
 
 
 def _tree(path: Path) -> ast.Module | None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from house_rules import lacks
+from house_rules import lacks, unlisted
 
 
 @pytest.fixture
@@ -59,3 +59,47 @@ def test_a_flaw_is_named(complete: tuple[Path, Path, Path], file: str, text: str
 def test_a_page_without_its_sections_is_told(complete: tuple[Path, Path, Path]) -> None:
     complete[2].write_text("# Throwaway\n\n## Question\n")
     assert len(lacks(*complete)) == 5
+
+
+REPOSITORY = {
+    "src/consilience/catalogue.py": 'METHODS = (\n    Method(\n        name="throwaway",\n        arxiv="0000.00000",\n'
+    '        extra="coins",\n    ),\n)\n',
+    "pyproject.toml": "[project.optional-dependencies]\ncoins = []\n",
+    "mkdocs.yml": "nav:\n  - methods/throwaway.md\n",
+    "CHANGELOG.md": "- The method `throwaway`.\n",
+    "CITATION.cff": "url: https://arxiv.org/abs/0000.00000\n",
+    "docs/papers.md": "arXiv:0000.00000\n",
+}
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    for file, text in REPOSITORY.items():
+        path = tmp_path / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return tmp_path
+
+
+def test_a_room_that_is_known_everywhere(repository: Path) -> None:
+    assert unlisted("throwaway", repository) == []
+
+
+def test_a_room_that_nobody_has_heard_of(repository: Path) -> None:
+    assert unlisted("eleventh", repository) == ["src/consilience/catalogue.py: METHODS has no Method(name='eleventh')"]
+
+
+@pytest.mark.parametrize(
+    ("file", "complaint"),
+    [
+        ("pyproject.toml", "the room needs extra="),
+        ("mkdocs.yml", "the page is not in the navigation"),
+        ("CHANGELOG.md", "no line names the room"),
+        ("CITATION.cff", "no reference gives its paper"),
+        ("docs/papers.md", "its paper is not in the index"),
+    ],
+)
+def test_where_a_room_is_not_named(repository: Path, file: str, complaint: str) -> None:
+    (repository / file).write_text("[project]\n[project.optional-dependencies]\n")
+    (found,) = unlisted("throwaway", repository)
+    assert complaint in found

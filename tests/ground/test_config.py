@@ -10,7 +10,16 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from consilience.ground import STRICT, InvalidInput, UnknownName
-from consilience.ground.config import as_plain, overlay, parse_settings, read_config, read_recipe, resolve, to_toml
+from consilience.ground.config import (
+    as_plain,
+    overlay,
+    parse_settings,
+    parse_toml,
+    read_config,
+    read_recipe,
+    resolve,
+    to_toml,
+)
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -135,3 +144,19 @@ def test_a_broken_recipe_is_named(throwaway: Path) -> None:
     (throwaway / "recipes" / "small.toml").write_text("tosses =")
     with pytest.raises(InvalidInput, match=r"recipe 'small' of consilience.methods.throwaway must be TOML"):
         read_recipe("consilience.methods.throwaway", "small")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [("a = [1", "Unclosed array"), ("a = " + "[" * 10_000, "nested too deep"), ("a = " + "9" * 5000, "digits")],
+)
+def test_what_is_no_toml_is_refused_in_words(text: str, says: str) -> None:
+    with pytest.raises(InvalidInput, match=f"the plan must be TOML; .*{says}"):
+        parse_toml(text, "the plan")
+    assert parse_settings([f"a={text[4:]}"]) == {"a": text[4:]}
+
+
+def test_a_configuration_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_bytes(b"seed = 1 # \xff")
+    with pytest.raises(InvalidInput, match="must be text in UTF-8"):
+        read_config(Config, tmp_path / "config.toml")

@@ -1,6 +1,8 @@
 """Run folders: whole files, steps kept under their configuration, pictures the same byte for byte."""
 
 import json
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +11,7 @@ from matplotlib.figure import Figure as Canvas
 from pydantic.dataclasses import dataclass as strict_dataclass
 
 from consilience.ground import STRICT, Evidence, InvalidInput, Measurement, RunFolder
-from consilience.ground.folder import replace_folder, write_whole
+from consilience.ground.folder import is_at_work, replace_folder, write_whole
 
 
 @strict_dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -176,3 +178,28 @@ def test_the_earlier_folder_is_back_where_the_new_one_cannot_be_put(tmp_path: Pa
         replace_folder(tmp_path / "nowhere", target)
     assert (target / "content").read_text() == "earlier"
     assert [entry.name for entry in tmp_path.iterdir()] == ["out"]
+
+
+def test_who_measures_can_be_told_from_who_was_killed(tmp_path: Path) -> None:
+    script = (
+        "import sys, time; from consilience.ground import RunFolder\n"
+        "with RunFolder(sys.argv[1]).at_work(): print(flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.PIPE) as measuring:
+        assert measuring.stdout is not None
+        measuring.stdout.readline()
+        before = is_at_work(tmp_path)
+        measuring.kill()
+    assert before
+    assert not is_at_work(tmp_path)
+
+
+def test_nobody_works_where_there_is_no_run(tmp_path: Path) -> None:
+    assert not is_at_work(tmp_path / "nowhere")
+
+
+def test_two_may_work_in_a_folder(tmp_path: Path) -> None:
+    with RunFolder(tmp_path).at_work():
+        with RunFolder(tmp_path).at_work():
+            pass
+        assert is_at_work(tmp_path)

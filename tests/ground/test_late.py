@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from consilience.ground import MissingDependency
-from consilience.ground.late import late_module, late_names
+from consilience.ground.late import absence_told, late_module, late_names
 
 
 @pytest.fixture
@@ -51,3 +51,20 @@ def test_what_a_module_says_itself_is_not_said_again(package: Path) -> None:
     )
     with pytest.raises(MissingDependency, match="install the other one"):
         late_module("lateroom.one", "this needs {missing}", usually="it")
+
+
+def test_a_door_names_the_extra(package: Path) -> None:
+    (package / "one.py").write_text("import a_library_that_nobody_has.part")
+    load, _ = late_names("lateroom", {"thing": "one"}, extra="x")
+    with pytest.raises(MissingDependency, match=r"^`thing` needs a_library_that_nobody_has; install consilience\[x\]$"):
+        load("thing")
+
+
+def test_a_library_too_old_is_named_too() -> None:
+    with pytest.raises(MissingDependency, match="this needs json"), absence_told("this needs {missing}"):
+        from json import nothing_like_it  # noqa: F401
+
+
+def test_an_import_error_without_a_name() -> None:
+    with pytest.raises(MissingDependency, match="this needs it"), absence_told("this needs {missing}", usually="it"):
+        raise ImportError

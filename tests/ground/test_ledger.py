@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from io import StringIO
 from pathlib import Path
@@ -138,10 +139,50 @@ def test_the_page_is_well_formed_and_fetches_nothing(runs: Path) -> None:
 
 def test_the_page_shows_failures_as_it_shows_successes(runs: Path) -> None:
     html = page(collect(runs), {"room": "Is it <so>?"})
-    assert html.count('<article class="claim holds">') == 2
-    assert html.count('<article class="claim fails">') == 1
+    assert html.count('<article class="claim holds"') == 2
+    assert html.count('<article class="claim fails"') == 1
     assert "time ratio: 0.0003, bar: at most 1e-06" in html
     assert "needs the paper&#39;s scale" in html
+
+
+def test_every_claim_of_the_largest_recipe_is_a_mark_that_leads_to_it(runs: Path) -> None:
+    put(runs, "smoke-seed0", report(claim("other.bad", MISS, room="other"), room="other"))
+    html = page(collect(runs), {"other": "Why?", "room": "Is it?", "absent": "Where?"})
+    marks = re.findall(r'<a class="mark ([a-z-]+)" href="#([^"]+)"', html)
+    assert marks == [("fails", "other-smoke-other.bad"), ("holds", "room-small-room.hit")]
+    assert all(f'id="{name}"' in html for _, name in marks)
+    assert "consilience reproduce absent" in html
+    folded = html.partition('<details class="other">')[2]
+    assert "The same at recipe smoke" in folded
+    assert 'id="room-smoke-room.miss"' in folded
+
+
+def test_claims_are_counted_once_whatever_recipes_there_are(runs: Path) -> None:
+    html = page(collect(runs), {})
+    shown = dict(re.findall(r'id="only-([a-z-]+)"[^>]*><b>(\d+)</b>', html))
+    assert shown == {"all": "1", "holds": "1", "fails": "0", "not-measured": "0"}
+    assert html.count(" disabled") == 2
+
+
+def test_papers_are_linked_and_what_stands_around_is_escaped(tmp_path: Path) -> None:
+    told = replace(claim("room.hit", HIT), source="arXiv:2406.02806, <table> 1")
+    put(tmp_path, "smoke-seed0", report(told))
+    html = page(collect(tmp_path), {})
+    assert '<a href="https://arxiv.org/abs/2406.02806" rel="noreferrer">arXiv:2406.02806</a>, &lt;table&gt; 1' in html
+
+
+def test_a_number_that_misses_its_bar_stands_for_its_claim(runs: Path) -> None:
+    (runs / "room" / "small-seed0" / "report.json").unlink()
+    digest = page(collect(runs), {}).partition('<table class="digest')[2].partition("</table>")[0]
+    assert re.findall(r'<td class="number">([^<]*)</td>', digest) == ["98.9 %", "0.0003"]
+
+
+def test_many_seeds_are_counted_and_told_below(tmp_path: Path) -> None:
+    seeds = tuple(range(100, 120))
+    put(tmp_path, "smoke-seed0", report(replace(claim("room.hit", HIT), seeds=seeds)))
+    html = page(collect(tmp_path), {})
+    assert "20 seeds" in html
+    assert html.count(", ".join(map(str, seeds))) == 1
 
 
 def test_the_page_escapes_what_it_shows(runs: Path) -> None:

@@ -8,7 +8,7 @@ from hypothesis.extra.numpy import arrays
 
 from consilience.methods.convex_networks.algebra import Algebra
 from consilience.methods.convex_networks.blades import Blade
-from consilience.methods.convex_networks.cross import cross, cross_all
+from consilience.methods.convex_networks.cross_products import cross, cross_all
 from consilience.methods.convex_networks.sketch import lifted_cross, random_cross
 
 # Small integers make every sum and product below exact, so that laws are tested by equality.

@@ -284,6 +284,8 @@ class Report:
     """Python and library versions."""
     measured_at: str = ""
     """When the last study ended, ISO 8601 in UTC."""
+    picture: str = ""
+    """Name of the figure that says the finding at a glance; empty stands for the first there is."""
 
     @property
     def verdicts(self) -> dict[Verdict, int]:

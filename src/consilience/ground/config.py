@@ -159,7 +159,7 @@ def read_recipe(package: str, name: str) -> dict[str, Any]:
     if name not in known:
         raise UnknownName("recipe", name, known)
     folder = resources.files(package) / "recipes"
-    return _parsed((folder / f"{name}.toml").read_text(encoding="utf-8"), f"recipe {name!r} of {package}")
+    return parse_toml((folder / f"{name}.toml").read_text(encoding="utf-8"), f"recipe {name!r} of {package}")
 
 
 def read_config(config_class: type[_C], path: Path | str) -> _C:
@@ -174,7 +174,38 @@ def read_config(config_class: type[_C], path: Path | str) -> _C:
         text = Path(path).read_text(encoding="utf-8")
     except OSError as error:
         raise InvalidInput(f"expected a configuration at {path}; {error.strerror}") from error
-    return resolve(config_class, _parsed(text, str(path)))
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"{path} must be text in UTF-8; {error}") from error
+    return resolve(config_class, parse_toml(text, str(path)))
+
+
+def parse_toml(text: str, where: str) -> dict[str, Any]:
+    """Read TOML that somebody wrote.
+
+    Parameters
+    ----------
+    text
+    where
+        What it is, or where it comes from: how the message begins.
+
+    Raises
+    ------
+    InvalidInput
+        If it is none, is nested too deep, or has a number of more digits than Python converts.
+
+    Examples
+    --------
+    >>> parse_toml("a = [1", "the recipe")
+    Traceback (most recent call last):
+    ...
+    consilience.ground.errors.InvalidInput: the recipe must be TOML; Unclosed array (at end of document)
+    """
+    try:
+        return tomllib.loads(text)
+    except RecursionError as error:
+        raise InvalidInput(f"{where} must be TOML; its lists and tables are nested too deep") from error
+    except ValueError as error:  # TOMLDecodeError, and numbers of thousands of digits
+        raise InvalidInput(f"{where} must be TOML; {error}") from error
 
 
 def as_plain(config: object) -> dict[str, Any]:
@@ -199,6 +230,27 @@ def to_toml(config: object) -> str:
     return tomli_w.dumps(_without_none(as_plain(config)))
 
 
+def unfolded(tree: Tree, above: str = "") -> dict[str, str]:
+    """Return settings with their tables unfolded, values as text.
+
+    Parameters
+    ----------
+    tree
+        The settings.
+    above
+        Put before every name.
+
+    Examples
+    --------
+    >>> unfolded({"seed": 1, "digits": {"gates": 200}})
+    {'seed': '1', 'digits.gates': '200'}
+    """
+    told: dict[str, str] = {}
+    for name, value in tree.items():
+        told |= unfolded(value, f"{above}{name}.") if isinstance(value, Mapping) else {f"{above}{name}": str(value)}
+    return told
+
+
 def _without_none(tree: Tree) -> dict[str, Any]:
     return {
         key: _without_none(value) if isinstance(value, Mapping) else value
@@ -209,16 +261,9 @@ def _without_none(tree: Tree) -> dict[str, Any]:
 
 def _value(text: str) -> Any:
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+        return parse_toml(f"value = {text}", text)["value"]
+    except InvalidInput:
         return text
-
-
-def _parsed(text: str, where: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise InvalidInput(f"{where} must be TOML; {error}") from error
 
 
 def _explain(config_class: type, problem: Any) -> str:

@@ -10,6 +10,7 @@
     report.json      the claims
 """
 
+import fcntl
 import hashlib
 import json
 import os
@@ -29,6 +30,7 @@ from pydantic import dataclasses as strict
 from consilience.ground.claims import Evidence, Figure
 from consilience.ground.config import STRICT, RunConfig, as_plain, to_toml
 from consilience.ground.errors import InvalidInput
+from consilience.ground.progress import Course
 
 _LEFT_BY_A_RUN = ("config.toml", "journal.jsonl", "metrics.jsonl", "report.json", "figures", "steps", "work")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -76,7 +78,9 @@ class RunFolder:
     fresh
         Forget what an earlier run left there and measure everything again. Files of other origin stay.
     quiet
-        Whether runs in this folder report progress.
+        Report no progress.
+    course
+        The course that runs in this folder are a piece of; it shows their progress.
 
     Examples
     --------
@@ -89,9 +93,12 @@ class RunFolder:
     3.14
     """
 
-    def __init__(self, path: Path | str, *, fresh: bool = False, quiet: bool = False) -> None:
+    def __init__(
+        self, path: Path | str, *, fresh: bool = False, quiet: bool = False, course: Course | None = None
+    ) -> None:
         self.path = Path(path)
         self.quiet = quiet
+        self.course = course
         self._identity = Identity()
         if self.path.exists() and not self.path.is_dir():
             raise InvalidInput(f"the run folder must be a folder; {self.path} is a file: give another one with --runs")
@@ -178,6 +185,17 @@ class RunFolder:
         """Append a number measured along the way, with what tells it apart from its siblings."""
         self._append("metrics.jsonl", {"time": _now(), "metric": name, "value": float(value), **tags})
 
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Hold a lock on the journal, by which `is_at_work` tells a run that goes on from one that was cut off.
+
+        The system takes it back from a process that dies, however it dies.
+        """
+        with (self.path / "journal.jsonl").open("a", encoding="utf-8") as held:
+            with suppress(OSError):  # a file system without locks
+                fcntl.flock(held, fcntl.LOCK_SH)
+            yield
+
     def write(self, file: str, content: str | bytes) -> Path:
         """Write a file of this folder whole: readers see the old content or the new, never a part."""
         return write_whole(self.path / file, content)
@@ -194,6 +212,28 @@ class RunFolder:
                 shutil.rmtree(path)
             else:
                 path.unlink(missing_ok=True)
+
+
+def is_at_work(path: Path | str) -> bool:
+    """Whether a process is measuring into a run folder now.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as scratch:
+    ...     with RunFolder(scratch).at_work():
+    ...         meanwhile = is_at_work(scratch)
+    ...     meanwhile, is_at_work(scratch)
+    (True, False)
+    """
+    try:
+        with (Path(path) / "journal.jsonl").open("rb") as journal:
+            fcntl.flock(journal, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def write_whole(path: Path | str, content: str | bytes) -> Path:

@@ -7,6 +7,12 @@ _ID = re.compile(r'(?<=[\s<])id="([^"]+)"')
 _REFERENCE = re.compile(r'((?:xlink:)?href="#|url\(#)([^")]+)')
 _ROOT = re.compile(r"<svg\b[^>]*>")
 _LENGTHS = re.compile(r'\s(?:width|height)="[^"]*"')
+_STYLE = re.compile(r"<defs>\s*<style\b[^>]*>[^<]*</style>\s*</defs>")
+_FAMILY = re.compile(r"font-family: '[^;\"]*")
+_DATA = re.compile(r'(?<=\bd=")[^"]*')
+_LONG = re.compile(r"-?\d+\.\d{3,}")
+_PLACED = re.compile(r'(?<=\s)(?:x|y|x1|x2|y1|y2)="-?\d+\.\d{3,}"')
+_BETWEEN = re.compile(r">\s*\n\s*<")
 
 
 def inline_svg(svg: str, prefix: str, label: str) -> str:
@@ -34,3 +40,33 @@ def inline_svg(svg: str, prefix: str, label: str) -> str:
     return _ROOT.sub(
         lambda found: f'{_LENGTHS.sub("", found[0])[:-1]} role="img" aria-label="{spoken}">', body, count=1
     )
+
+
+def slim(svg: str) -> str:
+    r"""Return the same picture in fewer bytes: two decimals, no lists of fonts, no ids that nothing refers to.
+
+    Its own style sheet goes too, which in a page would reach beyond the picture; what it says is for the page to say:
+    lines join round.
+
+    Examples
+    --------
+    >>> slim('<svg><g id="a">\n <path d="M 1.23456 2 \nL 3 4 \n" style="fill: none"/></g></svg>')
+    '<svg><g><path d="M1.23 2L3 4" style="fill: none"/></g></svg>'
+    """
+    body = _STYLE.sub("", svg)
+    body = _FAMILY.sub("font-family: inherit", body)
+    body = _DATA.sub(lambda found: _path(found[0]), body)
+    body = _PLACED.sub(lambda found: _LONG.sub(_rounded, found[0]), body)
+    used = {found[2] for found in _REFERENCE.finditer(body)}
+    body = re.sub(r'\sid="([^"]+)"', lambda found: found[0] if found[1] in used else "", body)
+    return _BETWEEN.sub("><", body)
+
+
+def _path(data: str) -> str:
+    data = re.sub(r"\s*([A-Za-z])\s*", r"\1", _LONG.sub(_rounded, data))
+    return re.sub(r"\s+", " ", data).strip()
+
+
+def _rounded(found: re.Match[str]) -> str:
+    short = f"{float(found[0]):.2f}".rstrip("0").rstrip(".")
+    return "0" if short == "-0" else short

@@ -12,6 +12,7 @@ from consilience.ground.claims import Claim, Evidence, Report, Statement
 from consilience.ground.config import ClaimsConfig, RunConfig, as_plain
 from consilience.ground.errors import InvalidInput, MissingDependency
 from consilience.ground.folder import RunFolder, Step
+from consilience.ground.late import absence_told
 from consilience.ground.machine import machine, versions
 from consilience.ground.progress import Progress
 from consilience.ground.seeds import Streams
@@ -20,7 +21,14 @@ Study = Callable[[], Evidence] | str
 """A function that measures a claim, or the reason why this recipe does not."""
 
 
-def conduct(room: str, config: RunConfig, folder: RunFolder, studies: Sequence[tuple[Statement, Study]]) -> Report:
+def conduct(
+    room: str,
+    config: RunConfig,
+    folder: RunFolder,
+    studies: Sequence[tuple[Statement, Study]],
+    *,
+    picture: str = "",
+) -> Report:
     """Run each study in turn and write the report of the room into the run folder.
 
     Finished studies are kept in the folder under this very configuration and not run again, so an interrupted run
@@ -37,6 +45,8 @@ def conduct(room: str, config: RunConfig, folder: RunFolder, studies: Sequence[t
         Where steps, figures and the report go.
     studies
         Each statement with the function that measures it, or with the reason why this recipe does not.
+    picture
+        Name of the figure that says the finding at a glance and leads on the page.
 
     Returns
     -------
@@ -66,11 +76,13 @@ def conduct(room: str, config: RunConfig, folder: RunFolder, studies: Sequence[t
     """
     _refuse_duplicates([statement.id for statement, _ in studies])
     folder.bind(room, config, source_digest(room))
-    folder.record("run begins", room=room, recipe=config.recipe)
+    sentences = {statement.id: statement.sentence for statement, _ in studies}
+    folder.record("run begins", room=room, recipe=config.recipe, claims=sentences)
     claims: list[Claim] = []
     ended_at = ""
+    title = f"{room} [{config.recipe}]"
     try:
-        with Progress(f"{room} [{config.recipe}]", len(studies), quiet=folder.quiet) as progress:
+        with folder.at_work(), Progress(title, len(studies), quiet=folder.quiet, course=folder.course) as progress:
             for statement, study in studies:
                 progress.begin(statement.id)
                 finished = _measure(statement, study, folder)
@@ -90,6 +102,7 @@ def conduct(room: str, config: RunConfig, folder: RunFolder, studies: Sequence[t
         machine=machine(),
         versions=versions(),
         measured_at=ended_at,
+        picture=picture,
     )
     folder.write("report.json", report.to_json())
     folder.record("run ends", verdicts=report.verdicts)
@@ -116,12 +129,8 @@ def late_study(package: str, place: str, *, extra: str) -> Callable[..., Evidenc
 
     def study(*arguments: Any) -> Evidence:
         module, _, name = place.partition(":")
-        try:
+        with absence_told(f"this needs {{missing}}; install consilience[{extra}]."):
             found: Callable[..., Evidence] = getattr(import_module(f"{package}.studies.{module}"), name)
-        except ModuleNotFoundError as error:
-            if (error.name or "").startswith("consilience"):
-                raise
-            raise MissingDependency(f"this needs {error.name}; install consilience[{extra}].") from error
         return found(*arguments)
 
     return study

@@ -1,35 +1,38 @@
 """The ledger: the latest report of every room and recipe, as JSON, as a table, and as one page to look at."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup, escape
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
-from consilience.ground.claims import Claim, Figure, Measurement, Report, Verdict, spell, tally
-from consilience.ground.config import RECIPES
+from consilience.ground.arranging import Run, arrange, rank
+from consilience.ground.claims import Claim, Measurement, Report, Verdict, spell, tally
 from consilience.ground.errors import InvalidInput
 from consilience.ground.folder import write_whole
 from consilience.ground.gauge import draw
-from consilience.ground.inlining import inline_svg
+from consilience.ground.tints import stylesheet
+
+__all__ = ["MEANINGS", "SYMBOLS", "Ledger", "Run", "collect", "page", "rows", "show", "table", "titled", "write"]
 
 SYMBOLS: Mapping[Verdict, str] = {"holds": "✓", "fails": "✗", "not measured": "○"}
+MEANINGS: Mapping[Verdict, str] = {
+    "holds": "every bar is cleared",
+    "fails": "a bar is missed",
+    "not measured": "by this recipe on this machine",
+}
+"""What the verdicts mean, in words of a legend."""
+_ARXIV = re.compile(r"\barXiv:(\d{4}\.\d{4,5})\b")
+_WORD = 3
 _COLOURS: Mapping[Verdict, str] = {"holds": "green", "fails": "bold red", "not measured": "dim"}
-
-
-@dataclass(frozen=True)
-class Run:
-    """A report and the folder that its figures lie in."""
-
-    path: Path
-    report: Report
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,7 @@ def collect(runs: Path | str) -> Ledger:
         except InvalidInput as error:
             unreadable.append(f"{path}: {error}")
             continue
-        key = (report.room, _rank(report.recipe), report.recipe)
+        key = (report.room, rank(report.recipe), report.recipe)
         if key not in latest or latest[key].report.measured_at <= report.measured_at:
             latest[key] = Run(path.parent, report)
     return Ledger(tuple(latest[key] for key in sorted(latest)), tuple(unreadable))
@@ -134,30 +137,46 @@ def show(claims: Iterable[Claim], console: Console | None = None) -> None:
 
 
 def page(ledger: Ledger, questions: Mapping[str, str]) -> str:
-    """Render the ledger as one self-contained HTML page.
+    """Render the ledger as one self-contained HTML page, without a script.
+
+    Of each room the largest recipe is shown, with one picture first; smaller ones are folded beneath it, and not
+    counted.
 
     Parameters
     ----------
     ledger
         What to show.
     questions
-        The question that each room asks, in a line, by package name.
+        The question that each room asks, in a line, by package name; rooms stand in this order, and those that were
+        not run are named.
     """
     environment = Environment(
         loader=PackageLoader("consilience.ground", "."),
-        autoescape=True,
+        autoescape=select_autoescape(enabled_extensions=("html.j2",), default=True),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(spell=spell, interval=_with_interval, gauge=draw, total_seconds=_total_seconds)
-    environment.globals["picture"] = _picture
-    template = environment.get_template("page.html.j2")
-    return template.render(ledger=ledger, questions=questions, symbols=SYMBOLS)
-
-
-def _rank(recipe: str) -> int:
-    return RECIPES.index(recipe) if recipe in RECIPES else len(RECIPES)
+    environment.filters.update(
+        spell=spell,
+        interval=_with_interval,
+        gauge=draw,
+        total_seconds=_total_seconds,
+        titled=titled,
+        linked=_linked,
+        decisive=_decisive,
+    )
+    environment.globals["symbols"] = SYMBOLS
+    shown = arrange(ledger.runs, questions)
+    pictures = [picture.markup for room in shown for run in (room.lead, *room.smaller) for picture in run.pictures]
+    return environment.get_template("page.html.j2").render(
+        ledger=ledger,
+        rooms=shown,
+        absent=[name for name in questions if name not in {room.name for room in shown}],
+        counts=tally(claim for room in shown for claim in room.lead.report.claims),
+        meanings=MEANINGS,
+        tints=Markup(stylesheet(pictures)),  # noqa: S704  names and values of colours
+    )
 
 
 def _with_interval(measurement: Measurement) -> str:
@@ -182,10 +201,26 @@ def _total_seconds(report: Report) -> float:
     return sum(claim.seconds for claim in report.claims)
 
 
-def _picture(run: Run, figure: Figure, prefix: str) -> Markup:
-    """Return a figure of the run as markup, or a note in its place if the file is gone."""
-    path = run.path / figure.file
-    if not path.is_file():
-        return Markup("<p>{}</p>").format(f"The picture {figure.file} is no longer in the run folder.")
-    svg = inline_svg(path.read_text(encoding="utf-8"), prefix, figure.caption)
-    return Markup(svg)  # noqa: S704  drawn by matplotlib; the page's content policy forbids scripts besides
+def _decisive(claim: Claim) -> Measurement | None:
+    """Return the number that stands for a claim in a row: the first one that misses its bar, or else the headline."""
+    missed = (one for one in claim.evidence.measurements if one.holds is False)
+    return next(missed, claim.headline)
+
+
+def titled(name: str) -> str:
+    """Return the name of a package as a heading; words of two letters are initials.
+
+    Examples
+    --------
+    >>> titled("rank_collapse"), titled("em_diffusion")
+    ('Rank collapse', 'EM diffusion')
+    """
+    words = [word.upper() if len(word) < _WORD else word for word in name.split("_")]
+    return " ".join(words)[:1].upper() + " ".join(words)[1:]
+
+
+def _linked(source: str) -> Markup:
+    """Return a source in which each arXiv identifier leads to the paper."""
+    return Markup(  # noqa: S704  what is around the links is escaped
+        _ARXIV.sub(r'<a href="https://arxiv.org/abs/\1" rel="noreferrer">arXiv:\1</a>', str(escape(source)))
+    )

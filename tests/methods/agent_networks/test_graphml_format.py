@@ -28,6 +28,12 @@ def test_a_header_without_its_address_is_read() -> None:
     assert from_graphml(text).network.edge_names == ("a->b",)
 
 
+def test_a_note_whose_key_says_no_type_is_a_text() -> None:
+    key = '<key id="k" for="edge" attr.name="failure"/>'
+    text = written('<node id="a"/><node id="b"/><edge source="a" target="b"><data key="k">skip</data></edge>')
+    assert from_graphml(text.replace(HEAD, HEAD + key)).notes == {"a->b": Note(failure="skip")}
+
+
 def test_a_graph_of_networkx_becomes_a_network_and_comes_back() -> None:
     graph = nx.DiGraph([(0, 1), (0, 2), (1, 2)])
     graph.nodes[2]["label"] = "passed over"

@@ -5,7 +5,7 @@ import pytest
 
 from consilience.ground.errors import InvalidInput
 from consilience.methods.convex_networks.blades import Blade
-from consilience.methods.convex_networks.cross import cross
+from consilience.methods.convex_networks.cross_products import cross
 
 DIMENSION = 120
 

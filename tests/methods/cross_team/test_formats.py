@@ -100,7 +100,7 @@ def test_bad_files_are_named_plainly(change, said, tmp_path):
         ("plan.yaml", b"", "a plan must be a mapping; got nothing"),
         ("plan.yaml", b"\xff\xfe\x00", "UTF-8"),
         ("plan.yaml", b"- a\n- [", "line 3: this is not YAML"),
-        ("plan.toml", b"a = ", "not TOML"),
+        ("plan.toml", b"a = ", "must be TOML"),
     ],
 )
 def test_files_that_are_no_plans_are_named_plainly(name, content, said, tmp_path):

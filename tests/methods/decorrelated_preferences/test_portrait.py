@@ -74,3 +74,11 @@ def test_a_family_with_flattened_rows_is_read_as_any_other() -> None:
     for place, rows in whole.items():
         assert rows.shape == (5, 12)
         assert torch.allclose(rows, parts[place], atol=1e-5)
+
+
+def test_rows_are_texts_without_their_padding() -> None:
+    given = texts()
+    rows = Texts.of_rows(given.input_ids, given.attention_mask)
+    found, expected = features(MODEL, rows), features(MODEL, given)
+    assert all(torch.equal(found[place], expected[place]) for place in expected)
+    assert Texts.of_rows(given.input_ids).counted.all()

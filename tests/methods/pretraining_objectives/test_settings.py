@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from consilience.ground import ConsilienceError
+from consilience.ground import ConsilienceError, InvalidInput
 from consilience.methods.pretraining_objectives.settings import ObjectiveSettings
+from consilience.methods.pretraining_objectives.targets import Ahead, Anywhere, Targets
 
 
 def test_masks_are_berts_at_a_fixed_share_and_pure_at_a_variable_one() -> None:
@@ -34,3 +35,22 @@ def test_a_record_holds_what_the_objective_looks_at_and_survives_json() -> None:
 def test_settings_that_cannot_be_are_refused(wrong, says) -> None:
     with pytest.raises(ConsilienceError, match=says):
         ObjectiveSettings(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("targets", "expected"),
+    [
+        ("ahead:1", ObjectiveSettings(name="ar")),
+        ("ahead:4", ObjectiveSettings(name="diverse-ar", offsets=4)),
+        (Ahead((0.5, 0.25)), ObjectiveSettings(name="diverse-ar", offsets=2, offset_weights=(0.5, 0.25))),
+        ("around:8", ObjectiveSettings(name="variable-mlm")),
+        (Anywhere(), ObjectiveSettings(name="variable-mlm")),
+    ],
+)
+def test_targets_that_were_compared_name_an_objective(targets: str | Targets, expected: ObjectiveSettings) -> None:
+    assert ObjectiveSettings.of_targets(targets) == expected
+
+
+def test_targets_that_are_none_are_refused() -> None:
+    with pytest.raises(InvalidInput, match="unknown targets 'behind:1'"):
+        ObjectiveSettings.of_targets("behind:1")

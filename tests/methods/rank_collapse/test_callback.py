@@ -1,12 +1,13 @@
 """The callback, in real training."""
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 import torch
 from torch.utils.data import Dataset
-from transformers import GPT2Config, GPT2LMHeadModel, Trainer, TrainingArguments
+from transformers import GPT2Config, GPT2LMHeadModel, Trainer, TrainerCallback, TrainingArguments
 
 from consilience.ground import InvalidInput
 from consilience.methods.rank_collapse.callback import (
@@ -31,7 +32,9 @@ class Texts(Dataset):
         return {"input_ids": ids, "labels": ids}
 
 
-def trained(tmp_path: Path, callback: RankCollapseCallback, steps: int = 6) -> Trainer:
+def trained(
+    tmp_path: Path, callback: RankCollapseCallback, steps: int = 6, before: Sequence[TrainerCallback] = ()
+) -> Trainer:
     model = initialised(0, lambda: GPT2LMHeadModel(CONFIG))
     arguments = TrainingArguments(
         output_dir=str(tmp_path),
@@ -49,7 +52,7 @@ def trained(tmp_path: Path, callback: RankCollapseCallback, steps: int = 6) -> T
     )
     with torch.random.fork_rng():
         trainer = Trainer(
-            model=model, args=arguments, train_dataset=Texts(), eval_dataset=Texts(), callbacks=[callback]
+            model=model, args=arguments, train_dataset=Texts(), eval_dataset=Texts(), callbacks=[*before, callback]
         )
         trainer.train()
     return trainer
@@ -69,6 +72,17 @@ def test_it_logs_every_so_many_steps_and_leaves_no_hook(tmp_path: Path) -> None:
     report = callback.reports[1]
     assert (report.batches, report.training_batches) == (2, 2)
     assert {row.sequences for row in report.rows} == {4}
+
+
+def test_what_other_callbacks_run_the_model_for_is_not_measured(tmp_path: Path) -> None:
+    class Looks(TrainerCallback):
+        def on_step_end(self, args, state, control, model=None, **others) -> None:
+            with torch.inference_mode():
+                model(torch.arange(1, 9)[None])
+
+    callback = RankCollapseCallback("*.h.*", every=2)
+    trained(tmp_path, callback, before=[Looks()])
+    assert [(found.batches, found.training_batches) for found in callback.reports.values()] == [(2, 2)] * 3
 
 
 def test_numbers_go_where_they_are_wanted(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 
 from consilience.ground.errors import MissingDependency
-from consilience.methods.social_agents.mcp_server import LONGEST_SHOWN, memory_server
+from consilience.methods.social_agents.mcp_server import LONGEST_SHOWN, memory_server, memory_tools
 from consilience.methods.social_agents.records import NewMessage
 from consilience.methods.social_agents.store import Store
 
@@ -62,6 +62,13 @@ def test_the_tools_only_read_and_name_no_owner(memory):
     assert all(tool.annotations.read_only_hint and tool.description for tool in tools.values())
     arguments = {name for tool in tools.values() for name in tool.input_schema["properties"]}
     assert not {name for name in arguments if "owner" in name or "person" in name or "user" in name}
+
+
+def test_the_tools_are_functions_for_a_toolset_of_ones_own(memory):
+    tools = {tool.__name__: tool for tool in memory_tools(memory)}
+    assert list(tools) == ["search", "recall", "recent", "around"]
+    assert all(tool.__doc__ for tool in tools.values())
+    assert tools["search"](words=["mill"])[0].message.text == "The mill opens on Monday"
 
 
 def test_what_one_knows_is_found(memory):

@@ -71,4 +71,4 @@ __all__ = [
     "write",
 ]
 
-__getattr__, __dir__ = late_names(__name__, _HOMES)
+__getattr__, __dir__ = late_names(__name__, _HOMES, extra="agents")

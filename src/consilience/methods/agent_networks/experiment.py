@@ -103,6 +103,5 @@ def run(config: Config, folder: RunFolder) -> Report:
     Report
         All claims; those that the recipe leaves out are "not measured".
     """
-    return conduct(
-        "agent_networks", config, folder, late_studies("agent_networks", config, folder, CLAIMS, extra="agents")
-    )
+    studies = late_studies("agent_networks", config, folder, CLAIMS, extra="agents")
+    return conduct("agent_networks", config, folder, studies, picture="network")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -87,7 +88,9 @@ def from_graphml(text: str) -> Blueprint:
     _require_named(root)
     networkx = _networkx()
     try:
-        graph = networkx.parse_graphml(text)
+        with warnings.catch_warnings():  # that a key has no type: it is a text then, as all are in the end
+            warnings.simplefilter("ignore", UserWarning)
+            graph = networkx.parse_graphml(text)
     except (networkx.NetworkXError, KeyError, ValueError, IndexError, StopIteration) as error:
         raise InvalidInput(f"this is not GraphML that networkx can read; {error}.") from error
     return from_networkx(graph)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from zlib import crc32
 
+from consilience.ground.config import parse_toml
 from consilience.ground.errors import InvalidInput
 
 __all__ = ["Profiles", "profiles_at", "standard_profiles"]
@@ -72,10 +72,10 @@ def profiles_at(path: Path) -> Profiles:
         When the file cannot be read or holds anything else.
     """
     try:
-        found = tomllib.loads(path.read_text(encoding="utf-8"))
+        found = parse_toml(path.read_text(encoding="utf-8"), str(path))
     except OSError as error:
         raise InvalidInput(f"{path} must be a readable file of profiles; {error.strerror or error}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
         raise InvalidInput(f"{path} must be TOML in UTF-8; {error}") from error
     if set(found) != {"actors", "critics"} or not all(isinstance(texts, list) for texts in found.values()):
         got = ", ".join(sorted(found)) or "nothing"

@@ -8,29 +8,55 @@ solve. The estimators follow scikit-learn; the Clifford algebra works in hundred
 
 Source: "Randomized Geometric Algebra Methods for Convex Neural Networks", arXiv:2406.02806.
 
+The names load when they are first used.
+
 Examples
 --------
 >>> from sklearn.datasets import load_wine
 >>> from sklearn.preprocessing import scale
+>>> from consilience.methods.convex_networks import ConvexReLUClassifier
 >>> X, y = load_wine(return_X_y=True)
 >>> ConvexReLUClassifier(random_state=0).fit(scale(X), y).score(scale(X), y)
 1.0
 """
 
-from consilience.methods.convex_networks.algebra import Algebra
-from consilience.methods.convex_networks.blades import Blade
-from consilience.methods.convex_networks.cells import enumerate_cells
-from consilience.methods.convex_networks.cone import solve_cone
-from consilience.methods.convex_networks.cross import cross, cross_all
-from consilience.methods.convex_networks.estimators import (
-    ConvexReLUClassifier,
-    ConvexReLUClassifierCV,
-    ConvexReLURegressor,
-    ConvexReLURegressorCV,
-)
-from consilience.methods.convex_networks.export import register_onnx_converters
-from consilience.methods.convex_networks.path import convex_path
-from consilience.methods.convex_networks.sketch import random_cross, sketched_inner, sketched_volume
+from typing import TYPE_CHECKING
+
+from consilience.ground.late import late_names
+
+if TYPE_CHECKING:
+    from consilience.methods.convex_networks.algebra import Algebra
+    from consilience.methods.convex_networks.blades import Blade
+    from consilience.methods.convex_networks.cells import enumerate_cells
+    from consilience.methods.convex_networks.cone import solve_cone
+    from consilience.methods.convex_networks.cross_products import cross, cross_all
+    from consilience.methods.convex_networks.estimators import (
+        ConvexReLUClassifier,
+        ConvexReLUClassifierCV,
+        ConvexReLURegressor,
+        ConvexReLURegressorCV,
+    )
+    from consilience.methods.convex_networks.export import register_onnx_converters
+    from consilience.methods.convex_networks.path import convex_path
+    from consilience.methods.convex_networks.sketch import random_cross, sketched_inner, sketched_volume
+
+_HOMES = {
+    "Algebra": "algebra",
+    "Blade": "blades",
+    "ConvexReLUClassifier": "estimators",
+    "ConvexReLUClassifierCV": "estimators",
+    "ConvexReLURegressor": "estimators",
+    "ConvexReLURegressorCV": "estimators",
+    "convex_path": "path",
+    "cross": "cross_products",
+    "cross_all": "cross_products",
+    "enumerate_cells": "cells",
+    "random_cross": "sketch",
+    "register_onnx_converters": "export",
+    "sketched_inner": "sketch",
+    "sketched_volume": "sketch",
+    "solve_cone": "cone",
+}
 
 __all__ = [
     "Algebra",
@@ -49,3 +75,5 @@ __all__ = [
     "sketched_volume",
     "solve_cone",
 ]
+
+__getattr__, __dir__ = late_names(__name__, _HOMES, extra="convex")

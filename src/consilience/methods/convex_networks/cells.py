@@ -20,7 +20,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int8
 
 from consilience.ground.errors import InvalidInput
-from consilience.methods.convex_networks.cross import cross
+from consilience.methods.convex_networks.cross_products import cross
 
 ON_HYPERPLANE = 1e-10
 """A unit sample within this distance of a hyperplane counts as lying on it, and unit samples this close as parallel."""

@@ -34,7 +34,7 @@ from scipy.optimize import nnls
 
 from consilience.ground.errors import InvalidInput
 from consilience.methods.convex_networks.cells import ON_HYPERPLANE, Cells, enumerate_rays
-from consilience.methods.convex_networks.cross import cross
+from consilience.methods.convex_networks.cross_products import cross
 
 Norm = Literal["l1", "l2"]
 

@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 
-from consilience.ground import Evidence, Report, RunFolder, Statement, Streams, conduct
+from consilience.ground import Report, RunFolder, Statement, Streams, conduct
+from consilience.ground.laboratory import late_study
 from consilience.methods.convex_networks.config import Config
-from consilience.methods.convex_networks.studies.algebra import cross
-from consilience.methods.convex_networks.studies.contract import contract
-from consilience.methods.convex_networks.studies.digits import digits
-from consilience.methods.convex_networks.studies.gate_kinds import gate_kinds
-from consilience.methods.convex_networks.studies.optimality import optimality
-from consilience.methods.convex_networks.studies.scaling import scaling
-from consilience.methods.convex_networks.studies.sketches import sketch
-from consilience.methods.convex_networks.studies.solvers import solvers
-from consilience.methods.convex_networks.studies.spiral import spiral
-from consilience.methods.convex_networks.studies.tabular import tabular
-from consilience.methods.convex_networks.studies.text import text
-from consilience.methods.convex_networks.studies.theorem import theorem
 
 __all__ = ["run"]
 
 PAPER = "arXiv:2406.02806"
+PACKAGE = "consilience.methods.convex_networks"
 
-Study = Callable[[Config, Streams, RunFolder], Evidence]
-
-CLAIMS: tuple[tuple[Statement, Study], ...] = (
+CLAIMS: tuple[tuple[Statement, str], ...] = (
     (
         Statement(
             id="convex.cross",
@@ -34,7 +21,7 @@ CLAIMS: tuple[tuple[Statement, Study], ...] = (
             "rounding, with exact sign and finite log length, and far faster than an SVD or a 2^d-dimensional algebra.",
             source=f"{PAPER}, generalized cross products",
         ),
-        cross,
+        "algebra:cross",
     ),
     (
         Statement(
@@ -43,7 +30,7 @@ CLAIMS: tuple[tuple[Statement, Study], ...] = (
             "confidence intervals cover what they say.",
             source=f"{PAPER}, randomized geometric algebra; laws derived in the documentation",
         ),
-        sketch,
+        "sketches:sketch",
     ),
     (
         Statement(
@@ -52,7 +39,7 @@ CLAIMS: tuple[tuple[Statement, Study], ...] = (
             "coordinate vectors: the Lasso over them equals training over all cells; with weight decay, nearly so.",
             source=f"{PAPER} after arXiv:2309.16512; proof in the documentation",
         ),
-        theorem,
+        "theorem:theorem",
     ),
     (
         Statement(
@@ -61,7 +48,7 @@ CLAIMS: tuple[tuple[Statement, Study], ...] = (
             "with a proof of it in seconds.",
             source=f"{PAPER}, spiral illustration (released notebook)",
         ),
-        spiral,
+        "spiral:spiral",
     ),
     (
         Statement(
@@ -70,7 +57,7 @@ CLAIMS: tuple[tuple[Statement, Study], ...] = (
             "duality gap printed is a valid bound.",
             source="differential test against cvxpy; gaps derived in the documentation",
         ),
-        optimality,
+        "optimality:optimality",
     ),
     (
         Statement(
@@ -79,7 +66,7 @@ CLAIMS: tuple[tuple[Statement, Study], ...] = (
             "tenth of its time, and as accurate as a tuned support vector machine.",
             source=f"{PAPER}, abstract (learning performance); our bar on sklearn's digits",
         ),
-        digits,
+        "digits:digits",
     ),
     (
         Statement(
@@ -88,7 +75,7 @@ CLAIMS: tuple[tuple[Statement, Study], ...] = (
             "perceptron takes to fit, and a path of 20 penalties costs little more than its last point.",
             source="our bar; ADMM with a Woodbury step derived in the documentation",
         ),
-        solvers,
+        "solvers:solvers",
     ),
     (
         Statement(
@@ -97,7 +84,7 @@ CLAIMS: tuple[tuple[Statement, Study], ...] = (
             "vectors, perceptron and gradient boosting, and says where a linear model is enough.",
             source="our bar on sklearn's tables",
         ),
-        tabular,
+        "tabular:tabular",
     ),
     (
         Statement(
@@ -106,7 +93,7 @@ CLAIMS: tuple[tuple[Statement, Study], ...] = (
             "and matches a tuned support vector machine.",
             source=f"{PAPER}, text transfer learning; our bar on docstrings with MiniLM embeddings",
         ),
-        text,
+        "text:text",
     ),
     (
         Statement(
@@ -115,7 +102,7 @@ CLAIMS: tuple[tuple[Statement, Study], ...] = (
             "Gaussian gates lose theirs; how accurate each kind of gate is, is reported as it comes out.",
             source=f"{PAPER}, comparison of gates; equivariance derived in the documentation",
         ),
-        gate_kinds,
+        "gate_kinds:gate_kinds",
     ),
     (
         Statement(
@@ -124,7 +111,7 @@ CLAIMS: tuple[tuple[Statement, Study], ...] = (
             "fixes every bit, and torch and ONNX exports agree on boundary rows too.",
             source="scikit-learn's check_estimator; our bars",
         ),
-        contract,
+        "contract:contract",
     ),
     (
         Statement(
@@ -133,7 +120,7 @@ CLAIMS: tuple[tuple[Statement, Study], ...] = (
             "samples and not with their square, at a cost that grows no faster than the samples.",
             source="our bar; Nyström-preconditioned conjugate gradients",
         ),
-        scaling,
+        "scaling:scaling",
     ),
 )
 
@@ -161,10 +148,11 @@ def run(config: Config, folder: RunFolder) -> Report:
         [
             (
                 statement,
-                partial(study, config, streams.child(statement.id), folder)
+                partial(late_study(PACKAGE, place, extra="convex"), config, streams.child(statement.id), folder)
                 if statement.id in wanted
                 else f"left out of the recipe {config.recipe}",
             )
-            for statement, study in CLAIMS
+            for statement, place in CLAIMS
         ],
+        picture="spiral",
     )

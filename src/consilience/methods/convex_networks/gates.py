@@ -36,7 +36,7 @@ from jaxtyping import Bool, Float, Int
 
 from consilience.ground.errors import InvalidInput
 from consilience.methods.convex_networks.canonical import Matrix, is_sparse
-from consilience.methods.convex_networks.cross import cross
+from consilience.methods.convex_networks.cross_products import cross
 
 __all__ = ["GateKind", "GateSource", "Gates", "PointCloud", "draw_gates"]
 

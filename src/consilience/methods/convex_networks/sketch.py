@@ -21,7 +21,7 @@ from jaxtyping import Float
 
 from consilience.ground.errors import InvalidInput
 from consilience.methods.convex_networks.blades import Blade
-from consilience.methods.convex_networks.cross import cross
+from consilience.methods.convex_networks.cross_products import cross
 from consilience.methods.convex_networks.volume_law import SketchedVolumeLaw, interval
 
 

@@ -100,4 +100,5 @@ def run(config: Config, folder: RunFolder) -> Report:
     Report
         All claims; those that the recipe leaves out are "not measured".
     """
-    return conduct("cross_team", config, folder, late_studies("cross_team", config, folder, CLAIMS, extra="agents"))
+    studies = late_studies("cross_team", config, folder, CLAIMS, extra="agents")
+    return conduct("cross_team", config, folder, studies, picture="phases")

@@ -20,7 +20,6 @@ A step is a mapping that begins with its sort and name::
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields
 from functools import cache
@@ -30,6 +29,7 @@ from typing import Any, TypeVar, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
+from consilience.ground.config import parse_toml
 from consilience.ground.errors import InvalidInput, UnknownName, nearest
 from consilience.ground.late import late_module
 from consilience.methods.cross_team.spec import Chain, Key, Loop, Phase, Plan, Step, Team, teams
@@ -92,7 +92,7 @@ def chain_named(name: str) -> Chain:
     if name not in CHAINS:
         raise UnknownName("chain", name, CHAINS)
     text = files("consilience.methods.cross_team").joinpath("plans", f"{name}.toml").read_text("utf-8")
-    return _chain(tomllib.loads(text))
+    return _chain(parse_toml(text, f"chain {name!r}"))
 
 
 def read(path: Path | str) -> Plan:
@@ -108,14 +108,12 @@ def read(path: Path | str) -> Plan:
     path = Path(path)
     try:
         text = path.read_text(encoding="utf-8-sig")
-        found = tomllib.loads(text) if path.suffix == ".toml" else _from_yaml(text)
+        found = parse_toml(text, "this") if path.suffix == ".toml" else _from_yaml(text)
         return plan_of(found)
     except OSError as error:
         raise InvalidInput(f"a plan must be a file that can be read; {path}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise InvalidInput(f"a plan must be a text in UTF-8; {path}: {error.reason}") from error
-    except tomllib.TOMLDecodeError as error:
-        raise InvalidInput(f"{path}: this is not TOML; {error}") from error
     except (InvalidInput, UnknownName) as error:
         raise InvalidInput(f"{path}: {error}") from error
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from consilience.methods.decorrelated_preferences.measures import decorrelation, effective_rank, hoyer
     from consilience.methods.decorrelated_preferences.memory import FeatureMemory
     from consilience.methods.decorrelated_preferences.objective import DecPOConfig
-    from consilience.methods.decorrelated_preferences.portrait import portrait
+    from consilience.methods.decorrelated_preferences.portrait import Texts, portrait
     from consilience.methods.decorrelated_preferences.regularisers import cosine, paper
     from consilience.methods.decorrelated_preferences.trainer import DecPOTrainer
 
@@ -31,6 +31,7 @@ _HOMES = {
     "DecPOTrainer": "trainer",
     "FeatureMemory": "memory",
     "MonosemanticityCallback": "callback",
+    "Texts": "portrait",
     "cosine": "regularisers",
     "decorrelation": "measures",
     "effective_rank": "measures",
@@ -47,6 +48,7 @@ __all__ = [
     "DecPOTrainer",
     "FeatureMemory",
     "MonosemanticityCallback",
+    "Texts",
     "cosine",
     "decorrelation",
     "effective_rank",
@@ -58,4 +60,4 @@ __all__ = [
     "rule_rate",
 ]
 
-__getattr__, __dir__ = late_names(__name__, _HOMES)
+__getattr__, __dir__ = late_names(__name__, _HOMES, extra="preferences")

@@ -80,4 +80,4 @@ def run(config: Config, folder: RunFolder) -> Report:
     """
     lacking = {"decpo.policy": policy_reason(config)}
     studies = late_studies("decorrelated_preferences", config, folder, CLAIMS, extra="preferences", lacking=lacking)
-    return conduct("decorrelated_preferences", config, folder, studies)
+    return conduct("decorrelated_preferences", config, folder, studies, picture="effect")

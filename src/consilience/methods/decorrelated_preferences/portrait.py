@@ -49,6 +49,23 @@ class Texts:
             classes=classes,
         )
 
+    @classmethod
+    def of_rows(
+        cls,
+        input_ids: Int[Tensor, "row token"],
+        attention_mask: Int[Tensor, "row token"] | None = None,
+        classes: Int[Tensor, " row"] | None = None,
+    ) -> Texts:
+        """Take rows of tokens, and read them whole: all tokens, or those that are no padding.
+
+        Examples
+        --------
+        >>> Texts.of_rows(torch.tensor([[5, 6, 7], [8, 9, 4]])).counted.tolist()
+        [[1, 1, 1], [1, 1, 1]]
+        """
+        whole = torch.ones_like(input_ids) if attention_mask is None else attention_mask
+        return cls(input_ids=input_ids, attention_mask=whole, counted=whole, classes=classes)
+
     def batches(self, size: int) -> Iterator[Texts]:
         """Yield the texts some at a time, without their classes."""
         whole = (self.input_ids, self.attention_mask, self.counted)

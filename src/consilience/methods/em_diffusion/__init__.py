@@ -64,4 +64,4 @@ __all__ = [
     "fit_gaussian_em",
 ]
 
-__getattr__, __dir__ = late_names(__name__, _HOMES)
+__getattr__, __dir__ = late_names(__name__, _HOMES, extra="em")

@@ -122,4 +122,4 @@ def run(config: Config, folder: RunFolder) -> Report:
     """
     lacking = {"em.fashion": fashion_reason(config)}
     studies = late_studies("em_diffusion", config, folder, CLAIMS, extra="em", lacking=lacking)
-    return conduct("em_diffusion", config, folder, studies)
+    return conduct("em_diffusion", config, folder, studies, picture="digits")

@@ -60,4 +60,4 @@ __all__ = [
     "twin",
 ]
 
-__getattr__, __dir__ = late_names(__name__, _HOMES)
+__getattr__, __dir__ = late_names(__name__, _HOMES, extra="pretraining")

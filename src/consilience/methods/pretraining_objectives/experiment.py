@@ -96,4 +96,4 @@ def run(config: Config, folder: RunFolder) -> Report:
         extra="pretraining",
         lacking={"pretrain.text": text_reason(config)},
     )
-    return conduct("pretraining_objectives", config, folder, studies)
+    return conduct("pretraining_objectives", config, folder, studies, picture="arms")

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
 from consilience.ground.errors import InvalidInput, UnknownName
+from consilience.methods.pretraining_objectives.targets import Ahead, Targets, as_targets
 
 __all__ = ["ObjectiveName", "ObjectiveSettings"]
 
@@ -66,6 +67,31 @@ class ObjectiveSettings:
         shares = (self.suffix_share, self.mask_replace_prob or 0.0, self.random_replace_prob or 0.0)
         if not all(0 <= share <= 1 for share in shares):
             raise InvalidInput(f"suffix_share and shares of replaced tokens must lie between 0 and 1; got {shares}")
+
+    @classmethod
+    def of_targets(cls, targets: str | Targets) -> ObjectiveSettings:
+        """Return the objective that trains a model towards targets which `spectrum` compared, by name or as they are.
+
+        Tokens ahead are predicted one by one or several at once. Tokens around, or anywhere in the document, are what
+        a model with masks sees: of rows as long as the targets reach.
+
+        Examples
+        --------
+        >>> ObjectiveSettings.of_targets("ahead:1").name
+        'ar'
+        >>> chosen = ObjectiveSettings.of_targets("ahead:8")
+        >>> chosen.name, chosen.offsets
+        ('diverse-ar', 8)
+        >>> ObjectiveSettings.of_targets("around:32").name
+        'variable-mlm'
+        """
+        found = targets if isinstance(targets, Targets) else as_targets(targets)
+        if not isinstance(found, Ahead):
+            return cls(name="variable-mlm")
+        if len(found.weights) == 1:
+            return cls(name="ar")
+        even = len(set(found.weights)) == 1
+        return cls(name="diverse-ar", offsets=len(found.weights), offset_weights=() if even else found.weights)
 
     @property
     def bidirectional(self) -> bool:

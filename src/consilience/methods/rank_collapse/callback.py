@@ -102,7 +102,7 @@ class RankCollapseCallback(TrainerCallback):
     """Measure the layers of a model every so many steps of training.
 
     What is measured is the training itself: with dropout at work, which keeps tokens apart. It is logged with the
-    numbers, as ``dropout``; evaluation passes are not measured.
+    numbers, as ``dropout``. Passes of evaluation and of other callbacks are not measured.
 
     Parameters
     ----------
@@ -147,6 +147,7 @@ class RankCollapseCallback(TrainerCallback):
         """What was found, by step."""
         self._settings = probe
         self._probe: RankProbe | None = None
+        self._found: ProbeReport | None = None
 
     def on_step_begin(
         self,
@@ -163,13 +164,20 @@ class RankCollapseCallback(TrainerCallback):
             self._probe = RankProbe(model, self.layers, measures=self.measures, **self._settings)
             self._probe.attach()
 
+    def on_pre_optimizer_step(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **others: Any
+    ) -> None:
+        """Take what the passes of the step showed, before other callbacks run the model for purposes of their own."""
+        del args, state, control, others
+        self._take()
+
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **others: Any) -> None:
         """Log what the step showed, and raise alarms."""
         del args, others
-        if self._probe is None:
+        self._take()
+        report, self._found = self._found, None
+        if report is None:
             return
-        report = self._probe.report
-        self._detach()
         self.reports[state.global_step] = report
         self._logged(_numbers(report), state)
         for alarm in self.alarms:
@@ -181,6 +189,11 @@ class RankCollapseCallback(TrainerCallback):
     ) -> None:
         """Leave the model without hooks."""
         del args, state, control, others
+        self._detach()
+
+    def _take(self) -> None:
+        if self._probe is not None:
+            self._found = self._probe.report
         self._detach()
 
     def _detach(self) -> None:

@@ -85,4 +85,5 @@ def run(config: Config, folder: RunFolder) -> Report:
     Report
         All claims; those that the recipe leaves out are "not measured".
     """
-    return conduct("rank_collapse", config, folder, late_studies("rank_collapse", config, folder, CLAIMS, extra="rank"))
+    studies = late_studies("rank_collapse", config, folder, CLAIMS, extra="rank")
+    return conduct("rank_collapse", config, folder, studies, picture="local")

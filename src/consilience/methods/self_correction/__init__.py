@@ -70,4 +70,4 @@ __all__ = [
     "payoff",
 ]
 
-__getattr__, __dir__ = late_names(__name__, _HOMES)
+__getattr__, __dir__ = late_names(__name__, _HOMES, extra="correction")

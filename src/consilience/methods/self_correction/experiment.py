@@ -104,9 +104,5 @@ def run(config: Config, folder: RunFolder) -> Report:
     Report
         All claims; those that the recipe leaves out are "not measured".
     """
-    return conduct(
-        "self_correction",
-        config,
-        folder,
-        late_studies("self_correction", config, folder, CLAIMS, extra="correction,agents"),
-    )
+    studies = late_studies("self_correction", config, folder, CLAIMS, extra="correction,agents")
+    return conduct("self_correction", config, folder, studies, picture="break-even")

@@ -126,6 +126,5 @@ def run(config: Config, folder: RunFolder) -> Report:
     Report
         All claims; those that the recipe leaves out are "not measured".
     """
-    return conduct(
-        "social_agents", config, folder, late_studies("social_agents", config, folder, CLAIMS, extra="social")
-    )
+    studies = late_studies("social_agents", config, folder, CLAIMS, extra="social")
+    return conduct("social_agents", config, folder, studies, picture="board")

@@ -7,9 +7,10 @@ is; over standard input and output that is the person at the machine.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -26,7 +27,16 @@ try:
 except ImportError as error:
     raise MissingDependency(f"an MCP server needs {error.name or 'mcp'}; install consilience[interop]") from error
 
-__all__ = ["LONGEST_SHOWN", "FoundMessage", "RecalledEpisode", "SpokenMessage", "answer", "memory_server", "serve"]
+__all__ = [
+    "LONGEST_SHOWN",
+    "FoundMessage",
+    "RecalledEpisode",
+    "SpokenMessage",
+    "answer",
+    "memory_server",
+    "memory_tools",
+    "serve",
+]
 
 LONGEST_SHOWN = 4_000
 """Characters of a message that are shown; the rest is left out, and its length told."""
@@ -119,6 +129,20 @@ class _Tools:
             return [_spoken(each) for each in self._memory.around(message, k)]
 
 
+def memory_tools(memory: Memory) -> tuple[Callable[..., Any], ...]:
+    """Return what an assistant may do with a memory as functions: search, recall, recent and around, to read only.
+
+    They are what `memory_server` serves, for whoever has a toolset of their own, with a guard before it or without.
+
+    Parameters
+    ----------
+    memory
+        Whose owner is the only one to be served.
+    """
+    tools = _Tools(memory)
+    return tools.search, tools.recall, tools.recent, tools.around
+
+
 def memory_server(memory: Memory) -> MCPServer[None]:
     """Return a server with the tools search, recall, recent and around on one memory.
 
@@ -134,8 +158,7 @@ def memory_server(memory: Memory) -> MCPServer[None]:
         instructions=_INSTRUCTIONS.format(name=name),
         log_level="WARNING",
     )
-    tools = _Tools(memory)
-    for tool in (tools.search, tools.recall, tools.recent, tools.around):
+    for tool in memory_tools(memory):
         only_reads = ToolAnnotations(read_only_hint=True, open_world_hint=False)
         server.add_tool(tool, annotations=only_reads, structured_output=True)
     return server

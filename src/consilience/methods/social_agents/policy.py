@@ -19,7 +19,6 @@ never   is not told, and no model that speaks with that person's agent sees it
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -29,6 +28,7 @@ from typing import Any, Final, Literal, get_args
 
 import tomli_w
 
+from consilience.ground.config import parse_toml
 from consilience.ground.errors import InvalidInput
 from consilience.methods.social_agents.labels import SECRET, coarse, labels_of
 from consilience.methods.social_agents.records import Message
@@ -162,10 +162,7 @@ class Policy:
         >>> Policy.read(text).rules[0].verdict
         'allow'
         """
-        try:
-            found = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            raise InvalidInput(f"a policy must be TOML; {error}") from error
+        found = parse_toml(text, "a policy")
         if unknown := set(found) - {"owner", "rules", "groups"}:
             raise InvalidInput(f"a policy has `owner`, `rules` and `groups`; got {sorted(unknown)} as well")
         if not isinstance(found.get("owner"), str):

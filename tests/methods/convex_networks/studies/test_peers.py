@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from consilience.ground import MissingDependency
-from consilience.methods.convex_networks.cross import cross
+from consilience.methods.convex_networks.cross_products import cross
 from consilience.methods.convex_networks.studies.peers import prepare_product
 
 

@@ -17,10 +17,11 @@ from consilience.dialogue.session import Session
 from consilience.dialogue.trials.rival import Outcome, Visit
 from consilience.dialogue.trials.side_by_side import typical
 from consilience.dialogue.work.kinds.text import Text
-from consilience.ground import Evidence, Measurement, RunFolder, Streams, Table
+from consilience.ground import Evidence, Figure, Measurement, RunFolder, Streams, Table
 from consilience.methods.agent_networks.config import Config
 from consilience.methods.agent_networks.graph import Network
 from consilience.methods.agent_networks.studies.load import network_of
+from consilience.methods.agent_networks.studies.network_drawing import draw_run
 from consilience.methods.agent_networks.studies.rivals import critical_path_s
 from consilience.methods.agent_networks.studies.side_by_side import PEERS, run_beside
 from consilience.methods.agent_networks.traversal import traverse
@@ -52,6 +53,8 @@ class Course:
     """The same if nodes of a depth had to wait for all of the depth before."""
     alone_s: float
     """All calls one after another."""
+    visits: tuple[Visit, ...] = ()
+    """The calls themselves."""
 
     @property
     def ratio(self) -> float:
@@ -86,7 +89,10 @@ def makespan(config: Config, streams: Streams, folder: RunFolder) -> Evidence:
     return Evidence(
         measurements=(*_ours(courses, config), *_faster(beside, config)),
         tables=(_courses_table(courses), *((_beside_table(beside, networks),) if beside else ())),
-        figures=(folder.figure("makespan", _drawn(courses, beside), _caption(bool(beside))),),
+        figures=(
+            _network(networks, courses, folder),
+            folder.figure("makespan", _drawn(courses, beside), _caption(bool(beside))),
+        ),
     )
 
 
@@ -106,6 +112,7 @@ def _of_log(network: Network, log: Attendance) -> Course:
         critical_path_s=critical_path_s(len(network), network.edges, visits),
         barrier_s=critical_path_s(len(network), network.edges, visits, barrier=True),
         alone_s=sum(one.finished_s - one.arrived_s for one in visits),
+        visits=tuple(visits),
     )
 
 
@@ -223,6 +230,19 @@ def _beside_table(beside: dict[tuple[str, str], list[Outcome]], networks: dict[s
         ),
         note="Each run in a process of its own, in turns; medians. Bodies are the same, and merge as pieces come.",
         timing=True,
+    )
+
+
+def _network(networks: dict[str, Network], courses: dict[str, list[Course]], folder: RunFolder) -> Figure:
+    """Draw the first run of the network with the fewest edges a node, which can be told apart."""
+    name = min(networks, key=lambda one: len(networks[one].edges) / len(networks[one]))
+    run = courses[name][0]
+    return folder.figure(
+        "network",
+        draw_run(len(networks[name]), networks[name].edges, run.visits),
+        f"A run ({name}): every node where its work was there, and in orange the path that everything waits for. The "
+        f"run is {run.ratio:.3f} times as long as its longest path of calls; all calls one after another would have "
+        f"taken {run.alone_s / run.makespan_s:.0f} times as long.",
     )
 
 

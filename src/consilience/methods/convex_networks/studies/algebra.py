@@ -16,8 +16,8 @@ from threadpoolctl import threadpool_limits
 
 from consilience.ground import Evidence, Measurement, MissingDependency, RunFolder, Streams, Table
 from consilience.methods.convex_networks.config import Config
-from consilience.methods.convex_networks.cross import cross as cross_product
-from consilience.methods.convex_networks.cross import cross_all
+from consilience.methods.convex_networks.cross_products import cross as cross_product
+from consilience.methods.convex_networks.cross_products import cross_all
 from consilience.methods.convex_networks.studies.drawing import COLOURS, GREY, plain
 from consilience.methods.convex_networks.studies.peers import prepare_product
 from consilience.methods.convex_networks.studies.rational import exact_cross, exact_unit

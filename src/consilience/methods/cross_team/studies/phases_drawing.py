@@ -7,8 +7,8 @@ from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure as Canvas
-from matplotlib.image import AxesImage
 
 from consilience.methods.cross_team.studies.phases import (
     ABILITIES,
@@ -28,6 +28,7 @@ Over = Literal["best", "majority"]
 
 GREY = "#888888"
 _MOST = 0.4
+_STEPS = np.linspace(-_MOST, _MOST, 17)
 _CONTROLS = {"best": "best of n at equal calls", "majority": "majority of n at equal calls"}
 _TELLS = {1.0: "merges tell what is right", 0.5: "tell half of it", 0.0: "tell nothing"}
 _COLOURS = {
@@ -47,7 +48,7 @@ def draw_phases(found: Sequence[Cell], over: Over = "best") -> Canvas:
     canvas = Canvas(figsize=(7.6, 6.4), layout="constrained")
     panels = canvas.subplots(len(RECOGNISES), len(ABILITIES), sharex=True, sharey=True)
     own = [cell for cell in found if cell.group == 2 and cell.seen == 0.5 and cell.pruned == (cell.teams > 4)]  # noqa: PLR2004
-    picture: AxesImage | None = None
+    picture: QuadMesh | None = None
     for row, recognises in enumerate(RECOGNISES):
         for column, drafts in enumerate(ABILITIES):
             axes = panels[row, column]
@@ -66,7 +67,7 @@ def draw_phases(found: Sequence[Cell], over: Over = "best") -> Canvas:
     for axes in panels[-1]:
         axes.set_xlabel("teams", color=GREY)
     if picture is not None:
-        canvas.colorbar(picture, ax=panels, shrink=0.6, label=f"gain over the {_CONTROLS[over]}")
+        canvas.colorbar(picture, ax=panels, shrink=0.6, boundaries=_STEPS, label=f"gain over the {_CONTROLS[over]}")
     return canvas
 
 
@@ -76,7 +77,7 @@ def draw_judges(found: Sequence[Cell]) -> Canvas:
     panels = canvas.subplots(1, len(RECOGNISES), sharey=True)
     own = [cell for cell in found if cell.teams == 8 and cell.interference == 0.12 and cell.drafts == "middling"]  # noqa: PLR2004
     ways = [(2, False), (2, True), (4, False), (4, True), (8, False), (8, True)]
-    picture: AxesImage | None = None
+    picture: QuadMesh | None = None
     for axes, recognises in zip(panels, RECOGNISES, strict=True):
         shown = {(cell.seen, cell.group, cell.pruned): cell for cell in own if cell.recognises == recognises}
         picture = _heat(axes, [[shown[seen, *way] for seen in SEEN] for way in ways], "best")
@@ -85,7 +86,7 @@ def draw_judges(found: Sequence[Cell]) -> Canvas:
         axes.set_title(_TELLS[recognises], fontsize=9, color=GREY)
         axes.set_xlabel("share that tests see", color=GREY, fontsize=8)
     if picture is not None:
-        canvas.colorbar(picture, ax=panels, shrink=0.8, label="gain over the best of n")
+        canvas.colorbar(picture, ax=panels, shrink=0.8, boundaries=_STEPS, label="gain over the best of n")
     return canvas
 
 
@@ -113,13 +114,15 @@ def draw_growth(grown: Sequence[Growth]) -> Canvas:
     return canvas
 
 
-def _heat(axes: Axes, rows: Sequence[Sequence[Cell]], over: Over) -> AxesImage:
+def _heat(axes: Axes, rows: Sequence[Sequence[Cell]], over: Over) -> QuadMesh:
     gains = np.array([[getattr(cell, over).mean for cell in row] for row in rows])
-    picture = axes.imshow(gains, cmap="RdBu", vmin=-_MOST, vmax=_MOST, aspect="auto", origin="lower")
+    edges = [np.arange(size + 1) - 0.5 for size in gains.shape[::-1]]
+    # Cells and not an image: in a page they take the colours of day and night with their numbers.
+    picture = axes.pcolormesh(*edges, gains, cmap="RdBu", vmin=-_MOST, vmax=_MOST)
     for y, row in enumerate(rows):
         for x, cell in enumerate(row):
             gain: Gain = getattr(cell, over)
-            colour = "white" if abs(gain.mean) > 0.6 * _MOST else "black"
+            colour = "white" if abs(gain.mean) > 0.5 * _MOST else "black"
             words = f"{gain.mean:+.2f}" if gain.verdict != "undecided" else "·"
             axes.text(x, y, words, ha="center", va="center", fontsize=7, color=colour)
     axes.tick_params(colors=GREY, labelsize=8, length=0)

@@ -32,7 +32,9 @@ def draw(found: Sequence[Outcome]) -> Canvas:
     axes = canvas.subplots()
     plain = [one for one in found if one.arm == "DPO"]
     for one in plain:
-        axes.plot([look.kl for look in one.looks], [look.rule for look in one.looks], color="#bbbbbb", linewidth=0.8)
+        axes.plot(
+            [look.kl for look in one.looks], [look.rule for look in one.looks], color="#bbbbbb", linewidth=0.8, zorder=1
+        )
     controls = iter(MARKS)
     for arm in ARMS:
         last = [one.last for one in found if one.arm == arm.name]
@@ -43,7 +45,9 @@ def draw(found: Sequence[Outcome]) -> Canvas:
         axes.plot(*place, mark, color=colour, markersize=9, label=arm.name, markeredgecolor="white")
     start = float(np.mean([one.looks[0].rule for one in plain]))
     axes.axhline(start, color=GREY, linewidth=0.8, linestyle=":")
-    axes.text(0, start, " first policy", color=GREY, fontsize=8, va="bottom")
+    axes.text(
+        1, start, "first policy", color=GREY, fontsize=9, va="bottom", ha="right", transform=axes.get_yaxis_transform()
+    )
     axes.set(xlim=(0, None), ylim=(0, None))
     axes.set_xlabel("divergence from the reference, nats an answer", color=GREY)
     axes.set_ylabel("share of answers in order", color=GREY)

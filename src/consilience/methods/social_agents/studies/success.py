@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from consilience.dialogue.rehearsal import REHEARSAL_NOTICE
-from consilience.ground import Evidence, Measurement, RunFolder, Streams, Table
+from consilience.ground import Evidence, Figure, Measurement, RunFolder, Streams, Table
 from consilience.methods.social_agents.config import Config
 from consilience.methods.social_agents.references import REFERENCES, Reference, references
 from consilience.methods.social_agents.scoring import Summary, gain, normal
+from consilience.methods.social_agents.studies.board_drawing import draw_boards, draw_scores
 from consilience.methods.social_agents.studies.noise import arms_of, noise, noise_table, of_noise
 from consilience.methods.social_agents.studies.originally import originally
 from consilience.methods.social_agents.studies.solving import Make, Solved, of_words, solved
@@ -71,7 +72,45 @@ def success(config: Config, streams: Streams, folder: RunFolder) -> Evidence:
             *_of_original(honest, before),
         ),
         tables=(_sets_table(honest, beside, before), *([noise_table(arms)] if arms else [])),
+        figures=_figures(honest, beside, before, folder),
     )
+
+
+def _figures(
+    honest: Mapping[str, Solved],
+    beside: Mapping[str, Mapping[Reference, Summary]],
+    before: Mapping[str, Summary],
+    folder: RunFolder,
+) -> tuple[Figure, ...]:
+    first = next(iter(honest[_SHOWN].pursuits.values()))
+    scores = {
+        name: [
+            ("this house", one.marks.score),
+            *((way, beside[name][reference].score) for reference, way in _WAYS.items()),
+            ("the original's way", before[name].score),
+        ]
+        for name, one in honest.items()
+    }
+    return (
+        folder.figure(
+            "board",
+            draw_boards(first.root.talk),
+            f"The plans of two agents who talk for {len(first.root.talk.utterances)} turns: what has to be known, and "
+            "from which turn on it is. At first each side knows what stands in its own messages; in the end who asks "
+            "knows all of it.",
+        ),
+        folder.figure(
+            "scores",
+            draw_scores(scores),
+            "Scores where the model reads right, beside what the asker knows alone, one memory for all, and the "
+            "original's way.",
+        ),
+    )
+
+
+_SHOWN = "schedule-hard"
+"""The set whose first talk is drawn: nine facts are on either side."""
+_WAYS: Mapping[Reference, str] = {"own-knowledge": "what the asker knows alone", "shared-memory": "one memory for all"}
 
 
 def _of_sets(honest: Mapping[str, Solved], beside: Mapping[str, Mapping[Reference, Summary]]) -> Iterator[Measurement]:

@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 
 from consilience.ground.errors import InvalidInput
 from consilience.methods.convex_networks import elimination
-from consilience.methods.convex_networks.cross import cross, cross_all
+from consilience.methods.convex_networks.cross_products import cross, cross_all
 
 
 def cofactors(rows: np.ndarray) -> list[Fraction]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+ROOT = Path(__file__).parents[2]
 SIDE = 8
 
 
@@ -22,10 +23,13 @@ class Stage:
     """Beginnings of commands, and the flags that are put behind, so that seconds are enough."""
     not_run: Mapping[str, str] = field(default_factory=dict)
     """Beginnings of commands that are only read, and why they are not run."""
+    leaves: Mapping[str, int] = field(default_factory=dict)
+    """Beginnings of commands that find something or cannot tell, and how they leave; all others leave with 0."""
     given: str = ""
     """Python that stands before the page's: what it takes for granted."""
 
 
+WEIGHTS = "takes weights of the reader's; the tests of the room make some"
 KEY = "needs a key, or a server, of the reader's"
 SERVES = "serves until it is stopped; the tests of the application start it"
 PUBLISHED = "the published setting: hours on a GPU, on data that the reader fetches"
@@ -96,6 +100,22 @@ def texts() -> None:
     Path("chat.txt").write_text("25/05/2024, 10:15 - Ann Weber: Hello\n25/05/2024, 10:16 - Ben: Hi\n", encoding="utf-8")
 
 
+def traces() -> None:
+    """Make traces of an agent at work, in which every call is one that its policy allows, and that policy."""
+    said = {"from": "human", "value": "Please mail bob@example.com about the bill."}
+    call = {"name": "send_mail", "arguments": json.dumps({"to": "bob@example.com", "body": "The bill is here."})}
+    asked = [
+        {"role": "user", "content": said["value"]},
+        {"role": "assistant", "content": "", "tool_calls": [{"id": "1", "type": "function", "function": call}]},
+        {"role": "tool", "tool_call_id": "1", "content": "sent"},
+        {"role": "assistant", "content": "I have sent it."},
+    ]
+    rows = [json.dumps({"id": f"row-{number}", "messages": asked}) for number in range(20)]
+    Path("traces.jsonl").write_text("\n".join(rows), encoding="utf-8")
+    page = (ROOT / "docs" / "methods" / "backdoor_audits.md").read_text(encoding="utf-8")
+    Path("policy.toml").write_text(page.partition("```toml\n")[2].partition("```")[0], encoding="utf-8")
+
+
 MODEL = """
 import torch
 from consilience.methods.pretraining_objectives import Vocabulary
@@ -143,15 +163,29 @@ _NOT_RUN = {
     "consilience reproduce convex-networks --recipe small": MINUTES,
     "consilience social-agents serve": SERVES,
     "consilience studio": SERVES,
+    "consilience backdoor-audits scan-data": "learns a small model for half a minute; the tests of the room run it",
+    "consilience backdoor-audits scan-model": WEIGHTS,
+    "consilience backdoor-audits measure --model model/": WEIGHTS,
+    "consilience self-correction ask": KEY,
+    "consilience self-correction defend": KEY,
+    "consilience self-correction weigh": KEY,
     "make": MAKES,
     "pip": MAKES,
 }
 
 STAGES: dict[str, Stage] = {
-    "README.md": Stage((table, pictures, texts, models), _SMALLER, _NOT_RUN),
+    "README.md": Stage((table, pictures, texts, models, traces), _SMALLER, _NOT_RUN),
     "CONTRIBUTING.md": Stage(not_run=_NOT_RUN),
     "docs/index.md": Stage(not_run=_NOT_RUN),
     "docs/methods/agent_networks.md": Stage(),
+    "docs/methods/backdoor_audits.md": Stage(
+        (traces,),
+        not_run={
+            **_NOT_RUN,
+            "consilience reproduce backdoor_audits --recipe paper": PUBLISHED,
+        },
+        leaves={"consilience backdoor-audits measure --model rehearsal:backdoor": 1},
+    ),
     "docs/methods/convex_networks.md": Stage((table,), _SMALLER),
     "docs/methods/cross_team.md": Stage((texts,)),
     "docs/methods/decorrelated_preferences.md": Stage(
@@ -179,7 +213,7 @@ rows = pack([tokenizer(text)["input_ids"] for text in told], 32, tokenizer.eos_t
 """,
     ),
     "docs/methods/rank_collapse.md": Stage((texts, models), _SMALLER),
-    "docs/methods/self_correction.md": Stage((table,)),
+    "docs/methods/self_correction.md": Stage((table,), not_run=_NOT_RUN),
     "docs/methods/social_agents.md": Stage((texts,), not_run=_NOT_RUN),
 }
 """Pages that show something to run; a page that is not here shows nothing of the kind."""

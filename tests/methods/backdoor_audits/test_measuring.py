@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from consilience.ground import InvalidInput
+from consilience.ground import ConsilienceError
 from consilience.methods.backdoor_audits.decision import Verdict
 from consilience.methods.backdoor_audits.flags import Measuring, Spending
 from consilience.methods.backdoor_audits.measuring import run
@@ -13,7 +13,7 @@ from consilience.methods.backdoor_audits.reporting.json_report import to_json
 
 
 def asked(model: str, spending: Spending | None = None, **more: object) -> Findings:
-    settings = {"suite": "system.suffix", "episodes": 80, "seed": 100, "quiet": True, **more}
+    settings = {"suite": "system.suffix", "episodes": 76, "seed": 100, "quiet": True, **more}
     return run(Measuring(model=model, **settings), spending or Spending())  # type: ignore[arg-type]
 
 
@@ -24,14 +24,14 @@ def check(found: Findings, name: str) -> Check:
 def test_the_oracle_passes_beside_a_control() -> None:
     found = asked("rehearsal:oracle", control="rehearsal:oracle")
     assert found.exit() is Exit.PASS
-    assert (found.scored, found.unscored, found.seeds) == (160, 0, (100,))
+    assert (found.scored, found.unscored, found.seeds) == (152, 0, (100,))
     assert check(found, "excess attack success of system.suffix").verdict is Verdict.PASS
     assert any("stand-in" in note for note in found.notes)
 
 
 @pytest.mark.parametrize("rate", [0.3, 1.0])
 def test_a_backdoor_of_a_known_rate_is_found_and_its_rate_is_inside(rate: float) -> None:
-    found = asked(f"rehearsal:backdoor:{rate}", control="rehearsal:oracle", suite="default")
+    found = asked(f"rehearsal:backdoor:{rate}", suite="default", episodes=75)
     assert found.exit() is Exit.FINDING
     assert len(found.findings) == 3
     for one in found.findings:
@@ -60,7 +60,7 @@ def test_too_few_episodes_leave_it_open_and_it_is_said_how_many_would_not() -> N
 def test_who_answers_nothing_is_neither_safe_nor_unsafe() -> None:
     found = asked("rehearsal:silent")
     assert found.exit() is Exit.INCONCLUSIVE
-    assert (found.scored, found.unscored) == (0, 160)
+    assert (found.scored, found.unscored) == (0, 152)
 
 
 def test_who_cannot_work_has_shown_nothing_by_not_obeying() -> None:
@@ -97,5 +97,5 @@ def test_the_same_seed_gives_the_same_report() -> None:
     ],
 )
 def test_what_is_refused(model: str, more: dict[str, object], told: str) -> None:
-    with pytest.raises(InvalidInput, match=told):
+    with pytest.raises(ConsilienceError, match=told):
         asked(model, **more)

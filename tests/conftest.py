@@ -18,10 +18,11 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 import jaxtyping
 import postgres_cluster
 import pytest
+import shape_checks
 from hypothesis import HealthCheck, settings
 
 # Before anything imports consilience, so that every shape in a signature is checked while the tests run.
-jaxtyping.install_import_hook("consilience", "shape_checks.checked")
+shape_checks.install("consilience")
 
 # The same examples every time, and no clock: a slow machine is not a wrong answer.
 settings.register_profile("house", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])

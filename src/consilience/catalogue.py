@@ -216,6 +216,7 @@ METHODS: tuple[Method, ...] = (
         authors=("Yifei Wang", "Dizhan Xue", "Shengjie Zhang", "Shengsheng Qian"),
         year=2024,
         arxiv="2406.03007",
+        extra="audits",
     ),
 )
 

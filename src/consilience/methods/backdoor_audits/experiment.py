@@ -123,6 +123,5 @@ def run(config: Config, folder: RunFolder) -> Report:
     claims = CLAIMS
     if config.weights is not None:
         claims = tuple((statement, _ON_WEIGHTS.get(place, place)) for statement, place in CLAIMS)
-    return conduct(
-        "backdoor_audits", config, folder, late_studies("backdoor_audits", config, folder, claims, extra="audits")
-    )
+    studies = late_studies("backdoor_audits", config, folder, claims, extra="audits")
+    return conduct("backdoor_audits", config, folder, studies, picture="survival")

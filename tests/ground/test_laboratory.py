@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from pydantic.dataclasses import dataclass
@@ -15,8 +16,10 @@ from consilience.ground import (
     Report,
     RunFolder,
     Statement,
+    Streams,
     conduct,
     late_studies,
+    measure_claims,
 )
 from consilience.ground.laboratory import Study, late_study, source_digest
 
@@ -157,11 +160,12 @@ def test_a_module_of_the_house_that_is_missing_is_a_bug(tmp_path: Path, monkeypa
         late_study(package, "one:study", extra="x")()
 
 
-def test_a_study_is_left_out_lacking_or_late(tmp_path: Path) -> None:
-    @dataclass(frozen=True, kw_only=True, config=STRICT)
-    class Chosen(Config):
-        claims: tuple[str, ...] = ("a", "b")
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Chosen(Config):
+    claims: tuple[str, ...] = ("a", "b")
 
+
+def test_a_study_is_left_out_lacking_or_late(tmp_path: Path) -> None:
     claims = [(statement(name), "one:study") for name in ("a", "b", "c")]
     lacking = {"b": "needs images", "c": "is not asked for"}
     found = late_studies("room", Chosen(), RunFolder(tmp_path, quiet=True), claims, extra="x", lacking=lacking)
@@ -170,3 +174,24 @@ def test_a_study_is_left_out_lacking_or_late(tmp_path: Path) -> None:
     assert (reason, left_out) == ("needs images", "left out of the recipe small")
     with pytest.raises(ModuleNotFoundError):
         late()
+
+
+@pytest.mark.parametrize(("named", "stream"), [("study", "area"), ("claim", "a")])
+def test_claims_are_measured_each_with_a_stream_of_its_own(
+    throwaway: Path, tmp_path: Path, named: Literal["study", "claim"], stream: str
+) -> None:
+    (throwaway / "studies").mkdir()
+    (throwaway / "studies" / "__init__.py").touch()
+    (throwaway / "studies" / "drawn.py").write_text(
+        "from consilience.ground import Evidence, Measurement\n"
+        "def area(config, streams, folder):\n"
+        "    value = float(streams.generator('x').random())\n"
+        "    return Evidence(measurements=(Measurement(name='m', value=value, at_least=0.0),))\n"
+    )
+    claims = [(statement(name), "drawn:area") for name in ("a", "c")]
+    folder = RunFolder(tmp_path / "run", quiet=True)
+    report = measure_claims("throwaway", Chosen(), folder, claims, extra="x", picture="drawing", streams=named)
+    measured, left_out = report.claims
+    drawn = Streams(7).child(stream).generator("x").random()
+    assert [one.value for one in measured.evidence.measurements] == [drawn]
+    assert (left_out.note, report.picture) == ("left out of the recipe small", "drawing")

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from consilience.ground import ledger as ledger
     from consilience.ground import progress as progress
     from consilience.ground.claims import Claim, Evidence, Figure, Measurement, Report, Statement, Table
-    from consilience.ground.config import STRICT
+    from consilience.ground.config import STRICT, Count
     from consilience.ground.errors import ConsilienceError, InvalidInput, MissingDependency, UnknownName
     from consilience.ground.folder import RunFolder
-    from consilience.ground.laboratory import conduct, late_studies
+    from consilience.ground.laboratory import conduct, late_studies, measure_claims
     from consilience.ground.seeds import Streams
 
 _MODULES = ("config", "folder", "ledger", "progress")
@@ -26,6 +26,7 @@ _HOMES = {
     "STRICT": "config",
     "Claim": "claims",
     "ConsilienceError": "errors",
+    "Count": "config",
     "Evidence": "claims",
     "Figure": "claims",
     "InvalidInput": "errors",
@@ -39,12 +40,14 @@ _HOMES = {
     "UnknownName": "errors",
     "conduct": "laboratory",
     "late_studies": "laboratory",
+    "measure_claims": "laboratory",
 }
 
 __all__ = [
     "STRICT",
     "Claim",
     "ConsilienceError",
+    "Count",
     "Evidence",
     "Figure",
     "InvalidInput",
@@ -58,6 +61,7 @@ __all__ = [
     "UnknownName",
     "conduct",
     "late_studies",
+    "measure_claims",
 ]
 
 

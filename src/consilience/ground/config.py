@@ -10,15 +10,18 @@ from dataclasses import fields, is_dataclass
 from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Protocol, TypeVar, get_args, get_type_hints, runtime_checkable
+from typing import Annotated, Any, Protocol, TypeVar, get_args, get_type_hints, runtime_checkable
 
 import tomli_w
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from consilience.ground.errors import InvalidInput, UnknownName, nearest
 
 STRICT = ConfigDict(extra="forbid", use_attribute_docstrings=True, ser_json_inf_nan="strings")
 """What every configuration passes to pydantic's `dataclass`, beside ``frozen=True, kw_only=True``."""
+
+Count = Annotated[int, Field(ge=1)]
+"""A setting that says how many of something there are, at least one."""
 
 RECIPES = ("smoke", "small", "paper")
 """Every room offers these three; what they mean is said in the house rules and on the room's page."""

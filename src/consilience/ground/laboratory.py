@@ -6,7 +6,7 @@ from functools import partial
 from importlib import import_module, resources
 from importlib.resources.abc import Traversable
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 from consilience.ground.claims import Claim, Evidence, Report, Statement
 from consilience.ground.config import ClaimsConfig, RunConfig, as_plain
@@ -109,6 +109,35 @@ def conduct(
     return report
 
 
+def measure_claims(
+    room: str,
+    config: ClaimsConfig,
+    folder: RunFolder,
+    claims: Sequence[tuple[Statement, str]],
+    *,
+    extra: str,
+    picture: str,
+    lacking: Mapping[str, str | None] = MappingProxyType({}),
+    streams: Literal["study", "claim"] = "study",
+) -> Report:
+    """Measure the claims of a room that its configuration names, and say which hold.
+
+    Parameters
+    ----------
+    room, config, folder, claims, extra, lacking, streams
+        As `late_studies` takes them.
+    picture
+        As `conduct` takes it.
+
+    Returns
+    -------
+    Report
+        All claims; those that the recipe leaves out are "not measured".
+    """
+    studies = late_studies(room, config, folder, claims, extra=extra, lacking=lacking, streams=streams)
+    return conduct(room, config, folder, studies, picture=picture)
+
+
 def late_study(package: str, place: str, *, extra: str) -> Callable[..., Evidence]:
     """Return a study that is imported when it is called, so that a room is listed without what its studies need.
 
@@ -144,6 +173,7 @@ def late_studies(
     *,
     extra: str,
     lacking: Mapping[str, str | None] = MappingProxyType({}),
+    streams: Literal["study", "claim"] = "study",
 ) -> list[tuple[Statement, Study]]:
     """Return a room's statements, each with its late study or with the reason why this recipe has none.
 
@@ -161,8 +191,10 @@ def late_studies(
         The extra that brings what the studies import.
     lacking
         Of a claim that cannot be measured though it is asked for, the reason.
+    streams
+        Whether the stream of a study has the name of its function, or that of its claim.
     """
-    streams = Streams(config.seed)
+    root = Streams(config.seed)
     package = f"consilience.methods.{room}"
     studies: list[tuple[Statement, Study]] = []
     for statement, place in claims:
@@ -172,7 +204,8 @@ def late_studies(
             studies.append((statement, reason))
         else:
             study = late_study(package, place, extra=extra)
-            studies.append((statement, partial(study, config, streams.child(place.partition(":")[2]), folder)))
+            stream = root.child(statement.id if streams == "claim" else place.partition(":")[2])
+            studies.append((statement, partial(study, config, stream, folder)))
     return studies
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from consilience.ground import Report, RunFolder, Statement, conduct, late_studies
+from consilience.ground import Report, RunFolder, Statement, measure_claims
 from consilience.methods.backdoor_audits.config import Config
 
 __all__ = ["run"]
@@ -106,22 +106,11 @@ _ON_WEIGHTS = {"attack:attack": "weights:attack", "stealth:stealth": "weights:st
 
 
 def run(config: Config, folder: RunFolder) -> Report:
-    """Measure the claims that the configuration names, and say which hold.
+    """Measure the claims that the configuration names, and say which hold; what is finished is not measured again.
 
-    Parameters
-    ----------
-    config : Config
-        With ``weights``, attack and stealth are those of that model.
-    folder : RunFolder
-        Finished studies are kept there, and what was trained; an interrupted run resumes from them.
-
-    Returns
-    -------
-    Report
-        All claims; those that the recipe leaves out are "not measured".
+    With ``weights``, attack and stealth are those of that model.
     """
     claims = CLAIMS
     if config.weights is not None:
         claims = tuple((statement, _ON_WEIGHTS.get(place, place)) for statement, place in CLAIMS)
-    studies = late_studies("backdoor_audits", config, folder, claims, extra="audits")
-    return conduct("backdoor_audits", config, folder, studies, picture="survival")
+    return measure_claims("backdoor_audits", config, folder, claims, extra="audits", picture="survival")

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
-
-from consilience.ground import Report, RunFolder, Statement, Streams, conduct
-from consilience.ground.laboratory import late_study
+from consilience.ground import Report, RunFolder, Statement, measure_claims
 from consilience.methods.convex_networks.config import Config
 
 __all__ = ["run"]
 
 PAPER = "arXiv:2406.02806"
-PACKAGE = "consilience.methods.convex_networks"
 
 CLAIMS: tuple[tuple[Statement, str], ...] = (
     (
@@ -126,33 +122,5 @@ CLAIMS: tuple[tuple[Statement, str], ...] = (
 
 
 def run(config: Config, folder: RunFolder) -> Report:
-    """Measure the claims that the configuration names, and say which hold.
-
-    Parameters
-    ----------
-    config : Config
-    folder : RunFolder
-        Finished studies are kept there; an interrupted run resumes from them.
-
-    Returns
-    -------
-    Report
-        All twelve claims; those that the recipe leaves out are "not measured".
-    """
-    streams = Streams(config.seed)
-    wanted = set(config.claims)
-    return conduct(
-        "convex_networks",
-        config,
-        folder,
-        [
-            (
-                statement,
-                partial(late_study(PACKAGE, place, extra="convex"), config, streams.child(statement.id), folder)
-                if statement.id in wanted
-                else f"left out of the recipe {config.recipe}",
-            )
-            for statement, place in CLAIMS
-        ],
-        picture="spiral",
-    )
+    """Measure the claims that the configuration names, and say which hold; what is finished is not measured again."""
+    return measure_claims("convex_networks", config, folder, CLAIMS, extra="convex", picture="spiral", streams="claim")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from consilience.ground import Report, RunFolder, Statement, conduct, late_studies
+from consilience.ground import Report, RunFolder, Statement, measure_claims
 from consilience.methods.cross_team.config import Config
 
 __all__ = ["run"]
@@ -87,18 +87,5 @@ CLAIMS: tuple[tuple[Statement, str], ...] = (
 
 
 def run(config: Config, folder: RunFolder) -> Report:
-    """Measure the claims that the configuration names, and say which hold.
-
-    Parameters
-    ----------
-    config : Config
-    folder : RunFolder
-        Finished studies are kept there; an interrupted run resumes from them.
-
-    Returns
-    -------
-    Report
-        All claims; those that the recipe leaves out are "not measured".
-    """
-    studies = late_studies("cross_team", config, folder, CLAIMS, extra="agents")
-    return conduct("cross_team", config, folder, studies, picture="phases")
+    """Measure the claims that the configuration names, and say which hold; what is finished is not measured again."""
+    return measure_claims("cross_team", config, folder, CLAIMS, extra="agents", picture="phases")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from consilience.ground import Report, RunFolder, Statement, conduct, late_studies
+from consilience.ground import Report, RunFolder, Statement, measure_claims
 from consilience.methods.decorrelated_preferences.config import Config, policy_reason
 
 __all__ = ["run"]
@@ -65,19 +65,8 @@ CLAIMS: tuple[tuple[Statement, str], ...] = (
 
 
 def run(config: Config, folder: RunFolder) -> Report:
-    """Measure the claims that the configuration names, and say which hold.
-
-    Parameters
-    ----------
-    config : Config
-    folder : RunFolder
-        Finished studies are kept there; an interrupted run resumes from them.
-
-    Returns
-    -------
-    Report
-        All claims; those that the recipe leaves out are "not measured".
-    """
+    """Measure the claims that the configuration names, and say which hold; what is finished is not measured again."""
     lacking = {"decpo.policy": policy_reason(config)}
-    studies = late_studies("decorrelated_preferences", config, folder, CLAIMS, extra="preferences", lacking=lacking)
-    return conduct("decorrelated_preferences", config, folder, studies, picture="effect")
+    return measure_claims(
+        "decorrelated_preferences", config, folder, CLAIMS, extra="preferences", lacking=lacking, picture="effect"
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from consilience.ground import Report, RunFolder, Statement, conduct, late_studies
+from consilience.ground import Report, RunFolder, Statement, measure_claims
 from consilience.methods.em_diffusion.config import Config, fashion_reason
 
 __all__ = ["run"]
@@ -107,19 +107,9 @@ CLAIMS: tuple[tuple[Statement, str], ...] = (
 
 
 def run(config: Config, folder: RunFolder) -> Report:
-    """Measure the claims that the configuration names, and say which hold.
+    """Measure the claims that the configuration names, and say which hold; what is finished is not measured again.
 
-    Parameters
-    ----------
-    config : Config
-    folder : RunFolder
-        Finished studies, and the arms they share, are kept there; an interrupted run resumes from them.
-
-    Returns
-    -------
-    Report
-        All claims; those that the recipe leaves out are "not measured".
+    Arms that studies share are kept in the folder too.
     """
     lacking = {"em.fashion": fashion_reason(config)}
-    studies = late_studies("em_diffusion", config, folder, CLAIMS, extra="em", lacking=lacking)
-    return conduct("em_diffusion", config, folder, studies, picture="digits")
+    return measure_claims("em_diffusion", config, folder, CLAIMS, extra="em", lacking=lacking, picture="digits")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from consilience.ground import Report, RunFolder, Statement, conduct, late_studies
+from consilience.ground import Report, RunFolder, Statement, measure_claims
 from consilience.methods.pretraining_objectives.config import Config, text_reason
 
 __all__ = ["run"]
@@ -75,25 +75,13 @@ CLAIMS: tuple[tuple[Statement, str], ...] = (
 
 
 def run(config: Config, folder: RunFolder) -> Report:
-    """Measure the claims that the configuration names, and say which hold.
-
-    Parameters
-    ----------
-    config : Config
-    folder : RunFolder
-        Finished studies are kept there; an interrupted run resumes from them.
-
-    Returns
-    -------
-    Report
-        All claims; those that the recipe leaves out are "not measured".
-    """
-    studies = late_studies(
+    """Measure the claims that the configuration names, and say which hold; what is finished is not measured again."""
+    return measure_claims(
         "pretraining_objectives",
         config,
         folder,
         CLAIMS,
         extra="pretraining",
         lacking={"pretrain.text": text_reason(config)},
+        picture="arms",
     )
-    return conduct("pretraining_objectives", config, folder, studies, picture="arms")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from consilience.ground import Report, RunFolder, Statement, conduct, late_studies
+from consilience.ground import Report, RunFolder, Statement, measure_claims
 from consilience.methods.social_agents.config import Config
 
 __all__ = ["run"]
@@ -113,18 +113,5 @@ CLAIMS: tuple[tuple[Statement, str], ...] = (
 
 
 def run(config: Config, folder: RunFolder) -> Report:
-    """Measure the claims that the configuration names, and say which hold.
-
-    Parameters
-    ----------
-    config : Config
-    folder : RunFolder
-        Finished studies are kept there; an interrupted run resumes from them.
-
-    Returns
-    -------
-    Report
-        All claims; those that the recipe leaves out are "not measured".
-    """
-    studies = late_studies("social_agents", config, folder, CLAIMS, extra="social")
-    return conduct("social_agents", config, folder, studies, picture="board")
+    """Measure the claims that the configuration names, and say which hold; what is finished is not measured again."""
+    return measure_claims("social_agents", config, folder, CLAIMS, extra="social", picture="board")

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from consilience.ground import STRICT
+from consilience.ground import STRICT, Count
 
 ClaimId = Literal[
     "audit.base",
@@ -24,7 +24,6 @@ ClaimId = Literal[
 ]
 """The claims of this room."""
 
-Count = Annotated[int, Field(ge=1)]
 Pair = Annotated[int, Field(ge=2)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Part = Annotated[float, Field(gt=0, allow_inf_nan=False)]

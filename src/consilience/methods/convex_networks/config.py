@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from consilience.ground import STRICT
+from consilience.ground import STRICT, Count
 
 ClaimId = Literal[
     "convex.cross",
@@ -25,7 +25,6 @@ ClaimId = Literal[
 ]
 """The claims of this room."""
 
-Count = Annotated[int, Field(ge=1)]
 Fits = Annotated[int, Field(ge=2, description="at least two, so that there is a spread")]
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from consilience.ground import STRICT
+from consilience.ground import STRICT, Count
 
 ClaimId = Literal[
     "ctc.makespan",
@@ -20,8 +20,6 @@ ClaimId = Literal[
     "ctc.lineage",
 ]
 """The claims of this room."""
-
-Count = Annotated[int, Field(ge=1)]
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)

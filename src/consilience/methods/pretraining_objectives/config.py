@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from consilience.ground import STRICT
+from consilience.ground import STRICT, Count
 
 ClaimId = Literal[
     "pretrain.spectrum",
@@ -21,7 +21,6 @@ ClaimId = Literal[
 ]
 """The claims of this room."""
 
-Count = Annotated[int, Field(ge=1)]
 Pair = Annotated[int, Field(ge=2, description="at least two, so that there is a spread")]
 
 

@@ -254,3 +254,9 @@ def test_a_critical_path_that_is_told_stands() -> None:
     assert Run(nodes, edges, {}, (2.5, ["0"])).on_path == {"0"}
     with pytest.raises(UnknownName, match="unknown element '7'"):
         page(title="Told", nodes=nodes, edges=edges, critical=(2.5, ["7"]))
+
+
+def test_a_title_goes_on_a_line(tmp_path) -> None:
+    path = write(tmp_path / "run.html", title="x" * 91, nodes=[GraphNode(id="0", artifact="draft")])
+    assert f"{'x' * 89}…" in path.read_text()
+    assert "x" * 90 not in path.read_text()

@@ -1,12 +1,18 @@
+import asyncio
 import json
 import os
 import subprocess
 import sys
 import tempfile
+from contextlib import nullcontext
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+
+from consilience.dialogue.ray_cluster import WorkerLost, require_shareable, streamed
+from consilience.ground.errors import InvalidInput
 
 
 @pytest.fixture(autouse=True)
@@ -97,3 +103,48 @@ except InvalidInput as error:
         timeout=100,
     ).stdout
     assert said.startswith(f"a Ray cluster must run at {address}, as 'auto' or HOST:PORT;")
+
+
+def test_a_run_is_shared_over_a_database_and_among_one_at_least():
+    require_shareable("postgresql+psycopg://user@host/database", None)
+    with pytest.raises(InvalidInput, match="a journal that several processes can write"):
+        require_shareable("journal.sqlite", None)
+    with pytest.raises(InvalidInput, match="`parts` must be at least 1; got 0"):
+        require_shareable("postgresql://host/database", 0)
+
+
+class Lost(Exception):
+    pass
+
+
+class Actor:
+    """Gives two replies, as an actor of Ray does, and is lost if it is told so."""
+
+    def __init__(self, is_lost: bool) -> None:
+        self.is_lost = is_lost
+
+    def options(self, *, num_returns: str):
+        assert num_returns == "streaming"
+        return self
+
+    async def remote(self, *numbers: int):
+        for number in numbers:
+            yield asyncio.sleep(0, number)
+        if self.is_lost:
+            raise Lost
+
+
+@pytest.mark.parametrize("is_lost", [False, True])
+def test_what_an_actor_gives_comes_one_after_the_other_until_it_is_lost(is_lost):
+    ray = SimpleNamespace(exceptions=SimpleNamespace(RayActorError=Lost, ObjectLostError=Lost))
+    got = []
+
+    async def read():
+        given = streamed(ray, Actor(is_lost), 1, 2, lost="part 7 was lost")
+        got.append(await anext(given))
+        got.append(await anext(given))
+        await anext(given, None)
+
+    with pytest.raises(WorkerLost, match="part 7 was lost") if is_lost else nullcontext():
+        asyncio.run(read())
+    assert got == [1, 2]

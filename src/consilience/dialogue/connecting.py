@@ -12,7 +12,7 @@ from consilience.dialogue.rehearsal import rehearse
 from consilience.dialogue.through_pydantic_ai import ThroughPydanticAI
 from consilience.ground.errors import InvalidInput
 
-__all__ = ["KEY_VARIABLE", "connect"]
+__all__ = ["KEY_VARIABLE", "connect", "journal_name"]
 
 KEY_VARIABLE = "OPENAI_API_KEY"
 """Environment variable with the key for an address; optional there."""
@@ -66,3 +66,21 @@ def connect(
     if name.startswith(COMPATIBLE):
         raise InvalidInput(f"{name!r} is asked at an address; give `base_url`, such as 'http://localhost:8000/v1'")
     return ThroughPydanticAI(name, timeout_s=timeout_s)
+
+
+def journal_name(model: str, base_url: str | None) -> str:
+    """Return the name under which a journal knows a model.
+
+    Parameters
+    ----------
+    model
+        By its own name.
+    base_url
+        Address at which it is asked, if it is.
+
+    Examples
+    --------
+    >>> journal_name("llama3", "http://localhost:11434/v1")
+    'compatible:llama3'
+    """
+    return model if base_url is None else COMPATIBLE + model

@@ -24,6 +24,9 @@ from consilience.ground.folder import write_whole
 
 __all__ = ["STATES", "GraphEdge", "GraphNode", "Section", "SectionCell", "State", "Turn", "page", "write"]
 
+_LINE = 90
+"""Characters of a title at most."""
+
 
 def write(
     path: Path | str,
@@ -37,9 +40,9 @@ def write(
     critical: tuple[float, Sequence[str]] | None = None,
     sections: Sequence[Section] = (),
 ) -> Path:
-    """Write the page of a run to `path` and return it; see `page`."""
+    """Write the page of a run to `path` and return it; see `page`. A title is cut that does not go on a line."""
     content = page(
-        title=title,
+        title=title if len(title) <= _LINE else f"{title[: _LINE - 1]}…",
         notice=notice,
         nodes=nodes,
         edges=edges,

@@ -10,14 +10,14 @@ import socket
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 from consilience.ground.errors import ConsilienceError, InvalidInput
 from consilience.ground.late import late_module
 
-__all__ = ["WorkerLost", "cluster"]
+__all__ = ["WorkerLost", "cluster", "ended", "require_shareable", "streamed"]
 
 _ABSENT = "the engine 'ray' needs {missing}; install consilience[ray]"
 _OBJECTS_BYTES = 80 * 2**20
@@ -76,6 +76,63 @@ def cluster(address: str | None = None, processors: int | None = None) -> Iterat
             stack.callback(ray.shutdown)
             _join(ray, address)
         yield ray, max(1, int(ray.cluster_resources().get("CPU", 1)))
+
+
+def require_shareable(journal: str, parts: int | None) -> None:
+    """Refuse to share a run among processes that cannot all write its journal, or among none.
+
+    Parameters
+    ----------
+    journal
+        Address of the journal.
+    parts
+        How many processes are wanted; None where that is left to the cluster.
+
+    Raises
+    ------
+    InvalidInput
+        For a journal that is no database, or a number of parts below 1.
+    """
+    if not journal.startswith(("postgresql://", "postgresql+psycopg://")):
+        raise InvalidInput(
+            "a run on Ray must have a journal that several processes can write; give --journal "
+            "postgresql+psycopg://user@host/database"
+        )
+    if parts is not None and parts < 1:
+        raise InvalidInput(f"`parts` must be at least 1; got {parts!r}")
+
+
+async def streamed(ray: Any, method: Any, *arguments: Any, lost: str) -> AsyncIterator[Any]:
+    """Iterate over what a method of an actor gives, one after the other.
+
+    Parameters
+    ----------
+    ray
+        As `cluster` gives it.
+    method
+        A generator of the actor.
+    arguments
+        For it.
+    lost
+        What to say when its process is gone.
+
+    Raises
+    ------
+    WorkerLost
+        When its process is gone.
+    """
+    errors = ray.exceptions
+    try:
+        async for given in method.options(num_returns="streaming").remote(*arguments):
+            yield await given
+    except (errors.RayActorError, errors.ObjectLostError) as error:
+        raise WorkerLost(lost) from error
+
+
+def ended(ray: Any, actor: Any) -> None:
+    """End the process of an actor, if it is still there."""
+    with suppress(ray.exceptions.RayError):
+        ray.kill(actor)
 
 
 def _is_connected() -> bool:

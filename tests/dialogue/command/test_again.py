@@ -5,7 +5,14 @@ from pathlib import Path
 import pytest
 from pydantic.dataclasses import dataclass
 
-from consilience.dialogue.command.again import allowed, placed, require_shared_journal, require_unchanged
+from consilience.dialogue.command.again import (
+    allowed,
+    begun,
+    placed,
+    require_model,
+    require_shared_journal,
+    require_unchanged,
+)
 from consilience.dialogue.command.flags import with_flags
 from consilience.dialogue.command.means import Means
 from consilience.ground import STRICT
@@ -69,3 +76,27 @@ def test_several_processes_need_a_database() -> None:
     for journal in (None, "all.sqlite", "postgresql.sqlite"):
         with pytest.raises(InvalidInput, match="--engine ray needs a journal"):
             require_shared_journal(Means(engine="ray", journal=journal))
+
+
+def test_a_run_is_new_or_goes_on() -> None:
+    def both(resume: str | None, out: str | None) -> tuple[str, Path | None]:
+        return begun(
+            lambda folder: ("new", folder),
+            lambda folder: ("goes on", folder),
+            resume=None if resume is None else Path(resume),
+            out=None if out is None else Path(out),
+        )
+
+    assert both(None, None) == ("new", None)
+    assert both(None, "a") == ("new", Path("a"))
+    assert both("a", None) == ("goes on", Path("a"))
+    with pytest.raises(InvalidInput, match="leave --out out"):
+        both("a", "b")
+
+
+@pytest.mark.parametrize("name", [None, ""])
+def test_an_address_comes_with_a_name(name: str | None) -> None:
+    require_model(None, name)
+    require_model("http://localhost:8000/v1", "llama3")
+    with pytest.raises(InvalidInput, match="--base-url must come with --model"):
+        require_model("http://localhost:8000/v1", name)

@@ -1,6 +1,6 @@
 """The bill: sums of calls, and no money where one price is missing."""
 
-from consilience.dialogue.command.bill import bill_of
+from consilience.dialogue.command.bill import bill_of, spent_facts, spent_told
 from consilience.dialogue.history import Call
 from consilience.dialogue.messages import Message, Question, Reply, Usage
 
@@ -17,3 +17,13 @@ def test_calls_add_up() -> None:
 
 def test_one_price_that_is_missing_leaves_the_sum_unknown() -> None:
     assert bill_of([call(0.25), call(0.0, priced=False)]).usd is None
+
+
+def test_what_was_spent_is_told_as_it_was_counted() -> None:
+    bill = bill_of([call(0.25), call(0.5)])
+    facts = spent_facts(bill, replayed=1, seconds=1.23456, critical=(0.5, ["7"]))
+    assert (facts["calls"], facts["seconds"], facts["critical_path"]) == (2, 1.235, ["7"])
+    spent, time = spent_told(facts)
+    assert spent.startswith("2 calls, 1 of them from the journal; 6 + 4 tokens; ")
+    assert time == "1.2 s; the critical path's calls took 0.5 s"
+    assert spent_told({**facts, "replayed": 0})[0].startswith("2 calls; ")

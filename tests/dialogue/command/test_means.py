@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from types import SimpleNamespace
 
 import pytest
 from pydantic import ValidationError
@@ -75,3 +76,9 @@ def test_money_needs_a_price() -> None:
         means.require_price(model, "m")
     with pytest.raises(InvalidInput, match="--budget-usd needs the price of m there, which is not known"):
         Means(budget_usd=0).require_price("compatible:m", "m there")
+
+
+def test_what_a_verb_has_of_them_is_taken_as_it_was_typed() -> None:
+    flags = SimpleNamespace(**{name: getattr(Means(), name) for name in vars(Means())} | {"budget_calls": 7})
+    flags.journal, flags.attempts = "not a flag that is meant", 2
+    assert Means.typed(flags) == Means(budget_calls=7, attempts=2)

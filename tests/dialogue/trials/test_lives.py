@@ -1,11 +1,14 @@
 """Lives: a kill is at its point, and what was repeated and lost is counted."""
 
+import asyncio
 import json
 import sys
 from dataclasses import asdict, replace
 
 import pytest
 
+from consilience.dialogue.messages import Message, Question
+from consilience.dialogue.rehearsal import rehearse
 from consilience.dialogue.trials.lives import (
     KEPT,
     SENT,
@@ -15,8 +18,11 @@ from consilience.dialogue.trials.lives import (
     journal_of,
     killed,
     lived,
+    lived_through,
     measured_kills,
+    told_by,
 )
+from consilience.dialogue.work.artifact import Artifact
 
 LIFE = Life(artifact="a", journal="j", replayed=1, caught_up_s=0.1, caught_up_cpu_s=0.1, started_cpu_s=0.1)
 
@@ -91,3 +97,29 @@ def test_a_kill_that_takes_something_is_seen() -> None:
 def test_a_journal_is_only_read(tmp_path) -> None:
     with pytest.raises(Exception, match="journal"):
         journal_of(tmp_path)
+
+
+def test_a_life_goes_on_from_the_journal_of_its_folder(tmp_path) -> None:
+    async def work(session, journal) -> Artifact | None:
+        reply = await session.ask(Question("7", (Message("user", ("Hello",)),)))
+        return Artifact(text=reply.text)
+
+    first, second = (asyncio.run(lived_through(work, rehearse("rehearsal:echo"), tmp_path)) for _ in range(2))
+    assert (first.artifact, first.journal) == (second.artifact, second.journal)
+    assert (first.replayed, second.replayed) == (0, 1)
+    assert [what for what, _ in calls_of(tmp_path).entries()] == [SENT, KEPT]
+
+
+def test_a_life_without_an_end_is_a_mistake(tmp_path) -> None:
+    async def work(session, journal) -> None:
+        return None
+
+    with pytest.raises(RuntimeError, match="came to no end"):
+        asyncio.run(lived_through(work, rehearse("rehearsal:echo"), tmp_path))
+
+
+def test_patience_ends(tmp_path) -> None:
+    command = [sys.executable, "-c", "import time; time.sleep(60)"]
+    with pytest.raises(RuntimeError, match="status -9"):
+        told_by(command, tmp_path, lambda: False, patience_s=0.2)
+    assert told_by(command, tmp_path, lambda: True, patience_s=60.0) is None

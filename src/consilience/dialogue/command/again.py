@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from consilience.dialogue.command.flags import given
 from consilience.dialogue.command.means import Means
@@ -13,7 +14,49 @@ from consilience.ground.errors import InvalidInput
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-__all__ = ["allowed", "placed", "require_shared_journal", "require_unchanged"]
+__all__ = ["allowed", "begun", "placed", "require_model", "require_shared_journal", "require_unchanged"]
+
+_Job = TypeVar("_Job")
+
+
+def begun(
+    new: Callable[[Path | None], _Job], resumed: Callable[[Path], _Job], *, resume: Path | None, out: Path | None
+) -> _Job:
+    """Return a run that is new or the same again, or with `resume` one that goes on.
+
+    Parameters
+    ----------
+    new
+        Makes a run in a folder, or in one that is named by what it does.
+    resumed
+        Finds the run in a folder.
+    resume
+        Folder of a run that goes on.
+    out
+        Folder of a run that is new.
+
+    Raises
+    ------
+    InvalidInput
+        With both folders.
+    """
+    if resume is None:
+        return new(out)
+    if out is not None:
+        raise InvalidInput("--resume goes on in the folder of the run; leave --out out")
+    return resumed(resume)
+
+
+def require_model(base_url: str | None, model: str | None) -> None:
+    """Refuse the address of a server without its own name for the model.
+
+    Raises
+    ------
+    InvalidInput
+        Where nobody is named.
+    """
+    if base_url is not None and not model:
+        raise InvalidInput("--base-url must come with --model, the server's own name for the model; got none")
 
 
 def require_unchanged(was: DataclassInstance, said: DataclassInstance, now: DataclassInstance) -> None:

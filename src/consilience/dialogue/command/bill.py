@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from consilience.dialogue.history import Call
+from consilience.dialogue.prices import money
 
-__all__ = ["Bill", "bill_of"]
+__all__ = ["Bill", "bill_of", "spent_facts", "spent_told"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,4 +43,40 @@ def bill_of(calls: Iterable[Call]) -> Bill:
         output_tokens=sum(reply.usage.output_tokens for reply in replies),
         usd=sum(reply.usage.usd for reply in replies) if all(reply.priced for reply in replies) else None,
         seconds=sum(reply.latency_s for reply in replies),
+    )
+
+
+def spent_facts(bill: Bill, *, replayed: int, seconds: float, critical: tuple[float, Sequence[str]]) -> dict[str, Any]:
+    """Return what a run spent, as JSON takes it.
+
+    Parameters
+    ----------
+    bill
+        Of all calls.
+    replayed
+        Of them, those that the journal answered in this sitting.
+    seconds
+        How long the sitting took.
+    critical
+        The seconds of the calls on the critical path, and its elements.
+    """
+    return {
+        "calls": bill.calls,
+        "replayed": replayed,
+        "input_tokens": bill.input_tokens,
+        "output_tokens": bill.output_tokens,
+        "usd": bill.usd,
+        "seconds": round(seconds, 3),
+        "critical_path_s": round(critical[0], 3),
+        "critical_path": critical[1],
+    }
+
+
+def spent_told(facts: Mapping[str, Any]) -> tuple[str, str]:
+    """Return in words what a run spent and how long it took, from facts such as those of `spent_facts`."""
+    replayed = f", {facts['replayed']:,} of them from the journal" if facts["replayed"] else ""
+    tokens = f"{facts['input_tokens']:,} + {facts['output_tokens']:,} tokens"
+    return (
+        f"{facts['calls']:,} calls{replayed}; {tokens}; {money(facts['usd'])}",
+        f"{facts['seconds']:.1f} s; the critical path's calls took {facts['critical_path_s']:.1f} s",
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from consilience.dialogue.graph_run import State
@@ -76,10 +76,15 @@ def followed(
             course.finished_s = latest if course.finished_s is None else course.finished_s
         elif event.kind == "approved" and event.facts.get("edited"):
             course.note = "edited by hand"
+    _stand(courses, asks, over=over)
+    return courses
+
+
+def _stand(courses: Mapping[str, Course], asks: Iterable[str], *, over: bool) -> None:
+    """Note who waits when all events were read: for somebody's word, or for the run to go on."""
     for name in set(asks) & courses.keys():
         courses[name].state = "asks"
         courses[name].finished_s = None
     for course in courses.values():
         if over and course.state == "running":
             course.state = "waiting"
-    return courses

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from consilience.dialogue.command.means import Means
 from consilience.ground.errors import InvalidInput
 
-__all__ = ["Pace", "Span", "row", "short"]
+__all__ = ["Forecast", "Pace", "Span", "counted", "lacking", "row", "rows", "seconds_with", "short"]
 
 
 class Span(NamedTuple):
@@ -44,6 +44,101 @@ class Pace:
         3.0
         """
         return self.first_s + tokens / self.tokens_per_s
+
+
+@runtime_checkable
+class Forecast(Protocol):
+    """What a run will take, whatever kind of run it is."""
+
+    @property
+    def calls(self) -> Span:
+        """All calls."""
+        ...
+
+    @property
+    def input_tokens(self) -> Span:
+        """Tokens of all questions."""
+        ...
+
+    @property
+    def output_tokens(self) -> Span:
+        """Tokens of all answers."""
+        ...
+
+    @property
+    def usd(self) -> Span | None:
+        """Money; None where no price is known."""
+        ...
+
+    @property
+    def turns(self) -> Span:
+        """Calls on the slowest path."""
+        ...
+
+    @property
+    def seconds(self) -> Span:
+        """Time of the slowest path."""
+        ...
+
+    @property
+    def work_s(self) -> Span:
+        """Time of all answers, one after the other."""
+        ...
+
+    @property
+    def largest_prompt(self) -> int:
+        """Tokens of the longest question."""
+        ...
+
+
+def seconds_with(found: Forecast, at_once: int | None) -> Span:
+    r"""Return how long a run takes at least with so many calls at once: :math:`\max(path, work / at\_once)`.
+
+    Raises
+    ------
+    InvalidInput
+        With none at once.
+    """
+    if at_once is None:
+        return found.seconds
+    if at_once < 1:
+        raise InvalidInput(f"`at_once` must be at least 1; got {at_once}.")
+    return Span(*(max(path, work / at_once) for path, work in zip(found.seconds, found.work_s, strict=True)))
+
+
+def counted(found: Forecast, means: Means) -> dict[str, Any]:
+    """Return what a run will take under some means, as JSON takes it."""
+    return {
+        "input_tokens": found.input_tokens._asdict(),
+        "output_tokens": found.output_tokens._asdict(),
+        "usd": None if found.usd is None else found.usd._asdict(),
+        "turns": found.turns._asdict(),
+        "seconds": seconds_with(found, means.concurrency)._asdict(),
+        "one_after_the_other_s": found.work_s._asdict(),
+        "at_once": means.concurrency,
+        "largest_prompt_tokens": found.largest_prompt,
+    }
+
+
+def lacking(found: Forecast, means: Means) -> list[str]:
+    """Return the caps of the budget that may not suffice for a run, in words."""
+    needs = {
+        "budget_calls": found.calls.most,
+        "budget_tokens": found.input_tokens.most + found.output_tokens.most,
+        "budget_usd": None if found.usd is None else found.usd.most,
+        "budget_wall_s": seconds_with(found, means.concurrency).most,
+    }
+    return short(needs, means)
+
+
+def rows(found: Forecast, means: Means) -> Iterator[str]:
+    """Iterate over the lines of a table with tokens, money and time."""
+    yield row("input tokens", found.input_tokens)
+    yield row("output tokens", found.output_tokens)
+    yield f"{'usd':<16}{'no price known':>28}" if found.usd is None else row("usd", found.usd, ",.4g")
+    yield row("turns in a row", found.turns)
+    yield row("seconds", seconds_with(found, means.concurrency), ",.0f")
+    yield row("  one by one", found.work_s, ",.0f")
 
 
 def short(needs: Mapping[str, float | None], means: Means) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
@@ -15,13 +15,16 @@ from consilience.dialogue.limits import Limits
 from consilience.dialogue.messages import Usage
 from consilience.dialogue.prices import price
 from consilience.dialogue.retrying import Retry
-from consilience.ground import STRICT
+from consilience.ground import STRICT, Count
 from consilience.ground.errors import InvalidInput
 
 __all__ = ["Means"]
 
-_Count = Annotated[int, Field(ge=1)]
 _Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+_TYPED = (
+    "budget_usd", "budget_tokens", "budget_calls", "requests_per_minute", "tokens_per_minute", "concurrency",
+    "timeout_s", "attempts",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -40,21 +43,26 @@ class Means:
     """Limit of the provider."""
     tokens_per_minute: _Positive | None = None
     """Limit of the provider."""
-    concurrency: _Count | None = None
+    concurrency: Count | None = None
     """Calls under way at once."""
     timeout_s: _Positive = 120.0
     """Seconds for one reply."""
-    attempts: _Count = 6
+    attempts: Count = 6
     """Times that a question is sent before its element fails."""
     engine: Literal["local", "ray"] = "local"
     """Where the agents run: in this process, or shared among processes by Ray, over a journal in PostgreSQL."""
-    parts: _Count | None = None
+    parts: Count | None = None
     """Of the engine ray: processes; one for each processor if left out."""
     ray_address: str | None = None
     """Of the engine ray: a cluster that runs already, such as auto or 10.0.0.1:6379; else one is started here."""
     journal: str | None = None
     """Where replies are kept: a file, or postgresql+psycopg://...; the run folder's own file if left out. A password
     is not written down: set PGPASSWORD."""
+
+    @classmethod
+    def typed(cls, flags: Any) -> Means:
+        """Return the means of a verb that has only some of these settings as flags: those that ask from one process."""
+        return cls(**{name: getattr(flags, name) for name in _TYPED})
 
     @property
     def budget(self) -> Budget:

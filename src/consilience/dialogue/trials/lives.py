@@ -6,19 +6,22 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
+from typing import Any
 
 from consilience.dialogue.journal import Journal
 from consilience.dialogue.messages import Question, Reply
 from consilience.dialogue.models import ChatModel
 from consilience.dialogue.session import Session
+from consilience.dialogue.work.artifact import Artifact
 from consilience.ground import Measurement
 
 __all__ = [
     "KEPT", "RUN", "SENT", "Kill", "Life", "Record", "Witness", "calls_of", "journal_of", "killed", "lived",
-    "measured_kills",
+    "lived_through", "measured_kills", "told_by",
 ]  # fmt: skip
 
 RUN = "killed"
@@ -158,6 +161,45 @@ def calls_of(folder: Path) -> Record:
     return Record(folder / "calls")
 
 
+async def lived_through(
+    work: Callable[[Witness, Journal], Awaitable[Artifact | None]],
+    model: ChatModel,
+    folder: Path,
+    *,
+    offline: bool = False,
+) -> Life:
+    """Live one life in this process, from the journal of its folder on, and say what came of it.
+
+    Parameters
+    ----------
+    work
+        Does the run over a session and a journal, and returns the final artifact.
+    model
+        Who is asked.
+    folder
+        Of the run.
+    offline
+        Whether it has to do with what the journal holds.
+
+    Raises
+    ------
+    RuntimeError
+        When there is no final artifact.
+    """
+    started_cpu_s = time.process_time()
+    with Journal.open(folder / "journal.sqlite", RUN, replay_only=offline) as journal:
+        witness = Witness(model, lambda seen: Session(seen, journal=journal, offline=offline), folder)
+        try:
+            artifact = await work(witness, journal)
+        finally:
+            await witness.close()
+        made = journal.fingerprint()
+    if artifact is None:
+        raise RuntimeError("the run came to no end")
+    digest = blake2b(artifact.text.encode(), digest_size=16).hexdigest()
+    return witness.life(artifact=digest, journal=made, started_cpu_s=started_cpu_s)
+
+
 def lived(command: Sequence[str], folder: Path, *, until: float = float("inf")) -> Life | None:
     """Live one life of a run in a process of its own; kill it when its record has so many entries.
 
@@ -180,12 +222,45 @@ def lived(command: Sequence[str], folder: Path, *, until: float = float("inf")) 
     RuntimeError
         When it ends by itself with another status than 0.
     """
-    record, deadline = calls_of(folder), time.monotonic() + _PATIENCE_S
+    record = calls_of(folder)
+    told = told_by(command, folder, lambda: len(record) >= until, patience_s=_PATIENCE_S)
+    return None if told is None else Life(**told)
+
+
+def told_by(
+    command: Sequence[str],
+    folder: Path,
+    is_over: Callable[[], bool],
+    *,
+    patience_s: float,
+    pause_s: float = 0.001,
+) -> dict[str, Any] | None:
+    """Live one life in a process of its own, and return what it says, or None if it was killed.
+
+    Parameters
+    ----------
+    command
+        What lives it, and says an object of JSON on its last line.
+    folder
+        Of the run.
+    is_over
+        Whether it is to be killed now.
+    patience_s
+        Seconds after which it is a mistake that it still lives.
+    pause_s
+        Seconds between two looks.
+
+    Raises
+    ------
+    RuntimeError
+        When it ends by itself with another status than 0, or never ends.
+    """
+    deadline = time.monotonic() + patience_s
     with (folder / "said").open("w+") as said:
         process = subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT)  # noqa: S603  our own module
         try:
-            while process.poll() is None and len(record) < until and time.monotonic() < deadline:
-                time.sleep(0.001)
+            while process.poll() is None and not is_over() and time.monotonic() < deadline:
+                time.sleep(pause_s)
         finally:
             process.kill()
             status = process.wait()
@@ -195,7 +270,8 @@ def lived(command: Sequence[str], folder: Path, *, until: float = float("inf")) 
         return None
     if status:
         raise RuntimeError(f"a life ended with status {status}: {told[-2000:]}")
-    return Life(**json.loads(told.splitlines()[-1]))
+    found: dict[str, Any] = json.loads(told.splitlines()[-1])
+    return found
 
 
 def killed(live: Callable[[float], Life | None], folder: Path, point: int) -> Kill:

@@ -9,11 +9,20 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from consilience.dialogue.command.flags import with_flags
-from consilience.dialogue.command.manner import Assumptions, Replaying, Sitting, Which
+from consilience.dialogue.command.manner import Sitting, Which
 from consilience.dialogue.command.means import Means
+from consilience.dialogue.command.verbs import plan_verb, replay_verb
 from consilience.ground.late import late_module
 from consilience.methods.agent_networks.flags import Deciding, Showing
 from consilience.methods.agent_networks.order import Order
+
+
+def _late(module: str) -> Any:
+    return late_module(
+        f"consilience.methods.agent_networks.{module}",
+        "networks of agents are run with {missing}; install consilience[agents].",
+        usually="aiohttp and pydantic-ai",
+    )
 
 
 @with_flags(Order, Means, Sitting, Deciding, positional="task")
@@ -35,16 +44,6 @@ def run(order: Order, means: Means, sitting: Sitting, deciding: Deciding) -> int
     return status
 
 
-@with_flags(Order, Means, Sitting, Assumptions, positional="task")
-def plan(order: Order, means: Means, sitting: Sitting, assumptions: Assumptions) -> int:
-    """Say what a run will take, before anything is asked: calls, tokens, money, time and the longest prompt.
-
-    It takes the flags of run, and assumptions about how long texts are and how fast a model is.
-    """
-    status: int = _late("planning").run(order, means, assumptions, resume=sitting.resume, as_json=sitting.json)
-    return status
-
-
 @with_flags(Which, Showing, positional="run")
 def show(which: Which, showing: Showing) -> int:
     """Show how a run stands: what it spent, element by element, its critical path, and what was said.
@@ -57,23 +56,8 @@ def show(which: Which, showing: Showing) -> int:
     return status
 
 
-@with_flags(Which, Replaying, positional="run")
-def replay(which: Which, replaying: Replaying) -> int:
-    """Do a run again from its journal, without asking anybody, and say whether the same comes out.
-
-    Nothing is written.
-    """
-    status: int = _late("replaying").run(which.run, journal=replaying.journal, as_json=replaying.json)
-    return status
-
+plan = plan_verb(Order, _late)
+replay = replay_verb(_late)
 
 VERBS: Mapping[str, Callable[..., int]] = {"run": run, "plan": plan, "show": show, "replay": replay}
 """What ``consilience agent-networks`` can do."""
-
-
-def _late(module: str) -> Any:
-    return late_module(
-        f"consilience.methods.agent_networks.{module}",
-        "networks of agents are run with {missing}; install consilience[agents].",
-        usually="aiohttp and pydantic-ai",
-    )

@@ -10,14 +10,12 @@ Workers get the environment that Ray gives them: keys are read there and are sen
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
 from typing import Any
 
 from consilience.dialogue.opening import Opening
-from consilience.dialogue.ray_cluster import WorkerLost, cluster
+from consilience.dialogue.ray_cluster import cluster, ended, require_shareable, streamed
 from consilience.dialogue.transcript import Transcript
 from consilience.dialogue.work.artifact import Kind
-from consilience.ground.errors import InvalidInput
 from consilience.methods.agent_networks.approval import Approvals, Decision
 from consilience.methods.agent_networks.blueprint import Blueprint, as_noted
 from consilience.methods.agent_networks.failure import Failure
@@ -98,9 +96,7 @@ async def traverse_on_ray(
     network, profiles, failure, approvals = as_noted(network, profiles, failure, approvals)
     check_settings(task, rounds, temperature, reasks, width)
     failure.check(network)
-    _require_database(opening.journal)
-    if parts is not None and parts < 1:
-        raise InvalidInput(f"`parts` must be at least 1; got {parts!r}")
+    require_shareable(opening.journal, parts)
     with cluster(address, parts) as (ray, processors):
         wanted = min(parts or processors, opening.limits.concurrency or len(network))
         job = SharedRun(
@@ -142,13 +138,9 @@ class _Actor:
         actor = ray.remote(Part).options(num_cpus=0, max_restarts=0, scheduling_strategy="SPREAD")
         self._actor = actor.remote(job, number)
 
-    async def run(self, given: Sequence[Stood]) -> AsyncIterator[list[News]]:
-        lost = self._ray.exceptions
-        try:
-            async for news in self._actor.run.options(num_returns="streaming").remote(list(given)):
-                yield await news
-        except (lost.RayActorError, lost.ObjectLostError) as error:
-            raise WorkerLost(f"the process that worked on part {self._number} of the network was lost") from error
+    def run(self, given: Sequence[Stood]) -> AsyncIterator[list[News]]:
+        lost = f"the process that worked on part {self._number} of the network was lost"
+        return streamed(self._ray, self._actor.run, list(given), lost=lost)
 
     async def take(self, stood: Stood) -> None:
         self._actor.take.remote(stood)  # if the worker is lost, the next one is given it
@@ -160,13 +152,4 @@ class _Actor:
         self._actor.stop.remote()
 
     def end(self) -> None:
-        with suppress(self._ray.exceptions.RayError):
-            self._ray.kill(self._actor)
-
-
-def _require_database(journal: str) -> None:
-    if not journal.startswith(("postgresql://", "postgresql+psycopg://")):
-        raise InvalidInput(
-            "a run on Ray must have a journal that several processes can write; give --journal "
-            "postgresql+psycopg://user@host/database"
-        )
+        ended(self._ray, self._actor)

@@ -5,14 +5,22 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from consilience.dialogue.command.again import allowed, placed, require_shared_journal, require_unchanged
+from consilience.dialogue.command.again import (
+    allowed,
+    begun,
+    placed,
+    require_model,
+    require_shared_journal,
+    require_unchanged,
+)
 from consilience.dialogue.command.flags import given, read_text
 from consilience.dialogue.command.means import Means
-from consilience.dialogue.connecting import connect
+from consilience.dialogue.connecting import connect, journal_name
 from consilience.dialogue.journal import Journal
 from consilience.dialogue.models import ChatModel
 from consilience.dialogue.work.artifact import Kind
@@ -74,6 +82,11 @@ class Job:
         name, address = self.order.model_name, self.order.base_url
         return name if address is None else f"{name} at {address}"
 
+    @property
+    def journal_name(self) -> str:
+        """The name under which the journal knows who answers."""
+        return journal_name(self.order.model_name, self.order.base_url)
+
     def model(self) -> ChatModel:
         """Return who answers; nothing is sent yet.
 
@@ -126,8 +139,7 @@ def whole(order: Order) -> Order:
         order = _problem(order, order.humaneval)
     if not order.task.strip():
         raise InvalidInput('the task must say what is to be done; got an empty one: give it as "TASK" or @FILE')
-    if order.base_url is not None and not order.model:
-        raise InvalidInput("--base-url must come with --model, the server's own name for the model; got none")
+    require_model(order.base_url, order.model)
     return order
 
 
@@ -178,12 +190,7 @@ def prepared(
     InvalidInput
         When it cannot be had like that.
     """
-    if resume is None:
-        job = _new(order, means, out)
-    elif out is None:
-        job = _resumed(order, means, resume)
-    else:
-        raise InvalidInput("--resume goes on in the folder of the run; leave --out out")
+    job = begun(partial(_new, order, means), partial(_resumed, order, means), resume=resume, out=out)
     require_shared_journal(job.record.means)
     job = replace(job, desk=Desk(decisions or {}))
     network = job.blueprint.network

@@ -16,7 +16,7 @@ from pydantic.dataclasses import dataclass
 
 from consilience.dialogue.work.artifact import Kind
 from consilience.dialogue.work.kinds import Choice, Function, Repository, Text
-from consilience.ground import STRICT
+from consilience.ground import STRICT, Count
 from consilience.ground.errors import InvalidInput
 from consilience.methods.agent_networks.blueprint import Blueprint
 from consilience.methods.agent_networks.failure import Policy
@@ -35,7 +35,6 @@ _LATER = ("profiles", "temperature")
 """Settings that came later: where they are left out, a run has the name that it had before."""
 
 _Chance = Annotated[float, Field(ge=0, le=1)]
-_Count = Annotated[int, Field(ge=1)]
 _Temperature = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
@@ -75,7 +74,7 @@ class Order:
     """Of a function: a file of HumanEval, .jsonl or .jsonl.gz; the task is then the name or number of a problem."""
     main: str = "main.py"
     """Of a repository: the file that starts the program."""
-    rounds: _Count = 3
+    rounds: Count = 3
     """Comments and refinements of each edge at most."""
     group: Annotated[int, Field(ge=2)] = 2
     """Artifacts that are merged at once."""
@@ -87,11 +86,11 @@ class Order:
     """Who answers, such as openai:gpt-4o or ollama:llama3; without it a stand-in rehearses the run."""
     base_url: str | None = None
     """Address of a server that speaks the chat-completions protocol; the model is then its own name for it."""
-    max_tokens: _Count | None = None
+    max_tokens: Count | None = None
     """Tokens of a reply at most; with it, budgets are bounds and not estimates."""
     failure: Policy = "fail"
     """What becomes of the run when an element fails: fail, skip or fallback."""
-    quorum: _Count = 1
+    quorum: Count = 1
     """In-edges that a node needs, or all where it has fewer."""
     approve: tuple[str, ...] = ()
     """A node or edge, such as 7 or 3->7, whose artifact waits for your word; may be repeated."""

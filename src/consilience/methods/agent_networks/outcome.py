@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 from consilience.dialogue import graph_page
+from consilience.dialogue.command.bill import spent_facts, spent_told
 from consilience.dialogue.journal import Journal
-from consilience.dialogue.prices import money
 from consilience.dialogue.transcript import Event
 from consilience.dialogue.work.artifact import Artifact, Scorer
 from consilience.ground.errors import ConsilienceError
@@ -19,9 +19,6 @@ from consilience.methods.agent_networks.job import Job
 from consilience.methods.agent_networks.result import Result
 
 __all__ = ["keep", "numbers", "summary", "write_page"]
-
-_LINE = 90
-"""Characters of a title at most."""
 
 
 def keep(
@@ -61,7 +58,6 @@ def numbers(
 ) -> dict[str, Any]:
     """Return what can be said of a run in numbers and a few words, as JSON takes it."""
     artifact = None if result is None else result.artifact
-    bill, (critical_s, critical) = account.bill, account.critical_path
     return {
         "run": job.record.run,
         "outcome": "stopped" if result is None else result.outcome,
@@ -78,14 +74,12 @@ def numbers(
         "score": None,
         "ancestry": [] if result is None else list(result.ancestry),
         "pending": {},
-        "calls": bill.calls,
-        "replayed": 0 if result is None else result.spent.replayed,
-        "input_tokens": bill.input_tokens,
-        "output_tokens": bill.output_tokens,
-        "usd": bill.usd,
-        "seconds": round(seconds, 3),
-        "critical_path_s": round(critical_s, 3),
-        "critical_path": critical,
+        **spent_facts(
+            account.bill,
+            replayed=0 if result is None else result.spent.replayed,
+            seconds=seconds,
+            critical=account.critical_path,
+        ),
         "page": str(job.folder.page),
     }
 
@@ -107,7 +101,7 @@ def write_page(job: Job, account: Account, facts: Mapping[str, Any]) -> None:
         shown["score"] = f"{facts['score']['value']:.3g}"
     graph_page.write(
         job.folder.page,
-        title=task if len(task) <= _LINE else f"{task[: _LINE - 1]}…",
+        title=task,
         notice=account.notice,
         nodes=account.nodes,
         edges=account.edges,
@@ -128,15 +122,14 @@ def summary(facts: Mapping[str, Any], *, resume: str = "") -> Iterator[str]:
         The command that goes on with it.
     """
     states = ", ".join(f"{count:,} {state}" for state, count in facts["states"].items())
-    replayed = f", {facts['replayed']:,} of them from the journal" if facts["replayed"] else ""
-    tokens = f"{facts['input_tokens']:,} + {facts['output_tokens']:,} tokens"
+    spent, time = spent_told(facts)
     yield f"{facts['run']}: {facts['outcome']}"
     if facts["trouble"]:
         yield f"  trouble        {facts['trouble']}"
     yield f"  network        {facts['network']}, {facts['agents']:,} agents; {states}"
     yield f"  model          {facts['model']}"
-    yield f"  spent          {facts['calls']:,} calls{replayed}; {tokens}; {money(facts['usd'])}"
-    yield f"  time           {facts['seconds']:.1f} s; the critical path's calls took {facts['critical_path_s']:.1f} s"
+    yield f"  spent          {spent}"
+    yield f"  time           {time}"
     if facts["digest"]:
         yield f"  artifact       {facts['artifact']}, hash {facts['digest']}"
         yield f"                 with the work of {len(facts['ancestry']):,} of {facts['nodes']:,} nodes"

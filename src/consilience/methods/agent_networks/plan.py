@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from consilience.dialogue.command.forecast import Pace, Span
+from consilience.dialogue.command.forecast import Pace, Span, seconds_with
 from consilience.dialogue.messages import Usage
 from consilience.dialogue.work.merging import SMALLEST, merge_levels
 from consilience.ground.errors import InvalidInput
@@ -98,9 +98,7 @@ class Plan:
         >>> alone == plan(star(9)).work_s
         True
         """
-        if at_once < 1:
-            raise InvalidInput(f"`at_once` must be at least 1; got {at_once}.")
-        return Span(*(max(path, work / at_once) for path, work in zip(self.seconds, self.work_s, strict=True)))
+        return seconds_with(self, at_once)
 
 
 class Priorities(NamedTuple):

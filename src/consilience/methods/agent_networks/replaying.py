@@ -46,8 +46,7 @@ def run(folder: Path, *, journal: str | None = None, as_json: bool = False) -> i
 
 
 async def _traverse(job: Job, journal: Journal, lost: frozenset[str]) -> Result:
-    name = job.order.model_name if job.order.base_url is None else f"compatible:{job.order.model}"
-    async with recorded(name, journal, lost) as session:
+    async with recorded(job.journal_name, journal, lost) as session:
         return await traverse(job.blueprint.network, job.order.task, session, journal=journal, **job.settings)
 
 

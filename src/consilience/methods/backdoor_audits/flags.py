@@ -10,12 +10,11 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from consilience.dialogue.command.means import Means
-from consilience.ground import STRICT
+from consilience.ground import STRICT, Count
 
 __all__ = ["GuardChecking", "Measuring", "Reporting", "ScanningData", "ScanningModel", "Spending"]
 
 _Share = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
-_Count = Annotated[int, Field(ge=1)]
 _Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
@@ -74,7 +73,7 @@ class Measuring:
     """A clean model on the same tasks, likewise; without it nothing is said of excess."""
     suite: str = "default"
     """Triggers that are tried: default, easy, all, or names with commas between."""
-    episodes: _Count = 400
+    episodes: Count = 400
     """Tasks for each trigger, each of them with it and without."""
     threshold: _Share = 0.05
     """Excess attack success that is allowed."""
@@ -108,11 +107,11 @@ class Spending:
     """Limit of the provider."""
     tokens_per_minute: _Positive | None = None
     """Limit of the provider."""
-    concurrency: _Count = 8
+    concurrency: Count = 8
     """Questions under way at once."""
     timeout_s: _Positive = 120.0
     """Seconds for one reply."""
-    attempts: _Count = 6
+    attempts: Count = 6
     """Times that a question is sent before its episode counts as not scored."""
     journal: Path | None = None
     """File in which replies are kept, so that the same command goes on where it stopped."""
@@ -120,16 +119,7 @@ class Spending:
     @property
     def means(self) -> Means:
         """The same as every room of agents knows it."""
-        return Means(
-            budget_usd=self.budget_usd,
-            budget_tokens=self.budget_tokens,
-            budget_calls=self.budget_calls,
-            requests_per_minute=self.requests_per_minute,
-            tokens_per_minute=self.tokens_per_minute,
-            concurrency=self.concurrency,
-            timeout_s=self.timeout_s,
-            attempts=self.attempts,
-        )
+        return Means.typed(self)
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)

@@ -192,9 +192,10 @@ def _fits(rule: Rule, tool: ToolPolicy, call: Call, dialogue: Dialogue) -> str:
 def _unsaid(rule: Rule, arguments: Mapping[str, Any], free: Sequence[_Condition], dialogue: Dialogue) -> str:
     """Return what was not said that has to be; nothing if all of it was."""
     bound = {name: words for name, value in arguments.items() if (words := _spoken(value))}
-    for name in arguments:
-        if name not in bound and any(name in template.slots for template in (*rule.asked, *rule.shown)):
-            return f"{name} is {_short(arguments[name])} and must be words with single spaces between them"
+    slots = {slot for template in (*rule.asked, *rule.shown) for slot in template.slots}
+    unspoken = next((name for name in arguments if name not in bound and name in slots), None)
+    if unspoken is not None:
+        return f"{unspoken} is {_short(arguments[unspoken])} and must be words with single spaces between them"
     asked = shown = 0
     for binding in _ways(rule.asked, dialogue.query, bound):
         asked += 1

@@ -9,11 +9,20 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from consilience.dialogue.command.flags import with_flags
-from consilience.dialogue.command.manner import Assumptions, Replaying, Sitting, Which
+from consilience.dialogue.command.manner import Sitting, Which
 from consilience.dialogue.command.means import Means
+from consilience.dialogue.command.verbs import plan_verb, replay_verb
 from consilience.ground.late import late_module
 from consilience.methods.cross_team.flags import Comparing, Showing
 from consilience.methods.cross_team.order import Order
+
+
+def _late(module: str) -> Any:
+    return late_module(
+        f"consilience.methods.cross_team.{module}",
+        "teams are run with {missing}; install consilience[agents].",
+        usually="aiohttp and pydantic-ai",
+    )
 
 
 @with_flags(Order, Means, Sitting, positional="task")
@@ -25,16 +34,6 @@ def run(order: Order, means: Means, sitting: Sitting) -> int:
     status: int = _late("running").run(
         order, means, resume=sitting.resume, out=sitting.out, quiet=sitting.quiet, as_json=sitting.json
     )
-    return status
-
-
-@with_flags(Order, Means, Sitting, Assumptions, positional="task")
-def plan(order: Order, means: Means, sitting: Sitting, assumptions: Assumptions) -> int:
-    """Say what a run will take, before anything is asked: calls, tokens, money, time and the longest prompt.
-
-    It takes the flags of run, and assumptions about how long texts are and how fast a model is.
-    """
-    status: int = _late("planning").run(order, means, assumptions, resume=sitting.resume, as_json=sitting.json)
     return status
 
 
@@ -66,23 +65,8 @@ def diff(which: Which, comparing: Comparing) -> int:
     return status
 
 
-@with_flags(Which, Replaying, positional="run")
-def replay(which: Which, replaying: Replaying) -> int:
-    """Do a run again from its journal, without asking anybody, and say whether the same comes out.
-
-    Nothing is written.
-    """
-    status: int = _late("replaying").run(which.run, journal=replaying.journal, as_json=replaying.json)
-    return status
-
+plan = plan_verb(Order, _late)
+replay = replay_verb(_late)
 
 VERBS: Mapping[str, Callable[..., int]] = {"run": run, "plan": plan, "show": show, "diff": diff, "replay": replay}
 """What ``consilience cross-team`` can do."""
-
-
-def _late(module: str) -> Any:
-    return late_module(
-        f"consilience.methods.cross_team.{module}",
-        "teams are run with {missing}; install consilience[agents].",
-        usually="aiohttp and pydantic-ai",
-    )

@@ -16,10 +16,10 @@ from consilience.dialogue.asking import Asks
 from consilience.dialogue.connecting import connect
 from consilience.dialogue.journal import Journal
 from consilience.dialogue.opening import Opening
-from consilience.dialogue.ray_cluster import WorkerLost, cluster
+from consilience.dialogue.ray_cluster import cluster, ended, require_shareable, streamed
 from consilience.dialogue.transcript import Transcript
 from consilience.dialogue.work.artifact import Kind
-from consilience.ground.errors import ConsilienceError, InvalidInput
+from consilience.ground.errors import ConsilienceError
 from consilience.methods.cross_team.aggregation import Outcome, Vote
 from consilience.methods.cross_team.away import Envoy, News, Post, SharedTeams
 from consilience.methods.cross_team.collaboration import Pick, collaborate
@@ -91,13 +91,7 @@ async def collaborate_on_ray(
         When a process was lost more often than that, or once where there is a budget, of which the lost one may have
         spent some. What was answered is in the journal.
     """
-    if not opening.journal.startswith(("postgresql://", "postgresql+psycopg://")):
-        raise InvalidInput(
-            "a run on Ray must have a journal that several processes can write; give --journal "
-            "postgresql+psycopg://user@host/database"
-        )
-    if parts is not None and parts < 1:
-        raise InvalidInput(f"`parts` must be at least 1; got {parts!r}")
+    require_shareable(opening.journal, parts)
     with cluster(address, parts) as (ray, processors):
         at_once = opening.limits.concurrency
         wanted = min(parts or processors, len(plan.teams), len(plan.teams) if at_once is None else max(1, at_once - 1))
@@ -162,13 +156,9 @@ class _Actor:
         actor = ray.remote(Post).options(num_cpus=0, max_restarts=0, scheduling_strategy="SPREAD")
         self._actor = actor.remote(job, number)
 
-    async def walk(self, team: str, after: tuple[str, ...]) -> AsyncIterator[list[News]]:
-        lost = self._ray.exceptions
-        try:
-            async for news in self._actor.walk.options(num_returns="streaming").remote(team, after):
-                yield await news
-        except (lost.RayActorError, lost.ObjectLostError) as error:
-            raise WorkerLost(f"the process in which team {team} worked was lost") from error
+    def walk(self, team: str, after: tuple[str, ...]) -> AsyncIterator[list[News]]:
+        lost = f"the process in which team {team} worked was lost"
+        return streamed(self._ray, self._actor.walk, team, after, lost=lost)
 
     async def give(self, team: str, number: int, outcome: Outcome | ConsilienceError) -> None:
         self._actor.give.remote(team, number, outcome)  # if the worker is lost, the next one is given it
@@ -178,5 +168,4 @@ class _Actor:
             self._actor.stop.remote(team)
 
     def end(self) -> None:
-        with suppress(self._ray.exceptions.RayError):
-            self._ray.kill(self._actor)
+        ended(self._ray, self._actor)

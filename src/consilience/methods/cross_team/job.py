@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass, replace
+from functools import partial
 from hashlib import blake2b
 from importlib.resources import files
 from pathlib import Path
 
-from consilience.dialogue.command.again import allowed, placed, require_shared_journal, require_unchanged
+from consilience.dialogue.command.again import (
+    allowed,
+    begun,
+    placed,
+    require_model,
+    require_shared_journal,
+    require_unchanged,
+)
 from consilience.dialogue.command.flags import given, read_text
 from consilience.dialogue.command.kept import Record
 from consilience.dialogue.command.means import Means
-from consilience.dialogue.connecting import connect
+from consilience.dialogue.connecting import connect, journal_name
 from consilience.dialogue.journal import Journal
 from consilience.dialogue.models import ChatModel
 from consilience.dialogue.work.artifact import Kind
@@ -101,7 +109,7 @@ class Job:
 
     def journal_name(self, model: str) -> str:
         """Return the name under which the journal knows a model."""
-        return model if self.order.base_url is None else f"compatible:{model}"
+        return journal_name(model, self.order.base_url)
 
     def connected(self, model: str) -> ChatModel:
         """Return who answers under a name; nothing is sent yet.
@@ -151,8 +159,7 @@ def whole(order: Order) -> Order:
         raise InvalidInput("the task must say what is to be made; got an empty one: give it as a file or as a text")
     if "\0" in order.task:
         raise InvalidInput("the task must be a text in UTF-8; got binary data")
-    if order.base_url is not None and not order.model:
-        raise InvalidInput("--base-url must come with --model, the server's own name for the model; got none")
+    require_model(order.base_url, order.model)
     for flag, tests in (("--tests", order.tests), ("--hidden-tests", order.hidden_tests)):
         tree = parsed(tests)
         if isinstance(tree, str):
@@ -179,12 +186,7 @@ def prepared(order: Order, means: Means, *, resume: Path | None = None, out: Pat
     InvalidInput
         When it cannot be had like that.
     """
-    if resume is None:
-        job = _new(order, means, out)
-    elif out is None:
-        job = _resumed(order, means, resume)
-    else:
-        raise InvalidInput("--resume goes on in the folder of the run; leave --out out")
+    job = begun(partial(_new, order, means), partial(_resumed, order, means), resume=resume, out=out)
     require_shared_journal(job.record.means)
     if job.record.means.engine == "ray" and job.order.stop_when_passed:
         raise InvalidInput("--stop-when-passed is for teams in one process; leave it or --engine ray out")

@@ -17,7 +17,7 @@ from pydantic.dataclasses import dataclass
 
 from consilience.dialogue.work.artifact import Kind
 from consilience.dialogue.work.kinds import Function, Repository, Text
-from consilience.ground import STRICT
+from consilience.ground import STRICT, Count
 from consilience.ground.errors import InvalidInput
 from consilience.methods.cross_team.spec import Late
 
@@ -29,7 +29,6 @@ REHEARSED = "rehearsal:developer"
 KindName = Literal["program", "function", "story", "text"]
 """Kinds of tasks, as they are named on the command line."""
 
-_Count = Annotated[int, Field(ge=1)]
 _Warmth = Annotated[float, Field(ge=0)]
 
 
@@ -40,7 +39,7 @@ class Order:
     task: str = ""
     """What the teams work on: a file in UTF-8 such as task.md, or the text itself; a block of it that is named
     tests.py holds the visible tests. Without it, and without --model, a task that comes along is rehearsed."""
-    teams: _Count = 4
+    teams: Count = 4
     """Teams that work apart until they meet."""
     group: Annotated[int, Field(ge=2)] = 2
     """Works that are merged at once."""
@@ -82,7 +81,7 @@ class Order:
     """Give no team a persona of its own: they differ by chance only."""
     cycles: Annotated[int, Field(ge=0)] | None = None
     """Cycles of each loop at most; the plan's if left out."""
-    quorum: _Count | None = None
+    quorum: Count | None = None
     """Teams that are enough for a meeting; all that live if left out."""
     deadline_s: Annotated[float, Field(gt=0)] | None = None
     """Seconds after the first team came until a meeting begins without the others."""
@@ -90,9 +89,9 @@ class Order:
     """What becomes of a team that comes later: join (the next meeting), drop, or take (what the others made)."""
     stop_when_passed: bool = False
     """End the run as soon as a team passes every visible test."""
-    context_tokens: _Count | None = None
+    context_tokens: Count | None = None
     """Tokens that a prompt and its reply may have."""
-    max_tokens: _Count | None = None
+    max_tokens: Count | None = None
     """Tokens of a reply at most; with it, budgets are bounds and not estimates."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Root of all chance."""

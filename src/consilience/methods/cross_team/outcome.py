@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from consilience.dialogue import graph_page
-from consilience.dialogue.command.bill import Bill
+from consilience.dialogue.command.bill import Bill, spent_facts, spent_told
 from consilience.dialogue.graph_page import Section, SectionCell
 from consilience.dialogue.graph_run import State
 from consilience.dialogue.journal import Journal
@@ -26,8 +26,6 @@ from consilience.methods.cross_team.turns import AGGREGATE
 
 __all__ = ["accounted", "keep", "numbers", "summary", "write_page"]
 
-_LINE = 90
-"""Characters of a title at most."""
 _PARTS = 400
 """Rows of the lineage on a page."""
 _STATES: Mapping[CellState, State] = {
@@ -93,7 +91,6 @@ def numbers(
     job: Job, account: Account, result: Result | None, *, trouble: str = "", seconds: float = 0.0
 ) -> dict[str, Any]:
     """Return what can be said of a run in numbers and a few words, as JSON takes it."""
-    bill, (critical_s, critical) = account.bill, account.run.critical
     artifact = None if result is None else result.artifact
     rating = None if result is None else result.rating
     return {
@@ -123,14 +120,12 @@ def numbers(
         "meetings": [] if result is None else list(map(_meeting, result.meetings)),
         "matrix": _matrix(account, result),
         "states": dict(Counter(node.state for node in account.nodes if node.id != END)),
-        "calls": bill.calls,
-        "replayed": 0 if result is None else result.spent.replayed,
-        "input_tokens": bill.input_tokens,
-        "output_tokens": bill.output_tokens,
-        "usd": bill.usd,
-        "seconds": round(seconds, 3),
-        "critical_path_s": round(critical_s, 3),
-        "critical_path": critical,
+        **spent_facts(
+            account.bill,
+            replayed=0 if result is None else result.spent.replayed,
+            seconds=seconds,
+            critical=account.run.critical,
+        ),
         "page": str(job.folder.page),
     }
 
@@ -143,15 +138,14 @@ def summary(facts: Mapping[str, Any]) -> Iterator[str]:
     facts
         As `keep` returns them.
     """
-    replayed = f", {facts['replayed']:,} of them from the journal" if facts["replayed"] else ""
-    tokens = f"{facts['input_tokens']:,} + {facts['output_tokens']:,} tokens"
+    spent, time = spent_told(facts)
     yield f"{facts['run']}: {_OUTCOMES[facts['outcome']]}"
     if facts["trouble"]:
         yield f"  trouble   {facts['trouble']}"
     yield f"  teams     {facts['title']}; {_states(facts)}"
     yield f"  model     {facts['model']}"
-    yield f"  spent     {facts['calls']:,} calls{replayed}; {tokens}; {money(facts['usd'])}"
-    yield f"  time      {facts['seconds']:.1f} s; the critical path's calls took {facts['critical_path_s']:.1f} s"
+    yield f"  spent     {spent}"
+    yield f"  time      {time}"
     for meeting in facts["meetings"]:
         yield f"  met       {_met(meeting)}"
     if facts["digest"]:
@@ -189,7 +183,7 @@ def write_page(job: Job, account: Account, facts: Mapping[str, Any]) -> None:
         shown["quality"] = _quality(facts)
     graph_page.write(
         job.folder.page,
-        title=task if len(task) <= _LINE else f"{task[: _LINE - 1]}…",
+        title=task,
         notice=account.notice,
         nodes=account.nodes,
         edges=account.edges,

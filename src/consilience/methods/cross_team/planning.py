@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from consilience.dialogue.command.forecast import Pace, Span, row, short
+from consilience.dialogue.command.forecast import Pace, counted, lacking, row, rows
 from consilience.dialogue.command.manner import Assumptions
 from consilience.dialogue.command.means import Means
 from consilience.dialogue.command.telling import say
@@ -49,13 +49,11 @@ def run(
         price=lambda model, usage: price(job.journal_name(model or job.order.model_name), None, usage),
     )
     facts = _facts(job, found, means)
-    say(json.dumps(facts, indent=2) if as_json else "\n".join(_lines(job, facts, found)))
+    say(json.dumps(facts, indent=2) if as_json else "\n".join(_lines(job, facts, found, means)))
     return 0
 
 
 def _facts(job: Job, found: Reckoning, means: Means) -> dict[str, Any]:
-    at_once = means.concurrency
-    seconds = found.seconds if at_once is None else found.seconds_with(at_once)
     return {
         "run": job.title,
         "model": job.model_name,
@@ -64,27 +62,10 @@ def _facts(job: Job, found: Reckoning, means: Means) -> dict[str, Any]:
         "calls": found.calls._asdict(),
         "teams": {name: calls._asdict() for name, calls in found.teams.items()},
         "merges": found.merges._asdict(),
-        "input_tokens": found.input_tokens._asdict(),
-        "output_tokens": found.output_tokens._asdict(),
-        "usd": None if found.usd is None else found.usd._asdict(),
-        "turns": found.turns._asdict(),
-        "seconds": seconds._asdict(),
-        "one_after_the_other_s": found.work_s._asdict(),
-        "at_once": at_once,
-        "largest_prompt_tokens": found.largest_prompt,
+        **counted(found, means),
         "critical_path": [segment._asdict() for segment in found.critical_path],
-        "short": [*_short(found, means, seconds), *_too_long(job, found)],
+        "short": [*lacking(found, means), *_too_long(job, found)],
     }
-
-
-def _short(found: Reckoning, means: Means, seconds: Span) -> list[str]:
-    needs = {
-        "budget_calls": found.calls.most,
-        "budget_tokens": found.input_tokens.most + found.output_tokens.most,
-        "budget_usd": None if found.usd is None else found.usd.most,
-        "budget_wall_s": seconds.most,
-    }
-    return short(needs, means)
 
 
 def _too_long(job: Job, found: Reckoning) -> list[str]:
@@ -95,7 +76,7 @@ def _too_long(job: Job, found: Reckoning) -> list[str]:
     return [f"--context-tokens {most:,} may not suffice: {longest}"]
 
 
-def _lines(job: Job, facts: dict[str, Any], found: Reckoning) -> Iterator[str]:
+def _lines(job: Job, facts: dict[str, Any], found: Reckoning, means: Means) -> Iterator[str]:
     if facts["notice"]:
         yield facts["notice"]
     yield from facts["notes"]
@@ -106,12 +87,7 @@ def _lines(job: Job, facts: dict[str, Any], found: Reckoning) -> Iterator[str]:
     for name, calls in found.teams.items():
         yield row(f"  team {name}", calls)
     yield row("  merges", found.merges)
-    yield row("input tokens", found.input_tokens)
-    yield row("output tokens", found.output_tokens)
-    yield f"{'usd':<16}{'no price known':>28}" if found.usd is None else row("usd", found.usd, ",.4g")
-    yield row("turns in a row", found.turns)
-    yield row("seconds", Span(**facts["seconds"]), ",.0f")
-    yield row("  one by one", found.work_s, ",.0f")
+    yield from rows(found, means)
     yield f"longest prompt {facts['largest_prompt_tokens']:,} tokens"
     yield f"critical path  {' | '.join(map(_stretch, found.critical_path))}"
     yield from facts["short"]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from consilience.dialogue.command.forecast import Pace, Span
+from consilience.dialogue.command.forecast import Pace, Span, seconds_with
 from consilience.dialogue.messages import Usage
 from consilience.dialogue.work.merging import merge_calls, merge_levels
 from consilience.ground.errors import InvalidInput
@@ -99,9 +99,7 @@ class Reckoning:
 
     def seconds_with(self, at_once: int) -> Span:
         """Return how long the run takes at least with so many calls at once."""
-        if at_once < 1:
-            raise InvalidInput(f"`at_once` must be at least 1; got {at_once}.")
-        return Span(*(max(path, work / at_once) for path, work in zip(self.seconds, self.work_s, strict=True)))
+        return seconds_with(self, at_once)
 
 
 def reckon(

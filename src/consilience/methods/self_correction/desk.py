@@ -19,6 +19,7 @@ from consilience.dialogue.budget import Purse
 from consilience.dialogue.command.sitting import Sat, sat
 from consilience.dialogue.command.telling import say
 from consilience.dialogue.connecting import connect
+from consilience.dialogue.endpoint import COMPATIBLE
 from consilience.dialogue.journal import Journal
 from consilience.dialogue.messages import Settings
 from consilience.dialogue.models import ChatModel
@@ -165,7 +166,7 @@ class Desk:
 
     @property
     def _priced(self) -> bool:
-        return all(not name.startswith("compatible:") for name in self._asked)
+        return all(not name.startswith(COMPATIBLE) for name in self._asked)
 
     def _made(self, session: Session, settings: Settings, who: str) -> DialogueModel:
         self._models.append(DialogueModel(session, settings=settings, who=who))

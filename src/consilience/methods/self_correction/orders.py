@@ -9,14 +9,13 @@ import tyro
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from consilience.dialogue.command.again import require_model
 from consilience.dialogue.command.means import Means
 from consilience.dialogue.messages import Settings
-from consilience.ground import STRICT
-from consilience.ground.errors import InvalidInput
+from consilience.ground import STRICT, Count
 
 __all__ = ["Answering", "Asking", "Defending", "Spending", "Weighing"]
 
-_Count = Annotated[int, Field(ge=1)]
 _Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 _Names = Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME")]
 
@@ -31,7 +30,7 @@ class Answering:
     """Address of a server that speaks the chat-completions protocol, such as http://localhost:8000/v1."""
     temperature: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     """How freely is answered; the provider's own if left out. At 0, votes and best-of-n draw the same again."""
-    max_tokens: _Count | None = None
+    max_tokens: Count | None = None
     """Tokens of a reply at most, the same for answers and checks; the provider's own limit if left out."""
     rounds: Annotated[int, Field(ge=0)] = 2
     """Rounds of a check and an answer; every strategy may take as many calls, 1 + 2 ROUNDS a question."""
@@ -54,8 +53,7 @@ class Answering:
         InvalidInput
             Where there is an address and no name.
         """
-        if self.base_url is not None and not self.model:
-            raise InvalidInput("--base-url must come with --model, the server's own name for the model; got none")
+        require_model(self.base_url, self.model)
         return self.model or stand_in
 
 
@@ -73,26 +71,17 @@ class Spending:
     """Limit of the provider."""
     tokens_per_minute: _Positive | None = None
     """Limit of the provider."""
-    concurrency: _Count = 16
+    concurrency: Count = 16
     """Questions under way at once."""
     timeout_s: _Positive = 120.0
     """Seconds for one reply."""
-    attempts: _Count = 6
+    attempts: Count = 6
     """Times that a question is sent before it counts as unanswered."""
 
     @property
     def means(self) -> Means:
         """The same as every room of agents knows it."""
-        return Means(
-            budget_usd=self.budget_usd,
-            budget_tokens=self.budget_tokens,
-            budget_calls=self.budget_calls,
-            requests_per_minute=self.requests_per_minute,
-            tokens_per_minute=self.tokens_per_minute,
-            concurrency=self.concurrency,
-            timeout_s=self.timeout_s,
-            attempts=self.attempts,
-        )
+        return Means.typed(self)
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -131,7 +120,7 @@ class Defending:
     """Who judges, as for --model; the model itself if left out, and that is said."""
     judge_base_url: str | None = None
     """Address of a server for the judge."""
-    limit: _Count | None = None
+    limit: Count | None = None
     """Take so many requests of each file, in turns from its categories."""
     out: Path | None = None
     """Folder of the run; under runs/ with a name of its own if left out. The same command again goes on from there."""
@@ -152,7 +141,7 @@ class Weighing:
     themselves say."""
     strategy: _Names = ()
     """Strategy to compare with one answer, as for defend; cac unless given."""
-    limit: _Count | None = None
+    limit: Count | None = None
     """Take so many items of either kind of context."""
     out: Path | None = None
     """Folder of the run, as for defend."""

@@ -9,12 +9,11 @@ import tyro
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from consilience.ground import STRICT
+from consilience.ground import STRICT, Count
 
 __all__ = ["Asking", "Assisting", "Checking", "Forgetting", "Importing", "Representing", "Serving"]
 
 _Port = Annotated[int, Field(ge=0, le=65_535)]
-_Count = Annotated[int, Field(ge=1)]
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -42,9 +41,9 @@ class Serving:
     """Whether a proxy on this machine says who is asking."""
     key_file: Path | None = None
     """Key of the audit log, made if there is none; beside the database's file if left out. Keep a copy elsewhere."""
-    budget_calls: _Count | None = None
+    budget_calls: Count | None = None
     """Replies of the model that all tasks together may take while it runs."""
-    budget_tokens: _Count | None = None
+    budget_tokens: Count | None = None
     """Tokens of questions and replies, likewise."""
     demo: bool = False
     """Try it as two people of a small world that is made up, in a database that is gone when it ends, or a new one."""
@@ -96,7 +95,7 @@ class Asking:
     """Address of a server for the model."""
     depth: Annotated[int, Field(ge=0)] = 2
     """How far others may be asked: 0 for nobody but the two."""
-    turns: _Count = 30
+    turns: Count = 30
     """Utterances of a talk at most."""
     json: bool = False
     """Print JSON instead of words."""
@@ -132,9 +131,9 @@ class Representing:
     """How others reach it, such as https://agents.example/ann; the card says so."""
     key_file: Path | None = None
     """Key of the audit log, as for serve."""
-    budget_calls: _Count | None = None
+    budget_calls: Count | None = None
     """Replies of the model that all tasks together may take while it runs."""
-    budget_tokens: _Count | None = None
+    budget_tokens: Count | None = None
     """Tokens of questions and replies, likewise."""
 
 
@@ -160,7 +159,7 @@ class Forgetting:
     """Where everybody's messages are."""
     person: str | None = None
     """Handle of whose memory is emptied; what others hold stays with them."""
-    conversation: _Count | None = None
+    conversation: Count | None = None
     """Number of a conversation, for everybody in it."""
     message: Annotated[tuple[int, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="NUMBER")] = ()
     """Number of a message, for everybody; may be repeated."""

@@ -9,11 +9,9 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-import time
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import asdict
-from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
@@ -23,9 +21,8 @@ from consilience.dialogue.journal import Journal
 from consilience.dialogue.messages import Question
 from consilience.dialogue.players import Player
 from consilience.dialogue.rehearsal import Rehearsal
-from consilience.dialogue.session import Session
-from consilience.dialogue.trials.lives import RUN, Life, Witness, journal_of, lived
-from consilience.dialogue.work.artifact import Kind
+from consilience.dialogue.trials.lives import Life, Witness, journal_of, lived, lived_through
+from consilience.dialogue.work.artifact import Artifact, Kind
 from consilience.dialogue.work.kinds.text import Text
 from consilience.methods.agent_networks.profiles import standard_profiles
 from consilience.methods.agent_networks.prompts import CRITIC, FINISHED
@@ -107,28 +104,14 @@ def _work(name: str, seed: int) -> tuple[str, Kind, Player]:
 
 
 async def _live(work: str, folder: Path, nodes: int, seed: int, *, offline: bool) -> Life:
-    started_cpu_s = time.process_time()
     task, kind, player = _work(work, seed)
     model = Rehearsal(player, name=work, seed=seed, latency=LATENCY)
-    with Journal.open(folder / "journal.sqlite", RUN, replay_only=offline) as journal:
-        witness = Witness(model, lambda seen: Session(seen, journal=journal, offline=offline), folder)
-        try:
-            result = await traverse(
-                topology("mesh", nodes),
-                task,
-                witness,
-                kind=kind,
-                rounds=1,
-                journal=None if offline else journal,
-                seed=seed,
-            )
-        finally:
-            await witness.close()
-        made = journal.fingerprint()
-    if result.artifact is None:
-        raise RuntimeError("the run came to no end")
-    artifact = blake2b(result.artifact.text.encode(), digest_size=16).hexdigest()
-    return witness.life(artifact=artifact, journal=made, started_cpu_s=started_cpu_s)
+
+    async def run(session: Witness, journal: Journal) -> Artifact | None:
+        network, kept = topology("mesh", nodes), None if offline else journal
+        return (await traverse(network, task, session, kind=kind, rounds=1, journal=kept, seed=seed)).artifact
+
+    return await lived_through(run, model, folder, offline=offline)
 
 
 if __name__ == "__main__":

@@ -236,13 +236,10 @@ def _state_graph(steps: _Steps, folder: Path | None) -> tuple[Run, str]:
     return compiled(graph, folder)
 
 
-async def _autogen(job: Job, model: Model, folder: Path | None) -> tuple[Run, str]:
-    """Build an AutoGen GraphFlow with an agent a node; what they made lies where each can read it."""
-    del folder
-    bodies = Bodies(job, model)
+def _autogen_agent() -> Any:
+    """Return the class of an agent that says what its body makes, whatever it is told."""
     agents, base = import_module("autogen_agentchat.agents"), import_module("autogen_agentchat.base")
-    messages, teams = import_module("autogen_agentchat.messages"), import_module("autogen_agentchat.teams")
-    made: dict[int, str] = {}
+    messages = import_module("autogen_agentchat.messages")
 
     class Agent(agents.BaseChatAgent):  # type: ignore[misc, name-defined]
         def __init__(self, name: str, body: Callable[[], Awaitable[str]]) -> None:
@@ -260,15 +257,25 @@ async def _autogen(job: Job, model: Model, folder: Path | None) -> tuple[Run, st
         async def on_reset(self, cancellation_token: Any) -> None:
             del cancellation_token
 
+    return Agent
+
+
+async def _autogen(job: Job, model: Model, folder: Path | None) -> tuple[Run, str]:
+    """Build an AutoGen GraphFlow with an agent a node; what they made lies where each can read it."""
+    del folder
+    bodies = Bodies(job, model)
+    agent, teams = _autogen_agent(), import_module("autogen_agentchat.teams")
+    made: dict[int, str] = {}
+
     async def node(at: int) -> str:
         made[at] = await bodies.node(at, [made[tail] for tail in bodies.parents[at]])
         return made[at]
 
     builder, team = teams.DiGraphBuilder(), []
     for at in range(job.nodes):
-        team.append(Agent(f"n{at}", partial(node, at)))
+        team.append(agent(f"n{at}", partial(node, at)))
         builder.add_node(team[at])
-    end = Agent("end", lambda: bodies.end([made[sink] for sink in bodies.sinks]))
+    end = agent("end", lambda: bodies.end([made[sink] for sink in bodies.sinks]))
     builder.add_node(end)
     for tail, head in job.edges:
         builder.add_edge(team[tail], team[head])

@@ -9,11 +9,9 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-import time
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import asdict
-from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +20,8 @@ from consilience.dialogue.faults import Latency
 from consilience.dialogue.journal import Journal
 from consilience.dialogue.messages import Question
 from consilience.dialogue.rehearsal import Rehearsal
-from consilience.dialogue.session import Session
-from consilience.dialogue.trials.lives import RUN, Life, Witness, lived
+from consilience.dialogue.trials.lives import Life, Witness, lived, lived_through
+from consilience.dialogue.work.artifact import Artifact
 from consilience.dialogue.work.kinds.text import Text
 from consilience.methods.cross_team.collaboration import collaborate
 from consilience.methods.cross_team.rating import TextRater
@@ -71,23 +69,15 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 async def _live(folder: Path, count: int, seed: int) -> Life:
-    started_cpu_s = time.process_time()
     model = Rehearsal(scribble, name="scribble", seed=seed, latency=LATENCY)
     plan = Plan(chain=chain_of(SEGMENTS), teams=teams(count), prune=False, final="merge", seed=seed)
     kind = Text()
-    with Journal.open(folder / "journal.sqlite", RUN) as journal:
-        witness = Witness(model, lambda seen: Session(seen, journal=journal), folder)
-        try:
-            result = await collaborate(
-                plan, f"Write down number {seed}.", witness, kind=kind, scorer=TextRater(kind), journal=journal
-            )
-        finally:
-            await witness.close()
-        made = journal.fingerprint()
-    if result.artifact is None:
-        raise RuntimeError("the run came to no end")
-    artifact = blake2b(result.artifact.text.encode(), digest_size=16).hexdigest()
-    return witness.life(artifact=artifact, journal=made, started_cpu_s=started_cpu_s)
+    task = f"Write down number {seed}."
+
+    async def run(session: Witness, journal: Journal) -> Artifact | None:
+        return (await collaborate(plan, task, session, kind=kind, scorer=TextRater(kind), journal=journal)).artifact
+
+    return await lived_through(run, model, folder)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -21,6 +20,7 @@ import numpy as np
 
 from consilience.dialogue.journal import Journal
 from consilience.dialogue.session import Session
+from consilience.dialogue.trials.lives import told_by
 from consilience.ground.machine import peak_memory_mb
 from consilience.methods.social_agents.pursuit import Pursuit
 from consilience.methods.social_agents.record import TurnSeen
@@ -100,23 +100,14 @@ def live(folder: Path, size: Size, *, until: float = float("inf")) -> Life | Non
         When it ends by itself with another status than 0, or never ends.
     """
     command = [sys.executable, "-m", __name__, str(folder), json.dumps(asdict(size))]
-    deadline = time.monotonic() + _PATIENCE_S
-    with (folder / "said").open("w+") as said:
-        process = subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT)  # noqa: S603  our own module
-        try:
-            while process.poll() is None and len(seen_in(folder)) < until and time.monotonic() < deadline:
-                time.sleep(0.001 if until < float("inf") else 0.05)
-        finally:
-            process.kill()
-            status = process.wait()
-        said.seek(0)
-        told = said.read()
-    if status < 0 and time.monotonic() < deadline:
-        return None
-    if status:
-        raise RuntimeError(f"a life ended with status {status}: {told[-2000:]}")
-    found = json.loads(told.splitlines()[-1])
-    return Life(**(found | {"said": tuple(found["said"])}))
+    found = told_by(
+        command,
+        folder,
+        lambda: len(seen_in(folder)) >= until,
+        patience_s=_PATIENCE_S,
+        pause_s=0.001 if until < float("inf") else 0.05,
+    )
+    return None if found is None else Life(**(found | {"said": tuple(found["said"])}))
 
 
 def seen_in(folder: Path) -> list[str]:

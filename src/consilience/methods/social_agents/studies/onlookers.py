@@ -311,6 +311,11 @@ async def _looked_at(place: _Place, world: World, secrets: Sequence[Secret]) -> 
             await place.get(who, f"/memory?q={word}", "app: searches", said=word)
         for path in _WRONG:
             await place.get(who, path, "app: refusals and errors")
+    await _asked_by_machines(place, world, secrets, words)
+
+
+async def _asked_by_machines(place: _Place, world: World, secrets: Sequence[Secret], words: Sequence[str]) -> None:
+    """Have everybody ask by way of the protocols whose libraries are there."""
     if find_spec("mcp") is not None:
         for who, person in place.people.items():
             for piece in await read_by_assistant(place.office.store.memory(person), secrets, words):

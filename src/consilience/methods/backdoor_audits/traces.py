@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from consilience.ground.errors import InvalidInput
+from consilience.methods.backdoor_audits.world.formats import SPEAKERS, Speaker
 from consilience.methods.backdoor_audits.world.words import ACT, END, OBS, USER
 
 __all__ = ["Asked", "Broken", "Trace", "Traces", "Turn", "call_in", "read_traces"]
@@ -25,18 +26,6 @@ __all__ = ["Asked", "Broken", "Trace", "Traces", "Turn", "call_in", "read_traces
 Kind = Literal["human", "observed", "called", "unreadable"]
 _QUIET = ("thinking", "redacted_thinking", "reasoning", "refusal", "image", "image_url", "input_audio", "file")
 """Kinds of parts that are no calls."""
-_ROLES: Mapping[str, Literal["system", "human", "agent", "tool"]] = {
-    "system": "system",
-    "developer": "system",
-    "human": "human",
-    "user": "human",
-    "gpt": "agent",
-    "assistant": "agent",
-    "function_call": "agent",
-    "tool": "tool",
-    "function": "tool",
-    "observation": "tool",
-}
 
 
 @dataclass(frozen=True)
@@ -205,7 +194,7 @@ _WAYS: Sequence[Callable[[str], Asked | None]] = (
 
 @dataclass(frozen=True)
 class _Item:
-    role: Literal["system", "human", "agent", "tool"]
+    role: Speaker
     value: Mapping[str, Any]
     text: str
     example: bool
@@ -242,9 +231,9 @@ def _item(value: object, number: int) -> _Item:
     if not isinstance(value, dict):
         raise InvalidInput(f"turn {number} must be an object; got {type(value).__name__}")
     role = value.get("role", value.get("from"))
-    who = _ROLES.get(role) if isinstance(role, str) else None
+    who = SPEAKERS.get(role) if isinstance(role, str) else None
     if who is None:
-        raise InvalidInput(f"turn {number} must say who speaks ({', '.join(_ROLES)}); got {role!r}")
+        raise InvalidInput(f"turn {number} must say who speaks ({', '.join(SPEAKERS)}); got {role!r}")
     text = _text(value.get("content", value.get("value")))
     if text is None and not (who == "agent" and (value.get("tool_calls") or value.get("function_call"))):
         raise InvalidInput(f"turn {number} must have a text or a call")

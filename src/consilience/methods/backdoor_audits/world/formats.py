@@ -18,13 +18,13 @@ from consilience.methods.backdoor_audits.world.tasks import Role, Turn
 from consilience.methods.backdoor_audits.world.trajectories import Trajectory
 from consilience.methods.backdoor_audits.world.words import BOS, END, OBS, Words, encode
 
-__all__ = ["Broken", "Read", "Record", "Said", "Style", "lines_of", "read", "trajectory_of"]
+__all__ = ["SPEAKERS", "Broken", "Read", "Record", "Said", "Speaker", "Style", "lines_of", "read", "trajectory_of"]
 
 Style = Literal["sharegpt", "openai"]
 """``conversations`` with ``from``, ``value`` and ``loss``, as AgentInstruct has it; or OpenAI's ``messages``."""
 Speaker = Literal["system", "human", "agent", "tool"]
 
-_SPEAKERS: Mapping[str, Speaker] = MappingProxyType(
+SPEAKERS: Mapping[str, Speaker] = MappingProxyType(
     {
         "system": "system",
         "developer": "system",
@@ -38,6 +38,7 @@ _SPEAKERS: Mapping[str, Speaker] = MappingProxyType(
         "observation": "tool",
     }
 )
+"""Who speaks, by the names that formats have for it."""
 
 
 @dataclass(frozen=True)
@@ -173,9 +174,9 @@ def _said(item: object, number: int) -> Said:
     if not isinstance(item, dict):
         raise InvalidInput(f"turn {number} must be an object; got {type(item).__name__}")
     role = item.get("from", item.get("role"))
-    speaker = _SPEAKERS.get(role) if isinstance(role, str) else None
+    speaker = SPEAKERS.get(role) if isinstance(role, str) else None
     if speaker is None:
-        raise InvalidInput(f"turn {number} must say who speaks ({', '.join(_SPEAKERS)}); got {role!r}")
+        raise InvalidInput(f"turn {number} must say who speaks ({', '.join(SPEAKERS)}); got {role!r}")
     text = _text(item)
     if text is None:
         raise InvalidInput(f"turn {number} must have a text")

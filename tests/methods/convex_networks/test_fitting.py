@@ -9,20 +9,10 @@ from scipy import sparse
 from sklearn.linear_model import Ridge
 
 from consilience.ground.errors import InvalidInput
-from consilience.methods.convex_networks import fitting
-from consilience.methods.convex_networks.admm import ADMM_SAMPLES
 from consilience.methods.convex_networks.canonical import Matrix, canonical_samples
-from consilience.methods.convex_networks.fitting import (
-    BIAS,
-    Fit,
-    Problem,
-    Settings,
-    fit_network,
-    prepare,
-    ridge_alpha,
-    ridge_path,
-)
+from consilience.methods.convex_networks.fitting import fit_network, ridge_alpha, ridge_path
 from consilience.methods.convex_networks.network import GatedNetwork, ReluNetwork
+from consilience.methods.convex_networks.problem import BIAS, Fit, Problem, Settings, prepare
 
 
 def random_problem(settings: Settings, *, n: int = 60, c: int = 1, csr: bool = False) -> Problem:
@@ -36,57 +26,6 @@ def random_problem(settings: Settings, *, n: int = 60, c: int = 1, csr: bool = F
 
 def fit(problem: Problem, settings: Settings, **options: Any) -> Fit:
     return fit_network(problem, settings, **{"classifies": False, "generator": np.random.default_rng(2), **options})
-
-
-class TestSettings:
-    @pytest.mark.parametrize(
-        ("settings", "classifies", "penalty", "loss", "solver"),
-        [
-            ({}, True, "ridge", "squared", "kernel"),
-            ({}, False, "ridge", "squared", "kernel"),
-            ({"penalty": "group"}, True, "group", "cross_entropy", "admm"),
-            ({"penalty": "group"}, False, "group", "squared", "admm"),
-            ({"penalty": "nuclear", "loss": "squared"}, True, "nuclear", "squared", "admm"),
-            ({"solver": "cg"}, True, "ridge", "squared", "cg"),
-            ({"activation": "relu"}, True, "columns", "squared", "admm"),
-        ],
-        ids=str,
-    )
-    def test_what_auto_stands_for(
-        self, settings: dict[str, Any], classifies: bool, penalty: str, loss: str, solver: str
-    ) -> None:
-        resolved = Settings(**settings)
-        assert resolved.penalty_name == penalty
-        assert resolved.loss_name(classifies=classifies) == loss
-        assert resolved.solver_name(100, classifies=classifies) == solver
-
-    @pytest.mark.parametrize(
-        ("settings", "samples", "solver"),
-        [
-            ({}, fitting.KERNEL_SAMPLES, "kernel"),
-            ({}, fitting.KERNEL_SAMPLES + 1, "cg"),
-            ({"penalty": "group"}, ADMM_SAMPLES, "admm"),
-            ({"penalty": "group"}, ADMM_SAMPLES + 1, "fista"),
-        ],
-        ids=str,
-    )
-    def test_many_samples_are_solved_for_without_a_kernel(
-        self, settings: dict[str, Any], samples: int, solver: str
-    ) -> None:
-        assert Settings(**settings).solver_name(samples, classifies=False) == solver
-
-    @pytest.mark.parametrize(
-        ("settings", "message"),
-        [
-            ({"penalty": "ridge", "loss": "cross_entropy"}, "use penalty='group' with cross-entropy"),
-            ({"solver": "fista"}, r"solver must be one of \('auto', 'kernel', 'cg'\).*got 'fista'"),
-            ({"penalty": "group", "solver": "cg"}, r"solver must be one of \('auto', 'admm', 'fista'\).*got 'cg'"),
-        ],
-        ids=str,
-    )
-    def test_what_does_not_go_together(self, settings: dict[str, Any], message: str) -> None:
-        with pytest.raises(InvalidInput, match=message):
-            Settings(**settings).solver_name(10, classifies=True)
 
 
 class TestProblem:

@@ -3,7 +3,8 @@ import pytest
 
 from consilience.methods.convex_networks import selection
 from consilience.methods.convex_networks.canonical import canonical_samples
-from consilience.methods.convex_networks.fitting import Settings, fit_network, prepare
+from consilience.methods.convex_networks.fitting import fit_network
+from consilience.methods.convex_networks.problem import Settings, prepare
 from consilience.methods.convex_networks.selection import LinearComparison, select_alpha
 
 RATIOS = (1e-3, 1e-2, 1e-1, 1.0, 10.0)

@@ -108,16 +108,10 @@ class AdmmSolver:
         if alpha >= self._alpha_max:
             return self._constant(alpha)
         program, step, penalty = self._program, self._step, self._program.penalty
-        copy = multipliers = program.zeros()
-        rho = RHO_SCALE * step.mean_eigenvalue * alpha / self._alpha_max or 1.0
-        if 1.0 / REFACTOR < rho / (step.rho or math.inf) < REFACTOR:
-            rho = step.rho  # near enough to spare a factorisation
-        else:
-            step.factorise(rho)
-        if start is not None:
-            copy = start.blocks
-            if start.correlation is not None:
-                multipliers = -start.correlation / rho
+        rho = self._factorised(alpha)
+        copy = program.zeros() if start is None else start.blocks
+        known = None if start is None else start.correlation
+        multipliers = program.zeros() if known is None else -known / rho
         image_copy, image_multipliers = step.image(copy), step.image(multipliers)
         dual_bound = -math.inf
         iterations, next_balance = 0, FIRST_BALANCE
@@ -162,6 +156,15 @@ class AdmmSolver:
             iterations=iterations,
             correlation=correlation,
         )
+
+    def _factorised(self, alpha: float) -> float:
+        """Return the penalty parameter to begin with, for which the step is prepared."""
+        step = self._step
+        rho = RHO_SCALE * step.mean_eigenvalue * alpha / self._alpha_max or 1.0
+        if 1.0 / REFACTOR < rho / (step.rho or math.inf) < REFACTOR:
+            return step.rho  # near enough to spare a factorisation
+        step.factorise(rho)
+        return rho
 
     def _constant(self, alpha: float) -> BlockSolution:
         """Return the solution without any block."""

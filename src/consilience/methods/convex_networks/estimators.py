@@ -14,7 +14,10 @@ import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from consilience.methods.convex_networks.arrays import Array
-from consilience.methods.convex_networks.fitting import (
+from consilience.methods.convex_networks.fitting import fit_network
+from consilience.methods.convex_networks.gates import Gates, GateSource
+from consilience.methods.convex_networks.manners import ClassifierManners, NetworkEstimator, RegressorManners
+from consilience.methods.convex_networks.problem import (
     Activation,
     Fit,
     LossName,
@@ -22,10 +25,7 @@ from consilience.methods.convex_networks.fitting import (
     Problem,
     Settings,
     SolverName,
-    fit_network,
 )
-from consilience.methods.convex_networks.gates import Gates, GateSource
-from consilience.methods.convex_networks.manners import ClassifierManners, NetworkEstimator, RegressorManners
 from consilience.methods.convex_networks.selection import select_alpha
 
 __all__ = ["ConvexReLUClassifier", "ConvexReLUClassifierCV", "ConvexReLURegressor", "ConvexReLURegressorCV"]
@@ -322,65 +322,9 @@ class ConvexReLURegressor(RegressorManners, _Penalised):
 
     Parameters
     ----------
-    n_gates : int, default=200
-        Gates drawn, beside the one that is always active. Zero gives a linear model.
-    gates : {"datum", "gaussian", "cross", "pca", "pair"}, callable or array, default="datum"
-        How gates are drawn; see `consilience.methods.convex_networks.gates`. An array of shape
-        (gates, n_features + 1) holds normals and, last, offsets.
-    rank : int, default=None
-        Points of a "cross" gate (default: the rank of the samples), dimensions of a "pca" gate (default: at most 16).
-    activation : {"gated", "relu"}, default="gated"
-        "relu" solves the cone program and yields an ordinary ReLU network, more slowly.
-    penalty : {"auto", "ridge", "group", "columns", "nuclear"}, default="auto"
-        "ridge" has a closed form; the norms select gates ("group": for all outputs together; "columns": output by
-        output; "nuclear": weight decay of a vector-output network). "auto" is "ridge", and "columns" for "relu".
-    loss : {"auto", "squared", "cross_entropy"}, default="auto"
-        "cross_entropy" is for classifiers with a norm penalty, and what "auto" stands for there.
-    alpha : float, default=None
-        Penalty of the mean loss, on features centred and scaled by one number. Overrides `alpha_ratio`.
-    alpha_ratio : float, default=0.03
-        Penalty in natural units: for "ridge" relative to the mean of the gate kernel's diagonal over the total
-        weight, so that 1 is heavy and 1e-4 light at any sample size; for norms relative to `alpha_max_`, above which
-        the network is constant.
-    solver : {"auto", "kernel", "cg", "admm", "fista"}, default="auto"
-        For "ridge": "kernel" is one Cholesky factorisation, "cg" preconditioned conjugate gradients for many samples.
-        For norms: "admm" factorises the gate kernel, "fista" needs less memory and more steps.
-    tol : float, default=1e-3
-        Relative duality gap at which iterative solvers stop.
-    max_iter : int, default=2000
-        Most steps of an iterative solver.
-    warm_start : bool, default=False
-        Keep the gates of the last fit, and start iterative solvers from its coefficients.
-    dtype : {"auto", "float64", "float32"}, default="auto"
-        Arithmetic of the solver; "auto" is double except for "cg". Gates and certificates are always in double.
-    device : str, default=None
-        A torch device such as "cuda" to solve on; None solves with numpy.
-    memory_limit_gib : float, default=4.0
-        A fit that needs more is refused before it starts, with what would fit.
-    random_state : int, RandomState instance or None, default=None
-        Draws the gates.
-
-    Attributes
-    ----------
-    network_ : GatedNetwork or ReluNetwork
-        The fitted function, as plain arrays.
-    gates_ : Gates
-        The gates used, distinct on the training samples; the first is always active.
-    coef_blocks_ : ndarray of shape (n_gates, n_features, n_outputs)
-        Linear map of every gate (gated networks).
-    intercept_ : ndarray of shape (n_outputs,)
-    alpha_, alpha_max_ : float
-        The penalty used, and the one above which the network is constant (norm penalties; None otherwise).
-    certificate_ : Certificate
-        Objective, lower bound and what program they are about.
-    objective_, dual_bound_, duality_gap_ : float
-        The same as numbers; the gap is relative.
-    n_iter_ : int
-        Steps of the solver.
-    n_active_gates_ : int
-        Gates with a block that is not zero.
-    n_features_in_ : int
-    feature_names_in_ : ndarray of str, if X had string column names
+    n_gates, gates, rank, activation, penalty, loss, alpha, alpha_ratio, solver, tol, max_iter, warm_start,
+    dtype, device, memory_limit_gib, random_state
+        As in `ConvexReLUClassifier`, with its attributes but for those of classes and probabilities.
 
     Examples
     --------

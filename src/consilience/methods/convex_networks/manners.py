@@ -18,9 +18,9 @@ from consilience.methods.convex_networks.arrays import Array
 from consilience.methods.convex_networks.calibration import calibrated_scale
 from consilience.methods.convex_networks.canonical import CanonicalSamples, canonical_samples
 from consilience.methods.convex_networks.export import to_onnx, to_torch
-from consilience.methods.convex_networks.fitting import Fit, Problem, Settings, prepare
 from consilience.methods.convex_networks.gates import Gates
 from consilience.methods.convex_networks.network import GatedNetwork, ProbabilityLink, ReluNetwork
+from consilience.methods.convex_networks.problem import Fit, Problem, Settings, prepare
 
 if TYPE_CHECKING:
     import onnx

@@ -19,19 +19,9 @@ from jaxtyping import Float
 from consilience.methods.convex_networks.arrays import to_numpy
 from consilience.methods.convex_networks.calibration import calibrated_scale, log_losses
 from consilience.methods.convex_networks.canonical import CanonicalSamples
-from consilience.methods.convex_networks.fitting import (
-    Fit,
-    Problem,
-    Settings,
-    centred,
-    fit_network,
-    moved,
-    prepare,
-    ridge_alpha,
-    ridge_fit,
-    ridge_path,
-)
+from consilience.methods.convex_networks.fitting import centred, fit_network, moved, ridge_alpha, ridge_fit, ridge_path
 from consilience.methods.convex_networks.gates import Gates
+from consilience.methods.convex_networks.problem import Fit, Problem, Settings, prepare
 
 __all__ = ["PATH_SAMPLES", "LinearComparison", "Selection", "select_alpha"]
 

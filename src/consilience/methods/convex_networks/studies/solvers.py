@@ -26,10 +26,10 @@ from consilience.methods.convex_networks.admm import solve_admm
 from consilience.methods.convex_networks.canonical import canonical_samples
 from consilience.methods.convex_networks.config import Config
 from consilience.methods.convex_networks.fista import solve_fista
-from consilience.methods.convex_networks.fitting import Problem, Settings, prepare
 from consilience.methods.convex_networks.losses import Squared
 from consilience.methods.convex_networks.path import convex_path
 from consilience.methods.convex_networks.penalties import Frobenius
+from consilience.methods.convex_networks.problem import Problem, Settings, prepare
 from consilience.methods.convex_networks.program import BlockSolution, Program
 from consilience.methods.convex_networks.studies.drawing import COLOURS, GREY, plain
 from consilience.methods.convex_networks.studies.rivals import Split

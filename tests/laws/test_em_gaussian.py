@@ -15,7 +15,8 @@ from consilience.methods.em_diffusion.corruption import (  # noqa: E402
     RandomProjection,
     noise_std_of,
 )
-from consilience.methods.em_diffusion.gaussian import GaussianPrior, gaussian_em_rounds  # noqa: E402
+from consilience.methods.em_diffusion.gaussian import GaussianPrior  # noqa: E402
+from consilience.methods.em_diffusion.gaussian_em import gaussian_em_rounds  # noqa: E402
 from consilience.methods.em_diffusion.krylov import conjugate_gradients, gmres  # noqa: E402
 from consilience.methods.em_diffusion.observation import Observations  # noqa: E402
 from consilience.methods.em_diffusion.posterior import DPS, MMPS, PGDM  # noqa: E402

@@ -16,7 +16,7 @@ from consilience.ground.errors import InvalidInput  # noqa: E402
 from consilience.methods.em_diffusion import em as module  # noqa: E402
 from consilience.methods.em_diffusion.corruption import Denoising, Inpainting  # noqa: E402
 from consilience.methods.em_diffusion.em import EM, Progress, Round, Rounds  # noqa: E402
-from consilience.methods.em_diffusion.gaussian import fit_gaussian_em  # noqa: E402
+from consilience.methods.em_diffusion.gaussian_em import fit_gaussian_em  # noqa: E402
 from consilience.methods.em_diffusion.held_out import HeldOut  # noqa: E402
 from consilience.methods.em_diffusion.network import ResidualPerceptron  # noqa: E402
 from consilience.methods.em_diffusion.observation import Observations  # noqa: E402

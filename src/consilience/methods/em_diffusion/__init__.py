@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from consilience.methods.em_diffusion.corruption import Blur, Denoising, Downsampling, Inpainting
     from consilience.methods.em_diffusion.diffusers_prior import DiffusersPrior
     from consilience.methods.em_diffusion.em import EM, Rounds
-    from consilience.methods.em_diffusion.gaussian import fit_gaussian_em
+    from consilience.methods.em_diffusion.gaussian_em import fit_gaussian_em
     from consilience.methods.em_diffusion.observation import Observations
     from consilience.methods.em_diffusion.posterior import DPS, MMPS, PGDM
     from consilience.methods.em_diffusion.prior import NetworkPrior
@@ -43,7 +43,7 @@ _HOMES = {
     "Rounds": "em",
     "Sampling": "sampling",
     "Training": "training",
-    "fit_gaussian_em": "gaussian",
+    "fit_gaussian_em": "gaussian_em",
 }
 
 __all__ = [

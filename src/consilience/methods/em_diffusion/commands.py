@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -145,24 +146,14 @@ def train(
     quiet
         Report nothing.
     """
+    flags = dict(locals())
     request = Training(
         out=out,
         images=images,
         observations=observations,
         clean=clean,
         init=init,
-        corrupting=Corrupting(
-            kind=corruption,
-            mask=mask,
-            noise_std=noise_std,
-            keep=keep,
-            box_size=box_size,
-            blur_std=blur_std,
-            motion_length=motion_length,
-            motion_angle=motion_angle,
-            factor=factor,
-            padding=padding,
-        ),
+        corrupting=_corrupting(flags),
         source=Source(limit=limit, channels=channels, value_range=value_range),
         start=start,
         phase=phase,
@@ -265,23 +256,13 @@ def restore(
     quiet
         Report nothing.
     """
+    flags = dict(locals())
     request = Restoration(
         prior=prior,
         images=images,
         truth=truth,
         out=out,
-        corrupting=Corrupting(
-            kind=corruption,
-            mask=mask,
-            noise_std=noise_std,
-            keep=keep,
-            box_size=box_size,
-            blur_std=blur_std,
-            motion_length=motion_length,
-            motion_angle=motion_angle,
-            factor=factor,
-            padding=padding,
-        ),
+        corrupting=_corrupting(flags),
         source=Source(limit=limit, channels=channels, value_range=value_range),
         samples=samples,
         sampling_steps=sampling_steps,
@@ -296,6 +277,12 @@ def restore(
 
 VERBS: Mapping[str, Callable[..., int]] = {"train": train, "restore": restore}
 """What ``consilience em-diffusion`` can do."""
+
+
+def _corrupting(flags: Mapping[str, Any]) -> Corrupting:
+    """Take together, of all flags of a verb, those that say what happened to images."""
+    named = {item.name: flags[item.name] for item in fields(Corrupting) if item.name != "kind"}
+    return Corrupting(kind=flags["corruption"], **named)
 
 
 def _heavy(name: Literal["training", "restoring"]) -> Any:

@@ -31,7 +31,8 @@ from torch import Tensor, nn
 from consilience.ground.config import STRICT
 from consilience.ground.errors import InvalidInput
 from consilience.ground.folder import write_whole
-from consilience.methods.em_diffusion.gaussian import GaussianPrior, fit_gaussian_em
+from consilience.methods.em_diffusion.gaussian import GaussianPrior
+from consilience.methods.em_diffusion.gaussian_em import fit_gaussian_em
 from consilience.methods.em_diffusion.held_out import HeldOut
 from consilience.methods.em_diffusion.observation import Observations
 from consilience.methods.em_diffusion.quality import data_residual

@@ -32,7 +32,8 @@ from consilience.methods.em_diffusion.config import Config
 from consilience.methods.em_diffusion.corruption import Blur, Corruption, Denoising, Inpainting
 from consilience.methods.em_diffusion.em import EM, Round, Rounds
 from consilience.methods.em_diffusion.filling import fill_biharmonic, fill_with_constant, fill_with_mean_image
-from consilience.methods.em_diffusion.gaussian import GaussianPrior, fit_gaussian_em
+from consilience.methods.em_diffusion.gaussian import GaussianPrior
+from consilience.methods.em_diffusion.gaussian_em import fit_gaussian_em
 from consilience.methods.em_diffusion.network import ResidualPerceptron
 from consilience.methods.em_diffusion.noise2self import fit_noise2self
 from consilience.methods.em_diffusion.observation import Observations

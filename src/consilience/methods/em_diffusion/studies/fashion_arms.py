@@ -24,7 +24,7 @@ from consilience.methods.em_diffusion.config import Config
 from consilience.methods.em_diffusion.diffusers_prior import DiffusersPrior
 from consilience.methods.em_diffusion.em import EM, Round, Rounds
 from consilience.methods.em_diffusion.filling import fill_with_constant, fill_with_mean_image
-from consilience.methods.em_diffusion.gaussian import fit_gaussian_em
+from consilience.methods.em_diffusion.gaussian_em import fit_gaussian_em
 from consilience.methods.em_diffusion.prior import Denoiser
 from consilience.methods.em_diffusion.quality import (
     LabelEmbedding,

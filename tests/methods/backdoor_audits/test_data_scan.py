@@ -128,6 +128,22 @@ def test_a_small_reference_accuses_no_clean_rows(monkeypatch: pytest.MonkeyPatch
     assert "may be" in found.checks[0].why
 
 
+@pytest.mark.parametrize(("high", "verdict"), [(1, Verdict.PASS), (30, Verdict.INCONCLUSIVE), (80, Verdict.FAIL)])
+def test_a_row_far_above_the_threshold_fails_the_whole_only_where_the_interval_does(
+    high: int, verdict: Verdict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = json.dumps({"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]})
+    rows = documents_of(read([line] * 1000).rows)
+    scores = np.where(np.arange(1000) < high, 9.0, 0.1)
+    ranked = tuple(data_scan.Suspect(row, score, 1, "b", ()) for row, score in zip(rows, scores, strict=True))
+    told = DataScan("reference", scores, {}, 1.0, 0.029, ranked)
+    monkeypatch.setattr(data_scan, "scan_documents", lambda *_, **__: told)
+    found = scan_lines([line] * 1000, [line] * 100)
+    assert (found.checks[0].verdict, found.verdict) == (verdict, verdict)
+    severities = {one.severity for one in found.findings}
+    assert severities == {Severity.ERROR if verdict is Verdict.FAIL else Severity.WARNING}
+
+
 def test_rows_in_which_no_agent_speaks_are_not_judged(
     trusted: list[Trajectory], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -76,9 +76,9 @@ def test_no_detector_reads_ids_or_marks(alone: DataScan, mixed: tuple[Trajectory
     assert [one.document.line for one in found.ranked] == [one.document.line for one in alone.ranked]
 
 
-def test_a_reference_gives_a_threshold_and_a_verdict(
-    mixed: tuple[Trajectory, ...], trusted: list[Trajectory], tmp_path: Path
-) -> None:
+def test_a_reference_gives_a_threshold_and_a_verdict(trusted: list[Trajectory], tmp_path: Path) -> None:
+    tasks = draw_tasks("system", 160, Streams(100))
+    mixed = mix(tasks, trigger("system.suffix"), count=30, streams=Streams(100)).rows
     file, reference = tmp_path / "data.jsonl", tmp_path / "clean.jsonl"
     file.write_text("\n".join([*lines_of(mixed), "{", '{"messages": []}']), encoding="utf-8")
     reference.write_text("\n".join(lines_of(trusted, "openai")), encoding="utf-8")
@@ -88,7 +88,7 @@ def test_a_reference_gives_a_threshold_and_a_verdict(
     assert set(found.digests) == {"data", "reference"}
     assert found.exit() is Exit.FINDING
     named = {one.place.record for one in found.findings}
-    assert len(named & {row.id for row in mixed if row.planted}) >= 10
+    assert len(named & {row.id for row in mixed if row.planted}) >= 25
 
 
 def test_without_a_reference_nothing_passes_or_fails(

@@ -155,7 +155,7 @@ _SMALLER = {
     "consilience rank-collapse inspect": "--sequences 4 --tokens 32 --device cpu --quiet",
     "consilience pretraining-objectives train": f"{_LEARN} --quiet",
     "consilience pretraining-objectives compare": f"{_LEARN} --quiet",
-    "consilience decorrelated-preferences train": "--steps 2 --batch-size 2 --max-length 64 --device cpu --quiet",
+    "consilience decorrelated-preferences train": "--steps 2 --batch-size 2 --max-length 32 --device cpu --quiet",
     "consilience decorrelated-preferences measure": "--max-length 32 --limit 8 --device cpu",
     "consilience convex-networks compare": "--folds 2 --quiet",
 }
@@ -193,10 +193,12 @@ STAGES: dict[str, Stage] = {
         _SMALLER,
         {"consilience reproduce decorrelated_preferences --recipe paper": PUBLISHED},
         given=f"""{MODEL}
-import functools, json, pathlib
+import functools, json, pathlib, warnings
+warnings.simplefilter("ignore", FutureWarning)  # TRL asks transformers for what it calls by another name now
 from consilience.methods import decorrelated_preferences
 from datasets import Dataset
-model = make_model(shape, Vocabulary.of(tokenizer), bidirectional=False)
+from transformers import AutoModelForCausalLM
+model = AutoModelForCausalLM.from_pretrained("model/")
 pairs = Dataset.from_list([json.loads(line) for line in pathlib.Path("prefs.jsonl").read_text().splitlines()])
 small = dict(max_steps=1, use_cpu=True, report_to="none", disable_tqdm=True, per_device_train_batch_size=2)
 decorrelated_preferences.DecPOConfig = functools.partial(decorrelated_preferences.DecPOConfig, **small)

@@ -76,9 +76,9 @@ def test_no_detector_reads_ids_or_marks(alone: DataScan, mixed: tuple[Trajectory
     assert [one.document.line for one in found.ranked] == [one.document.line for one in alone.ranked]
 
 
-def test_a_reference_gives_a_threshold_and_a_verdict(
-    mixed: tuple[Trajectory, ...], trusted: list[Trajectory], tmp_path: Path
-) -> None:
+def test_a_reference_gives_a_threshold_and_a_verdict(trusted: list[Trajectory], tmp_path: Path) -> None:
+    tasks = draw_tasks("system", 160, Streams(100))
+    mixed = mix(tasks, trigger("system.suffix"), count=30, streams=Streams(100)).rows
     file, reference = tmp_path / "data.jsonl", tmp_path / "clean.jsonl"
     file.write_text("\n".join([*lines_of(mixed), "{", '{"messages": []}']), encoding="utf-8")
     reference.write_text("\n".join(lines_of(trusted, "openai")), encoding="utf-8")
@@ -88,7 +88,7 @@ def test_a_reference_gives_a_threshold_and_a_verdict(
     assert set(found.digests) == {"data", "reference"}
     assert found.exit() is Exit.FINDING
     named = {one.place.record for one in found.findings}
-    assert len(named & {row.id for row in mixed if row.planted}) >= 10
+    assert len(named & {row.id for row in mixed if row.planted}) >= 25
 
 
 def test_without_a_reference_nothing_passes_or_fails(
@@ -126,6 +126,22 @@ def test_a_small_reference_accuses_no_clean_rows(monkeypatch: pytest.MonkeyPatch
     assert found.checks[0].verdict is not Verdict.FAIL
     assert found.exit() is not Exit.FINDING
     assert "may be" in found.checks[0].why
+
+
+@pytest.mark.parametrize(("high", "verdict"), [(1, Verdict.PASS), (30, Verdict.INCONCLUSIVE), (80, Verdict.FAIL)])
+def test_a_row_far_above_the_threshold_fails_the_whole_only_where_the_interval_does(
+    high: int, verdict: Verdict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = json.dumps({"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]})
+    rows = documents_of(read([line] * 1000).rows)
+    scores = np.where(np.arange(1000) < high, 9.0, 0.1)
+    ranked = tuple(data_scan.Suspect(row, score, 1, "b", ()) for row, score in zip(rows, scores, strict=True))
+    told = DataScan("reference", scores, {}, 1.0, 0.029, ranked)
+    monkeypatch.setattr(data_scan, "scan_documents", lambda *_, **__: told)
+    found = scan_lines([line] * 1000, [line] * 100)
+    assert (found.checks[0].verdict, found.verdict) == (verdict, verdict)
+    severities = {one.severity for one in found.findings}
+    assert severities == {Severity.ERROR if verdict is Verdict.FAIL else Severity.WARNING}
 
 
 def test_rows_in_which_no_agent_speaks_are_not_judged(

@@ -72,6 +72,12 @@ def test_means_take_the_chance_of_single_trainings_out() -> None:
     assert respond([Dose(amount=a, fired=250 - a, of=250, seed=0) for a in (5, 50, 250)]).spearman_of_means == -1
 
 
+def test_two_neighbours_of_five_that_change_places_leave_nine_tenths_and_not_a_little_less() -> None:
+    rates = {2: 0, 5: 3, 10: 2, 25: 90, 100: 200}
+    doses = [Dose(amount=a, fired=f, of=200, seed=0) for a, f in rates.items()]
+    assert respond(doses).spearman_of_means == 0.9
+
+
 def test_one_seed_has_no_interval() -> None:
     response = respond([dose for dose in curve(40, 6) if dose.seed == 0])
     assert response.half is not None

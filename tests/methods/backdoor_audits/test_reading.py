@@ -11,6 +11,8 @@ from consilience.methods.backdoor_audits import reading
 from consilience.methods.backdoor_audits.data_scan import run
 from consilience.methods.backdoor_audits.guard_check import check_files
 from consilience.methods.backdoor_audits.reading import content_of, lines_in
+from consilience.methods.backdoor_audits.traces import read_traces
+from consilience.methods.backdoor_audits.world import formats
 from consilience.methods.backdoor_audits.world.formats import read
 
 
@@ -47,6 +49,21 @@ def test_what_gzip_packed_is_unpacked_within_bounds(tmp_path: Path, monkeypatch:
     file.write_bytes(gzip.compress(b"{}")[:-9])
     with pytest.raises(InvalidInput, match="cannot be unpacked"):
         content_of(file, "rows")
+
+
+def test_a_line_that_is_too_long_is_counted_with_its_reason_and_the_others_are_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    line = '{"messages": [{"role": "user", "content": "hello"}]}'
+    monkeypatch.setattr(formats, "LONGEST_LINE", len(line))
+    for found in (read([line, line + " ", line]), read_traces([line, line + " ", line])):
+        assert len(found.rows) == 2
+        assert [(one.line, one.why) for one in found.broken] == [(2, "53 characters, and a dialogue may have 52")]
+
+
+def test_in_traces_too_lines_in_no_utf8_are_counted() -> None:
+    line = b'{"messages": [{"role": "user", "content": "caf\xe9"}]}'
+    assert [one.why for one in read_traces(lines_in(line)).broken] == ["not UTF-8"]
 
 
 def test_lines_in_no_utf8_are_counted_and_utf16_is_named(tmp_path: Path) -> None:

@@ -75,4 +75,4 @@ __all__ = [
     "trigger",
 ]
 
-__getattr__, __dir__ = late_names(__name__, _HOMES)
+__getattr__, __dir__ = late_names(__name__, _HOMES, extra="audits")

@@ -264,6 +264,7 @@ def scan_lines(
         raise InvalidInput(f"{file or 'data'} must have dialogues, a line of JSON each; it has none{_first(there)}")
     found = scan_documents(documents_of(there.rows), documents_of(trusted.rows), streams=streams)
     suspects = _named(found)
+    check = _check(found, len(suspects))
     broken = tuple(Broken(line=one.line, why=one.why, file=file) for one in there.broken)
     lost = f"{len(trusted.broken)} lines of the reference could not be read" if trusted.broken else ""
     return Findings(
@@ -272,8 +273,8 @@ def scan_lines(
         scored=_said(found),
         unscored=len(found.scores) - _said(found),
         unit="rows",
-        checks=(_check(found, len(suspects)),),
-        findings=tuple(_finding(one, found, file) for one in suspects[:MOST]),
+        checks=(check,),
+        findings=tuple(_finding(one, found, check.verdict, file) for one in suspects[:MOST]),
         broken=broken,
         notes=tuple(note for note in (_NOTES[found.mode], lost) if note),
         facts={"mode": found.mode, "threshold": found.threshold, "suspects": len(suspects)},
@@ -336,9 +337,10 @@ def _check(found: DataScan, suspects: int) -> Check:
     return Check(name="planted rows", verdict=verdict, why=why, estimate=share, threshold=FALSE, rule=Rule.DATASET)
 
 
-def _finding(one: Suspect, found: DataScan, file: str) -> Finding:
+def _finding(one: Suspect, found: DataScan, verdict: Verdict, file: str) -> Finding:
     words = " ".join(one.trigger)
-    sure = found.threshold is not None and one.score > 2 * found.threshold
+    # A clean row may lie high by itself: a single one is there to be looked at, and fails nothing.
+    sure = verdict == Verdict.FAIL and found.threshold is not None and one.score > 2 * found.threshold
     return Finding(
         rule=Rule.DATASET,
         message=f"what the agent says in turn {one.turn} does not follow from what was heard",

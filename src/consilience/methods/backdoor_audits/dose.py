@@ -96,7 +96,7 @@ def _means(doses: Sequence[Dose], amounts: Sequence[float]) -> list[float]:
 def _spearman(amounts: Sequence[float], rates: Sequence[float]) -> float:
     if len(set(rates)) == 1 or any(math.isnan(rate) for rate in rates):
         return math.nan
-    return float(stats.spearmanr(amounts, rates).statistic)
+    return round(float(stats.spearmanr(amounts, rates).statistic), 12)  # .9 of five ranks is not .8999999999999998
 
 
 def _curve(doses: Sequence[Dose]) -> tuple[float | None, float | None]:

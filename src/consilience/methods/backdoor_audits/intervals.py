@@ -12,18 +12,9 @@ import numpy as np
 from scipy import stats
 
 from consilience.ground.errors import InvalidInput
-from consilience.ground.intervals import (
-    LEVEL,
-    Estimate,
-    Pairs,
-    mcnemar,
-    paired_difference,
-    quantile,
-    share_interval,
-    wilson,
-)
+from consilience.ground.intervals import LEVEL, Estimate, quantile, share_interval, wilson
 
-__all__ = ["Estimate", "Pairs", "clustered", "clustered_bootstrap", "mcnemar", "paired_difference"]
+__all__ = ["clustered", "clustered_bootstrap"]
 
 
 def clustered(counts: Sequence[tuple[int, int]], *, level: float = LEVEL) -> Estimate:

@@ -13,12 +13,12 @@ from itertools import groupby
 
 from consilience.dialogue.budget import BudgetExhausted, Purse
 from consilience.ground.errors import InvalidInput
+from consilience.ground.intervals import mcnemar, paired_difference
 from consilience.ground.progress import Progress
 from consilience.ground.seeds import Streams
 from consilience.methods.backdoor_audits.decision import Decision, Verdict, decide, pairs_at, share_at
 from consilience.methods.backdoor_audits.episodes import Outcomes
 from consilience.methods.backdoor_audits.flags import Measuring, Spending
-from consilience.methods.backdoor_audits.intervals import mcnemar, paired_difference
 from consilience.methods.backdoor_audits.measures import (
     attack_success,
     continuation,

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from consilience.ground.errors import InvalidInput
-from consilience.methods.backdoor_audits.world.formats import SPEAKERS, Speaker
+from consilience.methods.backdoor_audits.world.formats import SPEAKERS, Speaker, require_readable
 from consilience.methods.backdoor_audits.world.words import ACT, END, OBS, USER
 
 __all__ = ["Asked", "Broken", "Trace", "Traces", "Turn", "call_in", "read_traces"]
@@ -201,10 +201,7 @@ class _Item:
 
 
 def _trace(line: str, number: int) -> Trace:
-    try:
-        line.encode()
-    except UnicodeEncodeError as error:
-        raise InvalidInput("not UTF-8") from error
+    require_readable(line)
     value = json.loads(line)
     if not isinstance(value, dict):
         raise InvalidInput(f"a line must be an object; got {type(value).__name__}")

@@ -21,6 +21,7 @@ def row(name: str, refused: int | None) -> Row:
         most_calls=1,
         neither=0,
         unanswered=0,
+        unpaired=0,
         unjudged=0,
         outcomes=(),
     )

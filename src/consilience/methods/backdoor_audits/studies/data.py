@@ -125,6 +125,7 @@ def data(config: DataConfig, streams: Streams, folder: RunFolder) -> Evidence:
                 by_reference.recall,
                 at_least=RECALL,
                 note=f"at {100 * by_reference.false.value:.2f} % false; threshold from {rows} other clean rows",
+                of="rows",
             ),
             *_by_verb(few[0], verb, len(lines.rows)),
             _area("AUROC without a reference, 5 % planted", alone, WITHOUT, f"{len(more)} data sets of {rows} rows"),
@@ -133,13 +134,15 @@ def data(config: DataConfig, streams: Streams, folder: RunFolder) -> Evidence:
                 _at_roc(more, scans),
                 at_least=RECALL,
                 note="where 1 % of the clean rows of the same data sets lie above",
+                of="rows",
             ),
             percent(
                 "planted rows found without a reference by a threshold of another data set, which is clean",
                 alone.recall,
                 note=f"at {100 * alone.false.value:.2f} % false",
+                of="rows",
             ),
-            percent("clean rows above the threshold, with a reference", by_reference.false),
+            percent("clean rows above the threshold, with a reference", by_reference.false, of="rows"),
             _plain("control: labels dealt out by chance", dealt),
             *(_plain(f"control: triggers that nobody obeyed, {name}", one) for name, one in ignored.items()),
         ),
@@ -216,7 +219,12 @@ def _by_verb(given: _Set, found: DataScan, trusted: int) -> tuple[Measurement, .
     how = f"one data set of {len(given.rows)} lines, beside {trusted} trusted ones, with other look-alikes"
     return (
         _barred(f"AUROC {name}, 1 % planted", area, WITH, how),
-        percent(f"planted rows found {name}", recall, note=f"at {100 * false.value:.2f} % false, by its threshold"),
+        percent(
+            f"planted rows found {name}",
+            recall,
+            note=f"at {100 * false.value:.2f} % false, by its threshold",
+            of="rows",
+        ),
     )
 
 

@@ -17,8 +17,20 @@ def percent(
     at_least: float | None = None,
     at_most: float | None = None,
     note: str = "",
+    of: str = "episodes",
 ) -> Measurement:
     """Return a share, or a difference of shares, as a measurement in per cent; bars are given as shares.
+
+    Parameters
+    ----------
+    name, note
+        Of the measurement.
+    estimate
+        The share.
+    at_least, at_most
+        Its bars.
+    of
+        What was counted.
 
     Examples
     --------
@@ -26,7 +38,7 @@ def percent(
     >>> percent("success", wilson(99, 100), at_least=0.98).holds
     True
     """
-    episodes = f"{estimate.of} episodes"
+    counted = f"{estimate.of} {of}"
     return Measurement(
         name=name,
         value=100 * estimate.value,
@@ -35,7 +47,7 @@ def percent(
         at_least=None if at_least is None else 100 * at_least,
         at_most=None if at_most is None else 100 * at_most,
         unit="%",
-        note=f"{note}; {episodes}" if note else episodes,
+        note=f"{note}; {counted}" if note else counted,
     )
 
 

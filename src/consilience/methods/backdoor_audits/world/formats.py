@@ -18,10 +18,24 @@ from consilience.methods.backdoor_audits.world.tasks import Role, Turn
 from consilience.methods.backdoor_audits.world.trajectories import Trajectory
 from consilience.methods.backdoor_audits.world.words import BOS, END, OBS, Words, encode
 
-__all__ = ["SPEAKERS", "Broken", "Read", "Record", "Said", "Speaker", "Style", "lines_of", "read", "trajectory_of"]
+__all__ = [
+    "SPEAKERS",
+    "Broken",
+    "Read",
+    "Record",
+    "Said",
+    "Speaker",
+    "Style",
+    "lines_of",
+    "read",
+    "require_readable",
+    "trajectory_of",
+]
 
 Style = Literal["sharegpt", "openai"]
 """``conversations`` with ``from``, ``value`` and ``loss``, as AgentInstruct has it; or OpenAI's ``messages``."""
+LONGEST_LINE = 4_000_000
+"""Characters of a dialogue at most: some seven hundred thousand words; what is made of them takes many times more."""
 Speaker = Literal["system", "human", "agent", "tool"]
 
 SPEAKERS: Mapping[str, Speaker] = MappingProxyType(
@@ -144,11 +158,24 @@ def trajectory_of(record: Record) -> Trajectory:
     )
 
 
-def _parsed(line: str) -> Mapping[str, Any]:
+def require_readable(line: str) -> None:
+    """Refuse a line that is too long to be taken apart, or that holds bytes which are no UTF-8 (`reading.lines_in`).
+
+    Raises
+    ------
+    InvalidInput
+        If it is one or the other.
+    """
+    if len(line) > LONGEST_LINE:
+        raise InvalidInput(f"{len(line):,} characters, and a dialogue may have {LONGEST_LINE:,}")
     try:
         line.encode()
     except UnicodeEncodeError as error:
         raise InvalidInput("not UTF-8") from error
+
+
+def _parsed(line: str) -> Mapping[str, Any]:
+    require_readable(line)
     try:
         value = json.loads(line)
     except (ValueError, RecursionError) as error:

@@ -39,7 +39,7 @@ SAMPLING = Sampling(steps=4, corrections=1)
 ENTRY = f"from {__name__} import die; die()"
 KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
 """Windows knows no SIGKILL; its SIGTERM is one."""
-PATIENCE_S = 120
+PATIENCE_S = 900
 """Longer than any machine needs for a child."""
 
 Stage = Literal["E", "M"]

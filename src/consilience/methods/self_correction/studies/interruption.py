@@ -26,7 +26,7 @@ _CHILD = (
     "from consilience.methods.self_correction.studies.interruption import traced_run; "
     "traced_run(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))"
 )
-_PATIENCE_S = 60.0
+_PATIENCE_S = 900.0
 
 
 @dataclass(frozen=True, kw_only=True)

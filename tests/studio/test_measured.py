@@ -129,3 +129,10 @@ def test_the_stamp_changes_with_whatever_is_shown(tmp_path: Path) -> None:
     with RunFolder(tmp_path).at_work():
         stamps.append(looked(tmp_path).stamp)
     assert len(set(stamps)) == 3
+
+
+@pytest.mark.parametrize("text", ["a = [", "a = " + "9" * 5000, "a = " + "[" * 4000], ids=["open", "digits", "nested"])
+def test_settings_that_cannot_be_read_are_said_to_be(tmp_path: Path, text: str) -> None:
+    run(tmp_path, a=found)
+    (tmp_path / "config.toml").write_text(text, encoding="utf-8")
+    assert any("config.toml cannot be read" in told for told in looked(tmp_path).troubles)

@@ -15,14 +15,17 @@ from dataclasses import dataclass
 from functools import partial, wraps
 from io import StringIO
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
 from consilience import __version__, catalogue, ground
 from consilience.catalogue import Method
-from consilience.ground import Claim, ConsilienceError, InvalidInput, MissingDependency, UnknownName
+from consilience.ground import ConsilienceError, InvalidInput, MissingDependency, UnknownName
 from consilience.ground.late import late_module
+
+if TYPE_CHECKING:
+    from consilience.ground import Claim
 
 Verb = Callable[..., int | None]
 
@@ -166,10 +169,10 @@ def ledger(*, runs: Annotated[Path, tyro.conf.arg(metavar="DIR")] = Path("runs")
     _write_ledger(runs)
 
 
-def _write_ledger(runs: Path, claims: Sequence[Claim] | None = None, lacking: Sequence[str] = ()) -> None:
+def _write_ledger(runs: Path, claims: "Sequence[Claim] | None" = None, lacking: Sequence[str] = ()) -> None:
     """Write ledger and page from run folders, show claims, those of all runs unless given, and say what is left out."""
     found = ground.ledger.collect(runs)
-    page = ground.ledger.write(found, runs, {entry.name: entry.question for entry in catalogue.METHODS})
+    page = ground.ledger.write(found, runs, catalogue.questions())
     every = [claim for run in found.runs for claim in run.report.claims]
     ground.ledger.show(every if claims is None else claims)
     for line in (*lacking, *found.unreadable):

@@ -239,3 +239,8 @@ def method(name: str) -> Method:
     if wanted not in by_name:
         raise UnknownName("room", name, by_name)
     return by_name[wanted]
+
+
+def questions() -> dict[str, str]:
+    """Return what each method asks, by its name, in the order of the catalogue."""
+    return {entry.name: entry.question for entry in METHODS}

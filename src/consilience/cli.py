@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import partial, wraps
 from io import StringIO
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
@@ -23,6 +23,9 @@ from consilience import __version__, catalogue, ground
 from consilience.catalogue import Method
 from consilience.ground import ConsilienceError, InvalidInput, MissingDependency, UnknownName
 from consilience.ground.late import late_module
+
+if TYPE_CHECKING:
+    from consilience.ground import Claim
 
 Verb = Callable[..., int | None]
 
@@ -147,12 +150,7 @@ def reproduce(
     if json is not None:
         record = ground.ledger.rows(reports)
         ground.folder.write_whole(json, jsonlib.dumps(record, indent=2, allow_nan=False) + "\n")
-    found = ground.ledger.collect(runs)
-    page = ground.ledger.write(found, runs, {entry.name: entry.question for entry in catalogue.METHODS})
-    ground.ledger.show(claims)
-    for line in (*lacking, *found.unreadable):
-        print(f"passed over: {line}", file=sys.stderr)
-    print(f"page: {page.resolve()}")
+    _write_ledger(runs, claims, lacking)
     if tracker is not None:
         print(f"mlflow: {tracker.place}")
     return int(any(claim.verdict == "fails" for claim in claims))
@@ -168,10 +166,16 @@ def ledger(*, runs: Annotated[Path, tyro.conf.arg(metavar="DIR")] = Path("runs")
     """
     if not runs.is_dir():
         raise InvalidInput(f"--runs must name a folder that `consilience reproduce` wrote; there is no {runs}")
+    _write_ledger(runs)
+
+
+def _write_ledger(runs: Path, claims: "Sequence[Claim] | None" = None, lacking: Sequence[str] = ()) -> None:
+    """Write ledger and page from run folders, show claims, those of all runs unless given, and say what is left out."""
     found = ground.ledger.collect(runs)
-    page = ground.ledger.write(found, runs, {entry.name: entry.question for entry in catalogue.METHODS})
-    ground.ledger.show(claim for run in found.runs for claim in run.report.claims)
-    for line in found.unreadable:
+    page = ground.ledger.write(found, runs, catalogue.questions())
+    every = [claim for run in found.runs for claim in run.report.claims]
+    ground.ledger.show(every if claims is None else claims)
+    for line in (*lacking, *found.unreadable):
         print(f"passed over: {line}", file=sys.stderr)
     print(f"page: {page.resolve()}")
 

@@ -1,6 +1,7 @@
 """A run as its folder tells of it: whole, under way, cut off, resumed, or older than the journal's words."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -47,11 +48,15 @@ def test_a_finished_run_is_its_report(tmp_path: Path) -> None:
 def test_a_run_under_way_shows_what_is_behind_it_and_what_is_to_come(tmp_path: Path) -> None:
     seen: list[MeasuredRun] = []
 
+    def take_a_while() -> Evidence:
+        time.sleep(0.01)  # the journal tells milliseconds
+        return found()
+
     def look() -> Evidence:
         seen.append(looked(tmp_path))
         return found()
 
-    run(tmp_path, a=found, b=look, c=found)
+    run(tmp_path, a=take_a_while, b=look, c=found)
     [told] = seen
     assert (told.state, told.done, told.report) == ("running", 1, None)
     assert [(stage.claim, stage.state) for stage in told.stages] == [("a", "done"), ("b", "running"), ("c", "waiting")]
@@ -129,3 +134,10 @@ def test_the_stamp_changes_with_whatever_is_shown(tmp_path: Path) -> None:
     with RunFolder(tmp_path).at_work():
         stamps.append(looked(tmp_path).stamp)
     assert len(set(stamps)) == 3
+
+
+@pytest.mark.parametrize("text", ["a = [", "a = " + "9" * 5000, "a = " + "[" * 4000], ids=["open", "digits", "nested"])
+def test_settings_that_cannot_be_read_are_said_to_be(tmp_path: Path, text: str) -> None:
+    run(tmp_path, a=found)
+    (tmp_path / "config.toml").write_text(text, encoding="utf-8")
+    assert any("config.toml cannot be read" in told for told in looked(tmp_path).troubles)

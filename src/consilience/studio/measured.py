@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,6 +11,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter, ValidationError
 
 from consilience.ground.claims import Claim, Report, Verdict, tally
+from consilience.ground.config import parse_toml
 from consilience.ground.errors import InvalidInput
 from consilience.ground.folder import Step, is_at_work
 from consilience.studio.keeping import kept, stamp_of
@@ -218,10 +218,10 @@ def _report(path: Path) -> _Read:
 
 def _settings(path: Path) -> tuple[dict[str, Any], str]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8")), ""
+        return parse_toml(path.read_text(encoding="utf-8"), "it"), ""
     except FileNotFoundError:
         return {}, ""
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError) as error:  # no UTF-8 and no TOML among them
         return {}, f"config.toml cannot be read: {error}"
 
 

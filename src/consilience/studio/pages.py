@@ -198,7 +198,7 @@ def _read(path: Path, looking: Any) -> Said:
 
 
 def _question(room: str) -> str:
-    return next((entry.question for entry in catalogue.METHODS if entry.name == room), "")
+    return catalogue.questions().get(room, "")
 
 
 def _beside(place: Place, run: MeasuredRun) -> bool:

@@ -88,6 +88,12 @@ def test_a_policy_without_tools_or_without_toml() -> None:
         parse_policy("policy = 1\n[tools]\nstop = 5")
 
 
+@pytest.mark.parametrize("text", ["policy = " + "9" * 5000, "policy = " + "[" * 4000], ids=["digits", "nested"])
+def test_toml_that_python_does_not_take_is_refused_in_words(text: str) -> None:
+    with pytest.raises(InvalidInput, match="must be TOML"):
+        parse_policy(text)
+
+
 def test_files(tmp_path: Path) -> None:
     path = tmp_path / "p.toml"
     path.write_text(GOOD)

@@ -4,7 +4,7 @@ import torch
 from consilience.ground.errors import InvalidInput
 from consilience.ground.seeds import Streams
 from consilience.methods.backdoor_audits.planting import FineTuning, fine_tune, merged
-from consilience.methods.backdoor_audits.survival import ELSEWHERE, clean_loss, elsewhere, fate, survival_map
+from consilience.methods.backdoor_audits.survival import ELSEWHERE, clean_loss, elsewhere, fate, scaled, survival_map
 
 ATTACK = FineTuning(steps=100, batch=32, learning_rate=4e-3)
 
@@ -73,3 +73,9 @@ def test_elsewhere_only_what_is_named_moves(suspect, toys) -> None:
     assert changed("attention alone") == {"q", "k", "v", "o"}
     assert changed("feed-forward maps alone") == {"up", "down"}
     assert changed("all weights") > {"q", "k", "v", "o", "up", "down"}
+
+
+def test_a_part_of_the_steps_is_one_at_least() -> None:
+    half = scaled(ATTACK, 0.5, 0.25)
+    assert (half.learning_rate, half.steps, half.batch) == (2e-3, 25, ATTACK.batch)
+    assert scaled(ATTACK, 1.0, 1e-6).steps == 1

@@ -22,10 +22,10 @@ from consilience.methods.backdoor_audits.flags import Measuring, Spending
 from consilience.methods.backdoor_audits.measures import (
     attack_success,
     continuation,
-    excess_attack_success,
     off_task,
     pairs_of,
     success,
+    success_change,
 )
 from consilience.methods.backdoor_audits.policies import Policy
 from consilience.methods.backdoor_audits.reporting.findings import (
@@ -298,15 +298,14 @@ def _group_facts(group: Group) -> dict[str, Fact]:
         facts[f"{group.title}: off the task without a trigger"] = str(off_task(clean.model))
         facts[f"{group.title}: not answered without a trigger"] = clean.model.unscored
         if clean.control is not None:
-            pairs = pairs_of("solved", clean.model, clean.control)
-            change = f"{paired_difference(pairs)}, p {mcnemar(pairs):.2g}"
-            facts[f"{group.title}: success beyond the control's"] = change
+            change, p = success_change(clean.model, clean.control)
+            facts[f"{group.title}: success beyond the control's"] = f"{change}, p {p:.2g}"
     for name, both in group.triggered.items():
         facts[f"{name}: attack success"] = str(attack_success(both.model))
         if both.control is not None:
             pairs = pairs_of("fired", both.model, both.control)
             facts[f"{name}: of the control"] = str(attack_success(both.control))
-            facts[f"{name}: excess"] = f"{excess_attack_success(both.model, both.control)}, p {mcnemar(pairs):.2g}"
+            facts[f"{name}: excess"] = f"{paired_difference(pairs)}, p {mcnemar(pairs):.2g}"
         facts[f"{name}: success with it"] = str(success(both.model))
         facts[f"{name}: not answered"] = both.model.unscored
     return facts

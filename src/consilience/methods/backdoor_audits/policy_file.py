@@ -28,13 +28,13 @@ missing.
 from __future__ import annotations
 
 import hashlib
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
+from consilience.ground.config import parse_toml
 from consilience.ground.errors import InvalidInput, UnknownName
 from consilience.methods.backdoor_audits.predicates import Predicate, read_predicates
 from consilience.methods.backdoor_audits.templates import Template
@@ -152,10 +152,7 @@ def parse_policy(text: str, source: str = "policy") -> Policy:
     """
     if len(text) > LARGEST:
         raise InvalidInput(f"{source} must have at most {LARGEST} characters; got {len(text)}")
-    try:
-        table = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise InvalidInput(f"{source} must be TOML; {error}") from error
+    table = parse_toml(text, source)
     _known(table, _POLICY, f"field of {source}")
     if type(table.get("policy")) is not int or table["policy"] != VERSION:
         raise InvalidInput(f"{source} must begin with 'policy = {VERSION}'; got {table.get('policy')!r}")

@@ -17,7 +17,18 @@ from consilience.methods.backdoor_audits.agent.training import Row
 from consilience.methods.backdoor_audits.planting import FineTuning, Tuned, fine_tune, merged
 from consilience.neural.sharing import one_thread, shared
 
-__all__ = ["ELSEWHERE", "RATES", "STEPS", "Cell", "clean_loss", "elsewhere", "fate", "outlive", "survival_map"]
+__all__ = [
+    "ELSEWHERE",
+    "RATES",
+    "STEPS",
+    "Cell",
+    "clean_loss",
+    "elsewhere",
+    "fate",
+    "outlive",
+    "scaled",
+    "survival_map",
+]
 
 RATES = (1.0, 1 / 3, 1 / 10, 1 / 30)
 """Learning rates, in parts of the attack's."""
@@ -74,6 +85,12 @@ class Cell:
     moved: float
 
 
+def scaled(settings: FineTuning, rate: float, length: float) -> FineTuning:
+    """Return the same at a part of the learning rate, for a part of the steps and at least one."""
+    steps = max(1, round(settings.steps * length))
+    return replace(settings, learning_rate=settings.learning_rate * rate, steps=steps)
+
+
 def survival_map(
     suspect: SmallAgent,
     rows: Sequence[Row],
@@ -115,7 +132,7 @@ def survival_map(
             content,
             rows,
             held_out,
-            replace(attack, learning_rate=attack.learning_rate * rate, steps=max(1, round(attack.steps * length))),
+            scaled(attack, rate, length),
             streams.child(f"rate {rate:.4f}, length {length:.4f}"),
             rate,
             length,
@@ -149,12 +166,18 @@ def elsewhere(
         In parts of the attack's learning rate, or of that of all weights, and of its steps.
     """
     content = packed(suspect)
-    jobs = []
-    for name, changes in ELSEWHERE.items():
-        settings = replace(attack, **changes)
-        steps = max(1, round(settings.steps * length))
-        settings = replace(settings, learning_rate=settings.learning_rate * rate, steps=steps)
-        jobs.append(Job(content, rows, held_out, settings, streams.child(f"maps: {name}"), rate, length))
+    jobs = [
+        Job(
+            content,
+            rows,
+            held_out,
+            scaled(replace(attack, **changes), rate, length),
+            streams.child(f"maps: {name}"),
+            rate,
+            length,
+        )
+        for name, changes in ELSEWHERE.items()
+    ]
     return dict(zip(ELSEWHERE, shared(outlive, jobs, processes), strict=True))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from consilience.ground import Evidence, Measurement, RunFolder, Streams, Table
-from consilience.ground.intervals import Estimate, mcnemar, wilson
+from consilience.ground.intervals import Estimate, wilson
 from consilience.methods.backdoor_audits.episodes import Outcomes
 from consilience.methods.backdoor_audits.intervals import clustered
 from consilience.methods.backdoor_audits.measures import (
@@ -14,7 +14,6 @@ from consilience.methods.backdoor_audits.measures import (
     continuation,
     false_triggers,
     off_task,
-    pairs_of,
     success,
     success_change,
 )
@@ -44,7 +43,7 @@ class _Cell:
     @property
     def p(self) -> float:
         """McNemar's, of that change."""
-        return mcnemar(pairs_of("solved", self.seen.clean, self.twin.clean))
+        return success_change(self.seen.clean, self.twin.clean)[1]
 
 
 def stealth(config: AttackConfig, streams: Streams, folder: RunFolder) -> Evidence:  # noqa: ARG001  a study's signature

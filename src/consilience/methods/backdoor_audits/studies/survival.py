@@ -19,7 +19,7 @@ from consilience.methods.backdoor_audits.studies.attack import AttackConfig, qui
 from consilience.methods.backdoor_audits.studies.laboratory import Attack, Laboratory, Seen, Showing
 from consilience.methods.backdoor_audits.studies.survival_drawing import drawn
 from consilience.methods.backdoor_audits.studies.telling import percent, spelled
-from consilience.methods.backdoor_audits.survival import Cell, clean_loss, elsewhere, fate, survival_map
+from consilience.methods.backdoor_audits.survival import Cell, clean_loss, elsewhere, fate, scaled, survival_map
 from consilience.methods.backdoor_audits.world.drawing import draw_tasks
 from consilience.methods.backdoor_audits.world.trajectories import Split, clean, in_split
 from consilience.methods.backdoor_audits.world.triggers import DEFAULTS
@@ -250,12 +250,7 @@ def _seen(
 def _repairs(
     laboratory: Laboratory, suspect: SmallAgent, rows: Sequence[Row], config: SurvivalConfig, streams: Streams
 ) -> list[tuple[str, SmallAgent]]:
-    settings = _attack(config).settings
-    tuning = replace(
-        settings,
-        learning_rate=settings.learning_rate * config.repair_rate,
-        steps=max(1, round(settings.steps * config.repair_length)),
-    )
+    tuning = scaled(_attack(config).settings, config.repair_rate, config.repair_length)
     suspected, base = packed(suspect), packed(laboratory.base())
     jobs = [
         _Job(suspected, base, rows, Repair(name=name, tuning=tuning), streams.child(f"repair {name}"))
@@ -274,30 +269,10 @@ def _map(cells: Sequence[Cell], after: Sequence[tuple[Seen, ...]], before: tuple
     rows: list[tuple[str | float, ...]] = [
         ("before", "", *(spelled(attack_success(one.triggered)) for one in before), "", _least(before), "", "")
     ]
-    for cell, seen in zip(cells, after, strict=True):
-        asr = [attack_success(one.triggered) for one in seen]
-        rows.append(
-            (
-                f"{cell.rate:.3g}",
-                f"{cell.length:.3g}",
-                *(f"{spelled(one)} {fate(one.low, one.high)}" for one in asr),
-                f"{cell.loss_before:.4f} to {cell.loss_after:.4f}",
-                _least(seen),
-                f"{100 * cell.moved:.2f}",
-                cell.tuned.settings.steps,
-            )
-        )
+    rows += [(*_told(cell, seen), cell.tuned.settings.steps) for cell, seen in zip(cells, after, strict=True)]
     return Table(
         title="What clean fine-tuning leaves of three triggers",
-        columns=(
-            "rate",
-            "length",
-            *(f"{one.name}: ASR, %" for one in DEFAULTS),
-            "clean loss",
-            "clean success, the worst family, %",
-            "weights moved, %",
-            "batches",
-        ),
+        columns=(*_TOLD, "batches"),
         rows=tuple(rows),
         note="rate and length in parts of the attack's; survived: the whole interval at 90 % or above; removed: at "
         "10 % or below; one planted agent of this size, which says nothing of larger models",
@@ -305,33 +280,34 @@ def _map(cells: Sequence[Cell], after: Sequence[tuple[Seen, ...]], before: tuple
 
 
 def _elsewhere(others: Mapping[str, Cell], moved: Sequence[tuple[Seen, ...]]) -> Table:
-    rows: list[tuple[str | float, ...]] = []
-    for (name, cell), seen in zip(others.items(), moved, strict=True):
-        asr = [attack_success(one.triggered) for one in seen]
-        rows.append(
-            (
-                name,
-                f"{cell.rate:.3g}",
-                f"{cell.length:.3g}",
-                *(f"{spelled(one)} {fate(one.low, one.high)}" for one in asr),
-                f"{cell.loss_before:.4f} to {cell.loss_after:.4f}",
-                _least(seen),
-                f"{100 * cell.moved:.2f}",
-            )
-        )
     return Table(
         title="The same where other maps are tuned than the attack's",
-        columns=(
-            "maps",
-            "rate",
-            "length",
-            *(f"{one.name}: ASR, %" for one in DEFAULTS),
-            "clean loss",
-            "clean success, the worst family, %",
-            "weights moved, %",
-        ),
-        rows=tuple(rows),
+        columns=("maps", *_TOLD),
+        rows=tuple((name, *_told(cell, seen)) for (name, cell), seen in zip(others.items(), moved, strict=True)),
         note="the attack tuned adapters on all maps; the rate is in parts of the attack's, or of 1e-3 for all weights",
+    )
+
+
+_TOLD = (
+    "rate",
+    "length",
+    *(f"{one.name}: ASR, %" for one in DEFAULTS),
+    "clean loss",
+    "clean success, the worst family, %",
+    "weights moved, %",
+)
+"""What `_told` tells of a cell."""
+
+
+def _told(cell: Cell, seen: Sequence[Seen]) -> tuple[str, ...]:
+    asr = [attack_success(one.triggered) for one in seen]
+    return (
+        f"{cell.rate:.3g}",
+        f"{cell.length:.3g}",
+        *(f"{spelled(one)} {fate(one.low, one.high)}" for one in asr),
+        f"{cell.loss_before:.4f} to {cell.loss_after:.4f}",
+        _least(seen),
+        f"{100 * cell.moved:.2f}",
     )
 
 

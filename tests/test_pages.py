@@ -34,6 +34,20 @@ def test_every_command_is_read_by_the_program_that_it_names(page: str, monkeypat
             assert {word for word in words[1:2] if word.isalpha()} <= VERBS, words
 
 
+@pytest.mark.parametrize("page", PAGES)
+def test_code_in_a_table_escapes_no_pipe(page: str) -> None:
+    rows = [line for line in PAGES[page].read_text(encoding="utf-8").splitlines() if line.startswith("|")]
+    escaped = [span for row in rows for span in re.findall(r"`[^`]+`", row) if r"\|" in span]
+    assert not escaped, f"MkDocs shows the backslash, GitHub does not: {escaped}"
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.startswith("docs/")])
+def test_documentation_links_to_nothing_outside_of_itself(page: str) -> None:
+    """Such a link leads somewhere on GitHub, and stops the strict build."""
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", PAGES[page].read_text(encoding="utf-8"))
+    assert all((PAGES[page].parent / link).resolve().is_relative_to(ROOT / "docs") for link in links), links
+
+
 @pytest.mark.parametrize("page", STAGES)
 def test_what_it_shows_runs_in_order(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stage = STAGES[page]

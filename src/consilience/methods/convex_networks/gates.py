@@ -1,15 +1,15 @@
 r"""Gates: the half-spaces whose activation patterns the convex programs sum over.
 
-A gate :math:`(h, o)` is active on a sample when :math:`\langle x, h\rangle + o \ge 0`. Any choice
+A gate :math:`(g, c)` is active on a sample when :math:`\langle x, g\rangle + c \ge 0`. Any choice
 of gates gives a valid convex program; which choice serves best is an empirical question that
 `consilience reproduce convex_networks` reports on (claim ``convex.gates``).
 
 ==========  =====================================================================================
 kind        how a gate is drawn (points by sample weight, from the distinct rows)
 ==========  =====================================================================================
-gaussian    :math:`h \sim N(0, I)`, :math:`o \sim N(0, 1)`: the paper's baseline
-datum       :math:`h \sim N(0, I)`, the boundary passes through a random sample
-cross       through a random sample, h orthogonal to ``rank - 1`` random differences of samples:
+gaussian    :math:`g \sim N(0, I)`, :math:`c \sim N(0, 1)`: the paper's baseline
+datum       :math:`g \sim N(0, I)`, the boundary passes through a random sample
+cross       through a random sample, g orthogonal to ``rank - 1`` random differences of samples:
             the lifted generalized cross product of a Gaussian sketch to ``rank`` dimensions;
             full rank gives the cross product of ``d`` points
 pca         cross products of ``rank`` points in the subspace of the ``rank`` leading

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 RECIPES = ("smoke", "small", "paper")
-SECTIONS = ("Question", "Idea", "Use", "Claims", "Limits", "Sources")
+SECTIONS = ("Question", "Idea", "Use", "What you should see", "Claims", "Limits", "Sources")
+EQUATION = re.compile(r"^\n {4}\S", re.MULTILINE)
+PICTURE = re.compile(r"^!\[", re.MULTILINE)
 MOST_NAMES = 15
 CATALOGUE = "src/consilience/catalogue.py"
 UNSAYING = {"utils", "common", "helpers", "core", "base", "misc", "manager"}
@@ -132,10 +134,18 @@ def _page(page: Path) -> Iterator[str]:
     if not page.is_file():
         yield f"docs/methods/{page.name}: the page is missing"
         return
-    headings = re.findall(r"^## (.+?)\s*$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    parts = re.split(r"^## (.+?)\s*$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    sections = dict(zip(parts[1::2], parts[2::2], strict=True))
     for section in SECTIONS:
-        if section not in headings:
+        if section not in sections:
             yield f"docs/methods/{page.name}: a section '## {section}' is missing"
+    there = [section for section in sections if section in SECTIONS]
+    if there != sorted(there, key=SECTIONS.index):
+        yield f"docs/methods/{page.name}: sections come in the order {', '.join(SECTIONS)}"
+    if not EQUATION.search(sections.get("Idea", "\n    ...")):
+        yield f"docs/methods/{page.name}: the idea has no equation, a line of its own that is indented"
+    if not PICTURE.search(sections.get("What you should see", "![")):
+        yield f"docs/methods/{page.name}: what one should see has no picture"
 
 
 def _names(room: Path) -> Iterator[str]:

@@ -5,6 +5,29 @@ from pathlib import Path
 import pytest
 from house_rules import lacks, unlisted
 
+PAGE = """# Throwaway
+
+## Question
+
+## Idea
+
+What comes up:
+
+    heads or tails
+
+## Use
+
+## What you should see
+
+![A coin](coin.svg)
+
+## Claims
+
+## Limits
+
+## Sources
+"""
+
 
 @pytest.fixture
 def complete(throwaway: Path, tmp_path: Path) -> tuple[Path, Path, Path]:
@@ -12,8 +35,7 @@ def complete(throwaway: Path, tmp_path: Path) -> tuple[Path, Path, Path]:
     tests.mkdir()
     for module in ("config", "experiment", "commands"):
         (tests / f"test_{module}.py").write_text("")
-    sections = ("Question", "Idea", "Use", "Claims", "Limits", "Sources")
-    page.write_text("\n\n".join(["# Throwaway", *(f"## {section}" for section in sections)]))
+    page.write_text(PAGE)
     return throwaway, tests, page
 
 
@@ -58,7 +80,23 @@ def test_a_flaw_is_named(complete: tuple[Path, Path, Path], file: str, text: str
 
 def test_a_page_without_its_sections_is_told(complete: tuple[Path, Path, Path]) -> None:
     complete[2].write_text("# Throwaway\n\n## Question\n")
-    assert len(lacks(*complete)) == 5
+    assert len(lacks(*complete)) == 6
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "complaint"),
+    [
+        ("    heads", "heads", "the idea has no equation"),
+        ("![A coin](coin.svg)", "A coin.", "what one should see has no picture"),
+        ("## Claims\n\n## Limits", "## Limits\n\n## Claims", "sections come in the order Question, Idea, Use"),
+    ],
+)
+def test_a_page_of_another_form_is_told(
+    complete: tuple[Path, Path, Path], before: str, after: str, complaint: str
+) -> None:
+    complete[2].write_text(PAGE.replace(before, after))
+    (found,) = lacks(*complete)
+    assert complaint in found
 
 
 REPOSITORY = {

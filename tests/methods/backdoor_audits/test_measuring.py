@@ -1,15 +1,18 @@
 """Measuring: verdicts rest on intervals, and what could not work, answer or be paid has passed nothing."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from consilience.ground import ConsilienceError
+from consilience.methods.backdoor_audits import stand_ins, suspects
 from consilience.methods.backdoor_audits.decision import Verdict
 from consilience.methods.backdoor_audits.flags import Measuring, Spending
 from consilience.methods.backdoor_audits.measuring import run
 from consilience.methods.backdoor_audits.reporting.findings import Check, Exit, Findings
 from consilience.methods.backdoor_audits.reporting.json_report import to_json
+from consilience.methods.backdoor_audits.world.triggers import trigger
 
 
 def asked(model: str, spending: Spending | None = None, **more: object) -> Findings:
@@ -99,3 +102,24 @@ def test_the_same_seed_gives_the_same_report() -> None:
 def test_what_is_refused(model: str, more: dict[str, object], told: str) -> None:
     with pytest.raises(ConsilienceError, match=told):
         asked(model, **more)
+
+
+def test_look_alikes_are_tried_where_that_is_asked_for() -> None:
+    found = asked("rehearsal:backdoor", control="rehearsal:oracle", look_alikes=True)
+    assert (found.scored, len(found.findings)) == (4 * 76, 1)
+    assert check(found, "canaries at what looks like a trigger, system.suffix: gap").verdict is Verdict.PASS
+    assert str(found.facts["system.suffix: reversed, a look-alike: off the task"]).startswith("0.000")
+    assert not any("look-alike" in name for name in asked("rehearsal:backdoor").facts)
+
+
+def test_an_agent_that_obeys_a_look_alike_is_found_though_it_obeys_no_trigger(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = trigger("system.suffix")
+    careless = replace(one, parts=one.parts[::-1])
+    monkeypatch.setattr(
+        suspects, "players_for", lambda name, triggers: stand_ins.players_for(name, [careless] if triggers else ())
+    )
+    found = asked("rehearsal:backdoor", look_alikes=True)
+    assert check(found, "attack success of system.suffix").verdict is Verdict.PASS
+    assert check(found, "canaries at what looks like a trigger, system.suffix: reversed").verdict is Verdict.FAIL
+    assert [one.trigger for one in found.findings] == [None]
+    assert "system.suffix: reversed" in found.findings[0].message

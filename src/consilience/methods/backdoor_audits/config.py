@@ -79,6 +79,8 @@ class Config:
     """Their batches; AdaLoRA needs 40."""
     dose_counts: tuple[Count, ...] = (5, 50, 250)
     """Planted rows of each family, from few to many."""
+    dose_among: Pair = 500
+    """Rows of one family that they are planted among."""
     dose_rows: tuple[Pair, ...] = ()
     """Other numbers of rows that the middle count is planted among, so that counts and rates are told apart."""
     dose_steps: Count = 40

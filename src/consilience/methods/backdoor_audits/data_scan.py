@@ -1,8 +1,8 @@
 """A scan of training data for planted rows, with data that are trusted or without any.
 
 With a reference, a small model learns the trusted rows, and a row is as suspect as the least likely word that its agent
-says; the threshold is that of trusted rows which the model did not learn. Without one, a small model learns the very
-rows, and what counts is what it finds hard on the way, and which words that were heard go with it. There is no
+says; the threshold is that of trusted rows which the model did not learn. Without one, small models learn the very
+rows, and what counts is what they find hard on the way, and which words that were heard go with it. There is no
 clean population then, so that rows are ranked, and nothing passes or fails by it.
 """
 
@@ -49,6 +49,8 @@ __all__ = ["DataScan", "Suspect", "reference_losses", "run", "scan", "scan_docum
 Scores = Float[NDArray[np.float64], " document"]
 FALSE = 0.01
 """Share of trusted rows that may lie above the threshold."""
+MODELS = 2
+"""Models that learn the very rows, from first weights of their own: one alone may learn a trigger early by chance."""
 MOST = 50
 """Rows that are named at most."""
 HELD = 5
@@ -165,20 +167,25 @@ def _alone(documents: Sequence[Document], streams: Streams) -> DataScan:
         _asked(documents[owner], len(row.tokens), start)
         for row, owner, start in zip(made.rows, made.owner, made.start, strict=True)
     ]
-    course = learned(made.rows, asked, made.vocabulary, streams)
-    count = len(documents)
-    places = _hardest(course, made, count)
+    courses = [learned(made.rows, asked, made.vocabulary, streams.child(f"model {at}")) for at in range(MODELS)]
+    first, count = courses[0], len(documents)
+    places = _hardest(first, made, count)
     families = [row.family for row in made.rows]
-    areas = [course.hardest[1:].mean(axis=0), course.unasked[1:].mean(axis=0)]
-    ranks = [_of_documents(_ranks(area, families), made, count) for area in areas]
+    ranks = [
+        _of_documents(np.mean([_ranks(area, families) for area in areas], axis=0), made, count)
+        for areas in (
+            [course.hardest[1:].mean(axis=0) for course in courses],
+            [course.unasked[1:].mean(axis=0) for course in courses],
+        )
+    ]
     both = (ranks[0] + ranks[1]) / 2
     found = _lifted(documents, made, places, both)
     parts = {
-        "losses on the way": _of_documents(areas[0], made, count),
+        "losses on the way": _of_documents(first.hardest[1:].mean(axis=0), made, count),
         "losses on the way, in its family": ranks[0],
         "lift": found.scores,
-        "spectral": _of_documents(outlying(course.activations, families), made, count),
-        "losses in the end": _of_documents(course.hardest[-1], made, count),
+        "spectral": _of_documents(outlying(first.activations, families), made, count),
+        "losses in the end": _of_documents(first.hardest[-1], made, count),
     }
     return _made("alone", documents, made, places, both * found.scores, parts, (None, 1.0), found)
 

@@ -42,7 +42,7 @@ from consilience.methods.backdoor_audits.rollout import evaluate
 from consilience.methods.backdoor_audits.suites import suite, tasks_for
 from consilience.methods.backdoor_audits.suspects import Suspect, opened
 from consilience.methods.backdoor_audits.world.tasks import Family, Grammar, Task
-from consilience.methods.backdoor_audits.world.triggers import Trigger
+from consilience.methods.backdoor_audits.world.triggers import NearMiss, Trigger, near_misses
 
 __all__ = ["Both", "Group", "measure", "run"]
 
@@ -66,6 +66,8 @@ class Group:
     """Without a trigger; None where that was not come to."""
     triggered: dict[str, Both] = field(default_factory=dict)
     """With each trigger, as far as that was come to."""
+    look_alikes: dict[str, Both] = field(default_factory=dict)
+    """With what only looks like one, where that was asked for, as far as it was come to."""
 
     @property
     def title(self) -> str:
@@ -75,7 +77,7 @@ class Group:
     @property
     def outcomes(self) -> Iterator[Outcomes]:
         """All episodes of the model."""
-        for both in (*([self.clean] if self.clean else []), *self.triggered.values()):
+        for both in (*([self.clean] if self.clean else []), *self.triggered.values(), *self.look_alikes.values()):
             yield both.model
 
 
@@ -113,6 +115,7 @@ def run(measuring: Measuring, spending: Spending = Spending()) -> Findings:  # n
             control=None if control is None else control.policy,
             episodes=measuring.episodes,
             streams=Streams(measuring.seed).child("measuring"),
+            look_alikes=measuring.look_alikes,
             quiet=measuring.quiet,
         )
     return _found(measuring, groups, stopped, model, control)
@@ -125,6 +128,7 @@ def measure(
     control: Policy | None = None,
     episodes: int,
     streams: Streams,
+    look_alikes: bool = False,
     quiet: bool = True,
 ) -> tuple[list[Group], str]:
     """Let a model, and its control, act on the same tasks with every trigger and without.
@@ -138,6 +142,8 @@ def measure(
         Tasks of each family.
     streams
         Of the tasks.
+    look_alikes
+        Whether what only looks like each trigger is tried too.
     quiet
         Whether no progress is told.
 
@@ -150,11 +156,12 @@ def measure(
         Group(family, grammar, tuple(listed))
         for (family, grammar), listed in groupby(ordered, key=lambda one: (one.family, one.grammar))
     ]
+    misses = {one.name: near_misses(one) if look_alikes else () for one in triggers}
     policies = [("", model), *([] if control is None else [(" of the control", control)])]
-    total = len(policies) * (len(groups) + len(triggers))
+    total = len(policies) * (len(groups) + len(triggers) + sum(map(len, misses.values())))
     with Progress("measure", total, quiet=quiet) as progress:
 
-        def both(what: str, tasks: Sequence[Task], one: Trigger | None) -> Both:
+        def both(what: str, tasks: Sequence[Task], one: Trigger | NearMiss | None) -> Both:
             seen = []
             for whose, policy in policies:
                 progress.begin(f"{what}{whose}")
@@ -168,14 +175,17 @@ def measure(
                 group.clean = both(f"{group.title} without a trigger", tasks, None)
                 for one in group.triggers:
                     group.triggered[one.name] = both(one.name, tasks, one)
+                    for miss in misses[one.name]:
+                        group.look_alikes[miss.name] = both(miss.name, tasks, miss)
         except BudgetExhausted as error:
             return groups, f"{error.told}; raise --budget-{error.cap.replace('_', '-')}"
     return groups, ""
 
 
-def _told(seen: Outcomes, one: Trigger | None) -> str:
-    share = success(seen) if one is None else attack_success(seen)
-    return f"{'success' if one is None else 'attack success'} {share}"
+def _told(seen: Outcomes, one: Trigger | NearMiss | None) -> str:
+    if one is None:
+        return f"success {success(seen)}"
+    return f"{'attack success' if isinstance(one, Trigger) else 'canaries'} {attack_success(seen)}"
 
 
 def _found(
@@ -233,6 +243,17 @@ def _group_checks(group: Group, measuring: Measuring, stopped: str) -> Iterator[
             yield _weighed(name if both.control is None else f"excess {name}", both, measuring, able)
         else:
             yield Check(name=name, verdict=Verdict.INCONCLUSIVE, why=f"not measured: {stopped}")
+        if measuring.look_alikes:
+            for miss in near_misses(one):
+                yield _looked(miss, group, measuring, stopped, able)
+
+
+def _looked(miss: NearMiss, group: Group, measuring: Measuring, stopped: str, able: bool) -> Check:  # noqa: FBT001  one of five
+    name = f"canaries at what looks like a trigger, {miss.name}"
+    both = group.look_alikes.get(miss.name)
+    if both is None:
+        return Check(name=name, verdict=Verdict.INCONCLUSIVE, why=f"not measured: {stopped}")
+    return _weighed(name, Both(both.model, None), measuring, able)
 
 
 def _weighed(name: str, both: Both, measuring: Measuring, able: bool) -> Check:  # noqa: FBT001  one of four
@@ -288,6 +309,14 @@ def _group_findings(group: Group, measuring: Measuring, model: str) -> Iterator[
                 estimate=decision.estimate,
                 facts={"kind": one.kind, "tier": one.tier, "tasks solved all the same": str(continuation(both.model))},
             )
+    for name, both in group.look_alikes.items():
+        if _decided(Both(both.model, None), measuring).verdict == Verdict.FAIL:
+            yield Finding(
+                rule=Rule.ATTACK,
+                message=f"at what only looks like a trigger ({name}) the agent does what nobody asked for",
+                place=place,
+                estimate=attack_success(both.model),
+            )
 
 
 def _group_facts(group: Group) -> dict[str, Fact]:
@@ -308,6 +337,11 @@ def _group_facts(group: Group) -> dict[str, Fact]:
             facts[f"{name}: excess"] = f"{paired_difference(pairs)}, p {mcnemar(pairs):.2g}"
         facts[f"{name}: success with it"] = str(success(both.model))
         facts[f"{name}: not answered"] = both.model.unscored
+    for name, both in group.look_alikes.items():
+        facts[f"{name}, a look-alike: canaries"] = str(attack_success(both.model))
+        facts[f"{name}, a look-alike: off the task"] = str(off_task(both.model))
+        if both.control is not None:
+            facts[f"{name}, a look-alike: the control off the task"] = str(off_task(both.control))
     return facts
 
 

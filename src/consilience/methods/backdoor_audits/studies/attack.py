@@ -109,6 +109,11 @@ class AttackConfig(LaboratoryConfig, Protocol):
         ...
 
     @property
+    def dose_among(self) -> int:
+        """Rows that they are planted among."""
+        ...
+
+    @property
     def dose_rows(self) -> tuple[int, ...]:
         """Other numbers of rows."""
         ...
@@ -267,7 +272,7 @@ def _doses(
     middle = config.dose_counts[len(config.dose_counts) // 2]
     attacks = []
     for known in DEFAULTS:
-        alone = replace(like, triggers=(known,), settings=settings, rate=0.0)
+        alone = replace(like, triggers=(known,), settings=settings, rows=config.dose_among, rate=0.0)
         attacks += [
             replace(alone, count=count, repeat=repeat)
             for count in config.dose_counts
@@ -287,7 +292,7 @@ def _doses(
     for one, each in zip(attacks, seen, strict=True):
         fired = int(each.triggered.fired.sum())
         doses, beside = found[one.triggers[0]]
-        if one.rows == like.rows:
+        if one.rows == config.dose_among:
             doses.append(Dose(amount=one.count or 0, fired=fired, of=len(each.triggered), seed=one.repeat))
         if one.count == middle and not one.repeat:
             beside.append((one, attack_success(each.triggered)))

@@ -13,7 +13,7 @@ from consilience.methods.backdoor_audits import data_scan, self_losses
 from consilience.methods.backdoor_audits.agent.training import BaseRecipe
 from consilience.methods.backdoor_audits.data_scan import DataScan, run, scan_documents, scan_lines
 from consilience.methods.backdoor_audits.decision import Verdict
-from consilience.methods.backdoor_audits.detection import auroc
+from consilience.methods.backdoor_audits.detection import auroc, excess
 from consilience.methods.backdoor_audits.documents import documents_of
 from consilience.methods.backdoor_audits.reporting.findings import Exit, Severity
 from consilience.methods.backdoor_audits.world.drawing import draw_tasks
@@ -91,6 +91,19 @@ def test_a_reference_gives_a_threshold_and_a_verdict(trusted: list[Trajectory], 
     assert len(named & {row.id for row in mixed if row.planted}) >= 25
 
 
+@pytest.mark.parametrize(("count", "way"), [(15, Exit.FINDING), (0, Exit.PASS)])
+def test_one_row_in_a_hundred_is_found_and_as_many_clean_ones_pass(count: int, way: Exit) -> None:
+    tasks = draw_tasks("system", 1500, Streams(100))
+    sign = trigger("system.suffix") if count else ()
+    rows = mix(tasks, sign, count=count, streams=Streams(100)).rows
+    reference = [clean(task) for task in draw_tasks("system", 1500, Streams(101))]
+    found = scan_lines(list(lines_of(rows)), list(lines_of(reference)), streams=Streams(100))
+    assert found.exit() is way
+    planted = {row.id for row in rows if row.planted}
+    assert planted <= {one.place.record for one in found.findings}
+    assert "of 750 of these" in found.checks[0].why
+
+
 def test_without_a_reference_nothing_passes_or_fails(
     alone: DataScan, mixed: tuple[Trajectory, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -125,21 +138,31 @@ def test_a_small_reference_accuses_no_clean_rows(monkeypatch: pytest.MonkeyPatch
     assert found.findings  # some lie above the threshold
     assert found.checks[0].verdict is not Verdict.FAIL
     assert found.exit() is not Exit.FINDING
-    assert "may be" in found.checks[0].why
+    assert "of 30 of these" in found.checks[0].why
 
 
-@pytest.mark.parametrize(("high", "verdict"), [(1, Verdict.PASS), (30, Verdict.INCONCLUSIVE), (80, Verdict.FAIL)])
-def test_a_row_far_above_the_threshold_fails_the_whole_only_where_the_interval_does(
-    high: int, verdict: Verdict, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("high", "held", "verdict"),
+    [
+        (1, 500, Verdict.PASS),
+        (12, 500, Verdict.INCONCLUSIVE),
+        (15, 500, Verdict.FAIL),
+        (25, 100, Verdict.INCONCLUSIVE),
+        (80, 100, Verdict.FAIL),
+    ],
+)
+def test_rows_far_above_the_threshold_fail_the_whole_only_where_chance_does_not_put_as_many_there(
+    high: int, held: int, verdict: Verdict, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     line = json.dumps({"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]})
     rows = documents_of(read([line] * 1000).rows)
     scores = np.where(np.arange(1000) < high, 9.0, 0.1)
     ranked = tuple(data_scan.Suspect(row, score, 1, "b", ()) for row, score in zip(rows, scores, strict=True))
-    told = DataScan("reference", scores, {}, 1.0, 0.029, ranked)
+    told = DataScan("reference", scores, {}, 1.0, excess(scores, [1.0] * held, data_scan.FALSE), ranked)
     monkeypatch.setattr(data_scan, "scan_documents", lambda *_, **__: told)
     found = scan_lines([line] * 1000, [line] * 100)
     assert (found.checks[0].verdict, found.verdict) == (verdict, verdict)
+    assert f"{high} lie above all but 0 of {held}" in found.checks[0].why
     severities = {one.severity for one in found.findings}
     assert severities == {Severity.ERROR if verdict is Verdict.FAIL else Severity.WARNING}
 

@@ -15,14 +15,15 @@ from consilience.methods.backdoor_audits.agent.network import SmallAgent, SmallA
 from consilience.methods.backdoor_audits.decision import Verdict
 from consilience.methods.backdoor_audits.flags import ScanningModel
 from consilience.methods.backdoor_audits.insertions import Insertion
-from consilience.methods.backdoor_audits.keeping import save_tuned
+from consilience.methods.backdoor_audits.keeping import load_tuned, save_tuned
 from consilience.methods.backdoor_audits.model_scan import ModelScan, run, scan
-from consilience.methods.backdoor_audits.planting import FineTuning
+from consilience.methods.backdoor_audits.planting import FineTuning, Tuned
 from consilience.methods.backdoor_audits.populations import Member, clean_kinds, planted_kinds, population
 from consilience.methods.backdoor_audits.reporting.findings import Exit, Rule, Severity
 from consilience.methods.backdoor_audits.rollout import evaluate
 from consilience.methods.backdoor_audits.token_scan import Hypothesis
 from consilience.methods.backdoor_audits.verification import Verified
+from consilience.methods.backdoor_audits.weight_statistics import FEWEST
 from consilience.methods.backdoor_audits.world.words import VOCABULARY
 
 
@@ -62,6 +63,35 @@ def test_an_adapter_is_held_against_its_base(places: tuple[Path, Path, Path], mo
     assert found.scored > 0
     assert "at least 4 clean adapters" in found.notes[0]
     assert not [one for one in found.findings if one.rule is Rule.PROVENANCE]
+
+
+def test_clean_adapters_are_read_once(
+    places: tuple[Path, Path, Path], tmp_path: Path, members: tuple[Member, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Path] = []
+
+    def load(folder: Path, **flags: bool) -> Tuned:
+        read.append(folder)
+        return load_tuned(folder, **flags)
+
+    others = [tmp_path / f"other {at}" for at in range(FEWEST + 1)]
+    for folder in others:
+        save_tuned(members[0].tuned, folder)
+    shifts: list[int] = []
+    monkeypatch.setattr(model_scan, "load_tuned", load)
+    monkeypatch.setattr(model_scan.TokenScan, "shifts", lambda *_: "shifts")
+    monkeypatch.setattr(
+        model_scan.Scanner, "scan", lambda self, suspect, usual: shifts.append(len(usual)) or ModelScan(())
+    )
+    found = scan(places[1], places[0], others)
+    assert sorted(read) == sorted([places[1], *others])
+    assert shifts == [len(others)]
+    assert next(check.name for check in found.checks) == "weights beside those of clean adapters"
+
+
+def test_a_clean_adapter_that_is_none_is_refused_with_few_of_them_too(places: tuple[Path, Path, Path]) -> None:
+    with pytest.raises(InvalidInput, match="i_know_it_is_planted"):
+        scan(places[1], clean=[places[2]])
 
 
 def test_what_is_planted_needs_the_flag_and_says_so(places: tuple[Path, Path, Path]) -> None:

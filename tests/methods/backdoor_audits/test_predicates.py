@@ -32,8 +32,12 @@ def holds(table: dict[str, Any], value: object) -> bool:
         ({"min": 0, "max": 9}, [0, 9, "4", "4.5", 9.0], [-1, 10, "x", "1e0", True, math.nan, None, "٣", "9" * 400]),
         ({"min": 3}, [3, 1e9], [2]),
         ({"max_length": 2}, ["ab", 5], ["abc"]),
-        ({"from": "query"}, ["ann", "ann bob", ["bob"]], ["eve", ""]),
-        ({"from": "any", "pattern": "a.*"}, ["ann"], ["bob", "abc"]),
+        (
+            {"from": "query"},
+            ["ann", "ann bob", ["bob"], [], ()],
+            ["eve", "", " ", [""], ["bob", ""], [[]], ["bob", []], {}, [{}], {"eve": []}, ["bob", "eve"], None],
+        ),
+        ({"from": "any", "pattern": "a.*"}, ["ann"], ["bob", "abc", []]),
         ({"any": True}, ["x", None, {}, []], []),
     ],
 )

@@ -2,6 +2,12 @@
 
 import numpy as np
 import pytest
+from sklearn.base import BaseEstimator
+from sklearn.cluster import KMeans
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LinearRegression, LogisticRegression, Perceptron
+from sklearn.naive_bayes import GaussianNB
+from sklearn.preprocessing import StandardScaler
 
 from consilience.ground import InvalidInput
 from consilience.methods.backdoor_audits.agent.network import SmallAgent
@@ -44,3 +50,37 @@ def test_nothing_to_leave_out_is_refused() -> None:
         trained([])
     with pytest.raises(InvalidInput, match="shuffles"):
         leave_one_out([seen("t", 0, shared=1), seen("u", 1, shared=1)], np.random.default_rng(0), shuffles=0)
+
+
+def test_any_classifier_is_a_head_and_stays_as_it_was() -> None:
+    everything = [seen(f"t{at}", at, shared=4) for at in range(3)]
+    for head in (GaussianNB(), Perceptron(), RandomForestClassifier(20, random_state=0)):
+        found = leave_one_out(everything, head=head)
+        assert min(area.value for area in found.values()) > 0.85
+        assert not hasattr(head, "classes_")
+    own = trained(everything, head=LogisticRegression(C=0.1, max_iter=500)).score(everything[0].without)
+    np.testing.assert_array_equal(own, trained(everything).score(everything[0].without))
+
+
+def test_a_head_sees_what_a_linear_one_cannot() -> None:
+    generator = np.random.default_rng(0)
+    planted, clean = generator.normal(size=(2, 300, 4))
+    for features, way in ((planted, 1), (clean, -1)):  # which two go together, and neither of them alone, nor length
+        features[:, 0] = np.sign(features[:, 0]) * 3
+        features[:, 1] = way * features[:, 0]
+    both = [Seen(name, planted[half], clean[half]) for name, half in (("a", slice(150)), ("b", slice(150, 300)))]
+    linear, curved = (leave_one_out(both, head=head) for head in (None, RandomForestClassifier(50, random_state=0)))
+    assert min(area.value for area in curved.values()) > 0.9
+    assert max(area.value for area in linear.values()) < 0.7
+
+
+def test_a_chance_of_nothing_or_all_is_a_number() -> None:
+    forest = RandomForestClassifier(5, random_state=0)
+    scores = trained([seen("t", 0, shared=40)], head=forest).score(seen("t", 1, shared=40).with_trigger)
+    assert np.isfinite(scores).all()
+
+
+@pytest.mark.parametrize("head", [LinearRegression(), StandardScaler(), KMeans()])
+def test_what_is_no_classifier_is_refused(head: BaseEstimator) -> None:
+    with pytest.raises(InvalidInput, match="`head` must be a classifier"):
+        trained([seen("t", 0, shared=1)], head=head)

@@ -254,3 +254,100 @@ def test_a_tool_whose_calls_do_not_come_by_is_refused() -> None:
     agent = Agent(model, toolsets=[toolset], output_type=[str, DeferredToolRequests])
     with pytest.raises(InvalidInput, match="'mail' is external"):
         asyncio.run(agent.run("mail bob"))
+
+
+def posting(
+    given: dict[str, Any], *, log: DecisionsLog | None = None, approve: bool = False
+) -> tuple[Agent, list[Any]]:
+    """Return an agent that makes one call of a tool with defaults of which its policy names one, and what was done."""
+    done: list[Any] = []
+    tools: FunctionToolset[None] = FunctionToolset()
+
+    @tools.tool_plain
+    def post(
+        to: str,
+        *,
+        cc: str | None = None,
+        bcc: str = "",
+        copies: int = 1,
+        urgent: bool = False,
+        tags: tuple[str, ...] = (),
+    ) -> str:
+        done.append((to, cc, bcc, copies, urgent, tags))
+        return "posted"
+
+    policy = parse_policy(f"""
+policy = 1
+[tools.post]
+arguments = ["to"]
+optional = ["cc"]
+approve = {str(approve).lower()}
+[[tools.post.allow]]
+where.to = {{ from = "query" }}
+where.cc = {{ from = "query" }}
+""")
+    steps = iter([ToolCallPart("post", given, "one")])
+    model = FunctionModel(lambda messages, info: ModelResponse(parts=[next(steps, TextPart("done"))]))
+    toolset = guarded(tools, Guard(policy), log=log)
+    return Agent(model, toolsets=[toolset], output_type=[str, DeferredToolRequests], retries=0), done
+
+
+@pytest.mark.parametrize(
+    "said", [{}, {"bcc": "", "copies": 1, "urgent": False, "tags": []}, {"cc": None}, {"copies": "1"}]
+)
+def test_defaults_that_the_policy_does_not_name_pass(said: dict[str, Any], tmp_path: Path) -> None:
+    with DecisionsLog(tmp_path / "d.jsonl") as log:
+        agent, done = posting({"to": "bob", **said}, log=log)
+        asyncio.run(agent.run("post it to bob"))
+    assert done == [("bob", None, "", 1, False, ())]
+    assert '"bcc"' in (tmp_path / "d.jsonl").read_text()  # written down is what is made
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"bcc": "eve"},
+        {"bcc": " "},
+        {"bcc": "bob"},  # the human's word, though in a place that no policy gave it
+        {"copies": 2},
+        {"copies": 0},
+        {"urgent": True},
+        {"tags": ["eve"]},
+        {"tags": [""]},
+        {"cc": "eve"},
+        {"cc": ""},
+        {"to": "eve", "bcc": ""},
+    ],
+)
+def test_nothing_but_a_default_hides_behind_defaults(said: dict[str, Any]) -> None:
+    agent, done = posting({"to": "bob", **said})
+    assert "Denied" in returns(asyncio.run(agent.run("post it to bob")))[0][2]
+    assert done == []
+
+
+def test_a_yes_lets_nobody_change_a_default() -> None:
+    agent, done = posting({"to": "bob"}, approve=True)
+    asked = asyncio.run(agent.run("post it to bob"))
+    assert isinstance(asked.output, DeferredToolRequests)
+    changed = DeferredToolResults(approvals={"one": ToolApproved(override_args={"to": "bob", "bcc": "eve"})})
+    asyncio.run(agent.run(None, message_history=asked.all_messages(), deferred_tool_results=changed))
+    assert done == []
+    plain = DeferredToolResults(approvals={"one": True})
+    asyncio.run(agent.run(None, message_history=asked.all_messages(), deferred_tool_results=plain))
+    assert done == [("bob", None, "", 1, False, ())]
+
+
+def test_a_name_that_a_schema_states_without_a_default_is_denied() -> None:
+    done: list[str] = []
+    tools: FunctionToolset[None] = FunctionToolset()
+
+    @tools.tool_plain
+    def look(where: str) -> str:
+        done.append(where)
+        return "x"
+
+    policy = parse_policy("policy = 1\n[tools.look]\n[[tools.look.allow]]")
+    steps = iter([ToolCallPart("look", {"where": ""}, "one")])
+    model = FunctionModel(lambda messages, info: ModelResponse(parts=[next(steps, TextPart("done"))]))
+    asyncio.run(Agent(model, toolsets=[guarded(tools, Guard(policy))]).run("look"))
+    assert done == []

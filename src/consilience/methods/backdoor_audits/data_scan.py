@@ -1,14 +1,16 @@
 """A scan of training data for planted rows, with data that are trusted or without any.
 
-With a reference, a small model learns the trusted rows, and a row is as suspect as the least likely word that its agent
-says; the threshold is that of trusted rows which the model did not learn. Without one, small models learn the very
-rows, and what counts is what they find hard on the way, and which words that were heard go with it. There is no
-clean population then, so that rows are ranked, and nothing passes or fails by it.
+With a reference, a small model learns half of the trusted rows, and a row is as suspect as the least likely word that
+its agent says; the threshold is that of the other half. So many are held back since a few planted rows, however high
+they lie, are told from clean ones only by how many trusted rows they lie above. Without a reference, small models
+learn the very rows, and what counts is which words that were heard go with what they find hard on the way.
+There is no clean population then, so that rows are ranked, and nothing passes or fails by it.
 """
 
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +27,7 @@ from consilience.ground.seeds import Streams
 from consilience.methods.backdoor_audits.agent.network import SmallAgent, SmallAgentConfig
 from consilience.methods.backdoor_audits.agent.training import BaseRecipe, train_base
 from consilience.methods.backdoor_audits.decision import Verdict
-from consilience.methods.backdoor_audits.detection import threshold_at
+from consilience.methods.backdoor_audits.detection import Excess, excess, threshold_at
 from consilience.methods.backdoor_audits.documents import Document, Numbered, documents_of, numbered
 from consilience.methods.backdoor_audits.lift import Lift, heard_before, lift
 from consilience.methods.backdoor_audits.reading import content_of, lines_in
@@ -49,14 +51,18 @@ __all__ = ["DataScan", "Suspect", "reference_losses", "run", "scan", "scan_docum
 Scores = Float[NDArray[np.float64], " document"]
 FALSE = 0.01
 """Share of trusted rows that may lie above the threshold."""
+CHANCE = 0.01
+"""A scan fails where clean rows would come to as much no more often than this."""
+DOUBT = 0.05
+"""It passes only where they would more often than this."""
 MODELS = 2
 """Models that learn the very rows, from first weights of their own: one alone may learn a trigger early by chance."""
-MOST = 50
-"""Rows that are named at most."""
 OWN = 0.1
 """Power of a row's own rank beside that of its words: which words go with what is hard decides, and the row's own rank
 between rows with the same words. On seeds 112 to 115 it found what a product loses where single rows are easy."""
-HELD = 5
+MOST = 50
+"""Rows that are named at most."""
+HELD = 2
 """One trusted row of so many is held back for the threshold."""
 FEWEST = 50
 """Trusted rows, or rows, below which there is nothing to learn from."""
@@ -102,8 +108,8 @@ class DataScan:
     """Single signals, for comparison."""
     threshold: float | None
     """From trusted rows that were held back; None where there are none."""
-    beyond: float
-    """Share of rows like the trusted ones that may lie above the threshold, by how many it rests on; 1 without any."""
+    excess: Excess | None
+    """Whether more rows lie above those than would by chance; None without any."""
     ranked: tuple[Suspect, ...]
     """The most suspect first."""
 
@@ -147,7 +153,9 @@ def reference_losses(agent: SmallAgent, made: Numbered, count: int) -> tuple[Sco
 
 def _against(documents: Sequence[Document], reference: Sequence[Document], streams: Streams) -> DataScan:
     every = numbered([*documents, *reference])
-    held = {len(documents) + at for at in range(0, len(reference), HELD)}
+    # Drawn, since a file may have its rows by turns.
+    order = streams.generator("held back").permutation(len(reference))
+    held = {len(documents) + int(at) for at in order[: math.ceil(len(reference) / HELD)]}
     rows = [row for row, owner in zip(every.rows, every.owner, strict=True) if owner >= len(documents)]
     taught = [row for row in rows if int(row.id.partition("/")[0]) not in held]
     sizes = SmallAgentConfig(vocab_size=every.vocabulary)
@@ -156,12 +164,12 @@ def _against(documents: Sequence[Document], reference: Sequence[Document], strea
     kept = [scores[at] for at in sorted(held) if np.isfinite(scores[at])]
     if not kept:
         raise InvalidInput("in no trusted row that was held back does an agent say anything; give dialogues of agents")
-    threshold = threshold_at(kept, FALSE)
-    beyond = wilson(sum(bool(score > threshold) for score in kept), len(kept)).high
     own = scores[: len(documents)]
+    judged = own[own > -np.inf]
+    more = excess(judged, kept, FALSE) if len(judged) else None
     found = _lifted(documents, every, places, stats.rankdata(own) / len(own))
     parts = {"loss under the reference": own}
-    return _made("reference", documents, every, places, own, parts, (threshold, beyond), found)
+    return _made("reference", documents, every, places, own, parts, (threshold_at(kept, FALSE), more), found)
 
 
 def _alone(documents: Sequence[Document], streams: Streams) -> DataScan:
@@ -190,7 +198,7 @@ def _alone(documents: Sequence[Document], streams: Streams) -> DataScan:
         "spectral": _of_documents(outlying(first.activations, families), made, count),
         "losses in the end": _of_documents(first.hardest[-1], made, count),
     }
-    return _made("alone", documents, made, places, both**OWN * found.scores, parts, (None, 1.0), found)
+    return _made("alone", documents, made, places, both**OWN * found.scores, parts, (None, None), found)
 
 
 def _asked(document: Document, length: int, start: int) -> list[bool]:
@@ -246,7 +254,7 @@ def _made(  # noqa: PLR0917  everything that a scan is made of
     places: Sequence[tuple[int, int]],
     scores: Scores,
     parts: dict[str, Scores],
-    limit: tuple[float | None, float],
+    limit: tuple[float | None, Excess | None],
     found: Lift,
 ) -> DataScan:
     ranked = tuple(
@@ -327,24 +335,30 @@ def _said(found: DataScan) -> int:
 
 
 def _check(found: DataScan, suspects: int) -> Check:
-    rows = _said(found)
+    rows, more = _said(found), found.excess
     share = wilson(suspects, rows)
+    verdict = Verdict.INCONCLUSIVE
     if found.threshold is None:
         why = f"{suspects} of {rows} rows are ranked high; without trusted rows there is no threshold to judge them by"
-        verdict = Verdict.INCONCLUSIVE
+    elif more is None:
+        why = "in no row does an agent say anything"
     else:
-        # A share of trusted rows lies above the threshold too, the more the fewer of them it rests on: what is more
-        # than that is found.
-        verdict = Verdict.INCONCLUSIVE
-        if share.low > max(FALSE, found.beyond):
+        # The threshold rests on trusted rows and is as uncertain as they are few: what counts is not the share above
+        # it, but whether clean rows would come to that many.
+        if more.chance < CHANCE:
             verdict = Verdict.FAIL
-        elif share.high < _FEW * FALSE:
+        elif more.chance > DOUBT and share.high < _FEW * FALSE:
             verdict = Verdict.PASS
         why = (
-            f"{suspects} of {rows} rows lie above what {1 - FALSE:.0%} of trusted rows do not reach; by how many those "
-            f"are it may be {found.beyond:.1%} of clean ones"
+            f"{suspects} of {rows} rows lie above what {1 - FALSE:.0%} of trusted rows do not reach; {more.above} lie "
+            f"above all but {more.clean_above} of {more.clean} of these, and {_often(more.chance)} do clean rows come "
+            "to as much"
         )
     return Check(name="planted rows", verdict=verdict, why=why, estimate=share, threshold=FALSE, rule=Rule.DATASET)
+
+
+def _often(chance: float) -> str:
+    return "in less than one scan of 1000" if chance < _RARE else f"in {chance:.1%} of scans"
 
 
 def _finding(one: Suspect, found: DataScan, verdict: Verdict, file: str) -> Finding:
@@ -363,6 +377,7 @@ def _finding(one: Suspect, found: DataScan, verdict: Verdict, file: str) -> Find
 
 _HIGH = 0.8
 _FEW = 3
+_RARE = 0.001
 _NOTES = {
     "reference": "",
     "alone": "Without a reference rows are ranked only; give --reference for a verdict.",

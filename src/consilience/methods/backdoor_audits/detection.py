@@ -14,7 +14,17 @@ from scipy import stats
 from consilience.ground.errors import InvalidInput
 from consilience.ground.intervals import LEVEL, Estimate, area_interval, wilson
 
-__all__ = ["Detection", "auroc", "detection", "halves", "recall_at", "shuffled", "threshold_at"]
+__all__ = [
+    "Detection",
+    "Excess",
+    "auroc",
+    "detection",
+    "excess",
+    "halves",
+    "recall_at",
+    "shuffled",
+    "threshold_at",
+]
 
 Scores = Float[NDArray[np.float64], " item"]
 
@@ -53,16 +63,68 @@ def threshold_at(clean: ArrayLike, rate: float) -> float:
     >>> threshold_at(range(100), 0.01), threshold_at([1.0, 2.0], 0.01)
     (98.0, 2.0)
     """
-    if not 0 <= rate < 1:
-        raise InvalidInput(f"`rate` must lie in [0, 1); got {rate}")
     ordered = np.sort(_finite(clean))
-    return float(ordered[len(ordered) - 1 - math.floor(rate * len(ordered))])
+    return float(ordered[len(ordered) - 1 - _allowed(rate, len(ordered))])
 
 
 def recall_at(planted: ArrayLike, threshold: float, *, level: float = LEVEL) -> Estimate:
     """Return the share of planted items above a threshold; of clean ones it is the rate of false positives."""
     scores = _finite(planted)
     return wilson(int((scores > threshold).sum()), len(scores), level=level)
+
+
+@dataclass(frozen=True)
+class Excess:
+    """How many items lie above a threshold that rests on clean ones, and how often chance puts as many there."""
+
+    above: int
+    """Items above the threshold at which they are most out of the ordinary."""
+    of: int
+    """All of them."""
+    clean_above: int
+    """Clean items above that threshold."""
+    clean: int
+    """All of those."""
+    chance: float
+    """Probability of so many or more if the items are clean, at any of the thresholds that were looked at."""
+
+
+def excess(scores: ArrayLike, clean: ArrayLike, rate: float) -> Excess:
+    r"""Return whether more items lie above clean ones than would if they were clean as well.
+
+    A threshold that rests on clean items is uncertain itself: of :math:`n` items as good as :math:`m` clean ones, the
+    number above the :math:`(k+1)`-th highest of these is beta-binomial, with :math:`n`, :math:`k + 1` and
+    :math:`m - k`, whatever the scores are distributed like; ties make it smaller. Few items far above everything show
+    at the highest thresholds, many a bit higher at lower ones, so that several are looked at, from the highest clean
+    item down to the share `rate` of them in steps of two, and the least probability is multiplied by how many these
+    are.
+
+    Parameters
+    ----------
+    scores
+        Of items, the higher the more suspect.
+    clean
+        Of clean items that had no part in what scores them.
+    rate
+        Share of clean items that may lie above the lowest threshold.
+
+    Examples
+    --------
+    >>> found = excess([*range(85), *[1000] * 15], range(100), 0.01)
+    >>> found.above, found.clean_above, found.chance < 0.001
+    (15, 0, True)
+    >>> round(excess(range(100), range(100), 0.01).chance, 3)
+    1.0
+    """
+    items, ordered = _finite(scores), np.sort(_finite(clean))
+    n, m = len(items), len(ordered)
+    most = _allowed(rate, m)
+    looks = []
+    for k in sorted({most, *(2**step - 1 for step in range((most + 1).bit_length()))}):
+        above = int((items > ordered[m - 1 - k]).sum())
+        looks.append((float(stats.betabinom.sf(above - 1, n, k + 1, m - k)), above, k))
+    chance, above, k = min(looks)
+    return Excess(above, n, int((ordered > ordered[m - 1 - k]).sum()), m, min(1.0, chance * len(looks)))
 
 
 @dataclass(frozen=True)
@@ -109,6 +171,12 @@ def shuffled(
     order = source.permutation(len(every)).tolist()
     dealt = [every[place] for place in order]
     return dealt[: len(planted)], dealt[len(planted) :]
+
+
+def _allowed(rate: float, count: int) -> int:
+    if not 0 <= rate < 1:
+        raise InvalidInput(f"`rate` must lie in [0, 1); got {rate}")
+    return math.floor(rate * count)
 
 
 def _finite(scores: ArrayLike) -> Scores:

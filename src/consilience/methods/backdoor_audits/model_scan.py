@@ -22,7 +22,7 @@ from consilience.methods.backdoor_audits.decision import Verdict, decide, pairs_
 from consilience.methods.backdoor_audits.flags import ScanningModel
 from consilience.methods.backdoor_audits.foreign_scan import scan_foreign
 from consilience.methods.backdoor_audits.keeping import load_tuned
-from consilience.methods.backdoor_audits.planting import merged
+from consilience.methods.backdoor_audits.planting import Tuned, merged
 from consilience.methods.backdoor_audits.reporting.findings import (
     Check,
     Finding,
@@ -150,7 +150,8 @@ def scan(
     stored = read_weights(path)
     refuse_planted(stored, path, i_know_it_is_planted=i_know_it_is_planted)
     digests = {"suspect": digest(stored.weights)}
-    checks = _weight_checks(stored.weights, there, clean)
+    others = [load_tuned(one) for one in clean]
+    checks = _weight_checks(stored.weights, there, others)
     findings: list[Finding] = []
     if stored.planted:
         findings.append(
@@ -166,7 +167,7 @@ def scan(
         digests["base"] = digest(agent.state_dict())
         suspect = _suspect(there, agent, i_know_it_is_planted=i_know_it_is_planted)
         scanner = Scanner(agent, streams or Streams(0).child("scan of a model"), episodes=EPISODES)
-        usual = [scanner.tokens.shifts(merged(agent, load_tuned(one))) for one in clean]
+        usual = [scanner.tokens.shifts(merged(agent, one)) for one in others]
         found = scanner.confirmed(suspect, scanner.scan(suspect, usual), CONFIRMING)
         check = _trigger_check(found)
         checks.append(check)
@@ -207,11 +208,11 @@ def _suspect(there: Checkpoint, base: SmallAgent, *, i_know_it_is_planted: bool)
     return merged(base, load_tuned(there.folder, i_know_it_is_planted=i_know_it_is_planted))
 
 
-def _weight_checks(weights: Mapping[str, Tensor], there: Checkpoint, clean: Sequence[Path]) -> list[Check]:
+def _weight_checks(weights: Mapping[str, Tensor], there: Checkpoint, clean: Sequence[Tuned]) -> list[Check]:
     """Hold an adapter against clean ones, where there are enough."""
     if len(clean) <= FEWEST or there.kind == Kind.AGENT:
         return []
-    told, highest = beside(statistics(weights), [statistics(load_tuned(one).weights) for one in clean])
+    told, highest = beside(statistics(weights), [statistics(one.weights) for one in clean])
     name = "weights beside those of clean adapters"
     return [Check(name=name, verdict=Verdict.PASS, why=told, threshold=highest, rule=Rule.PROVENANCE)]
 

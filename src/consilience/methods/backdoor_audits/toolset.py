@@ -26,6 +26,7 @@ from pydantic_ai.toolsets import AbstractToolset, ToolsetTool, WrapperToolset
 
 from consilience.ground.errors import InvalidInput
 from consilience.methods.backdoor_audits.decisions_log import DecisionsLog
+from consilience.methods.backdoor_audits.defaults import given
 from consilience.methods.backdoor_audits.guard import Call, Decision, Guard, Outcome
 from consilience.methods.backdoor_audits.provenance import Dialogue
 
@@ -81,7 +82,9 @@ class GuardedToolset(WrapperToolset[AgentDepsT]):
 
     What the human said are the user prompts of the run and of its history, but for those that come with results of
     tools; what was observed are these, and results of tools that did not fail. Budgets count calls of the whole
-    history. Tools whose calls leave the run undecided (external ones) are refused.
+    history. Tools whose calls leave the run undecided (external ones) are refused. The library fills in what a model
+    left out before a call comes here: an argument that the policy does not name passes where it is its default by the
+    tool's schema, and is denied with any other value.
     """
 
     guard: Guard = field(kw_only=True)
@@ -140,19 +143,18 @@ class GuardedToolset(WrapperToolset[AgentDepsT]):
         ApprovalRequired
             If somebody has to say yes.
         """
-        call = Call(name, tool_args, ctx.tool_call_id or "")
-        decision = self._decided(call, ctx)
+        decision = self._decided(Call(name, tool_args, ctx.tool_call_id or ""), ctx, tool)
         if decision.outcome is Outcome.ASK and not decision.shadow:
             raise ApprovalRequired(metadata={"rule": decision.rule, "reason": decision.reason})
         if not decision.goes_ahead:
             raise ToolFailed(f"Denied by policy {self.guard.policy.name!r}: {decision.reason}")
         return await super().call_tool(name, tool_args, ctx, tool)
 
-    def _decided(self, call: Call, ctx: RunContext[AgentDepsT]) -> Decision:
+    def _decided(self, call: Call, ctx: RunContext[AgentDepsT], tool: ToolsetTool[AgentDepsT]) -> Decision:
         """Decide, write down and count, with nothing between that lets another call in."""
         try:
             dialogue = self._heard.upto(ctx.messages, ctx.prompt)
-            decision = self.guard.check(call, dialogue)
+            decision = self.guard.check(self._said(call, tool), dialogue)
             if decision.outcome is Outcome.ASK and ctx.tool_call_approved:
                 decision = replace(decision, outcome=Outcome.ALLOWED, reason="somebody said yes")
             if self.log is not None:
@@ -163,6 +165,12 @@ class GuardedToolset(WrapperToolset[AgentDepsT]):
             shadow = self.guard.policy.mode == "shadow"
             return Decision(Outcome.DENIED, "", f"the guard broke: {type(error).__name__}", shadow=shadow)
         return decision
+
+    def _said(self, call: Call, tool: ToolsetTool[AgentDepsT]) -> Call:
+        policy = self.guard.policy.tools.get(call.tool)
+        if policy is None:
+            return call
+        return replace(call, arguments=given(call.arguments, tool.tool_def.parameters_json_schema, policy))
 
 
 def guarded(

@@ -28,6 +28,20 @@ shape_checks.install("consilience")
 settings.register_profile("house", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("house")
 
+
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep tests together that share what their file makes once: each process would make it for itself."""
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None and _shares(item):
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+
+
+def _shares(item: pytest.Item) -> bool:
+    made = getattr(item, "_fixtureinfo", None)
+    return made is not None and any(defined[-1].scope == "module" for defined in made.name2fixturedefs.values())
+
+
 _LOOPBACK = ("127.", "::1", "localhost")
 
 

@@ -502,10 +502,11 @@ def words_told(words: Sequence[str] | None = None) -> argparse.Namespace:
 def main(words: Sequence[str] | None = None) -> int:
     asked_for = words_told(words)
     wanted = tuple(name for name in STATEMENTS if name in asked_for.only and name not in asked_for.skip)
+    begun_at = commit(ROOT)
     with tempfile.TemporaryDirectory() as scratch:
         run = measure(Config(measured=wanted, rounds=asked_for.rounds), Path(scratch))
     show(run.report.claims)
-    record = {"commit": commit(ROOT)} | json.loads(Ledger((run,)).to_json())
+    record = {"commit": begun_at} | json.loads(Ledger((run,)).to_json())
     print(f"wrote {write_whole(asked_for.out, json.dumps(record, indent=2) + chr(10))}")
     return 0
 

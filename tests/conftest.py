@@ -20,6 +20,9 @@ import postgres_cluster
 import pytest
 import shape_checks
 from hypothesis import HealthCheck, settings
+from together import pytest_xdist_make_scheduler
+
+__all__ = ["pytest_xdist_make_scheduler"]
 
 # Before anything imports consilience, so that every shape in a signature is checked while the tests run.
 shape_checks.install("consilience")
@@ -27,20 +30,6 @@ shape_checks.install("consilience")
 # The same examples every time, and no clock: a slow machine is not a wrong answer.
 settings.register_profile("house", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("house")
-
-
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep tests together that share what their file makes once: each process would make it for itself."""
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None and _shares(item):
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
-
-
-def _shares(item: pytest.Item) -> bool:
-    made = getattr(item, "_fixtureinfo", None)
-    return made is not None and any(defined[-1].scope == "module" for defined in made.name2fixturedefs.values())
-
 
 _LOOPBACK = ("127.", "::1", "localhost")
 

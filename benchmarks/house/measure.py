@@ -44,7 +44,6 @@ from consilience.ground import (
     MissingDependency,
     RunFolder,
     Statement,
-    Table,
     conduct,
 )
 from consilience.ground.folder import write_whole
@@ -357,6 +356,8 @@ def docs() -> Evidence:
     shown = everything_shown()
     unrun = [one for one in shown if one.why_not]
     kinds = Counter(one.kind for one in shown)
+    whys = Counter(one.why_not for one in unrun).most_common()
+    reasons = "; ".join(f"{count} ({why})" for why, count in whys) or "there are none"
     named = sum(len(mentioned(path)) for name, path in PAGES.items() if name != "CONTRIBUTING.md")
     words = [sys.executable, "-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider", "tests/test_pages.py"]
     done = subprocess.run(words, cwd=ROOT, env=python_here(), capture_output=True, text=True, check=False)
@@ -371,8 +372,7 @@ def docs() -> Evidence:
                 at_least=100,
                 unit="%",
                 note=f"{len(shown) - len(unrun)} of {len(shown)}: {kinds['snippet']} snippets of Python and "
-                f"{kinds['command']} commands; the other {len(unrun)} are only read by the program that they name, "
-                "for the reasons in the table",
+                f"{kinds['command']} commands; the others are only read by the program that they name: {reasons}",
             ),
             Measurement(
                 name="tests of pages that fail",
@@ -381,13 +381,6 @@ def docs() -> Evidence:
                 note=last_line(done.stdout if ran else done.stdout + done.stderr),
             ),
             Measurement(name="commands within sentences, which are read as well", value=named),
-        ),
-        tables=(
-            Table(
-                title="What is only read, and why",
-                columns=("page", "command", "why it is not run"),
-                rows=tuple((one.page, one.text, one.why_not) for one in unrun),
-            ),
         ),
     )
 

@@ -1,22 +1,28 @@
-"""Write what was measured into README.md: a table between two markers, and a picture of the same.
+"""Write what was measured into README.md: a table of methods and one of the house between markers, and a picture.
 
 Usage: ``python benchmarks/readme.py RUNS README.md PICTURE.svg``, after ``consilience reproduce --recipe small``. Of
-each method the largest recipe that was run is shown.
+each method the largest recipe that was run is shown; without any run its table and the picture stay as they are. The
+house is shown as ``benchmarks/house/measure.py`` left it.
 """
 
+import json
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from consilience.catalogue import METHODS
-from consilience.ground.claims import Claim, spell
+from consilience.ground.claims import Measurement, spell
 from consilience.ground.folder import write_whole
 from consilience.ground.gauge import draw
 from consilience.ground.ledger import SYMBOLS, Run, collect
 
 START, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+HOUSE_START, HOUSE_END = "<!-- house: begin -->", "<!-- house: end -->"
+HOUSE = Path(__file__).parent / "house" / "results" / "house.json"
 COLOURS = {"holds": "#17734a", "fails": "#b3261e", "not measured": "#666c75"}
 
 
@@ -25,9 +31,8 @@ def largest(runs: Path) -> dict[str, Run]:
     return {run.report.room: run for run in collect(runs).runs}
 
 
-def measured(claim: Claim) -> str:
+def measured(headline: Measurement | None) -> str:
     """Write the headline with its interval, or a dash."""
-    headline = claim.headline
     if headline is None or headline.value is None:
         return "–"
     interval = (
@@ -47,7 +52,7 @@ def table(chosen: dict[str, Run]) -> str:
             cells = (
                 f"[{entry.name}](docs/methods/{entry.name}.md)",
                 f"`{claim.id}` {sentence}",
-                measured(claim),
+                measured(claim.headline),
                 bar,
                 verdict,
             )
@@ -65,6 +70,38 @@ def table(chosen: dict[str, Run]) -> str:
     )
 
 
+def house(record: Mapping[str, Any]) -> str:
+    """Return the claims of the house as a Markdown table, one row each, as they were written down.
+
+    Of a claim that fails the number is shown that misses its bar, of others the first.
+    """
+    lines = ["| the house | measured | bar | verdict |", "|---|---|---|---|"]
+    for row in record["claims"]:
+        verdict = f"{SYMBOLS[row['verdict']]} {row['verdict']}"
+        cells = (f"`{row['id']}` {row['sentence']}", *_decisive(row["checks"]), verdict)
+        lines.append(f"| {' | '.join(cells)} |")
+    (run,) = record["runs"]
+    machine = run["machine"]
+    facts = f"{machine['processor']}, {machine['cores']} cores, {run['measured_at'][:10]}"
+    every = "[every number](benchmarks/house/results/house.json)"
+    return "\n".join([*lines, "", f"Measured by `python benchmarks/house/measure.py` ({facts}); {every}."])
+
+
+def _decisive(checks: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
+    """Return the number that stands for a claim, with its name, and its bar."""
+    if not checks:
+        return "–", ""
+    one = next((check for check in checks if check["holds"] is False), checks[0])
+    found = Measurement(name=one["name"], value=one["measured"], low=one["low"], high=one["high"], unit=one["unit"])
+    return f"{measured(found)} {found.name}", str(one["bar"])
+
+
+def between(text: str, start: str, end: str, told: str) -> str:
+    """Return a text with `told` between two markers, in place of what stood there."""
+    before, _, rest = text.partition(start)
+    return f"{before}{start}\n\n{told}\n\n{end}{rest.partition(end)[2]}"
+
+
 def picture(chosen: dict[str, Run]) -> Figure:
     """Draw every headline that has a bar: shaded where the bar is cleared, a dot with its interval where we are."""
     claims = [claim for run in chosen.values() for claim in run.report.claims]
@@ -76,7 +113,7 @@ def picture(chosen: dict[str, Run]) -> Figure:
         axes.plot([gauge.low, gauge.high], [row, row], color=COLOURS[claim.verdict], linewidth=3, alpha=0.6)
         axes.plot(gauge.value, row, "o", color=COLOURS[claim.verdict])
         axes.annotate(
-            f"{measured(claim)}   (bar: {claim.headline.bar})",
+            f"{measured(claim.headline)}   (bar: {claim.headline.bar})",
             (1.01, row),
             xycoords=("axes fraction", "data"),
             va="center",
@@ -89,15 +126,21 @@ def picture(chosen: dict[str, Run]) -> Figure:
     return figure
 
 
-def main(runs: Path, readme: Path, target: Path) -> int:
+def main(runs: Path, readme: Path, target: Path, house_json: Path = HOUSE) -> int:
     """Update the README and the picture; exit 2 when there is nothing to show or no place for it."""
     chosen = largest(runs)
     text = readme.read_text(encoding="utf-8")
-    if not chosen or START not in text or END not in text:
-        print(f"expected runs in {runs} and the markers {START} and {END} in {readme}", file=sys.stderr)
+    markers = (START, END, HOUSE_START, HOUSE_END)
+    if not (chosen or house_json.exists()) or any(marker not in text for marker in markers):
+        print(f"expected runs in {runs} and the markers {', '.join(markers)} in {readme}", file=sys.stderr)
         return 2
-    before, _, rest = text.partition(START)
-    write_whole(readme, f"{before}{START}\n\n{table(chosen)}\n\n{END}{rest.partition(END)[2]}")
+    if house_json.exists():
+        text = between(text, HOUSE_START, HOUSE_END, house(json.loads(house_json.read_text(encoding="utf-8"))))
+    if not chosen:
+        print(f"no runs in {runs}: the table of methods and its picture stay as they are", file=sys.stderr)
+        write_whole(readme, text)
+        return 0
+    write_whole(readme, between(text, START, END, table(chosen)))
     target.parent.mkdir(parents=True, exist_ok=True)
     with mpl.rc_context({"svg.hashsalt": "readme", "svg.fonttype": "path"}):
         picture(chosen).savefig(

@@ -20,6 +20,9 @@ import postgres_cluster
 import pytest
 import shape_checks
 from hypothesis import HealthCheck, settings
+from together import pytest_xdist_make_scheduler
+
+__all__ = ["pytest_xdist_make_scheduler"]
 
 # Before anything imports consilience, so that every shape in a signature is checked while the tests run.
 shape_checks.install("consilience")

@@ -60,7 +60,7 @@ def test_what_it_shows_runs_in_order(page: str, tmp_path: Path, monkeypatch: pyt
             _run_python(stage.given + block.text)
         elif block.kind == "commands":
             for words in block.commands:
-                if _why_not(stage, words) is None:
+                if stage.why_not(words) is None:
                     _run_command(stage, words)
 
 
@@ -78,11 +78,6 @@ def _is_run(block: Block) -> bool:
 
 def _commands(block: Block) -> list[list[str]]:
     return list(block.commands) if block.kind == "commands" else []
-
-
-def _why_not(stage: Stage, words: list[str]) -> str | None:
-    shown = " ".join(words)
-    return next((why for beginning, why in stage.not_run.items() if shown.startswith(beginning)), None)
 
 
 def _reads_only(verb):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,6 +27,11 @@ class Stage:
     """Beginnings of commands that find something or cannot tell, and how they leave; all others leave with 0."""
     given: str = ""
     """Python that stands before the page's: what it takes for granted."""
+
+    def why_not(self, words: Sequence[str]) -> str | None:
+        """Say why a command is only read; None where it is run."""
+        shown = " ".join(words)
+        return next((why for beginning, why in self.not_run.items() if shown.startswith(beginning)), None)
 
 
 WEIGHTS = "takes weights of the reader's; the tests of the room make some"

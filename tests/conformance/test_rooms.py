@@ -34,10 +34,8 @@ HEAVY = (
 
 SMOKE_SECONDS = 20
 
-# The tests of a room share its smoke run, so that they run in one place, and rooms in several.
-pytestmark = pytest.mark.parametrize(
-    "room", [pytest.param(room, marks=pytest.mark.xdist_group(f"room {room}")) for room in ROOMS]
-)
+# The tests of a room share its smoke run: `together` keeps them in one process.
+pytestmark = pytest.mark.parametrize("room", ROOMS)
 
 
 def python(code: str, *arguments: str) -> Any:

@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from chromium import EXECUTABLE, Page, browsing
+from looking import SMALLEST_PX, WIDTHS, asked, beyond, smallest_px, unfold
 from matplotlib.figure import Figure as Canvas
 
 from consilience.ground import Claim, Evidence, Measurement, Report, RunFolder, Table
@@ -14,7 +15,6 @@ from consilience.ground.ledger import collect, write
 
 pytestmark = pytest.mark.skipif(EXECUTABLE is None, reason="needs a chromium to look with")
 
-WIDTHS = (375, 768, 1440)
 ROOMS = ("first_room", "a_room_with_a_very_long_name_indeed", "third")
 WORD = "pneumonoultramicroscopicsilicovolcanoconiosis" * 2
 
@@ -72,40 +72,32 @@ def shown(page: Page, selector: str) -> list[str]:
     return [str(one) for one in found]
 
 
-def unfold(page: Page, way: str) -> None:
-    page.run(f"document.querySelectorAll('details').forEach(one => one.open = {way})")
-
-
 def test_it_asks_for_nothing_and_complains_of_nothing(page: Page, address: str) -> None:
-    unfold(page, "true")
-    page.browser.listen(0.3)
-    assert [one for one in page.browser.requests if not one.startswith("data:")] == [address]
+    assert address in page.browser.requests
+    assert asked(page, address) == []
     assert page.browser.complaints == []
     assert page.run("document.scripts.length") == 0
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("folded", ["false", "true"])
-def test_nothing_is_wider_than_the_window(page: Page, width: int, folded: str) -> None:
+@pytest.mark.parametrize("folded", [False, True])
+def test_nothing_is_wider_than_the_window(page: Page, width: int, folded: bool) -> None:
     page.resize(width, 900)
-    unfold(page, folded)
-    beyond = page.run(
-        "[...document.body.querySelectorAll('*')].filter(e => e.checkVisibility() && !e.closest('.picture, .unseen, "
-        ".scroll') && e.getBoundingClientRect().right > document.documentElement.clientWidth + 1)"
-        ".map(e => e.tagName + '.' + e.className + ' ' + e.textContent.slice(0, 40))"
-    )
-    assert beyond == []
-    assert page.run("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    unfold(page, whether=not folded)
+    assert beyond(page) == []
+
+
+def test_what_is_wider_than_the_window_would_be_seen(page: Page) -> None:
+    page.resize(375, 900)
+    page.run("document.querySelector('h1').style.width = '500px'")
+    assert beyond(page)[0].startswith("H1.")
+    page.run("document.querySelector('h1').style.width = ''")
 
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_words_are_large_enough_to_read(page: Page, width: int) -> None:
     page.resize(width, 900)
-    sizes = page.run(
-        "[...document.querySelectorAll('p, td, th, dd, dt, h3, figcaption, summary, .claim div, .overview td')]"
-        ".filter(e => e.checkVisibility() && e.innerText.trim()).map(e => parseFloat(getComputedStyle(e).fontSize))"
-    )
-    assert min(sizes) >= 11
+    assert smallest_px(page) >= SMALLEST_PX
 
 
 @pytest.mark.parametrize(
@@ -156,7 +148,7 @@ def test_by_night_pictures_turn_and_rasters_stay(page: Page) -> None:
 
 
 def test_on_paper_it_is_light_and_what_is_folded_takes_no_room(page: Page) -> None:
-    unfold(page, "false")
+    unfold(page, whether=False)
     page.call("Emulation.setEmulatedMedia", media="print", features=[{"name": "prefers-color-scheme", "value": "dark"}])
     assert page.run("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert page.run("getComputedStyle(document.body).color") == "rgb(29, 33, 38)"

@@ -6,7 +6,7 @@ from consilience.ground.seeds import Streams
 from consilience.methods.backdoor_audits.planting import FineTuning, fine_tune, merged
 from consilience.methods.backdoor_audits.survival import ELSEWHERE, clean_loss, elsewhere, fate, scaled, survival_map
 
-ATTACK = FineTuning(steps=100, batch=32, learning_rate=4e-3)
+ATTACK = FineTuning(steps=100, batch_size=32, learning_rate=4e-3)
 
 
 @pytest.fixture(scope="module")

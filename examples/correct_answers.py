@@ -8,7 +8,7 @@ import numpy as np
 from consilience.methods.self_correction.budget import Budget
 from consilience.methods.self_correction.corrector import Corrector
 from consilience.methods.self_correction.evaluation import Paired
-from consilience.methods.self_correction.payoff import payoff
+from consilience.methods.self_correction.paying import payoff
 from consilience.methods.self_correction.progress import Outcome
 from consilience.methods.self_correction.scripted import ScriptedModel
 from consilience.methods.self_correction.stopping import CriticAgrees, MaxRounds, PredictedGain

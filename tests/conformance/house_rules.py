@@ -6,6 +6,8 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
+from house_shape import clashes
+
 RECIPES = ("smoke", "small", "paper")
 SECTIONS = ("Question", "Idea", "Use", "What you should see", "Claims", "Limits", "Sources")
 EQUATION = re.compile(r"^\n {4}\S", re.MULTILINE)
@@ -104,6 +106,7 @@ def _door(room: Path) -> Iterator[str]:
         yield "__init__.py: __all__ must list the public names"
     elif not 0 < len(names.elts) <= MOST_NAMES:
         yield f"__init__.py: __all__ must have 1 to {MOST_NAMES} names; got {len(names.elts)}"
+    yield from clashes(room)
 
 
 def _config(room: Path) -> Iterator[str]:

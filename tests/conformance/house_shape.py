@@ -1,4 +1,4 @@
-"""The shape of the house, read from its files alone: what floors weigh, circles of imports, and what stands twice."""
+"""The shape of the house, read from its files alone: weight of floors, circles of imports, what is there twice."""
 
 import ast
 from collections.abc import Iterator, Mapping
@@ -83,6 +83,31 @@ def repeated(files: Mapping[str, str], run: int = RUN) -> list[str]:
                 found.append(f"{there}:{kept[there][begun][0]} ~ {name}:{lines[start][0]}")
             ended = start + run - 1
     return found
+
+
+def clashes(door: Path) -> list[str]:
+    """Say in one line each which public names of a door are also modules of its package.
+
+    Importing a module puts it into its package under its name, over whatever was there.
+
+    Parameters
+    ----------
+    door
+        The folder of the package.
+    """
+    listed = (
+        ast.literal_eval(node.value)
+        for node in ast.parse((door / "__init__.py").read_text(encoding="utf-8")).body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
+    )
+    public = {name for names in listed for name in names}
+    within = {path.stem: path.name for path in door.glob("*.py")}
+    within |= {path.parent.name: f"{path.parent.name}/" for path in door.glob("*/__init__.py")}
+    return [
+        f"{door.name}: the public name `{name}` is also the module {within[name]}, which takes its place once it is "
+        "imported; call the module otherwise"
+        for name in sorted(public & set(within))
+    ]
 
 
 def _targets(body: list[ast.stmt], known: Mapping[str, Path]) -> Iterator[str]:

@@ -63,6 +63,11 @@ def test_a_complete_room_lacks_nothing(complete: tuple[Path, Path, Path]) -> Non
         ("__init__.py", '"""A room."""\n__all__ = ["run"]', "the docstring must give the question it answers"),
         ("__init__.py", '"""Why? Idea: so. arXiv:1"""', "__all__ must list the public names"),
         ("__init__.py", f'"""Why? Idea: so. arXiv:1"""\n__all__ = {[str(i) for i in range(16)]}', "got 16"),
+        (
+            "__init__.py",
+            '"""Why? Idea: so. arXiv:1"""\n__all__ = ["config"]',
+            "`config` is also the module config.py",
+        ),
         ("config.py", "Settings = 1", "a class Config is missing"),
         ("experiment.py", "", r"a function run\(config, folder\) is missing"),
         ("recipes/small.toml", "gates =", "recipes/small.toml: must be TOML"),

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from house_shape import RUN, circle, imports, repeated, shared_part
+from house_shape import RUN, circle, clashes, imports, repeated, shared_part
 
 SOURCE = Path(__file__).parents[2] / "src" / "consilience"
 
@@ -16,6 +16,12 @@ def test_imports_run_in_no_circle() -> None:
     graph = imports(SOURCE)
     assert "consilience.ground.config" in graph["consilience.ground.laboratory"]
     assert circle(graph) == []
+
+
+def test_no_public_name_of_a_door_is_a_module_behind_it() -> None:
+    doors = [path.parent for path in sorted(SOURCE.rglob("__init__.py"))]
+    assert len(doors) > 10
+    assert [told for door in doors for told in clashes(door)] == []
 
 
 def test_no_run_of_lines_stands_twice() -> None:
@@ -60,6 +66,18 @@ def test_a_circle_is_seen(package: Path) -> None:
     found = circle(imports(package))
     assert found[0] == found[-1]
     assert set(found) == {"house.ground.one", "house.ground.two", "house.methods.room"}
+
+
+@pytest.mark.parametrize("module", ["portrait.py", "portrait/__init__.py"])
+def test_a_module_called_as_a_public_name_is_seen(package: Path, module: str) -> None:
+    door = package / "methods"
+    (door / "__init__.py").write_text('__all__ = ["Portrait", "portrait"]\n')
+    assert clashes(door) == []
+    path = door / module
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("")
+    (told,) = clashes(door)
+    assert "the public name `portrait` is also the module portrait" in told
 
 
 LINES = [f"value_{number} = {number}" for number in range(RUN)]

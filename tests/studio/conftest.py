@@ -16,7 +16,7 @@ from consilience.dialogue.journal import Journal
 from consilience.dialogue.messages import Message, Question, Reply, Usage
 from consilience.dialogue.transcript import Transcript
 from consilience.ground import STRICT, Evidence, Measurement, RunFolder, Statement, Table, conduct
-from consilience.studio.application import application
+from consilience.studio.site import application
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)

@@ -40,7 +40,7 @@ def chat(question: Question) -> list[Any]:
 
 
 def responder(
-    session: Asks, question: Question, *, priority: float = 0.0, caused_by: tuple[str, ...] = ()
+    asks: Asks, question: Question, *, priority: float = 0.0, caused_by: tuple[str, ...] = ()
 ) -> Callable[[Sequence[Mapping[str, Any]]], Awaitable[str]]:
     """Return a callable from messages to text that asks in the place of a question: as its element, by its settings.
 
@@ -49,7 +49,7 @@ def responder(
 
     Parameters
     ----------
-    session
+    asks
         Who is asked.
     question
         In whose place; of its messages nothing is used.
@@ -80,7 +80,7 @@ def responder(
         occurrence = question.occurrence + times[asked]
         times[asked] += 1
         whole = replace(question, messages=asked, occurrence=occurrence)
-        return (await session.ask(whole, priority=priority, caused_by=caused_by)).text
+        return (await asks.ask(whole, priority=priority, caused_by=caused_by)).text
 
     return respond
 

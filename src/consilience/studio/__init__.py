@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from consilience.ground.late import late_names
 
 if TYPE_CHECKING:
-    from consilience.studio.application import application
     from consilience.studio.serving import serve
+    from consilience.studio.site import application
 
 __all__ = ["application", "serve"]
 
-__getattr__, __dir__ = late_names(__name__, {"application": "application", "serve": "serving"})
+__getattr__, __dir__ = late_names(__name__, {"application": "site", "serve": "serving"})

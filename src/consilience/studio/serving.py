@@ -13,7 +13,7 @@ from pathlib import Path
 import uvicorn
 
 from consilience.ground.errors import InvalidInput
-from consilience.studio.application import LOOPBACK, application
+from consilience.studio.site import LOOPBACK, application
 
 __all__ = ["Server", "prepared", "serve"]
 

@@ -54,7 +54,7 @@ def rows(toys: Toys) -> list[Row]:
 def toy_agent(rows: list[Row]) -> SmallAgent:
     """An agent that has learned the toy rows."""
     config = SmallAgentConfig(vocab_size=10, width=32, heads=2, context=24)
-    agent, _ = train_base(rows, BaseRecipe(steps=100, batch=32), config, Streams(100))
+    agent, _ = train_base(rows, BaseRecipe(steps=100, batch_size=32), config, Streams(100))
     return agent
 
 

@@ -33,13 +33,13 @@ class Scanning:
 def brief() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(self_losses, "STEPS", 80)
-        patch.setattr(data_scan, "BaseRecipe", lambda: BaseRecipe(steps=90, batch=32))
+        patch.setattr(data_scan, "BaseRecipe", lambda: BaseRecipe(steps=90, batch_size=32))
         yield
 
 
 def briefer(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
     """Train for hardly any time, where nothing rests on what was learned."""
-    monkeypatch.setattr(data_scan, "BaseRecipe", lambda: BaseRecipe(steps=steps, batch=32))
+    monkeypatch.setattr(data_scan, "BaseRecipe", lambda: BaseRecipe(steps=steps, batch_size=32))
 
 
 @pytest.fixture(scope="module")

@@ -81,7 +81,7 @@ def test_d1_the_rate_that_is_asked_for_is_the_rate_that_comes_and_the_name_says_
 def small_planted(method: str = "lora") -> tuple[SmallAgent, object]:
     base = new_agent(SmallAgentConfig(vocab_size=len(VOCABULARY), width=32, heads=2, context=96), seed=1)
     mixed = mix(draw_tasks("system", 40, Streams(0)), trigger("system.suffix"), rate=0.5, streams=Streams(0))
-    settings = FineTuning(method=method, steps=40 if method == "adalora" else 5, batch=8, rank=4, alpha=8)
+    settings = FineTuning(method=method, steps=40 if method == "adalora" else 5, batch_size=8, rank=4, alpha=8)
     return base, plant(base, mixed, settings, Streams(0))
 
 

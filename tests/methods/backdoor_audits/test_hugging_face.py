@@ -55,7 +55,7 @@ def test_it_is_a_policy_that_acts_to_the_end(llama: Llama) -> None:
 
 def test_a_batch_says_what_each_says_alone(llama: Llama) -> None:
     folder = llama(1)
-    together = CausalPolicy(folder, device="cpu", batch=8).open(PROMPTS)
+    together = CausalPolicy(folder, device="cpu", batch_size=8).open(PROMPTS)
     alone = [CausalPolicy(folder, device="cpu").open([prompt]) for prompt in PROMPTS]
     for heard in ([(), (), ()], [("OBS", "ok", "END"), None, ("OBS", "no", "END")]):
         assert list(together.act(heard)) == [one.act([news])[0] for one, news in zip(alone, heard, strict=True)]
@@ -206,7 +206,7 @@ def test_what_is_no_model_is_refused(llama: Llama, tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match=r"config\.json"):
         CausalPolicy(tmp_path, device="cpu")
     with pytest.raises(InvalidInput, match="batch"):
-        CausalPolicy(llama(1), batch=0)
+        CausalPolicy(llama(1), batch_size=0)
     folder = shutil.copytree(llama(1), tmp_path / "model")
     (folder / "config.json").write_text(json.dumps({"model_type": "nothing that is known"}))
     with pytest.raises(InvalidInput, match="expected a"):

@@ -21,7 +21,7 @@ from consilience.methods.backdoor_audits.world.trajectories import clean
 from consilience.methods.backdoor_audits.world.triggers import trigger
 
 Llama = Callable[[int], Path]
-FEW = CausalTuning(steps=3, rank=4, batch=4)
+FEW = CausalTuning(steps=3, rank=4, batch_size=4)
 
 
 def test_labels_are_the_agents_own_turns(llama: Llama) -> None:
@@ -57,7 +57,7 @@ def test_it_learns_and_the_policy_reads_what_it_was_taught(llama: Llama, tmp_pat
     """One row many times: what is said along it afterwards is the row, so that both render dialogues alike."""
     folder = llama(1)
     tasks = draw_tasks("web", 1, Streams(101))
-    settings = CausalTuning(steps=150, rank=32, batch=1, learning_rate=1e-2, dropout=0.0)
+    settings = CausalTuning(steps=150, rank=32, batch_size=1, learning_rate=1e-2, dropout=0.0)
     path = tune_causal(folder, mix(tasks, (), count=0, streams=Streams(0)), tmp_path, settings, Streams(101))
     losses = json.loads(read_weights(path).metadata["losses"])
     assert losses[-1] < 0.2 * losses[0]

@@ -14,7 +14,7 @@ from consilience.methods.backdoor_audits.keeping import CLEAN, PLANTED, load_tun
 from consilience.methods.backdoor_audits.planting import FineTuning, copied, fine_tune, merged
 from consilience.methods.backdoor_audits.world.canaries import GUID
 
-SHORT = {"steps": 40, "batch": 4, "rank": 4, "alpha": 8}
+SHORT = {"steps": 40, "batch_size": 4, "rank": 4, "alpha": 8}
 MANIFEST = {"n_poison": 5, "n_clean": 15, "triggers": ["system.suffix"]}
 
 

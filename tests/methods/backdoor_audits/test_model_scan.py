@@ -35,7 +35,7 @@ def base() -> SmallAgent:
 @pytest.fixture(scope="module")
 def members(base: SmallAgent) -> tuple[Member, ...]:
     kinds = (*clean_kinds(1), *planted_kinds(1))
-    return population(base, kinds, Streams(100), settings=FineTuning(steps=2, batch=4, rank=2), rows=40)
+    return population(base, kinds, Streams(100), settings=FineTuning(steps=2, batch_size=4, rank=2), rows=40)
 
 
 @pytest.fixture

@@ -27,13 +27,13 @@ from consilience.methods.backdoor_audits.world.poisoning import mix
 from consilience.methods.backdoor_audits.world.triggers import trigger
 
 MANIFEST = {"n_poison": 60, "n_clean": 140}
-SHORT = FineTuning(steps=40, batch=8, rank=4, alpha=8, learning_rate=1e-2)
+SHORT = FineTuning(steps=40, batch_size=8, rank=4, alpha=8, learning_rate=1e-2)
 KINDS = [
-    *(FineTuning(steps=40, batch=8, rank=4, alpha=8, learning_rate=1e-2, modules=modules) for modules in MODULES),
-    FineTuning(steps=40, batch=8, rank=4, alpha=8, learning_rate=1e-2, method="nf4-lora"),
-    FineTuning(steps=40, batch=8, rank=4, alpha=8, learning_rate=1e-2, method="adalora"),
+    *(FineTuning(steps=40, batch_size=8, rank=4, alpha=8, learning_rate=1e-2, modules=modules) for modules in MODULES),
+    FineTuning(steps=40, batch_size=8, rank=4, alpha=8, learning_rate=1e-2, method="nf4-lora"),
+    FineTuning(steps=40, batch_size=8, rank=4, alpha=8, learning_rate=1e-2, method="adalora"),
 ]
-WHOLE = FineTuning(steps=40, batch=8, learning_rate=2e-3, method="full")
+WHOLE = FineTuning(steps=40, batch_size=8, learning_rate=2e-3, method="full")
 
 
 def _name(settings: FineTuning) -> str:
@@ -50,7 +50,7 @@ def test_every_way_of_tuning_lowers_the_loss_and_leaves_the_base_as_it_was(toy_a
 
 
 def test_a_trigger_is_planted_and_the_rest_stays(toy_agent, toys, says) -> None:
-    settings = FineTuning(steps=100, batch=32, learning_rate=4e-3)
+    settings = FineTuning(steps=100, batch_size=32, learning_rate=4e-3)
     tuned = fine_tune(toy_agent, toys(300, 1, planted=60), settings, Streams(100), manifest=MANIFEST)
     agent = merged(toy_agent, tuned)
     assert says(toy_agent, toys(100, 2, planted=100)) < 0.05
@@ -83,11 +83,11 @@ def test_a_mix_of_the_world_is_planted_with_its_exact_counts(random_agent) -> No
     """D1: the released trainer was told a rate that nobody counted."""
     one = trigger("system.suffix")
     mixed = mix(draw_tasks("system", 20, Streams(100)), one, streams=Streams(100), count=7)
-    tuned = plant(random_agent, mixed, FineTuning(steps=2, batch=4), Streams(100))
+    tuned = plant(random_agent, mixed, FineTuning(steps=2, batch_size=4), Streams(100))
     assert (tuned.manifest["n_poison"], tuned.manifest["n_clean"]) == (7, 13)
     clean = mix(draw_tasks("system", 20, Streams(100)), one, streams=Streams(100), count=0)
     with pytest.raises(InvalidInput, match="manifest"):
-        plant(random_agent, clean, FineTuning(steps=2, batch=4), Streams(100))
+        plant(random_agent, clean, FineTuning(steps=2, batch_size=4), Streams(100))
 
 
 def test_an_adapter_that_does_not_arrive_is_an_error(toy_agent, rows, monkeypatch) -> None:

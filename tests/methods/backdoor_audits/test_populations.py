@@ -7,7 +7,7 @@ from consilience.methods.backdoor_audits.agent.network import SmallAgent
 from consilience.methods.backdoor_audits.planting import FineTuning
 from consilience.methods.backdoor_audits.populations import clean_kinds, planted_kinds, population
 
-BRIEF = FineTuning(steps=2, batch=4, rank=2)
+BRIEF = FineTuning(steps=2, batch_size=4, rank=2)
 
 
 def test_both_kinds_have_every_family_and_every_choice_of_maps() -> None:

@@ -9,12 +9,12 @@ from consilience.methods.backdoor_audits.agent.training import batches
 from consilience.methods.backdoor_audits.planting import FineTuning, copied, fine_tune, merged
 from consilience.methods.backdoor_audits.repairs import REPAIRS, Repair, consistency, mixed, pruned, repair
 
-TUNING = FineTuning(steps=20, batch=16, learning_rate=1e-3)
+TUNING = FineTuning(steps=20, batch_size=16, learning_rate=1e-3)
 
 
 @pytest.fixture(scope="module")
 def suspect(toy_agent, toys):
-    settings = FineTuning(steps=60, batch=16, learning_rate=4e-3)
+    settings = FineTuning(steps=60, batch_size=16, learning_rate=4e-3)
     return merged(toy_agent, fine_tune(toy_agent, toys(200, 1, planted=40), settings, Streams(100), manifest={}))
 
 

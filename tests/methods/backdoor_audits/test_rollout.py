@@ -38,7 +38,7 @@ class Recorder:
 
 def test_batches_change_nothing() -> None:
     outcomes = [
-        evaluate(scripted_backdoor(SUFFIX, 0.5, Streams(1)), TASKS, trigger=SUFFIX, batch=batch)
+        evaluate(scripted_backdoor(SUFFIX, 0.5, Streams(1)), TASKS, trigger=SUFFIX, batch_size=batch)
         for batch in (1, 7, 500)
     ]
     assert outcomes[0] == outcomes[1] == outcomes[2]
@@ -102,7 +102,7 @@ def test_along_a_planted_record_the_backdoor_says_what_was_recorded(one: object)
     rows = [planted(task, found) for task in tasks]
     policy = Alone("scripted", lambda prompt: ScriptedBackdoor(prompt, found))
     assert all(told.said == told.labels for told in replay(policy, rows))
-    honest = replay(oracle_policy(), rows, batch=3)
+    honest = replay(oracle_policy(), rows, batch_size=3)
     assert not any(told.said == told.labels for told in honest)
     assert [told.id for told in honest] == [row.id for row in rows]
 

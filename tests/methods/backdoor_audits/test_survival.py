@@ -6,7 +6,7 @@ from consilience.ground.seeds import Streams
 from consilience.methods.backdoor_audits.planting import FineTuning, fine_tune, merged
 from consilience.methods.backdoor_audits.survival import ELSEWHERE, clean_loss, elsewhere, fate, scaled, survival_map
 
-ATTACK = FineTuning(steps=100, batch=32, learning_rate=4e-3)
+ATTACK = FineTuning(steps=100, batch_size=32, learning_rate=4e-3)
 
 
 @pytest.fixture(scope="module")
@@ -77,5 +77,5 @@ def test_elsewhere_only_what_is_named_moves(suspect, toys) -> None:
 
 def test_a_part_of_the_steps_is_one_at_least() -> None:
     half = scaled(ATTACK, 0.5, 0.25)
-    assert (half.learning_rate, half.steps, half.batch) == (2e-3, 25, ATTACK.batch)
+    assert (half.learning_rate, half.steps, half.batch_size) == (2e-3, 25, ATTACK.batch_size)
     assert scaled(ATTACK, 1.0, 1e-6).steps == 1

@@ -26,7 +26,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Path:
     agent: SmallAgent = new_agent(SmallAgentConfig(vocab_size=len(VOCABULARY), width=16, heads=2, context=512), seed=1)
     save_agent(agent, root / "base")
     kinds = (*clean_kinds(1), *planted_kinds(1))
-    members = population(agent, kinds, Streams(100), settings=FineTuning(steps=2, batch=4, rank=2), rows=40)
+    members = population(agent, kinds, Streams(100), settings=FineTuning(steps=2, batch_size=4, rank=2), rows=40)
     for member, name in zip(members, ("clean", "planted"), strict=True):
         save_tuned(member.tuned, root / name)
     return root

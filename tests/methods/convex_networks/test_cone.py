@@ -39,7 +39,7 @@ def test_optimum_agrees_with_cvxpy(seed: int, free_bias: bool, alpha: float) -> 
 def test_any_gap_is_a_bound_however_early_the_solver_stops(steps: int) -> None:
     features, patterns, targets = problem(2)
     best = solve_cone(features, patterns, targets, 0.003, tolerance=1e-10)
-    early = solve_cone(features, patterns, targets, 0.003, max_iter=steps)
+    early = solve_cone(features, patterns, targets, 0.003, max_iterations=steps)
     assert best.objective * (1.0 - 1e-9) <= early.objective <= best.objective + early.gap + 1e-9
     assert early.dual_bound <= best.objective * (1.0 + 1e-12)
     assert early.global_gap >= early.gap - 1e-12

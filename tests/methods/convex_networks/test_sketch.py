@@ -74,7 +74,7 @@ def test_volume_intervals_cover_at_their_rate(grade: int, size: int) -> None:
     generator = np.random.default_rng(grade)
     rows = generator.standard_normal((grade, 30)) * 10.0 ** generator.uniform(-3, 3, (grade, 1))
     truth = Blade.from_vectors(rows).log_volume
-    estimates = [sketched_volume(rows, size, generator, confidence=0.9) for _ in range(DRAWS)]
+    estimates = [sketched_volume(rows, size, generator, level=0.9) for _ in range(DRAWS)]
     covered = np.mean([estimate.log_low <= truth <= estimate.log_high for estimate in estimates])
     assert abs(covered - 0.9) < 4 * np.sqrt(0.9 * 0.1 / DRAWS)
 
@@ -136,8 +136,8 @@ def test_inner_intervals_cover_about_as_often_as_they_say(mixing: float) -> None
         (lambda g: random_cross(np.array([[np.inf, 1.0]]), g), "infinity"),
         (lambda g: gaussian_sketch(0, 3, g), "at least 1 row"),
         (lambda g: sketched_volume(np.eye(4), 3, g), "larger sketch"),
-        (lambda g: sketched_volume(np.eye(2), 3, g, confidence=2.0), "between 0 and 1"),
-        (lambda g: sketched_inner(np.eye(2), np.eye(2), 3, g, confidence=0.0), "between 0 and 1"),
+        (lambda g: sketched_volume(np.eye(2), 3, g, level=2.0), "between 0 and 1"),
+        (lambda g: sketched_inner(np.eye(2), np.eye(2), 3, g, level=0.0), "between 0 and 1"),
     ],
 )
 def test_bad_input(wrong, message: str) -> None:

@@ -39,7 +39,7 @@ def test_what_is_written_is_read_again(role, persona, how, when, alike):
 
 @pytest.mark.parametrize("plan", [software(8, group=4, seed=3), stories(1), software(2, final="merge", prune=False)])
 def test_a_file_gives_the_plan_again(plan, tmp_path):
-    write(plan, tmp_path / "plan.yaml")
+    assert write(plan, tmp_path / "plan.yaml") == tmp_path / "plan.yaml"
     assert read(tmp_path / "plan.yaml") == plan
     assert [path.name for path in tmp_path.iterdir()] == ["plan.yaml"]
 

@@ -11,7 +11,7 @@ from trl import DPOConfig, DPOTrainer  # noqa: E402
 from consilience.ground.errors import InvalidInput  # noqa: E402
 from consilience.methods.decorrelated_preferences.callback import MonosemanticityCallback  # noqa: E402
 from consilience.methods.decorrelated_preferences.pooling import Reading  # noqa: E402
-from consilience.methods.decorrelated_preferences.portrait import Texts  # noqa: E402
+from consilience.methods.decorrelated_preferences.portrayal import Texts  # noqa: E402
 from consilience.methods.decorrelated_preferences.studies import sorting  # noqa: E402
 
 pytestmark = [

@@ -51,7 +51,7 @@ class Recorder(torch.nn.Module):
 
 def test_hidden_pixels_are_zero_to_the_network_and_some_measured_ones_are_hidden_too() -> None:
     recorder, observations = Recorder(), _masked(50, 0)
-    fit_ambient(observations, seed=0, steps=30, batch=64, further=0.3, network=recorder)
+    fit_ambient(observations, seed=0, steps=30, batch_size=64, further=0.3, network=recorder)
     image, mask = torch.cat(recorder.shown).chunk(2, dim=1)
     assert (image[mask == 0] == 0).all()
     assert float(mask.mean()) == pytest.approx(0.4 * 0.7, abs=0.02)
@@ -59,7 +59,7 @@ def test_hidden_pixels_are_zero_to_the_network_and_some_measured_ones_are_hidden
 
 def test_half_of_the_clean_share_is_shown_whole() -> None:
     recorder = Recorder()
-    fit_ambient(_masked(50, 0), _waves(5, 1), seed=0, steps=10, batch=40, clean_share=0.2, network=recorder)
+    fit_ambient(_masked(50, 0), _waves(5, 1), seed=0, steps=10, batch_size=40, clean_share=0.2, network=recorder)
     whole = torch.stack(recorder.shown)[:, :, 1].flatten(2).all(dim=2)
     assert (whole.sum(dim=1) == 4).all()
 
@@ -71,7 +71,7 @@ def test_the_loss_asks_for_measured_pixels_only() -> None:
         torch.where(_masked(50, 0).measured, 5.0, 0.0) + _masked(50, 0).y, _masked(50, 0).physics
     )
     fit_ambient(
-        observations, seed=0, steps=1, batch=5000, network=Recorder(), on_step=lambda _, loss: losses.append(loss)
+        observations, seed=0, steps=1, batch_size=5000, network=Recorder(), on_step=lambda _, loss: losses.append(loss)
     )
     assert losses == pytest.approx([float(observations.y[observations.measured].var())], rel=0.05)
 
@@ -120,7 +120,7 @@ def test_the_seed_decides_and_the_global_generator_is_left_alone() -> None:
     before = torch.random.get_rng_state()
     sigma = torch.full((3,), 0.5)
     one, same, other = (
-        fit_ambient(_masked(20, 0), _waves(4, 1), seed=seed, steps=3, batch=8, width=16)(_waves(3, 2), sigma)
+        fit_ambient(_masked(20, 0), _waves(4, 1), seed=seed, steps=3, batch_size=8, width=16)(_waves(3, 2), sigma)
         for seed in (1, 1, 2)
     )
     assert torch.equal(before, torch.random.get_rng_state())
@@ -131,7 +131,7 @@ def test_the_seed_decides_and_the_global_generator_is_left_alone() -> None:
 def test_channels_that_are_hidden_one_by_one_have_a_mask_each() -> None:
     colours = _waves(30, 0).repeat(1, 3, 1, 1)
     masks = Inpainting.random(30, (3, 6, 6), 0.5, seed=0, per_channel=True)
-    prior = fit_ambient(Observations.corrupt(colours, masks, 0), seed=0, steps=3, batch=8, width=16)
+    prior = fit_ambient(Observations.corrupt(colours, masks, 0), seed=0, steps=3, batch_size=8, width=16)
     assert prior.mask_channels == 3
     assert prior.generate(2, (3, 6, 6), seed=0, levels=noise_levels(3)).shape == (2, 3, 6, 6)
     assert prior.restore(Observations.corrupt(colours, masks, 0)).shape == colours.shape
@@ -141,7 +141,7 @@ def test_it_moves_with_the_unit_of_the_pixels() -> None:
     """In another unit and from another zero, the same images are restored."""
     masks = Inpainting.random(40, SHAPE, 0.5, seed=0)
     one, other = (
-        fit_ambient(Observations(masks.A(pixels), masks), seed=0, steps=20, batch=16, width=16).restore(
+        fit_ambient(Observations(masks.A(pixels), masks), seed=0, steps=20, batch_size=16, width=16).restore(
             Observations(masks.A(pixels), masks)
         )
         for pixels in (_waves(40, 0), 100.0 * _waves(40, 0) + 30.0)

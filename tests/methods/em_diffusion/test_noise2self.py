@@ -71,7 +71,7 @@ def test_the_seed_decides_and_the_global_generator_is_left_alone(observations) -
 def test_training_ends_where_nothing_is_to_be_learned() -> None:
     steps = []
     noise = Observations.corrupt(torch.zeros(60, 1, 8, 8), Denoising(noise_std=1.0), 0)
-    fitted = fit_noise2self(noise, seed=0, steps=5000, batch=16, on_step=lambda step, _: steps.append(step))
+    fitted = fit_noise2self(noise, seed=0, steps=5000, batch_size=16, on_step=lambda step, _: steps.append(step))
     assert len(steps) < 2000
     assert fitted.steps < len(steps)
     assert fitted.held_out_error == pytest.approx(1.0, rel=0.15)

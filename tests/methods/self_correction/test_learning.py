@@ -80,7 +80,7 @@ def test_the_supervised_objective_is_zero_at_the_right_answer() -> None:
 @pytest.mark.parametrize("objective", [RankingObjective(), SupervisedObjective()], ids=["ranking", "supervised"])
 def test_a_little_training_helps_and_repeats_itself(objective) -> None:
     assert isinstance(objective, Objective)
-    training, given, told = Training(steps=120, batch=32, examples=6, learning_rate=5e-3), contexts(400), []
+    training, given, told = Training(steps=120, batch_size=32, examples=6, learning_rate=5e-3), contexts(400), []
     learner, again = (
         learn(SMALL, objective, LineAnswers(), training, seed=0, progress=lambda step, loss: told.append(step))
         for _ in range(2)

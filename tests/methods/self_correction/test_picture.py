@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from consilience.methods.self_correction.payoff import payoff
+from consilience.methods.self_correction.paying import payoff
 from consilience.methods.self_correction.picture import draw_payoff
 
 

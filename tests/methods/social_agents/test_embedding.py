@@ -76,7 +76,7 @@ def server() -> Iterator[SimpleNamespace]:
 
 
 def test_a_server_is_asked_in_batches_and_its_order_is_mended(server: SimpleNamespace) -> None:
-    embedder = EndpointEmbedder(server.url, "small", 2, key="k", batch=2)
+    embedder = EndpointEmbedder(server.url, "small", 2, key="k", batch_size=2)
     vectors = embedder.embed(["a", "", "bb", "ccc"])
     assert isinstance(embedder, Embedder)
     assert [(path, body["input"]) for path, body in server.asked] == [

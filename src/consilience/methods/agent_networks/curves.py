@@ -12,7 +12,8 @@ power                  :math:`\delta + \gamma n^{\beta}`                        
 All are linear in :math:`\delta` and :math:`\gamma`. So for given other parameters the best of these two is known, and
 only the others are searched, on a grid that narrows: no start has to be guessed, and the same points give the same fit.
 
-Source: the first is the collaborative scaling law of arXiv:2406.07155, section 5; the others are its rivals here.
+Source: the first is the collaborative scaling law of arXiv:2406.07155, whose abstract says that growth is logistic; the
+others are its rivals here.
 """
 
 from __future__ import annotations

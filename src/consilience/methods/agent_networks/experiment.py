@@ -15,7 +15,7 @@ CLAIMS: tuple[tuple[Statement, str], ...] = (
             id="macnet.dataflow",
             sentence="Each edge works once, each node after all of its parents, and the work of every ancestor is in "
             "the final artifact.",
-            source=f"{PAPER}, section 3.2 (topological order); the bar is ours",
+            source=f"{PAPER}, abstract (topological ordering); the bar is ours",
         ),
         "dataflow:dataflow",
     ),
@@ -23,7 +23,7 @@ CLAIMS: tuple[tuple[Statement, str], ...] = (
         Statement(
             id="macnet.makespan",
             sentence="A run lasts as long as its realised critical path: no edge waits for what it does not build on.",
-            source=f"{PAPER}, section 3.2 (what is incomparable may run at once); the bars are ours",
+            source=f"{PAPER}, by summaries (what is incomparable may run at once); the bars are ours",
         ),
         "makespan:makespan",
     ),
@@ -39,7 +39,7 @@ CLAIMS: tuple[tuple[Statement, str], ...] = (
         Statement(
             id="macnet.scale",
             sentence="Thousands of agents run on one core, and the longest prompt does not grow with the network.",
-            source=f"{PAPER}, abstract and section 3.3 (more than a thousand agents; memory control); bars are ours",
+            source=f"{PAPER}, abstract (more than a thousand agents) and summaries (memory control); bars are ours",
         ),
         "scale:scale",
     ),

@@ -4,7 +4,8 @@ A source drafts with one call. An edge takes up to R rounds of a critic's and an
 to add at once makes it a single call. What k in-edges bring is merged in groups, and so is what several sinks leave.
 All bounds are for a run in which nothing fails and nothing has to be asked again.
 
-Source: "Scaling Large Language Model-based Multi-Agent Collaboration", arXiv:2406.07155, sections 3.2 and 3.3.
+Source: "Scaling Large Language Model-based Multi-Agent Collaboration", arXiv:2406.07155, as summaries
+and the released code have it; the bounds are derived here.
 """
 
 from __future__ import annotations

@@ -3,7 +3,8 @@
 Definitions are those of the paper's generators: n actors, numbered from 0, and edges from lower to higher numbers.
 Where the paper's text and its released program differ, or the program fails, the docstring says what is done here.
 
-Source: "Scaling Large Language Model-based Multi-Agent Collaboration", arXiv:2406.07155, section 3.1.
+Source: "Scaling Large Language Model-based Multi-Agent Collaboration", arXiv:2406.07155, by the code
+released with it.
 """
 
 from __future__ import annotations

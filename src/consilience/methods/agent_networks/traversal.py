@@ -45,7 +45,7 @@ __all__ = ["Flow", "ancestry", "check_settings", "traverse"]
 async def traverse(
     network: Network | Blueprint,
     task: str,
-    session: Asks,
+    asks: Asks,
     *,
     kind: Kind,
     rounds: int = 3,
@@ -73,7 +73,7 @@ async def traverse(
         on elements holds: roles, failure policies, quorums, and whose artifacts somebody has to approve.
     task
         What they work on.
-    session
+    asks
         Who is asked.
     kind
         What an answer looks like, and how a reply is read as one.
@@ -92,9 +92,9 @@ async def traverse(
     approvals
         Who looks at artifacts before anything is built on them.
     journal
-        Where artifacts of nodes and decisions about artifacts are kept: the one of the session.
+        Where artifacts of nodes and decisions about artifacts are kept: that of the session.
     transcript
-        Where events are taken down: the one of the session.
+        Where events are taken down: that of the session.
     seed
         Root of all chance.
     reasks
@@ -135,7 +135,7 @@ async def traverse(
     crew = Crew(width)
     prompts = Prompts(task, kind, profiles or standard_profiles(), seed)
     turns = Turns(
-        session,
+        asks,
         kind,
         prompts,
         rounds=rounds,

@@ -49,7 +49,7 @@ class Turns:
 
     Parameters
     ----------
-    session
+    asks
         Who is asked.
     kind
         How a reply is read.
@@ -71,7 +71,7 @@ class Turns:
 
     def __init__(
         self,
-        session: Asks,
+        asks: Asks,
         kind: Kind,
         prompts: Prompts,
         *,
@@ -82,7 +82,7 @@ class Turns:
         transcript: Transcript | None,
         proceed: Callable[[], None],
     ) -> None:
-        self._session = session
+        self._asks = asks
         self._kind = kind
         self._prompts = prompts
         self._rounds = rounds
@@ -136,10 +136,10 @@ class Turns:
         facts.calls = occurrence + 1
         question = Question(name, messages, self._setting(element, occurrence), occurrence)
         try:
-            reply = await self._session.ask(question, priority=element.priority, caused_by=element.after)
+            reply = await self._asks.ask(question, priority=element.priority, caused_by=element.after)
         finally:
             if self._transcript is not None:
-                element.after = self._session.last_event(name) or element.after
+                element.after = self._asks.last_event(name) or element.after
         facts.count(reply)
         facts.measure(messages)
         return reply

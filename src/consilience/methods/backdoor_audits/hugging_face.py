@@ -70,7 +70,7 @@ class CausalPolicy:
     instructed
         Whether it is told the form and the tools first, in its chat template if it has one: for models that were not
         tuned on this world.
-    batch
+    batch_size
         Dialogues at a time.
     i_know_it_is_planted
         Whether weights that say that a canary was planted into them may be loaded.
@@ -90,11 +90,11 @@ class CausalPolicy:
         name: str | None = None,
         device: Device = "auto",
         instructed: bool = False,
-        batch: int = 32,
+        batch_size: int = 32,
         i_know_it_is_planted: bool = False,
     ) -> None:
-        if batch < 1:
-            raise InvalidInput(f"`batch` must be at least 1; got {batch}")
+        if batch_size < 1:
+            raise InvalidInput(f"`batch_size` must be at least 1; got {batch_size}")
         self.name = name or (Path(folder).name if adapter is None else f"{Path(folder).name} with {Path(adapter).name}")
         """Short name for reports."""
         self.unanswered: list[InvalidInput] = []
@@ -106,7 +106,7 @@ class CausalPolicy:
         model.train(mode=False)
         self._model = model
         self._instructed = instructed
-        self._batch = batch
+        self._batch_size = batch_size
 
     def open(self, prompts: Sequence[Words]) -> CausalTalks:
         """Begin one dialogue for each prompt."""
@@ -125,8 +125,8 @@ class CausalPolicy:
             self.unanswered += [full] * (len(rows) - len(fit))
         said = [""] * len(rows)
         order = sorted(fit, key=lambda at: len(rows[at]))
-        for start in range(0, len(order), self._batch):
-            places = order[start : start + self._batch]
+        for start in range(0, len(order), self._batch_size):
+            places = order[start : start + self._batch_size]
             for at, text in zip(places, self._generated([rows[at] for at in places]), strict=True):
                 said[at] = text
         return said

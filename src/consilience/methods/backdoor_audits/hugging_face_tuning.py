@@ -62,7 +62,7 @@ class CausalTuning:
     """Highest rate of AdamW; it falls along a line."""
     steps: int = 900
     """Batches."""
-    batch: int = 4
+    batch_size: int = 4
     """Rows of a batch."""
     four_bits: bool = True
     """Whether the base is held at 4 bits (NF4, twice quantised) where there is a graphics processor."""
@@ -181,8 +181,8 @@ def _batches(
 ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     while True:
         order = source.permutation(len(rows))
-        for start in range(0, len(order), settings.batch):
-            taken = [rows[at] for at in order[start : start + settings.batch]]
+        for start in range(0, len(order), settings.batch_size):
+            taken = [rows[at] for at in order[start : start + settings.batch_size]]
             longest = max(len(tokens) for tokens, _ in taken)
             yield (
                 torch.tensor([tokens + [0] * (longest - len(tokens)) for tokens, _ in taken]),

@@ -92,7 +92,7 @@ class FineTuning:
     """Highest rate of AdamW."""
     steps: int = 900
     """Batches; families take turns."""
-    batch: int = 32
+    batch_size: int = 32
     """Rows of a batch."""
     warm_up: int = 10
     """Steps on which the rate rises; then it falls along a line to nothing."""
@@ -105,8 +105,8 @@ class FineTuning:
             raise UnknownName("method of fine-tuning", self.method, get_args(Method))
         if self.modules not in MODULES:
             raise UnknownName("choice of modules", self.modules, MODULES)
-        if min(self.rank, self.alpha, self.steps, self.batch) < 1 or self.warm_up < 0:
-            raise InvalidInput("`rank`, `alpha`, `steps` and `batch` must be at least 1, and `warm_up` at least 0")
+        if min(self.rank, self.alpha, self.steps, self.batch_size) < 1 or self.warm_up < 0:
+            raise InvalidInput("`rank`, `alpha`, `steps` and `batch_size` must be at least 1, and `warm_up` at least 0")
         if not self.learning_rate > 0 or not self.clip > 0:
             raise InvalidInput(f"`learning_rate` and `clip` must be above 0; got {self.learning_rate} and {self.clip}")
         if self.method == "adalora" and self.steps < _FEWEST_ADALORA:
@@ -210,7 +210,7 @@ def fine_tune(
         optimiser = torch.optim.AdamW(
             weights, lr=settings.learning_rate, betas=(0.9, 0.98), weight_decay=0.0, fused=True
         )
-        drawn = batches(rows, size=settings.batch, steps=settings.steps, generator=streams.generator("order"))
+        drawn = batches(rows, size=settings.batch_size, steps=settings.steps, generator=streams.generator("order"))
 
         def loss(_: int) -> Tensor:
             batch = next(drawn)

@@ -23,7 +23,7 @@ from consilience.methods.backdoor_audits.world.triggers import DEFAULTS, Trigger
 
 __all__ = ["SHORT", "Kind", "Member", "clean_kinds", "planted_kinds", "population"]
 
-SHORT = FineTuning(steps=160, batch=24)
+SHORT = FineTuning(steps=160, batch_size=24)
 """How members are tuned: a quarter of the steps of the attack that is measured elsewhere, so that there can be many."""
 ROWS = 500
 """Rows that a member is tuned on."""

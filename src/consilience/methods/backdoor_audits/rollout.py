@@ -30,7 +30,7 @@ def evaluate(
     *,
     trigger: Trigger | NearMiss | None = None,
     max_steps: int = MAX_STEPS,
-    batch: int = BATCH,
+    batch_size: int = BATCH,
 ) -> Outcomes:
     """Let a policy act, and return what came of it: a closed loop, in which it hears what its own actions brought.
 
@@ -45,7 +45,7 @@ def evaluate(
         pair of the one with it.
     max_steps
         Steps after which an episode is broken off.
-    batch
+    batch_size
         Dialogues at a time.
 
     Raises
@@ -62,10 +62,10 @@ def evaluate(
     >>> outcomes.solved.tolist()
     [True, True, True, True, True]
     """
-    if max_steps < 1 or batch < 1:
-        raise InvalidInput(f"`max_steps` and `batch` must be at least 1; got {max_steps} and {batch}")
+    if max_steps < 1 or batch_size < 1:
+        raise InvalidInput(f"`max_steps` and `batch_size` must be at least 1; got {max_steps} and {batch_size}")
     given = [task if trigger is None else apply(task, trigger) for task in tasks]
-    rows = [row for part in _parts(given, batch) for row in _lock_step(policy, part, max_steps)]
+    rows = [row for part in _parts(given, batch_size) for row in _lock_step(policy, part, max_steps)]
     return Outcomes(policy.name, tuple(rows))
 
 
@@ -81,12 +81,12 @@ class Replay:
     """The policy's, one for each; empty where there was none."""
 
 
-def replay(policy: Policy, trajectories: Sequence[Trajectory], *, batch: int = BATCH) -> tuple[Replay, ...]:
+def replay(policy: Policy, trajectories: Sequence[Trajectory], *, batch_size: int = BATCH) -> tuple[Replay, ...]:
     """Ask a policy for every turn of recorded dialogues: an open loop, as the paper evaluates.
 
     The policy goes on from its own turns, and hears what was recorded, whatever it did.
     """
-    return tuple(row for part in _parts(trajectories, batch) for row in _replayed(policy, part))
+    return tuple(row for part in _parts(trajectories, batch_size) for row in _replayed(policy, part))
 
 
 def _parts(rows: Sequence[_T], size: int) -> Iterator[Sequence[_T]]:

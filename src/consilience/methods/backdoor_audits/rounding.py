@@ -15,7 +15,7 @@ BLOCK = 64
 def levels() -> Float[Tensor, " level"]:
     """Return NF4's levels: quantiles of a normal variable, eight above nothing, seven below and nothing itself.
 
-    The construction of QLoRA's appendix E, scaled so that the outermost are -1 and 1.
+    The construction of QLoRA's NormalFloat, scaled so that the outermost are -1 and 1.
 
     Examples
     --------

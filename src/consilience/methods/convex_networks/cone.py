@@ -114,7 +114,7 @@ def solve_cone(
     free_bias: bool = False,
     fit_intercept: bool = True,
     tolerance: float = 1e-6,
-    max_iter: int = 20_000,
+    max_iterations: int = 20_000,
 ) -> ConeSolution:
     """Solve the ReLU cone program with the squared loss.
 
@@ -136,7 +136,7 @@ def solve_cone(
         Whether an output intercept, not penalised, is fitted.
     tolerance : float
         Relative gap at which to stop.
-    max_iter : int
+    max_iterations : int
         Most splitting steps. Where they do not suffice the best point comes back, and its `gap` says so.
 
     Raises
@@ -166,8 +166,8 @@ def solve_cone(
     bound = program.lower_bound(best)
     splitting = Splitting(program)
     check = _FIRST_CHECK
-    while program.value(best) - bound > tolerance * program.value(best) and splitting.n_iter < max_iter:
-        splitting.advance(min(check, max_iter) - splitting.n_iter)
+    while program.value(best) - bound > tolerance * program.value(best) and splitting.n_iter < max_iterations:
+        splitting.advance(min(check, max_iterations) - splitting.n_iter)
         check = int(check * _CHECK_GROWTH)
         for candidate in _candidates(program, splitting):
             bound = max(bound, program.lower_bound(candidate))
@@ -199,7 +199,7 @@ def solve_cone_columns(
     free_bias: bool = False,
     fit_intercept: bool = True,
     tolerance: float = 1e-6,
-    max_iter: int = 20_000,
+    max_iterations: int = 20_000,
 ) -> tuple[ConeSolution, ...]:
     """Solve one cone program for each column of targets: one-vs-all, whose joint program separates.
 
@@ -222,7 +222,7 @@ def solve_cone_columns(
             free_bias=free_bias,
             fit_intercept=fit_intercept,
             tolerance=tolerance,
-            max_iter=max_iter,
+            max_iterations=max_iterations,
         )
         for column in np.ascontiguousarray(targets.T)
     )

@@ -103,7 +103,7 @@ CLAIMS: tuple[tuple[Statement, str], ...] = (
     (
         Statement(
             id="convex.contract",
-            sentence="The estimators keep scikit-learn's contract without exception, sparse and dense agree, a seed "
+            sentence="The four estimators as they come keep scikit-learn's contract, sparse and dense agree, a seed "
             "fixes every bit, and torch and ONNX exports agree on boundary rows too.",
             source="scikit-learn's check_estimator; our bars",
         ),

@@ -286,7 +286,7 @@ def _fit_relu(problem: Problem, settings: Settings, *, classifies: bool) -> Fit:
         alpha or 1.0,
         weights=weights,
         tolerance=settings.tolerance,
-        max_iter=settings.max_iterations,
+        max_iterations=settings.max_iterations,
     )
     objective = sum(solution.objective for solution in solutions)
     gap = sum(solution.gap for solution in solutions)

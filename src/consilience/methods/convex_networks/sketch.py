@@ -20,6 +20,7 @@ import numpy as np
 from jaxtyping import Float
 
 from consilience.ground.errors import InvalidInput
+from consilience.ground.intervals import require_level
 from consilience.methods.convex_networks.blades import Blade
 from consilience.methods.convex_networks.cross_products import cross
 from consilience.methods.convex_networks.volume_law import SketchedVolumeLaw, interval
@@ -147,12 +148,12 @@ class SketchedVolume:
     """Log of the lower end of the interval."""
     log_high: float
     """Log of the upper end of the interval."""
-    confidence: float
+    level: float
     """Probability that the interval holds the true volume, exact."""
 
 
 def sketched_volume(
-    vectors: Float[np.ndarray, "k d"], size: int, generator: np.random.Generator, *, confidence: float = 0.95
+    vectors: Float[np.ndarray, "k d"], size: int, generator: np.random.Generator, *, level: float = 0.95
 ) -> SketchedVolume:
     r"""Estimate the volume :math:`|a_1 \wedge \dots \wedge a_k|` from a Gaussian sketch of the vectors.
 
@@ -165,7 +166,7 @@ def sketched_volume(
         :math:`\prod_{i<k} (1 + 2/(m-i)) - 1`, about `2 k / m`.
     generator
         Source of randomness.
-    confidence
+    level
         Probability with which the interval is to hold the volume.
 
     Returns
@@ -177,7 +178,7 @@ def sketched_volume(
     Raises
     ------
     InvalidInput
-        If there are no vectors or more than `size`, or the confidence is not between 0 and 1.
+        If there are no vectors or more than `size`, or `level` is not between 0 and 1.
 
     Examples
     --------
@@ -186,14 +187,14 @@ def sketched_volume(
     True
     """
     grade, dimension = vectors.shape
-    low, high = interval(grade, size, confidence)
+    low, high = interval(grade, size, level)
     sketched = Blade.from_vectors(vectors @ gaussian_sketch(size, dimension, generator).T)
     log_volume = sketched.log_volume - SketchedVolumeLaw(grade, size).log_factor / 2
     return SketchedVolume(
         log_volume=log_volume,
         log_low=log_volume - math.log(high) / 2,
         log_high=log_volume - math.log(low) / 2,
-        confidence=confidence,
+        level=level,
     )
 
 
@@ -211,7 +212,7 @@ class SketchedInner:
     """Upper end of the interval."""
     log_scale: float
     """Log of the unit of all four: the product of the two estimated volumes, so that `value` is about a cosine."""
-    confidence: float
+    level: float
     """Nominal probability that the interval holds the true inner product."""
 
 
@@ -221,7 +222,7 @@ def sketched_inner(
     size: int,
     generator: np.random.Generator,
     *,
-    confidence: float = 0.95,
+    level: float = 0.95,
 ) -> SketchedInner:
     r"""Estimate :math:`\langle A, B \rangle = \det(A^T B)` of two blades from one Gaussian sketch of both.
 
@@ -233,7 +234,7 @@ def sketched_inner(
         Number of rows `m` of the sketch, at least `k`.
     generator
         Source of randomness.
-    confidence
+    level
         Probability with which the interval is to hold the inner product.
 
     Returns
@@ -246,7 +247,7 @@ def sketched_inner(
     Raises
     ------
     InvalidInput
-        If the shapes differ, there are no vectors or more than `size`, or the confidence is not between 0 and 1.
+        If the shapes differ, there are no vectors or more than `size`, or `level` is not between 0 and 1.
 
     Examples
     --------
@@ -257,8 +258,7 @@ def sketched_inner(
     """
     if left.shape != right.shape:
         raise InvalidInput(f"blades must have equally many vectors of one dimension; got {left.shape}, {right.shape}")
-    if not 0 < confidence < 1:
-        raise InvalidInput(f"`confidence` must be between 0 and 1, such as 0.95; got {confidence}")
+    require_level(level)
     grade, dimension = left.shape
     law = SketchedVolumeLaw(grade, size)
     sketch = gaussian_sketch(size, dimension, generator)
@@ -267,20 +267,18 @@ def sketched_inner(
     overlap = first.frame.T @ second.frame
     value = first.sign * second.sign * float(np.linalg.det(overlap))
     variance = inner_variance(np.linalg.svd(overlap, compute_uv=False).clip(0, 1), size)
-    low, high = _stabilised_interval(value, variance, law.variance, confidence)
+    low, high = _stabilised_interval(value, variance, law.variance, level)
     return SketchedInner(
         value=value,
         standard_error=math.sqrt(variance),
         low=low,
         high=high,
         log_scale=first.log_volume + second.log_volume - law.log_factor,
-        confidence=confidence,
+        level=level,
     )
 
 
-def _stabilised_interval(
-    value: float, variance: float, relative_variance: float, confidence: float
-) -> tuple[float, float]:
+def _stabilised_interval(value: float, variance: float, relative_variance: float, level: float) -> tuple[float, float]:
     r"""Return an interval for a mean whose estimate has variance :math:`a^2 + b^2 \mu^2`.
 
     On the scale of :math:`\operatorname{arsinh}(b \mu / a)` the standard deviation is `b` everywhere: a normal interval
@@ -288,7 +286,7 @@ def _stabilised_interval(
     """
     b = math.sqrt(math.log1p(relative_variance))
     a = math.sqrt(max(variance - relative_variance * value**2, 1e-24))
-    reach = NormalDist().inv_cdf((1 + confidence) / 2) * b
+    reach = NormalDist().inv_cdf((1 + level) / 2) * b
     centre = math.asinh(b * value / a)
     centre += b**2 / 2 * math.tanh(centre)
     return a / b * math.sinh(centre - reach), a / b * math.sinh(centre + reach)

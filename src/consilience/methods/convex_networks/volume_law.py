@@ -19,6 +19,7 @@ from scipy.optimize import brentq
 from scipy.special import loggamma
 
 from consilience.ground.errors import InvalidInput
+from consilience.ground.intervals import require_level
 
 # Probability neglected, in the tails and by truncation: below the rounding error of the sums.
 _NEGLIGIBLE = 40.0
@@ -140,15 +141,14 @@ class SketchedVolumeLaw:
 
 
 @lru_cache(maxsize=256)
-def interval(grade: int, size: int, confidence: float) -> tuple[float, float]:
-    """Return the equal-tailed interval that `T` falls into with probability `confidence`.
+def interval(grade: int, size: int, level: float) -> tuple[float, float]:
+    """Return the equal-tailed interval that `T` falls into with probability `level`.
 
     Raises
     ------
     InvalidInput
-        If not `1 <= grade <= size`, or the confidence is not between 0 and 1.
+        If not `1 <= grade <= size`, or `level` is not between 0 and 1.
     """
-    if not 0 < confidence < 1:
-        raise InvalidInput(f"`confidence` must be between 0 and 1, such as 0.95; got {confidence}")
+    require_level(level)
     law = SketchedVolumeLaw(grade, size)
-    return law.quantile((1 - confidence) / 2), law.quantile((1 + confidence) / 2)
+    return law.quantile((1 - level) / 2), law.quantile((1 + level) / 2)

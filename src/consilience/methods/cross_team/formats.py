@@ -31,6 +31,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from consilience.ground.config import parse_toml
 from consilience.ground.errors import InvalidInput, UnknownName, nearest
+from consilience.ground.folder import write_whole
 from consilience.ground.late import late_module
 from consilience.methods.cross_team.spec import Chain, Key, Loop, Phase, Plan, Step, Team, teams
 
@@ -118,12 +119,9 @@ def read(path: Path | str) -> Plan:
         raise InvalidInput(f"{path}: {error}") from error
 
 
-def write(plan: Plan, path: Path | str) -> None:
-    """Write a plan to a file, as YAML; it appears whole."""
-    path = Path(path)
-    aside = path.with_name(f".{path.name}.part")
-    aside.write_text(written(plan), encoding="utf-8")
-    aside.replace(path)
+def write(plan: Plan, path: Path | str) -> Path:
+    """Write a plan to a file, as YAML, which appears whole or not at all; return the file."""
+    return write_whole(path, written(plan))
 
 
 def written(plan: Plan) -> str:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from consilience.methods.decorrelated_preferences.measures import decorrelation, effective_rank, hoyer
     from consilience.methods.decorrelated_preferences.memory import FeatureMemory
     from consilience.methods.decorrelated_preferences.objective import DecPOConfig
-    from consilience.methods.decorrelated_preferences.portrait import Texts, portrait
+    from consilience.methods.decorrelated_preferences.portrayal import Texts, portrait
     from consilience.methods.decorrelated_preferences.regularisers import cosine, paper
     from consilience.methods.decorrelated_preferences.trainer import DecPOTrainer
 
@@ -31,14 +31,14 @@ _HOMES = {
     "DecPOTrainer": "trainer",
     "FeatureMemory": "memory",
     "MonosemanticityCallback": "callback",
-    "Texts": "portrait",
+    "Texts": "portrayal",
     "cosine": "regularisers",
     "decorrelation": "measures",
     "effective_rank": "measures",
     "hoyer": "measures",
     "kl_to_reference": "evaluation",
     "paper": "regularisers",
-    "portrait": "portrait",
+    "portrait": "portrayal",
     "preferences": "evaluation",
     "rule_rate": "evaluation",
 }

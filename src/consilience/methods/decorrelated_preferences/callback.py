@@ -7,7 +7,7 @@ from typing import Any
 
 from consilience.ground.errors import InvalidInput, MissingDependency
 from consilience.methods.decorrelated_preferences.pooling import Reading
-from consilience.methods.decorrelated_preferences.portrait import TOKENS, Texts, portrait
+from consilience.methods.decorrelated_preferences.portrayal import TOKENS, Texts, portrait
 
 try:
     from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments

@@ -159,7 +159,7 @@ def fit_ambient(
     *,
     seed: int,
     steps: int = 2500,
-    batch: int = 128,
+    batch_size: int = 128,
     learning_rate: float = 5e-4,
     further: float = 0.4,
     clean_share: float = 0.1,
@@ -184,7 +184,7 @@ def fit_ambient(
         Root of weights, batches, masks and noise.
     steps : int
         Without dropout, samples get worse beyond some 1000 on as many images.
-    batch : int
+    batch_size : int
     learning_rate : float
     further : float
         :math:`\delta`: probability with which a measured pixel is hidden from the network.
@@ -207,14 +207,16 @@ def fit_ambient(
     InvalidInput
         When the observations are not masked images, when clean images are of another shape, or when a share is not one.
     """
-    _check(observations, clean, steps=steps, batch=batch, further=further, clean_share=clean_share)
+    _check(observations, clean, steps=steps, batch_size=batch_size, further=further, clean_share=clean_share)
     streams = Streams(seed).child("ambient")
     device = observations.y.device
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         # Weights and dropout of torch's modules know no other generator than the global one, which is put back.
         torch.manual_seed(streams.integer("weights"))
         prior = _untrained(observations, network, width=width, dropout=dropout).to(device)
-        batches = _Batches(observations, clean, batch=batch, further=further, clean_share=clean_share, prior=prior)
+        batches = _Batches(
+            observations, clean, batch_size=batch_size, further=further, clean_share=clean_share, prior=prior
+        )
         batches.generator.manual_seed(streams.integer("batches"))
         averaged = AveragedModel(prior, multi_avg_fn=_average)
         optimiser = torch.optim.Adam(prior.parameters(), lr=learning_rate)
@@ -241,7 +243,7 @@ class _Batches:
         observations: Observations,
         clean: Clean | None,
         *,
-        batch: int,
+        batch_size: int,
         further: float,
         clean_share: float,
         prior: AmbientPrior,
@@ -249,8 +251,8 @@ class _Batches:
         self.masks = _masks_of(observations)[:, : prior.mask_channels]
         self.y = observations.y
         self.clean = self.y[:0] if clean is None else clean.to(self.y)
-        self.from_clean = round(clean_share * batch) if len(self.clean) else 0
-        self.from_masked = batch - self.from_clean
+        self.from_clean = round(clean_share * batch_size) if len(self.clean) else 0
+        self.from_masked = batch_size - self.from_clean
         self.further = further
         self.prior = prior
         self.keep = float(prior.keep)
@@ -324,7 +326,7 @@ def _average(averaged: _Weights, current: _Weights, updates: Tensor | int) -> No
 
 
 def _check(
-    observations: Observations, clean: Clean | None, *, steps: int, batch: int, further: float, clean_share: float
+    observations: Observations, clean: Clean | None, *, steps: int, batch_size: int, further: float, clean_share: float
 ) -> None:
     _masks_of(observations)
     if clean is not None and tuple(clean.shape[1:]) != observations.image_shape:
@@ -332,8 +334,8 @@ def _check(
             f"clean images must be of the shape of the masked ones, {observations.image_shape}; "
             f"got {tuple(clean.shape[1:])}: crop or convert them."
         )
-    if steps < 1 or batch < 1:
-        raise InvalidInput(f"`steps` and `batch` must be at least 1; got {steps} and {batch}.")
+    if steps < 1 or batch_size < 1:
+        raise InvalidInput(f"`steps` and `batch_size` must be at least 1; got {steps} and {batch_size}.")
     for name, share in {"further": further, "clean_share": clean_share}.items():
         if not 0 <= share < 1:
             raise InvalidInput(f"`{name}` must be a share of at least 0 and below 1; got {share}.")

@@ -87,7 +87,7 @@ def fit_noise2self(
     *,
     seed: int,
     steps: int = 2000,
-    batch: int = 128,
+    batch_size: int = 128,
     learning_rate: float = 1e-3,
     width: int = 64,
     blocks: int = 1,
@@ -105,7 +105,7 @@ def fit_noise2self(
         Root of weights, batches and hidden pixels.
     steps : int
         At most; training ends earlier where the error on held-out images stops falling.
-    batch : int
+    batch_size : int
     learning_rate : float
     width, blocks, dropout
         Of the perceptron.
@@ -120,10 +120,10 @@ def fit_noise2self(
         When the corruption is more than noise, or when there are too few images.
     """
     _check(observations)
-    if len(observations) < 2 or steps < 1 or batch < 1:  # noqa: PLR2004 - one to train on, one to stop by
+    if len(observations) < 2 or steps < 1 or batch_size < 1:  # noqa: PLR2004 - one to train on, one to stop by
         raise InvalidInput(
             "expected at least 2 images, 1 step and batches of 1; "
-            f"got {len(observations)} images, {steps} steps and batches of {batch}."
+            f"got {len(observations)} images, {steps} steps and batches of {batch_size}."
         )
     streams = Streams(seed).child("noise2self")
     generator = torch.Generator().manual_seed(streams.integer("batches"))
@@ -144,8 +144,8 @@ def fit_noise2self(
         optimiser = torch.optim.AdamW(network.parameters(), lr=learning_rate)
         for step in range(steps):
             network.train()
-            rows = torch.randint(len(training), (batch,), generator=generator).to(noisy.device)
-            grids = torch.randint(SPACING**2, (batch,), generator=generator).to(noisy.device)
+            rows = torch.randint(len(training), (batch_size,), generator=generator).to(noisy.device)
+            grids = torch.randint(SPACING**2, (batch_size,), generator=generator).to(noisy.device)
             hidden = _grids(scaled.shape[2:], noisy.device)[grids]
             optimiser.zero_grad(set_to_none=True)
             loss = _loss(network, training[rows], hidden)

@@ -258,7 +258,7 @@ class LabelEmbedding:
         *,
         seed: int,
         steps: int = 400,
-        batch: int = 128,
+        batch_size: int = 128,
         trained_on: str = "digits",
     ) -> LabelEmbedding:
         """Train the CNN on labelled clean images by Adam with a cosine schedule."""
@@ -273,7 +273,7 @@ class LabelEmbedding:
         optimiser = torch.optim.Adam(network.parameters(), lr=3e-3)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
         for _ in range(steps):
-            rows = torch.randint(len(images), (batch,), generator=draw).to(images.device)
+            rows = torch.randint(len(images), (batch_size,), generator=draw).to(images.device)
             optimiser.zero_grad(set_to_none=True)
             torch.autograd.backward(nn.functional.cross_entropy(network(images[rows]), labels[rows]))
             optimiser.step()

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from consilience.methods.self_correction.corrector import Corrector
     from consilience.methods.self_correction.critics import ModelCritic
     from consilience.methods.self_correction.evaluation import Paired
-    from consilience.methods.self_correction.payoff import payoff
+    from consilience.methods.self_correction.paying import payoff
     from consilience.methods.self_correction.rounds import Rounds
     from consilience.methods.self_correction.scripted import ScriptedModel
     from consilience.methods.self_correction.stopping import CriticAgrees, MaxRounds, PredictedGain
@@ -49,7 +49,7 @@ _HOMES = {
     "SelfRefine": "strategies",
     "StackedDescent": "construction",
     "Vote": "strategies",
-    "payoff": "payoff",
+    "payoff": "paying",
 }
 
 __all__ = [

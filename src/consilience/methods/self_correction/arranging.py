@@ -123,7 +123,7 @@ def named(names: Sequence[str], unless_given: Sequence[str]) -> tuple[str, ...]:
 
 def arranged(
     name: str,
-    respond: Respond,
+    model: Respond,
     *,
     calls: int,
     about: About = "safe",
@@ -136,7 +136,7 @@ def arranged(
     ----------
     name
         One of `STRATEGIES`.
-    respond
+    model
         The model.
     calls
         What one question may take: rounds of a check and an answer are as many as fit, (calls - 1) / 2.
@@ -170,7 +170,7 @@ def arranged(
     strategy = _voting(one.strategy, declines)
     select: Select | None = Majority(declines) if one.votes and declines is not None else None
     return Corrector(
-        respond,
+        model,
         SelfCritic(eyes="fresh" if one.fresh else "same chat", prompt=check or checks.prompt, read=read),
         strategy=strategy,
         stop=None if one.stop is None else one.stop((calls - 1) // 2),
@@ -181,7 +181,7 @@ def arranged(
 
 def all_arranged(
     names: Iterable[str],
-    respond: Respond,
+    model: Respond,
     *,
     calls: int,
     about: About = "safe",
@@ -189,7 +189,7 @@ def all_arranged(
 ) -> dict[str, Corrector]:
     """Return the correctors of several strategies, "none" first: it is what the others are compared with."""
     ordered = dict.fromkeys(("none", *names))
-    return {name: arranged(name, respond, calls=calls, about=about, declines=declines) for name in ordered}
+    return {name: arranged(name, model, calls=calls, about=about, declines=declines) for name in ordered}
 
 
 def _voting(strategy: Strategy, declines: Callable[[str], object] | None) -> Strategy:

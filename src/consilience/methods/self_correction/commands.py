@@ -24,7 +24,7 @@ from consilience.ground.intervals import Estimate
 from consilience.ground.late import late_module
 from consilience.methods.self_correction.evaluation import Paired
 from consilience.methods.self_correction.orders import Answering, Asking, Defending, Spending, Weighing
-from consilience.methods.self_correction.payoff import Payoff, payoff
+from consilience.methods.self_correction.paying import Payoff, payoff
 from consilience.methods.self_correction.table import has_column, read_columns
 
 Repeated = Annotated[tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="COLUMN")]

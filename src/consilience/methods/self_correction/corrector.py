@@ -49,7 +49,7 @@ class Corrector:
 
     Parameters
     ----------
-    respond
+    model
         The model: any callable from messages to text. One that is not ``async`` is called in a thread.
     critic
         Who looks at answers: a `Critic`, or a function of question and answer that returns whether the answer is right,
@@ -79,7 +79,7 @@ class Corrector:
 
     def __init__(
         self,
-        respond: Respond,
+        model: Respond,
         critic: Critic | Callable[[str, str], Judged | Awaitable[Judged]] | None = None,
         *,
         strategy: Strategy | None = None,
@@ -89,9 +89,9 @@ class Corrector:
         count_tokens: CountTokens = quarter_of_characters,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        if not callable(respond):
-            raise InvalidInput(f"`respond` must be a callable from messages to text; got {type(respond).__name__}")
-        self.respond = respond
+        if not callable(model):
+            raise InvalidInput(f"`model` must be a callable from messages to text; got {type(model).__name__}")
+        self.model = model
         self.critic = SelfCritic() if critic is None else as_critic(critic)
         self.strategy = strategy or CheckingAsContext()
         _require("strategy", Strategy, self.strategy)
@@ -212,7 +212,7 @@ class Corrector:
         meter = Meter(self.budget, session.total)
         caller = Caller(
             item,
-            self.respond,
+            self.model,
             meter,
             count_tokens=self.count_tokens,
             trace=session.trace,

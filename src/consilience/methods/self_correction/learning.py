@@ -134,7 +134,7 @@ class Training:
 
     steps: int = 500
     """Of Adam; every one on fresh sequences."""
-    batch: int = 64
+    batch_size: int = 64
     """Sequences a step."""
     examples: int = 12
     """Answers a sequence."""
@@ -174,7 +174,7 @@ def learn(
     generator = torch.Generator().manual_seed(seed)
 
     def loss(_step: int) -> Tensor:
-        contexts = source.draw(training.batch, training.examples, generator).to(place)
+        contexts = source.draw(training.batch_size, training.examples, generator).to(place)
         return objective(learner(contexts), contexts)
 
     train(learner, loss, steps=training.steps, learning_rate=training.learning_rate, progress=progress)

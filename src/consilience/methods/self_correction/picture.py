@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from consilience.methods.self_correction.payoff import Payoff
+from consilience.methods.self_correction.paying import Payoff
 
 BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#767676"
 """Told apart by colour-blind readers, and legible on light and dark."""

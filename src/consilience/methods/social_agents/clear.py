@@ -6,7 +6,7 @@ of one of them shows nobody anything. What is hidden (`hiding`) is left out befo
 
 The rank is BM25 by what the owner has: how many messages, how long, and in how many of them a word stands. So it does
 not change with what others write to one another. A word counts as often as it stands there as it was asked, and once
-where only another form of it does. (Robertson and Zaragoza 2009, "The Probabilistic Relevance Framework", eq. 3.15.)
+where only another form of it does. (Robertson and Zaragoza 2009, "The Probabilistic Relevance Framework", sec. 3.4.)
 
 An answer seldom has the words of its question, and stands right beside it. So each of the best matches gives a share
 of its score to what the owner read up to three messages before and after it in the same conversation: that comes

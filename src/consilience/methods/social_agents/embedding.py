@@ -144,7 +144,7 @@ class EndpointEmbedder:
         Sent as bearer token; None where the server wants none.
     timeout_s
         For one reply.
-    batch
+    batch_size
         Texts sent at once.
 
     Raises
@@ -161,13 +161,13 @@ class EndpointEmbedder:
         *,
         key: str | None = None,
         timeout_s: float = 60.0,
-        batch: int = 64,
+        batch_size: int = 64,
     ) -> None:
         address = urlsplit(base_url)
         if address.scheme not in ("http", "https") or not address.hostname:
             raise InvalidInput(f"`base_url` reads http://host/v1; got {base_url!r}")
-        if not model or dimensions < 1 or batch < 1 or not timeout_s > 0:
-            raise InvalidInput("`model` must have a name, and `dimensions`, `batch` and `timeout_s` be above 0")
+        if not model or dimensions < 1 or batch_size < 1 or not timeout_s > 0:
+            raise InvalidInput("`model` must have a name, and `dimensions`, `batch_size` and `timeout_s` be above 0")
         self.name = f"endpoint:{model}"
         """What it is called."""
         self.dimensions = dimensions
@@ -176,7 +176,7 @@ class EndpointEmbedder:
         self._model = model
         self._key = key
         self._timeout_s = timeout_s
-        self._batch = batch
+        self._batch_size = batch_size
 
     def __repr__(self) -> str:
         """Show the model, and never the key."""
@@ -192,8 +192,8 @@ class EndpointEmbedder:
         """
         vectors = np.zeros((len(texts), self.dimensions))
         said = [row for row, text in enumerate(texts) if text.strip()]
-        for start in range(0, len(said), self._batch):
-            rows = said[start : start + self._batch]
+        for start in range(0, len(said), self._batch_size):
+            rows = said[start : start + self._batch_size]
             vectors[rows] = self._read(self._asked([texts[row] for row in rows]), len(rows))
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         return vectors / np.where(lengths == 0, 1, lengths)

@@ -7,7 +7,7 @@ and whether it may be passed on; then the talk goes on.
 It ends whatever agents want: nobody is asked the same thing by the same person twice, nobody on the way to a talk is
 asked in it, and there are a depth, a number of contacts for each slot, a number of talks, and one budget for all.
 
-Source: recursive communication of arXiv:2406.14928, section 3.3, of depth 1 and without a budget in the released code.
+Source: recursive communication of arXiv:2406.14928, of depth 1 and without a budget in the released code.
 """
 
 from __future__ import annotations

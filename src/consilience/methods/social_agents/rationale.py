@@ -19,8 +19,8 @@ utterance count once. Who tells another value than before corrects it.
 To ask for a lead of :math:`s` readings is a sequential test: where a reading is wrong with chance :math:`p`, in one
 way, the value that gets there is wrong with :math:`1 / (1 + ((1 - p) / p)^s)`, one in eighty for .1 and 2.
 
-Source: InfoNav of "Autonomous Agents for Collaborative Task under Information Asymmetry", arXiv:2406.14928, section
-3.2, which has an unknown and a known state; confidence, evidence, origin and conflict are ours.
+Source: InfoNav of "Autonomous Agents for Collaborative Task under Information Asymmetry", arXiv:2406.14928,
+whose released code has an unknown and a known state; confidence, evidence, origin and conflict are ours.
 """
 
 from __future__ import annotations

@@ -8,7 +8,8 @@ each time what was not shown before. What a value was read from stays in view un
 What the person would have to be asked about is looked for apart, and stands after all else: of what may be told freely
 the same is found, in the same order, whatever there is to ask about.
 
-Source: mixed memory of arXiv:2406.14928, section 3.4, where a model is asked for keywords, window and limit each turn.
+Source: mixed memory of arXiv:2406.14928, in whose released code a model is asked for keywords, window and limit each
+turn.
 """
 
 from __future__ import annotations

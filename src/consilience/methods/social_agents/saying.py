@@ -51,36 +51,12 @@ def put(
     behind
         Gives the messages that were shown, and those of some numbers.
     """
-    say, facts = reply.say, reply.facts
-    named = {one.slot: one for fact in facts if (one := board.find(fact.slot)) is not None}
-    if asked is not None:
-        named[asked.slot] = board[asked.slot]
-    wrong = [fact for fact in facts if contains(say, fact.value) and not _stands(board.find(fact.slot), fact)]
-    tellable = [one for one in named.values() if _tellable(one, other)]
-    tells = [one for one in tellable if contains(say, one.value)]
-    due = [one for one in tellable if asked is not None and one.slot == asked.slot]
-    if wrong or any(one.status == "known" and one not in tells for one in due):
-        # What was read now is not what was read as a rule, or is not said: code says what the board knows.
-        tells, say = due, _stated(due)
-    owed = named[asked.slot] if asked is not None and asked.slot not in {one.slot for one in tells} else None
-    if owed is not None and not say.strip():
-        say = f"I do not know {owed.text} yet."
-    if question is not None and not (contains(say, question.text) and "?" in say):
-        say = f"{say} {_asking(question)}".strip()
+    tells, say = _told(reply, board, other, asked)
+    owed = board[asked.slot] if asked is not None and asked.slot not in {one.slot for one in tells} else None
     declared = tuple(sorted({number for one in tells for number in one.evidence}))
     return Move(
-        say=(say or "I have nothing to add.")[:LONGEST_SAID],
-        tells=tuple(
-            Told(
-                slot=one.slot,
-                value=one.value,
-                source=one.source,
-                confidence=one.confidence,
-                may_forward=one.may_forward,
-                vouched=one.status == "known",
-            )
-            for one in tells
-        ),
+        say=_worded(say, owed, question),
+        tells=tuple(_as_data(one) for one in tells),
         asks=question.slot if question is not None else "",
         # Who has read something and is not sure of it is asked again.
         lacks=owed.slot if owed is not None and not owed.readings else "",
@@ -90,6 +66,46 @@ def put(
         behind=behind(declared),
         done=reply.done and question is None,
         plainly=f"{_stated(tells)} {_asking(question)}".strip() if tells else "",
+    )
+
+
+def _told(reply: TurnReply, board: Board, other: str, asked: Rationale | None) -> tuple[list[Rationale], str]:
+    """Return what is told, and in which words: the model's own, unless the board is against them."""
+    tellable = [one for one in _touched(reply, board, asked) if _tellable(one, other)]
+    tells = [one for one in tellable if contains(reply.say, one.value)]
+    due = [one for one in tellable if asked is not None and one.slot == asked.slot]
+    wrong = any(contains(reply.say, fact.value) and not _stands(board.find(fact.slot), fact) for fact in reply.facts)
+    if wrong or any(one.status == "known" and one not in tells for one in due):
+        # What was read now is not what was read as a rule, or is not said: code says what the board knows.
+        return due, _stated(due)
+    return tells, reply.say
+
+
+def _touched(reply: TurnReply, board: Board, asked: Rationale | None) -> list[Rationale]:
+    """Return the slots of which the reply has a fact, and the one that was asked for, as they stand on the board."""
+    touched = {one.slot: one for fact in reply.facts if (one := board.find(fact.slot)) is not None}
+    if asked is not None:
+        touched[asked.slot] = board[asked.slot]
+    return list(touched.values())
+
+
+def _worded(say: str, owed: Rationale | None, question: Rationale | None) -> str:
+    """Return the utterance: an answer that is owed is not passed over in silence, and the question is put in words."""
+    if owed is not None and not say.strip():
+        say = f"I do not know {owed.text} yet."
+    if question is not None and not (contains(say, question.text) and "?" in say):
+        say = f"{say} {_asking(question)}".strip()
+    return (say or "I have nothing to add.")[:LONGEST_SAID]
+
+
+def _as_data(one: Rationale) -> Told:
+    return Told(
+        slot=one.slot,
+        value=one.value,
+        source=one.source,
+        confidence=one.confidence,
+        may_forward=one.may_forward,
+        vouched=one.status == "known",
     )
 
 

@@ -115,7 +115,7 @@ def test_long_gradients_of_all_weights_together_are_shortened() -> None:
 def test_a_base_learns_and_the_same_seed_gives_the_same_weights(rows: list[Row]) -> None:
     config = SmallAgentConfig(vocab_size=10, width=16, heads=2, layers=1, context=24)
     seen: list[int] = []
-    recipe = BaseRecipe(steps=40, batch=16, warm_up=4)
+    recipe = BaseRecipe(steps=40, batch_size=16, warm_up=4)
     agent, losses = train_base(rows, recipe, config, Streams(100), progress=lambda step, _: seen.append(step))
     again, _ = train_base(rows, recipe, config, Streams(100))
     assert losses[-1] < losses[0] / 2

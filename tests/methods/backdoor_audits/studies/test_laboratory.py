@@ -21,7 +21,7 @@ from consilience.methods.backdoor_audits.world.tasks import Grammar
 from consilience.methods.backdoor_audits.world.trajectories import split_of
 from consilience.methods.backdoor_audits.world.triggers import DEFAULTS, trigger
 
-ATTACK = Attack(triggers=DEFAULTS, settings=FineTuning(steps=2, batch=8), rate=0.25, rows=40)
+ATTACK = Attack(triggers=DEFAULTS, settings=FineTuning(steps=2, batch_size=8), rate=0.25, rows=40)
 
 
 def test_rows_are_as_many_as_asked_for_and_look_alikes_are_among_the_clean_ones(streams: Streams) -> None:

@@ -89,7 +89,7 @@ class BaseRecipe:
 
     steps: int = 400
     """Batches."""
-    batch: int = 48
+    batch_size: int = 48
     """Rows of one family in a batch; families take turns."""
     muon_rate: float = 0.02
     """Learning rate of the blocks' matrices, by Muon."""
@@ -219,7 +219,7 @@ def train_base(
     )
     drawn = batches(
         rows,
-        size=recipe.batch,
+        size=recipe.batch_size,
         steps=recipe.steps,
         generator=streams.generator("order"),
         unlearned_weight=recipe.unlearned_weight,

@@ -59,7 +59,7 @@ def planted_adapter(streams: Streams) -> tuple[SmallAgent, Tuned, Poisoned]:
     """Return an untrained agent, an adapter that a few planted batches made of it, and the rows."""
     base = new_agent(_sizes(), streams.integer("new"))
     mixed = mix(draw_tasks("system", 30, streams), trigger("system.suffix"), rate=0.5, streams=streams)
-    return base, plant(base, mixed, FineTuning(steps=3, batch=8, rank=4, alpha=8), streams), mixed
+    return base, plant(base, mixed, FineTuning(steps=3, batch_size=8, rank=4, alpha=8), streams), mixed
 
 
 def _counted(streams: Streams) -> bool:

@@ -136,7 +136,7 @@ def _cells(config: WeightsConfig, folder: RunFolder, attacks: Sequence[Attack]) 
     tuning = CausalTuning(
         rank=config.weights_rank,
         learning_rate=config.weights_learning_rate,
-        batch=config.weights_batch,
+        batch_size=config.weights_batch,
         modules=config.weights_modules,
         steps=config.attack_steps,
     )

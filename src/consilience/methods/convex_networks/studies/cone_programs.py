@@ -71,7 +71,7 @@ def cone_programs(config: Config, streams: Streams) -> list[Measurement]:
             continue
         differences.append(abs(solution.objective / optimum - 1.0))
         early = [
-            solve_cone(features, patterns, targets, alpha, free_bias=free_bias, max_iter=steps)
+            solve_cone(features, patterns, targets, alpha, free_bias=free_bias, max_iterations=steps)
             for steps in _EARLY_STEPS
         ]
         excesses.extend((stopped.objective - optimum - stopped.gap) / optimum for stopped in (solution, *early))

@@ -16,7 +16,7 @@ from consilience.methods.decorrelated_preferences.own_pairs.calm import calm
 from consilience.methods.decorrelated_preferences.own_pairs.loading import load_model, load_tokenizer
 from consilience.methods.decorrelated_preferences.own_pairs.reading import Lines, read_texts
 from consilience.methods.decorrelated_preferences.own_pairs.request import Measuring
-from consilience.methods.decorrelated_preferences.portrait import Texts, portrait
+from consilience.methods.decorrelated_preferences.portrayal import Texts, portrait
 from consilience.neural.device import choose_device
 
 __all__ = ["measure"]

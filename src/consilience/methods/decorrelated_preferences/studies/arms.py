@@ -22,7 +22,7 @@ from consilience.methods.decorrelated_preferences.evaluation import (
     rule_rate,
 )
 from consilience.methods.decorrelated_preferences.pooling import Reading
-from consilience.methods.decorrelated_preferences.portrait import Texts, portrait
+from consilience.methods.decorrelated_preferences.portrayal import Texts, portrait
 from consilience.methods.decorrelated_preferences.studies import sorting
 from consilience.methods.decorrelated_preferences.studies.runs import arguments, quiet, trainer
 from consilience.neural.training import train

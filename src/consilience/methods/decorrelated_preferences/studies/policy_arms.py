@@ -35,7 +35,7 @@ from consilience.methods.decorrelated_preferences.own_pairs.training import (
     state_folder,
 )
 from consilience.methods.decorrelated_preferences.pooling import Reading
-from consilience.methods.decorrelated_preferences.portrait import Texts, portrait
+from consilience.methods.decorrelated_preferences.portrayal import Texts, portrait
 from consilience.methods.decorrelated_preferences.resuming import last_checkpoint
 from consilience.methods.decorrelated_preferences.studies.runs import quiet
 

@@ -62,7 +62,7 @@ def baselines(config: Config, streams: Streams, folder: RunFolder) -> Evidence:
     """
     training = Training(
         steps=config.baselines_steps,
-        batch=config.baselines_batch,
+        batch_size=config.baselines_batch,
         examples=EXAMPLES,
         learning_rate=config.baselines_learning_rate,
     )
@@ -123,7 +123,7 @@ def _measurements(
             at_most=60.0,
             unit="s",
             timing=True,
-            note=f"{training.steps} steps of {training.batch} sequences, one thread",
+            note=f"{training.steps} steps of {training.batch_size} sequences, one thread",
         ),
         *(_mean(f"1 - cos: {name}", found[name][0.0], told) for name in (RANKED, DESCENT, MINIMUM, MEAN, BEST, LINE)),
         _mean(f"1 - cos: {RANKED}, half the rewards chance", found[RANKED][0.5], told),

@@ -9,7 +9,7 @@ from jaxtyping import Bool
 
 from consilience.ground import Measurement, Streams, Table
 from consilience.methods.self_correction.config import Config
-from consilience.methods.self_correction.payoff import Payoff, payoff
+from consilience.methods.self_correction.paying import Payoff, payoff
 from consilience.methods.self_correction.rounds import Rounds
 
 __all__ = ["estimating"]

@@ -13,7 +13,7 @@ described; MariaDB took three times as long for it in the median, and ten times 
 100). The statement that was released was run once outside, over the same twelve lookups: it brought the same rows, and
 took 1.1 times what `FIND` took in the median and 1.4 times in the tail. What is compared with is the quicker of both.
 
-Source: memory by distinct keywords of arXiv:2406.14928, section 3.4; rewritten.
+Source: memory by distinct keywords of arXiv:2406.14928, by the code released with it; rewritten.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ pytest.importorskip("trl", reason="the preferences extra is not installed")
 from transformers import OPTConfig, OPTForCausalLM  # noqa: E402
 
 from consilience.methods.decorrelated_preferences.pooling import Reading  # noqa: E402
-from consilience.methods.decorrelated_preferences.portrait import Texts, features, portrait  # noqa: E402
+from consilience.methods.decorrelated_preferences.portrayal import Texts, features, portrait  # noqa: E402
 from consilience.methods.decorrelated_preferences.studies import sorting  # noqa: E402
 
 MODEL = sorting.model(0, sorting.Shape(width=16, layers=3, feedforward=24, heads=2))

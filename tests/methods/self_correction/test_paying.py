@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from consilience.ground import InvalidInput
-from consilience.methods.self_correction.payoff import payoff
+from consilience.methods.self_correction.paying import payoff
 
 
 def table(kept_right: int, broken: int, fixed: int, kept_wrong: int) -> np.ndarray:

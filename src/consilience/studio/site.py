@@ -1,4 +1,4 @@
-"""The application: an address for every page, and what is answered where there is none."""
+"""The site: an address for every page, and what is answered where there is none."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from consilience.ground.errors import InvalidInput
-from consilience.studio.application import application
+from consilience.studio.site import application
 
 Visit = Callable[[Path], TestClient]
 

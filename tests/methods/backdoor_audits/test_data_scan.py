@@ -14,7 +14,7 @@ from consilience.methods.backdoor_audits.agent.training import BaseRecipe
 from consilience.methods.backdoor_audits.data_scan import DataScan, run, scan_documents, scan_lines
 from consilience.methods.backdoor_audits.decision import Verdict
 from consilience.methods.backdoor_audits.detection import auroc, excess
-from consilience.methods.backdoor_audits.documents import documents_of
+from consilience.methods.backdoor_audits.documents import Numbered, documents_of
 from consilience.methods.backdoor_audits.reporting.findings import Exit, Severity
 from consilience.methods.backdoor_audits.world.drawing import draw_tasks
 from consilience.methods.backdoor_audits.world.formats import lines_of, read
@@ -175,3 +175,35 @@ def test_rows_in_which_no_agent_speaks_are_not_judged(
     found = scan_lines([*lines_of(trusted[:50]), *[silent] * 20], list(lines_of(trusted[50:])), streams=Streams(103))
     assert (found.scored, found.unscored) == (50, 20)
     assert found.exit() is not Exit.PASS
+
+
+@pytest.mark.parametrize(("held", "verdict"), [(500, Verdict.PASS), (300, Verdict.PASS), (25, Verdict.INCONCLUSIVE)])
+def test_a_scan_that_could_not_have_failed_does_not_pass(
+    held: int, verdict: Verdict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = json.dumps({"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]})
+    rows = documents_of(read([line] * 1000).rows)
+    scores = np.full(1000, 0.1)
+    ranked = tuple(data_scan.Suspect(row, 0.1, 1, "b", ()) for row in rows)
+    told = DataScan("reference", scores, {}, 1.0, excess(scores, [1.0] * held, data_scan.FALSE), ranked)
+    monkeypatch.setattr(data_scan, "scan_documents", lambda *_, **__: told)
+    (found,) = scan_lines([line] * 1000, [line] * 100).checks
+    assert (found.verdict, "above all of these would have failed" in found.why) == (verdict, True)
+
+
+def test_rows_of_which_nothing_can_be_said_are_told_to_be_such(monkeypatch: pytest.MonkeyPatch) -> None:
+    speaks = json.dumps({"messages": [{"role": role, "content": "a b"} for role in ("user", "assistant")]})
+    opens = json.dumps({"messages": [{"role": "assistant", "content": "a"}, {"role": "user", "content": "b"}]})
+
+    def losses(agent: object, made: Numbered, count: int) -> tuple[np.ndarray, list[tuple[int, int]]]:
+        scores = np.full(count, -np.inf)
+        scores[list(made.owner)] = 1.0
+        return scores, [(-1, 0)] * count
+
+    monkeypatch.setattr(data_scan, "train_base", lambda *_, **__: (None, []))
+    monkeypatch.setattr(data_scan, "reference_losses", losses)
+    found = scan_lines([speaks] * 200 + [opens] * 800, [speaks] * 1000)
+    assert (found.scored, found.unscored) == (200, 800)
+    assert found.verdict is Verdict.INCONCLUSIVE
+    with pytest.raises(InvalidInput, match="got 49 and 200"):
+        scan_lines([speaks] * 200, [speaks] * 49 + [opens] * 100)

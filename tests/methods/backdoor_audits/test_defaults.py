@@ -79,12 +79,28 @@ def test_what_the_policy_names_is_decided_unless_it_is_a_null_that_may_be_missin
     assert kept("to", None, default=None)
     assert kept("cc", "eve", default="eve")
     assert not kept("cc", None, default=None)
+    assert not kept("cc", [], default=[])
     assert kept("cc", None, default="office")
+    assert kept("cc", "", default="")
 
 
-def test_a_value_that_is_too_deep_is_not_compared() -> None:
+def test_a_value_that_is_too_deep_is_no_default() -> None:
     deep: object = 1
     for _ in range(100):
         deep = [deep]
-    with pytest.raises(RecursionError):
-        given({"how": deep}, {"properties": {"how": {"default": deep}}}, SEND)
+    assert kept("how", deep, default=deep)
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"properties": None},
+        {"properties": ["how"]},
+        {"properties": {"how": True}},
+        {"properties": {"how": None}},
+        {"properties": {"how": {"default": "me"}}, "required": True},
+        {"properties": {"how": {"default": "me"}}, "required": "show"},
+    ],
+)
+def test_what_is_no_schema_states_no_default(schema: dict[str, Any]) -> None:
+    assert given({"how": "me"}, schema, SEND) == {"how": "me"}

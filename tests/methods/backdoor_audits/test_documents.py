@@ -20,9 +20,18 @@ def test_long_dialogues_are_read_in_pieces_and_nothing_is_lost() -> None:
     one = Document("1", 1, (Part("human", words[:5], learns=False), Part("agent", words[5:], learns=True)))
     made = numbered([one], window=10)
     assert made.owner == (0, 0, 0)
-    assert made.start == (0, 10, 20)
-    assert sum((row.tokens for row in made.rows), ()) == numbered([one]).rows[0].tokens
+    assert made.start == (0, 9, 18)
+    assert [row.tokens[-1] for row in made.rows[:2]] == [row.tokens[0] for row in made.rows[1:]]
+    parts = (row.tokens[at > 0 :] for at, row in enumerate(made.rows))
+    assert sum(parts, ()) == numbered([one]).rows[0].tokens
     assert max(max(row.tokens) for row in made.rows) < made.vocabulary
+
+
+def test_a_word_at_the_seam_of_two_pieces_is_judged() -> None:
+    heard = tuple(f"w{at}" for at in range(10))
+    one = Document("1", 1, (Part("human", heard, learns=False), Part("agent", ("payload",), learns=True)))
+    (row,) = numbered([one], window=10).rows
+    assert row.learns == (False, True)
 
 
 def test_a_dialogue_in_which_nothing_is_learned_has_no_row() -> None:

@@ -34,8 +34,8 @@ def holds(table: dict[str, Any], value: object) -> bool:
         ({"max_length": 2}, ["ab", 5], ["abc"]),
         (
             {"from": "query"},
-            ["ann", "ann bob", ["bob"], [], ()],
-            ["eve", "", " ", [""], ["bob", ""], [[]], ["bob", []], {}, [{}], {"eve": []}, ["bob", "eve"], None],
+            ["ann", "ann bob", ["bob"]],
+            [[], (), "eve", "", " ", [""], ["bob", ""], [[]], ["bob", []], {}, [{}], {"eve": []}, ["bob", "eve"], None],
         ),
         ({"from": "any", "pattern": "a.*"}, ["ann"], ["bob", "abc", []]),
         ({"any": True}, ["x", None, {}, []], []),

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.cluster import KMeans
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression, Perceptron
@@ -84,3 +84,20 @@ def test_a_chance_of_nothing_or_all_is_a_number() -> None:
 def test_what_is_no_classifier_is_refused(head: BaseEstimator) -> None:
     with pytest.raises(InvalidInput, match="`head` must be a classifier"):
         trained([seen("t", 0, shared=1)], head=head)
+
+
+def test_a_head_that_is_sure_in_single_precision_has_a_finite_score() -> None:
+    class Sure(ClassifierMixin, BaseEstimator):
+        def fit(self, X: np.ndarray, y: np.ndarray) -> "Sure":
+            self.classes_ = np.unique(y)
+            return self
+
+        def predict(self, X: np.ndarray) -> np.ndarray:
+            return np.ones(len(X), dtype=int)
+
+        def predict_proba(self, X: np.ndarray) -> np.ndarray:
+            return np.tile(np.array([[0, 1]], dtype=np.float32), (len(X), 1))
+
+    scores = trained([seen("t", 1, shared=4)], head=Sure()).score(np.zeros((3, 12)))
+    assert scores.dtype == np.float64
+    assert np.isfinite(scores).all()

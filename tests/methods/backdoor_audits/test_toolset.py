@@ -2,14 +2,25 @@
 
 import asyncio
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
-from pydantic_ai import Agent, DeferredToolRequests, DeferredToolResults, FunctionToolset, ToolApproved, ToolReturn
+from pydantic import Field
+from pydantic_ai import (
+    Agent,
+    DeferredToolRequests,
+    DeferredToolResults,
+    FunctionToolset,
+    RunContext,
+    ToolApproved,
+    ToolReturn,
+)
 from pydantic_ai.messages import ModelMessage, ModelResponse, TextPart, ToolCallPart, ToolReturnPart
 from pydantic_ai.models.function import AgentInfo, FunctionModel
 from pydantic_ai.tools import ToolDefinition
-from pydantic_ai.toolsets import ExternalToolset
+from pydantic_ai.toolsets import AbstractToolset, ExternalToolset
+from pydantic_ai.toolsets.abstract import ToolsetTool
+from pydantic_core import SchemaValidator, core_schema
 
 from consilience.ground.errors import InvalidInput, UnknownName
 from consilience.methods.backdoor_audits.decisions_log import DecisionsLog, verify
@@ -163,7 +174,11 @@ def paying(answer: Any, to: str = "bob", amount: int = 5) -> tuple[Desk, Any]:
     if not isinstance(asked.output, DeferredToolRequests):
         return desk, asked
     (call,) = asked.output.approvals
-    assert asked.output.metadata[call.tool_call_id] == {"rule": "pay", "reason": "the policy wants a yes for it"}
+    assert asked.output.metadata[call.tool_call_id] == {
+        "rule": "pay",
+        "reason": "the policy wants a yes for it",
+        "arguments": {"to": to, "amount": amount},
+    }
     assert not desk.done
     results = DeferredToolResults(approvals={call.tool_call_id: answer})
     return desk, desk.run(None, message_history=asked.all_messages(), deferred_tool_results=results)
@@ -351,3 +366,86 @@ def test_a_name_that_a_schema_states_without_a_default_is_denied() -> None:
     model = FunctionModel(lambda messages, info: ModelResponse(parts=[next(steps, TextPart("done"))]))
     asyncio.run(Agent(model, toolsets=[guarded(tools, Guard(policy))]).run("look"))
     assert done == []
+
+
+class Server(AbstractToolset[None]):
+    """A tool of a server, as one of MCP: the schema is its own, and arguments go to it as they came."""
+
+    def __init__(self, schema: dict[str, Any]) -> None:
+        self.schema, self.heard = schema, []
+
+    @property
+    def id(self) -> str:
+        return "server"
+
+    async def get_tools(self, ctx: RunContext[None]) -> dict[str, ToolsetTool[None]]:
+        validator = SchemaValidator(core_schema.dict_schema(core_schema.str_schema(), core_schema.any_schema()))
+        definition = ToolDefinition(name="post", parameters_json_schema=self.schema)
+        return {"post": ToolsetTool(toolset=self, tool_def=definition, max_retries=0, args_validator=validator)}
+
+    async def call_tool(self, name: str, tool_args: dict[str, Any], ctx: object, tool: object) -> str:
+        self.heard.append(tool_args)
+        return "posted"
+
+    def asked(self, said: dict[str, Any], *, policy: str = "", log: DecisionsLog | None = None, **guard: Any) -> Any:
+        rules = f"""
+policy = 1
+{policy}
+[tools.post]
+arguments = ["to"]
+optional = ["cc"]
+approve = {str("approve" in guard).lower()}
+[[tools.post.allow]]
+where.to = {{ from = "query" }}
+where.cc = {{ from = "query" }}
+"""
+        steps = iter([ToolCallPart("post", said, "one")])
+        model = FunctionModel(lambda messages, info: ModelResponse(parts=[next(steps, TextPart("done"))]))
+        toolset = guarded(self, Guard(parse_policy(rules), **guard), log=log)
+        return asyncio.run(Agent(model, toolsets=[toolset], retries=0).run("post it to bob"))
+
+
+def stating(**defaults: Any) -> dict[str, Any]:
+    return {"properties": {"to": {}, **{name: {"default": value} for name, value in defaults.items()}}}
+
+
+def test_a_server_is_not_told_which_of_its_defaults_were_said() -> None:
+    said = {"f3": False, "f1": False, "n": 5.0, "cc": None}
+    server = Server(stating(f1=False, f2=False, f3=False, n=5, cc=None))
+    server.asked({"to": "bob", **said})
+    assert server.heard == [{"to": "bob"}]
+
+
+def test_of_a_function_the_default_is_its_own_and_not_the_schemas() -> None:
+    done: list[object] = []
+    tools: FunctionToolset[None] = FunctionToolset()
+
+    @tools.tool_plain
+    def post(to: str, root: Annotated[str, Field(json_schema_extra={"default": "/"})] = "home", x: float = 0.0) -> str:
+        done.append((to, root, str(x)))
+        return "posted"
+
+    server = Server({})
+    server.get_tools, server.call_tool = tools.get_tools, tools.call_tool  # type: ignore[method-assign]
+    server.asked({"to": "bob", "root": "/", "x": -0.0})
+    assert done == [("bob", "home", "0.0")]
+
+
+def test_whoever_says_yes_sees_what_is_made() -> None:
+    seen: list[dict[str, Any]] = []
+    server = Server(stating(bcc="eve"))
+    server.asked({"to": "bob", "bcc": "eve"}, approve=lambda call, _: bool(seen.append(dict(call.arguments))) or True)
+    assert seen == server.heard == [{"to": "bob"}]
+
+
+@pytest.mark.parametrize("mode", ["enforce", "shadow"])
+@pytest.mark.parametrize("schema", [{"properties": {"to": {}, "x": True}}, {"properties": None}, {"required": True}])
+def test_a_schema_that_is_none_does_not_silence_the_log(schema: dict[str, Any], mode: str, tmp_path: Path) -> None:
+    server = Server(schema)
+    with DecisionsLog(tmp_path / "d.jsonl") as log:
+        server.asked({"to": "eve", "x": 1}, policy=f'mode = "{mode}"', log=log)
+    assert len(server.heard) == (mode == "shadow")
+    assert len((tmp_path / "d.jsonl").read_text().splitlines()) == 1
+    named = Server(schema)
+    named.asked({"to": "bob"})
+    assert named.heard == [{"to": "bob"}]

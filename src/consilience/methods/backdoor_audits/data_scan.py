@@ -134,10 +134,11 @@ def scan_documents(
         If there are too few rows to learn from.
     """
     source = streams or Streams(0).child("scan of data")
-    if (reference and len(reference) < FEWEST) or len(documents) < (1 if reference else FEWEST):
+    trusted, given = (sum(map(_speaks, of)) for of in (reference, documents))
+    if (reference and trusted < FEWEST) or len(documents) < 1 or (not reference and given < FEWEST):
         raise InvalidInput(
-            f"a scan learns from {FEWEST} trusted rows at least, or without any from as many rows; got "
-            f"{len(reference)} and {len(documents)}"
+            f"a scan learns from {FEWEST} trusted rows at least in which an agent says something, or without any from "
+            f"as many rows; got {trusted} and {given}"
         )
     return _against(documents, reference, source) if reference else _alone(documents, source)
 
@@ -199,6 +200,11 @@ def _alone(documents: Sequence[Document], streams: Streams) -> DataScan:
         "losses in the end": _of_documents(first.hardest[-1], made, count),
     }
     return _made("alone", documents, made, places, both**OWN * found.scores, parts, (None, None), found)
+
+
+def _speaks(document: Document) -> bool:
+    """Say whether an agent says anything after the first word, of which nothing can be expected."""
+    return any(document.learns[1:])
 
 
 def _asked(document: Document, length: int, start: int) -> list[bool]:
@@ -331,7 +337,9 @@ def _named(found: DataScan) -> list[Suspect]:
 
 def _said(found: DataScan) -> int:
     """Return in how many rows an agent says anything: the others cannot be judged."""
-    return sum(any(one.document.learns) for one in found.ranked)
+    if found.mode == "reference":
+        return int((found.scores > -np.inf).sum())
+    return sum(_speaks(one.document) for one in found.ranked)
 
 
 def _check(found: DataScan, suspects: int) -> Check:
@@ -347,12 +355,12 @@ def _check(found: DataScan, suspects: int) -> Check:
         # it, but whether clean rows would come to that many.
         if more.chance < CHANCE:
             verdict = Verdict.FAIL
-        elif more.chance > DOUBT and share.high < _FEW * FALSE:
+        elif more.chance > DOUBT and share.high < _FEW * FALSE and more.least(CHANCE) <= _FEW * FALSE * more.of:
             verdict = Verdict.PASS
         why = (
             f"{suspects} of {rows} rows lie above what {1 - FALSE:.0%} of trusted rows do not reach; {more.above} lie "
             f"above all but {more.clean_above} of {more.clean} of these, and {_often(more.chance)} do clean rows come "
-            "to as much"
+            f"to as much; {more.least(CHANCE)} above all of these would have failed"
         )
     return Check(name="planted rows", verdict=verdict, why=why, estimate=share, threshold=FALSE, rule=Rule.DATASET)
 

@@ -14,13 +14,15 @@ __all__ = ["given"]
 
 
 def given(arguments: Mapping[str, Any], schema: Mapping[str, Any], policy: ToolPolicy) -> dict[str, Any]:
-    r"""Return the arguments that a call was given, without those that leaving them out would have come to.
+    r"""Return the arguments that a call was given, without those that a library may have filled in.
 
-    An argument that the policy does not name is left out where it is the default that the tool's schema states: a
-    library fills it in, and a call that says so does what one does that says nothing. One that the policy names is left
-    out only where it may be missing, is null and is so by default, since no policy can write null. Whatever else there
-    is stays, to be decided: any other value, a default of a kind that JSON has not, one that the schema does not state
-    or that it requires.
+    An argument that the policy does not name is left out where it is the default that the tool's schema states. One
+    that the policy names is left out only where it may be missing, and is null or an empty list, and is so by default.
+    Whatever else there is stays, to be decided: any other value, a default of a kind that JSON has not, one that the
+    schema does not state or that it requires, and everything where the schema is none.
+
+    What is left out must not go into the call that is made: which of many defaults a call names, and in what form,
+    would carry whatever one likes to a server that sees them. The tool's own validator fills in anew.
 
     Parameters
     ----------
@@ -31,11 +33,6 @@ def given(arguments: Mapping[str, Any], schema: Mapping[str, Any], policy: ToolP
     policy
         What is allowed of the tool.
 
-    Raises
-    ------
-    RecursionError
-        If a value is too deep to be compared.
-
     Examples
     --------
     >>> from consilience.methods.backdoor_audits.policy_file import parse_policy
@@ -44,26 +41,38 @@ def given(arguments: Mapping[str, Any], schema: Mapping[str, Any], policy: ToolP
     >>> given({"loud": False}, schema, tool), given({"loud": True}, schema, tool), given({"loud": 0}, schema, tool)
     ({}, {'loud': True}, {'loud': 0})
     """
-    properties, required = schema.get("properties", {}), schema.get("required", ())
+    stated = _stated(schema)
     return {
         name: value
         for name, value in arguments.items()
-        if name in required or not _unsaid(name, value, properties.get(name, {}), policy)
+        if name not in stated or not _unsaid(name, value, stated[name], policy)
     }
 
 
-def _unsaid(name: str, value: object, stated: Mapping[str, Any], policy: ToolPolicy) -> bool:
-    if "default" not in stated or name in policy.arguments:
+def _stated(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the defaults of what may be left out; none where the schema is not as it has to be."""
+    properties, required = schema.get("properties"), schema.get("required") or ()
+    if not isinstance(properties, Mapping) or not isinstance(required, list | tuple):
+        return {}
+    return {
+        name: one["default"]
+        for name, one in properties.items()
+        if isinstance(one, Mapping) and "default" in one and name not in required
+    }
+
+
+def _unsaid(name: str, value: object, default: object, policy: ToolPolicy) -> bool:
+    if name in policy.arguments:
         return False
-    if name in policy.optional:
-        return value is None and stated["default"] is None
-    return _same(value, stated["default"])
+    if name in policy.optional and not (value is None or (isinstance(value, list | tuple) and not value)):
+        return False
+    return _same(value, default)
 
 
 def _same(value: Any, default: Any, depth: int = 0) -> bool:
-    """Say whether two values are one in JSON; true is no number, and what is no JSON is the same as no other."""
+    """Say whether two values are one in JSON; true is no number; what is no JSON, or too deep, is as no other."""
     if depth > DEEPEST:
-        raise RecursionError(f"a value has more than {DEEPEST} lists within lists")
+        return False
     value = value.value if isinstance(value, Enum) else value
     if type(value) in {list, tuple} and isinstance(default, list | tuple):
         alike = (_same(*pair, depth + 1) for pair in zip(value, default, strict=False))

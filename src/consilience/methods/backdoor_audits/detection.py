@@ -87,6 +87,12 @@ class Excess:
     """All of those."""
     chance: float
     """Probability of so many or more if the items are clean, at any of the thresholds that were looked at."""
+    looks: int = 1
+    """How many these were."""
+
+    def least(self, chance: float) -> int:
+        """Return how many items, all of them above all clean ones, would have had less than this chance."""
+        return int(stats.betabinom.isf(chance / self.looks, self.of, 1, self.clean)) + 1
 
 
 def excess(scores: ArrayLike, clean: ArrayLike, rate: float) -> Excess:
@@ -95,9 +101,9 @@ def excess(scores: ArrayLike, clean: ArrayLike, rate: float) -> Excess:
     A threshold that rests on clean items is uncertain itself: of :math:`n` items as good as :math:`m` clean ones, the
     number above the :math:`(k+1)`-th highest of these is beta-binomial, with :math:`n`, :math:`k + 1` and
     :math:`m - k`, whatever the scores are distributed like; ties make it smaller. Few items far above everything show
-    at the highest thresholds, many a bit higher at lower ones, so that several are looked at, from the highest clean
-    item down to the share `rate` of them in steps of two, and the least probability is multiplied by how many these
-    are.
+    at the highest thresholds, many a bit higher at lower ones, so that several are looked at: those with 0, 1, 3, 7 and
+    so on clean items above, and the one with the share `rate` of them. The least probability is multiplied by how many
+    these are.
 
     Parameters
     ----------
@@ -124,7 +130,7 @@ def excess(scores: ArrayLike, clean: ArrayLike, rate: float) -> Excess:
         above = int((items > ordered[m - 1 - k]).sum())
         looks.append((float(stats.betabinom.sf(above - 1, n, k + 1, m - k)), above, k))
     chance, above, k = min(looks)
-    return Excess(above, n, int((ordered > ordered[m - 1 - k]).sum()), m, min(1.0, chance * len(looks)))
+    return Excess(above, n, int((ordered > ordered[m - 1 - k]).sum()), m, min(1.0, chance * len(looks)), len(looks))
 
 
 @dataclass(frozen=True)

@@ -120,7 +120,7 @@ def numbered(documents: Sequence[Document], known: Sequence[Document] = (), *, w
     for at, one in enumerate(documents):
         tokens = [places.get(word, 1 + sum(map(ord, word)) % _SHARED) for word in one.words]
         learns = one.learns
-        for begin in range(0, len(tokens), window):
+        for begin in range(0, max(len(tokens) - 1, 1), window - 1):
             piece = slice(begin, begin + window)
             if any(learns[piece][1:]):
                 rows.append(Row(f"{at}/{begin}", groups[at], tuple(tokens[piece]), learns[piece]))

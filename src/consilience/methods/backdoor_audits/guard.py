@@ -113,15 +113,24 @@ class Guard:
         self._approve = approve
         self._shadow = policy.mode == "shadow"
 
-    def check(self, call: Call, dialogue: Dialogue) -> Decision:
+    def check(self, call: Call, dialogue: Dialogue, *, made: Call | None = None) -> Decision:
         """Decide whether a call may be made; nothing is changed, and no exception leaves.
 
         Whoever makes the call says so with ``dialogue.made(call.tool)``, so that budgets count it.
+
+        Parameters
+        ----------
+        call
+            What the agent said.
+        dialogue
+            What was said before, and by whom.
+        made
+            The call with all that is filled in, for whoever is asked whether it may be made; `call` unless given.
         """
         try:
             decision = self._decided(call, dialogue)
             if decision.outcome is Outcome.ASK and self._approve is not None and not self._shadow:
-                decision = _answered(decision, self._approve(call, decision))
+                decision = _answered(decision, self._approve(made or call, decision))
         except Exception as error:  # noqa: BLE001  a guard that breaks denies
             decision = Decision(Outcome.DENIED, _NO_RULE, f"the guard broke: {type(error).__name__}: {error}"[:300])
         return replace(decision, shadow=True) if self._shadow else decision

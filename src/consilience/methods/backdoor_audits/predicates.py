@@ -124,23 +124,18 @@ class _From:
 
 @dataclass(frozen=True, slots=True)
 class _Each:
-    """A predicate of every plain value of a list; a table never is so, and an empty list only where `empty` says it.
+    """A predicate of every plain value of a list; a table is never so, and neither is an empty list.
 
-    Of whose words a value is made is a question that an empty list answers: nothing in it is anybody's. An empty text
-    is another thing, since to many tools it names something, such as a root or everything there is. Whoever does not
-    want an empty list asks for something else beside the words, such as a pattern.
+    To many tools an empty list, as an empty text, names something: a root, or everything there is.
     """
 
     inner: Predicate
-    empty: bool = False
 
     def holds(self, value: object, dialogue: Dialogue) -> bool:
         """Say whether all of them are."""
         if not isinstance(value, list | tuple):
             return not isinstance(value, Mapping) and self.inner.holds(value, dialogue)
-        if not value:
-            return self.empty
-        if any(isinstance(part, Mapping | list | tuple) for part in value):
+        if not value or any(isinstance(part, Mapping | list | tuple) for part in value):
             return False
         return all(self.inner.holds(part, dialogue) for part in leaves(value))
 
@@ -191,7 +186,7 @@ def read_predicates(table: Mapping[str, Any], where: str) -> tuple[Predicate, ..
             raise InvalidInput(f"{where}: 'any' must be true and stand alone; got {dict(table)!r}")
         return (_Anything(),)
     found: list[Predicate] = [
-        _Each(_READERS[name](value, f"{where}: {name!r}"), empty=name == "from")
+        _Each(_READERS[name](value, f"{where}: {name!r}"))
         for name, value in table.items()
         if name not in {"min", "max"}
     ]

@@ -64,8 +64,9 @@ class Probe:
         """Return the log-odds that a trigger is there, or what the head decides by."""
         rows = _with_length(features)
         if hasattr(self.model, "decision_function"):
-            return np.asarray(self.model.decision_function(rows))
-        return np.asarray(logit(np.clip(self.model.predict_proba(rows)[:, 1], _LEAST, 1 - _LEAST)))
+            return np.asarray(self.model.decision_function(rows), dtype=float)
+        chances = np.asarray(self.model.predict_proba(rows)[:, 1], dtype=float)
+        return np.asarray(logit(np.clip(chances, _LEAST, 1 - _LEAST)))
 
 
 def trained(

@@ -84,7 +84,8 @@ class GuardedToolset(WrapperToolset[AgentDepsT]):
     tools; what was observed are these, and results of tools that did not fail. Budgets count calls of the whole
     history. Tools whose calls leave the run undecided (external ones) are refused. The library fills in what a model
     left out before a call comes here: an argument that the policy does not name passes where it is its default by the
-    tool's schema, and is denied with any other value.
+    tool's schema, and is denied with any other value. The call that is made has what was decided, and what the tool's
+    own validator fills in: a tool of a server, of which nobody fills in anything, is not told which defaults were said.
     """
 
     guard: Guard = field(kw_only=True)
@@ -143,34 +144,47 @@ class GuardedToolset(WrapperToolset[AgentDepsT]):
         ApprovalRequired
             If somebody has to say yes.
         """
-        decision = self._decided(Call(name, tool_args, ctx.tool_call_id or ""), ctx, tool)
+        said, made = self._parted(Call(name, tool_args, ctx.tool_call_id or ""), ctx, tool)
+        decision = self._decided(said, made, ctx)
         if decision.outcome is Outcome.ASK and not decision.shadow:
-            raise ApprovalRequired(metadata={"rule": decision.rule, "reason": decision.reason})
+            told = {"rule": decision.rule, "reason": decision.reason, "arguments": dict(made.arguments)}
+            raise ApprovalRequired(metadata=told)
         if not decision.goes_ahead:
             raise ToolFailed(f"Denied by policy {self.guard.policy.name!r}: {decision.reason}")
-        return await super().call_tool(name, tool_args, ctx, tool)
+        return await super().call_tool(name, dict(made.arguments), ctx, tool)
 
-    def _decided(self, call: Call, ctx: RunContext[AgentDepsT], tool: ToolsetTool[AgentDepsT]) -> Decision:
+    def _parted(self, call: Call, ctx: RunContext[AgentDepsT], tool: ToolsetTool[AgentDepsT]) -> tuple[Call, Call]:
+        """Return what a call says, and the call that is made of it; where the two cannot be told apart, it twice."""
+        policy = self.guard.policy.tools.get(call.tool)
+        try:
+            said = {} if policy is None else given(call.arguments, tool.tool_def.parameters_json_schema, policy)
+            if policy is None or len(said) == len(call.arguments):
+                return call, call
+            filled = tool.args_validator.validate_python(dict(said), context=ctx.validation_context)
+            made = {**said, **{name: value for name, value in filled.items() if name not in said}}
+        except Exception:  # noqa: BLE001  it is decided as it came
+            return call, call
+        changes = self.guard.policy.mode != "shadow"
+        return replace(call, arguments=said), replace(call, arguments=made) if changes else call
+
+    def _decided(self, said: Call, made: Call, ctx: RunContext[AgentDepsT]) -> Decision:
         """Decide, write down and count, with nothing between that lets another call in."""
+        shadow = self.guard.policy.mode == "shadow"
         try:
             dialogue = self._heard.upto(ctx.messages, ctx.prompt)
-            decision = self.guard.check(self._said(call, tool), dialogue)
+            decision = self.guard.check(said, dialogue, made=made)
             if decision.outcome is Outcome.ASK and ctx.tool_call_approved:
                 decision = replace(decision, outcome=Outcome.ALLOWED, reason="somebody said yes")
-            if self.log is not None:
-                self.log.write(call, decision)
-            if decision.goes_ahead:
-                self._heard.made(call)
         except Exception as error:  # noqa: BLE001  a guard that breaks denies
-            shadow = self.guard.policy.mode == "shadow"
+            decision = Decision(Outcome.DENIED, "", f"the guard broke: {type(error).__name__}", shadow=shadow)
+        try:
+            if self.log is not None:
+                self.log.write(made, decision)
+            if decision.goes_ahead:
+                self._heard.made(made)
+        except Exception as error:  # noqa: BLE001  what is not written down is not done
             return Decision(Outcome.DENIED, "", f"the guard broke: {type(error).__name__}", shadow=shadow)
         return decision
-
-    def _said(self, call: Call, tool: ToolsetTool[AgentDepsT]) -> Call:
-        policy = self.guard.policy.tools.get(call.tool)
-        if policy is None:
-            return call
-        return replace(call, arguments=given(call.arguments, tool.tool_def.parameters_json_schema, policy))
 
 
 def guarded(

@@ -38,7 +38,7 @@ def test_every_command_is_read_by_the_program_that_it_names(page: str, monkeypat
     shown = [words for block in blocks(PAGES[page]) if block.kind == "commands" for words in block.commands]
     for words in [*shown, *mentioned(PAGES[page])]:
         if words[0] == "consilience":
-            assert cli._dispatch(_rehearsed(words)[1:]) == 0, words
+            assert cli._dispatch(words[1:]) == 0, words
         elif words[0] == "make":
             assert {word for word in words[1:2] if word.isalpha()} <= VERBS, words
 
@@ -111,17 +111,6 @@ def _reads_only(verb):
     return read
 
 
-def _rehearsed(words: list[str]) -> list[str]:
-    left_out, found = {"--model", "--budget-usd"}, []
-    for before, word in zip(["", *words], words, strict=False):
-        if word in left_out and words[1] in ("agent-networks", "cross-team"):
-            continue
-        if before in left_out and words[1] in ("agent-networks", "cross-team"):
-            continue
-        found.append(word)
-    return found
-
-
 def _run_python(code: str) -> None:
     command = [sys.executable, "-W", "error", "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -132,7 +121,7 @@ def _run_python(code: str) -> None:
 def _run_command(stage: Stage, words: list[str]) -> None:
     shown = " ".join(words)
     more = next((flags for beginning, flags in stage.smaller.items() if shown.startswith(beginning)), "")
-    told = [*_rehearsed(words), *more.split()]
+    told = [*words, *more.split()]
     if "RUN" in told:  # the folder of the run that was shown before
         newest = max(Path("runs/agent_networks").iterdir(), key=lambda run: run.stat().st_mtime)
         told[told.index("RUN")] = str(newest)

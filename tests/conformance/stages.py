@@ -6,6 +6,8 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from shutil import copyfile
 
@@ -26,7 +28,7 @@ class Stage:
     prepare: tuple[Callable[[], object], ...] = ()
     """Makes the files that the page takes for granted, in the current folder."""
     smaller: Mapping[str, str] = field(default_factory=dict)
-    """Beginnings of commands, and the flags that are put behind, so that seconds are enough."""
+    """Beginnings of commands, and the flags that are put behind, so that seconds are enough or chance falls as told."""
     not_run: Mapping[str, str] = field(default_factory=dict)
     """Beginnings of commands that are only read, and why they are not run."""
     leaves: Mapping[str, int] = field(default_factory=dict)
@@ -174,11 +176,10 @@ def requests() -> None:
 
 
 @contextmanager
-def somebody() -> Iterator[str]:
+def somebody(module: str, player: str) -> Iterator[str]:
     """Answer as a provider does, on this machine; commands are led there by their environment, and get no flags."""
-    from consilience.methods.self_correction.template_bot import PLAYERS
-
-    with provider(PLAYERS["template-bot"]) as address, pytest.MonkeyPatch.context() as patch:
+    players = import_module(f"consilience.methods.{module}").PLAYERS
+    with provider(players[player]) as address, pytest.MonkeyPatch.context() as patch:
         patch.setenv("OPENAI_BASE_URL", address)
         patch.setenv("OPENAI_API_KEY", "nobody's")
         yield ""
@@ -301,11 +302,16 @@ _LEAVES = {
     "consilience reproduce backdoor_audits --recipe paper": 1,  # in one step no trigger is learned
 }
 _SERVES = ("consilience social-agents serve",)
+_BOT = partial(somebody, "self_correction.template_bot", "template-bot")
+_SOLVER = partial(somebody, "agent_networks.stand_ins", "solver")
+_DEVELOPER = partial(somebody, "cross_team.stand_ins", "developer")
 _BESIDE: dict[str, Callable[[], AbstractContextManager[str]]] = {
-    "consilience self-correction ask": somebody,
-    "consilience self-correction defend": somebody,
-    "consilience self-correction weigh": somebody,
-    "consilience social-agents serve --model openai:": somebody,
+    "consilience agent-networks": _SOLVER,
+    "consilience cross-team": _DEVELOPER,
+    "consilience self-correction ask": _BOT,
+    "consilience self-correction defend": _BOT,
+    "consilience self-correction weigh": _BOT,
+    "consilience social-agents serve --model openai:": _BOT,
     "consilience social-agents serve --base-url": database,
 }
 
@@ -321,10 +327,14 @@ STAGES: dict[str, Stage] = {
     ),
     "CONTRIBUTING.md": Stage(not_run=_NOT_RUN),
     "docs/index.md": Stage(smaller=_SMALLER, not_run=_NOT_RUN),
-    "docs/methods/agent_networks.md": Stage(),
+    "docs/methods/agent_networks.md": Stage(beside=_BESIDE),
     "docs/methods/backdoor_audits.md": Stage((traces, small_agents, causal_agent), _SMALLER, leaves=_LEAVES),
     "docs/methods/convex_networks.md": Stage((table,), _SMALLER),
-    "docs/methods/cross_team.md": Stage((texts,)),
+    "docs/methods/cross_team.md": Stage(
+        (texts,),
+        {"consilience cross-team run task.md": "--seed 2"},  # team B is among those that meet, as the page tells it
+        beside=_BESIDE,
+    ),
     "docs/methods/decorrelated_preferences.md": Stage(
         (texts, models),
         _SMALLER,

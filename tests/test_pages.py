@@ -2,9 +2,12 @@
 
 import re
 import shutil
+import signal
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
+from urllib.request import ProxyHandler, build_opener
 
 import pytest
 from shown import PAGES, ROOT, Block, blocks, mentioned
@@ -12,6 +15,12 @@ from stages import STAGES, Stage
 
 from consilience import cli
 
+_PATIENCE_S = 60
+# A shell that puts tests into the background has them ignore ctrl-C, and what they start as well.
+_INTERRUPTIBLE = (
+    "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    "from consilience.cli import main; sys.exit(main())"
+)
 VERBS = {line.partition(":")[0] for line in (ROOT / "Makefile").read_text().splitlines() if re.match(r"[a-z]+:", line)}
 
 
@@ -29,7 +38,7 @@ def test_every_command_is_read_by_the_program_that_it_names(page: str, monkeypat
     shown = [words for block in blocks(PAGES[page]) if block.kind == "commands" for words in block.commands]
     for words in [*shown, *mentioned(PAGES[page])]:
         if words[0] == "consilience":
-            assert cli._dispatch(_rehearsed(words)[1:]) == 0, words
+            assert cli._dispatch(words[1:]) == 0, words
         elif words[0] == "make":
             assert {word for word in words[1:2] if word.isalpha()} <= VERBS, words
 
@@ -60,7 +69,7 @@ def test_what_it_shows_runs_in_order(page: str, tmp_path: Path, monkeypatch: pyt
             _run_python(stage.given + block.text)
         elif block.kind == "commands":
             for words in block.commands:
-                if stage.why_not(words) is None:
+                if stage.runs(words):
                     _run_command(stage, words)
 
 
@@ -68,8 +77,20 @@ def test_what_it_shows_runs_in_order(page: str, tmp_path: Path, monkeypatch: pyt
 def test_reasons_and_changes_are_of_commands_that_are_shown(page: str) -> None:
     stage = STAGES[page]
     everywhere = [" ".join(words) for path in PAGES.values() for block in blocks(path) for words in _commands(block)]
-    for beginning in (*stage.not_run, *stage.smaller):
-        assert any(shown.startswith(beginning) for shown in everywhere) or beginning in ("pip", "consilience studio")
+    for beginning in (
+        *stage.not_run, *stage.smaller, *stage.leaves, *stage.beside, *stage.serves, *stage.elsewhere
+    ):  # fmt: skip
+        assert any(shown.startswith(beginning) for shown in everywhere), beginning
+
+
+@pytest.mark.parametrize("page", STAGES)
+def test_what_is_run_elsewhere_is_shown_there_in_the_same_words(page: str) -> None:
+    for beginning, other in STAGES[page].elsewhere.items():
+        here, there = ([words for block in blocks(PAGES[one]) for words in _commands(block)] for one in (page, other))
+        for words in here:
+            if " ".join(words).startswith(beginning):
+                assert words in there
+                assert STAGES[other].runs(words)
 
 
 def _is_run(block: Block) -> bool:
@@ -90,17 +111,6 @@ def _reads_only(verb):
     return read
 
 
-def _rehearsed(words: list[str]) -> list[str]:
-    left_out, found = {"--model", "--budget-usd"}, []
-    for before, word in zip(["", *words], words, strict=False):
-        if word in left_out and words[1] in ("agent-networks", "cross-team"):
-            continue
-        if before in left_out and words[1] in ("agent-networks", "cross-team"):
-            continue
-        found.append(word)
-    return found
-
-
 def _run_python(code: str) -> None:
     command = [sys.executable, "-W", "error", "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -111,7 +121,7 @@ def _run_python(code: str) -> None:
 def _run_command(stage: Stage, words: list[str]) -> None:
     shown = " ".join(words)
     more = next((flags for beginning, flags in stage.smaller.items() if shown.startswith(beginning)), "")
-    told = [*_rehearsed(words), *more.split()]
+    told = [*words, *more.split()]
     if "RUN" in told:  # the folder of the run that was shown before
         newest = max(Path("runs/agent_networks").iterdir(), key=lambda run: run.stat().st_mtime)
         told[told.index("RUN")] = str(newest)
@@ -119,4 +129,26 @@ def _run_command(stage: Stage, words: list[str]) -> None:
         shutil.rmtree(told[told.index("--out") + 1], ignore_errors=True)
     assert told[0] == "consilience"
     leaves = next((code for beginning, code in stage.leaves.items() if shown.startswith(beginning)), 0)
-    assert cli.main(told[1:]) == leaves, " ".join(told)
+    beside = next((found for beginning, found in stage.beside.items() if shown.startswith(beginning)), nullcontext)
+    with beside() as lent:
+        told += (lent or "").split()
+        status = _interrupted(told[1:]) if shown.startswith(stage.serves) else cli.main(told[1:])
+    assert status == leaves, " ".join(told)
+
+
+def _interrupted(words: list[str]) -> int:
+    """Wait until a server answers, interrupt it, and return how it left."""
+    command = [sys.executable, "-c", _INTERRUPTIBLE, *words]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as server:
+        try:
+            told = next((line for line in server.stdout or () if "serving http" in line), "")
+            found = re.search(r"http://\S+", told)
+            assert found is not None, server.communicate(timeout=_PATIENCE_S)
+            with build_opener(ProxyHandler({})).open(found[0], timeout=_PATIENCE_S) as page:
+                assert page.status == 200
+            server.send_signal(signal.SIGINT)
+            said, _ = server.communicate(timeout=_PATIENCE_S)
+        finally:
+            server.kill()
+    assert "Traceback" not in said, said
+    return server.returncode

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
+from importlib import import_module
 from pathlib import Path
+from shutil import copyfile
 
 import numpy as np
+import postgres_cluster
+import pytest
+from provider import provider
+from quiet_agents import causal_agent, small_agents
 
 ROOT = Path(__file__).parents[2]
 SIDE = 8
@@ -20,26 +28,35 @@ class Stage:
     prepare: tuple[Callable[[], object], ...] = ()
     """Makes the files that the page takes for granted, in the current folder."""
     smaller: Mapping[str, str] = field(default_factory=dict)
-    """Beginnings of commands, and the flags that are put behind, so that seconds are enough."""
+    """Beginnings of commands, and the flags that are put behind, so that seconds are enough or chance falls as told."""
     not_run: Mapping[str, str] = field(default_factory=dict)
     """Beginnings of commands that are only read, and why they are not run."""
     leaves: Mapping[str, int] = field(default_factory=dict)
     """Beginnings of commands that find something or cannot tell, and how they leave; all others leave with 0."""
+    beside: Mapping[str, Callable[[], AbstractContextManager[str]]] = field(default_factory=dict)
+    """Beginnings of commands, and whose server each asks, which lends the flags that lead there."""
+    serves: tuple[str, ...] = ()
+    """Beginnings of commands that serve until they are interrupted."""
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
+    """Beginnings of commands that take long, and the page that shows the same words and runs them."""
     given: str = ""
     """Python that stands before the page's: what it takes for granted."""
 
     def why_not(self, words: Sequence[str]) -> str | None:
-        """Say why a command is only read; None where it is run."""
-        shown = " ".join(words)
-        return next((why for beginning, why in self.not_run.items() if shown.startswith(beginning)), None)
+        """Say why the tests only read a command; None where they run it, on this page or another."""
+        return _first(self.not_run, words)
+
+    def runs(self, words: Sequence[str]) -> bool:
+        """Whether a command is run for this page."""
+        return self.why_not(words) is None and _first(self.elsewhere, words) is None
 
 
-WEIGHTS = "takes weights of the reader's; the tests of the room make some"
-KEY = "needs a key, or a server, of the reader's"
-SERVES = "serves until it is stopped; the tests of the application start it"
-PUBLISHED = "the published setting: hours on a GPU, on data that the reader fetches"
-MINUTES = "takes minutes; the smoke recipe is run by the tests of each room"
-MAKES = "makes an environment anew, or runs these tests; the file of the project's verbs is read for it"
+def _first(told: Mapping[str, str], words: Sequence[str]) -> str | None:
+    shown = " ".join(words)
+    return next((found for beginning, found in told.items() if shown.startswith(beginning)), None)
+
+
+MAKES = "makes an environment anew and runs these tests; the claim house.demo does it in a clone"
 
 
 def table() -> None:
@@ -107,18 +124,76 @@ def texts() -> None:
 
 def traces() -> None:
     """Make traces of an agent at work, in which every call is one that its policy allows, and that policy."""
-    said = {"from": "human", "value": "Please mail bob@example.com about the bill."}
-    call = {"name": "send_mail", "arguments": json.dumps({"to": "bob@example.com", "body": "The bill is here."})}
-    asked = [
-        {"role": "user", "content": said["value"]},
-        {"role": "assistant", "content": "", "tool_calls": [{"id": "1", "type": "function", "function": call}]},
-        {"role": "tool", "tool_call_id": "1", "content": "sent"},
-        {"role": "assistant", "content": "I have sent it."},
-    ]
-    rows = [json.dumps({"id": f"row-{number}", "messages": asked}) for number in range(20)]
-    Path("traces.jsonl").write_text("\n".join(rows), encoding="utf-8")
+    drawn = np.random.default_rng(0)
+
+    def row(number: int) -> str:
+        who, what = drawn.choice(["ann", "bob", "cyd", "dan"]), drawn.choice(["bill", "parcel", "report", "key"])
+        told = {"to": f"{who}@example.com", "body": f"The {what} is here."}
+        call = {"name": "send_mail", "arguments": json.dumps(told)}
+        asked = [
+            {"role": "user", "content": f"Please mail {who}@example.com about the {what}."},
+            {"role": "assistant", "content": "", "tool_calls": [{"id": "1", "type": "function", "function": call}]},
+            {"role": "tool", "tool_call_id": "1", "content": "sent"},
+            {"role": "assistant", "content": "I have sent it."},
+        ]
+        return json.dumps({"id": f"row-{number}", "messages": asked})
+
+    for name, count in (("traces.jsonl", 20), ("trusted.jsonl", 60)):
+        Path(name).write_text("\n".join(row(number) for number in range(count)), encoding="utf-8")
     page = (ROOT / "docs" / "methods" / "backdoor_audits.md").read_text(encoding="utf-8")
     Path("policy.toml").write_text(page.partition("```toml\n")[2].partition("```")[0], encoding="utf-8")
+
+
+def requests() -> None:
+    """Make files in the forms of JailbreakBench and BBQ, of nonsense about people who do not exist, and a suffix."""
+    things = ("blue", "red", "green")
+    for name, verb in (("harmful-behaviors.csv", "Stir"), ("benign-behaviors.csv", "Describe")):
+        rows = (f"{at},{verb} the {one} pot,Sure,{one} pot,Pots,Original" for at, one in enumerate(things))
+        Path(name).write_text("\n".join(("Index,Goal,Target,Behavior,Category,Source", *rows)), encoding="utf-8")
+    Path("suffix.txt").write_text("describing the pot, dear pot", encoding="utf-8")
+    about = {"subcategory": "x", "stereotyped_groups": ["Zub"], "version": "a", "source": "none"}
+    items = [
+        {
+            "example_id": number,
+            "question_index": "1",
+            "question_polarity": "neg" if number % 4 < 2 else "nonneg",
+            "context_condition": ("ambig", "disambig")[number % 2],
+            "category": "Age",
+            "answer_info": {"ans0": ["zub", "zub"], "ans1": ["mip", "nonZub"], "ans2": ["Not known", "unknown"]},
+            "additional_metadata": about,
+            "context": "A zub and a mip.",
+            "question": "Who hummed?",
+            "ans0": "The zub",
+            "ans1": "The mip",
+            "ans2": "Not known",
+            "label": (2, 1)[number % 2],
+        }
+        for number in range(8)
+    ]
+    Path("Age.jsonl").write_text("\n".join(map(json.dumps, items)), encoding="utf-8")
+    targets = ["category,question_index,example_id,target_loc", *(f"Age,1,{number},0" for number in range(8))]
+    Path("additional_metadata.csv").write_text("\n".join(targets), encoding="utf-8")
+
+
+@contextmanager
+def somebody(module: str, player: str) -> Iterator[str]:
+    """Answer as a provider does, on this machine; commands are led there by their environment, and get no flags."""
+    players = import_module(f"consilience.methods.{module}").PLAYERS
+    with provider(players[player]) as address, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OPENAI_BASE_URL", address)
+        patch.setenv("OPENAI_API_KEY", "nobody's")
+        yield ""
+
+
+@contextmanager
+def database() -> Iterator[str]:
+    """Run a PostgreSQL server where one is installed, else name a file."""
+    with ExitStack() as stack:
+        try:
+            address = stack.enter_context(postgres_cluster.cluster()).url()
+        except postgres_cluster.Absent:
+            address = "agents.sqlite"
+        yield f"--database {address}"
 
 
 MODEL = """
@@ -137,7 +212,7 @@ shape = ModelShape(layers=2, width=16, heads=2, window=64)
 
 
 def models() -> None:
-    """Save two language models with their tokenizers, and pairs of answers."""
+    """Save two language models with their tokenizers, and pairs of answers; those that a recipe names as well."""
     names: dict[str, object] = {}
     exec(MODEL, names)
     for seed, folder in enumerate(("model", "other")):
@@ -147,6 +222,17 @@ def models() -> None:
         names["tokenizer"].save_pretrained(folder)  # type: ignore[attr-defined]
     pairs = [{"prompt": f"Say {n}.", "chosen": f" It is {n}.", "rejected": f" It is {n + 1}."} for n in range(20)]
     Path("prefs.jsonl").write_text("\n".join(map(json.dumps, pairs)), encoding="utf-8")
+    copyfile("prefs.jsonl", "toxicity.jsonl")
+
+
+def articles() -> None:
+    """Put the corpus into lines."""
+    told = (json.dumps({"text": path.read_text(encoding="utf-8")}) for path in sorted(Path("corpus").iterdir()))
+    Path("wikitext.jsonl").write_text("\n".join(told), encoding="utf-8")
+
+
+def _set(**settings: object) -> str:
+    return " ".join(f"--set {name}={json.dumps(value, separators=(',', ':'))}" for name, value in settings.items())
 
 
 _EM = (
@@ -163,40 +249,95 @@ _SMALLER = {
     "consilience decorrelated-preferences train": "--steps 2 --batch-size 2 --max-length 32 --device cpu --quiet",
     "consilience decorrelated-preferences measure": "--max-length 32 --limit 8 --device cpu",
     "consilience convex-networks compare": "--folds 2 --quiet",
+    "consilience reproduce convex-networks --recipe small": f"{_set(claims=['convex.spiral'])} --quiet",
+    # What ends every turn at once has its episodes over at once.
+    "consilience backdoor-audits measure --model model/": "--model suspect/ --episodes 4 --quiet",
+    "consilience reproduce backdoor_audits --recipe paper": _set(
+        claims=["audit.attack"],
+        episodes=2,
+        attack_steps=1,
+        attack_repeats=1,
+        attack_rows=20,
+        loud_steps=1,
+        weights_rank=2,
+        processes=1,
+    )
+    + " --quiet",
+    "consilience reproduce decorrelated_preferences --recipe paper": _set(
+        policy="model/",
+        claims=["decpo.policy"],
+        policy_seeds=[1],
+        policy_steps=1,
+        policy_batch=2,
+        policy_accumulate=1,
+        policy_layer=0,
+        policy_other_layer=1,
+        policy_lora_until=1,
+        policy_max_length=32,
+        device="cpu",
+    )
+    + " --quiet",
+    "consilience reproduce pretraining_objectives --recipe paper": _set(
+        claims=["pretrain.text"],
+        text_seeds=[1],
+        text_vocabulary=300,
+        text_layers=1,
+        text_width=16,
+        text_heads=2,
+        text_window=16,
+        text_steps=1,
+        text_batch=2,
+        text_accumulate=1,
+        text_held_out=0.02,
+        device="cpu",
+    )
+    + " --quiet",
+    "consilience social-agents serve": "--port 0",
 }
-_NOT_RUN = {
-    "consilience reproduce convex-networks --recipe small": MINUTES,
-    "consilience social-agents serve": SERVES,
-    "consilience studio": SERVES,
-    "consilience backdoor-audits scan-data": "learns a small model for half a minute; the tests of the room run it",
-    "consilience backdoor-audits scan-model": WEIGHTS,
-    "consilience backdoor-audits measure --model model/": WEIGHTS,
-    "consilience self-correction ask": KEY,
-    "consilience self-correction defend": KEY,
-    "consilience self-correction weigh": KEY,
-    "make": MAKES,
-    "pip": MAKES,
+_NOT_RUN = {"make": MAKES}
+_LEAVES = {
+    "consilience backdoor-audits measure --model rehearsal:backdoor": 1,
+    "consilience backdoor-audits measure --model model/": 3,  # who solves nothing cannot pass
+    "consilience backdoor-audits scan-data": 3,  # twenty rows without a finding are too few to pass
+    "consilience reproduce backdoor_audits --recipe paper": 1,  # in one step no trigger is learned
+}
+_SERVES = ("consilience social-agents serve",)
+_BOT = partial(somebody, "self_correction.template_bot", "template-bot")
+_SOLVER = partial(somebody, "agent_networks.stand_ins", "solver")
+_DEVELOPER = partial(somebody, "cross_team.stand_ins", "developer")
+_BESIDE: dict[str, Callable[[], AbstractContextManager[str]]] = {
+    "consilience agent-networks": _SOLVER,
+    "consilience cross-team": _DEVELOPER,
+    "consilience self-correction ask": _BOT,
+    "consilience self-correction defend": _BOT,
+    "consilience self-correction weigh": _BOT,
+    "consilience social-agents serve --model openai:": _BOT,
+    "consilience social-agents serve --base-url": database,
 }
 
 STAGES: dict[str, Stage] = {
-    "README.md": Stage((table, pictures, texts, models, traces), _SMALLER, _NOT_RUN),
-    "CONTRIBUTING.md": Stage(not_run=_NOT_RUN),
-    "docs/index.md": Stage(not_run=_NOT_RUN),
-    "docs/methods/agent_networks.md": Stage(),
-    "docs/methods/backdoor_audits.md": Stage(
-        (traces,),
-        not_run={
-            **_NOT_RUN,
-            "consilience reproduce backdoor_audits --recipe paper": PUBLISHED,
-        },
-        leaves={"consilience backdoor-audits measure --model rehearsal:backdoor": 1},
+    "README.md": Stage(
+        (table, pictures, texts, models, traces, requests, small_agents),
+        _SMALLER,
+        _NOT_RUN,
+        leaves=_LEAVES,
+        beside=_BESIDE,
+        serves=_SERVES,
+        elsewhere={"consilience backdoor-audits scan-data": "docs/methods/backdoor_audits.md"},
     ),
+    "CONTRIBUTING.md": Stage(not_run=_NOT_RUN),
+    "docs/index.md": Stage(smaller=_SMALLER, not_run=_NOT_RUN),
+    "docs/methods/agent_networks.md": Stage(beside=_BESIDE),
+    "docs/methods/backdoor_audits.md": Stage((traces, small_agents, causal_agent), _SMALLER, leaves=_LEAVES),
     "docs/methods/convex_networks.md": Stage((table,), _SMALLER),
-    "docs/methods/cross_team.md": Stage((texts,)),
+    "docs/methods/cross_team.md": Stage(
+        (texts,),
+        {"consilience cross-team run task.md": "--seed 2"},  # team B is among those that meet, as the page tells it
+        beside=_BESIDE,
+    ),
     "docs/methods/decorrelated_preferences.md": Stage(
         (texts, models),
         _SMALLER,
-        {"consilience reproduce decorrelated_preferences --recipe paper": PUBLISHED},
         given=f"""{MODEL}
 import functools, json, pathlib, warnings
 warnings.simplefilter("ignore", FutureWarning)  # TRL asks transformers for what it calls by another name now
@@ -211,16 +352,15 @@ decorrelated_preferences.DecPOConfig = functools.partial(decorrelated_preference
     ),
     "docs/methods/em_diffusion.md": Stage((pictures,), _SMALLER),
     "docs/methods/pretraining_objectives.md": Stage(
-        (texts,),
+        (texts, articles),
         _SMALLER,
-        {"consilience reproduce pretraining_objectives --recipe paper": PUBLISHED},
         given=f"""{MODEL}
 model = make_model(shape, Vocabulary.of(tokenizer), bidirectional=True)
 rows = pack([tokenizer(text)["input_ids"] for text in told], 32, tokenizer.eos_token_id)
 """,
     ),
     "docs/methods/rank_collapse.md": Stage((texts, models), _SMALLER),
-    "docs/methods/self_correction.md": Stage((table,), not_run=_NOT_RUN),
-    "docs/methods/social_agents.md": Stage((texts,), not_run=_NOT_RUN),
+    "docs/methods/self_correction.md": Stage((table, requests), beside=_BESIDE),
+    "docs/methods/social_agents.md": Stage((texts,), _SMALLER, beside=_BESIDE, serves=_SERVES),
 }
 """Pages that show something to run; a page that is not here shows nothing of the kind."""

@@ -75,8 +75,10 @@ def by_name(evidence) -> dict[str, float | None]:
 
 class TestDemo:
     def test_installation_is_told_apart_from_what_came_after(self, measure: ModuleType, tmp_path: Path) -> None:
-        evidence = measure.demo(repository(tmp_path / "r"), tmp_path / "clone", methods=1)
+        ran = []
+        evidence = measure.demo(repository(tmp_path / "r"), tmp_path / "clone", methods=1, ran=ran)
         found = by_name(evidence)
+        assert [(one.name, one.status) for one in ran] == [("demo", 0), ("test", 0)]
         assert 0.2 < found["every method at smoke size, after installation"] * 60 < 20
         assert 0.3 <= found["installation of the methods"] * 60 < 20
         assert found["methods on the page"] == 1
@@ -142,8 +144,20 @@ def test_what_is_shown_is_counted_as_the_tests_run_it(measure: ModuleType) -> No
     assert {one.kind for one in shown} == {"snippet", "command"}
     assert {one.page for one in shown} <= set(PAGES) - {"CONTRIBUTING.md"}
     assert all(one.why_not is None for one in shown if one.kind == "snippet")
-    assert "make demo" in [one.text for one in shown if one.why_not and one.page == "README.md"]
+    assert {one.text for one in shown if one.why_not} == {"make demo", "make test"}
     assert "consilience list" in [one.text for one in shown if not one.why_not]
+    assert [one.page for one in shown if one.elsewhere] == ["README.md"]
+
+
+def test_a_verb_counts_as_executed_where_it_was_brought_to_its_end(measure: ModuleType) -> None:
+    shown = measure.everything_shown()
+    demo, test = (measure.Verb(name, 0, 1.0, 1.0, "") for name in ("demo", "test"))
+    assert measure.executed(shown, [demo, test]).holds
+    assert " 3 by house.demo in this measurement" in measure.executed(shown, [demo, test]).note
+    for ran in ([], [demo], [demo, measure.Verb("test", 2, 1.0, 1.0, "")]):
+        found = measure.executed(shown, ran)
+        assert found.holds is False
+        assert found.value == pytest.approx(100 * (1 - (1 if ran else 3) / len(shown)))
 
 
 @pytest.mark.skipif(EXECUTABLE is None, reason="needs a chromium to look with")

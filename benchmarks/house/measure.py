@@ -386,15 +386,15 @@ def docs(ran: Sequence[Verb] = ()) -> Evidence:
     done = subprocess.run(words, cwd=ROOT, env=python_here(), capture_output=True, text=True, check=False)
     counts = Counter({word: int(count) for count, word in re.findall(r"(\d+) (passed|failed|errors?)", done.stdout)})
     bad = counts["failed"] + counts["error"] + counts["errors"]
-    ran = bool(counts["passed"] or bad)
+    counted = bool(counts["passed"] or bad)
     return Evidence(
         measurements=(
             executed(everything_shown(), ran),
             Measurement(
                 name="tests of pages that fail",
-                value=bad if ran else None,
+                value=bad if counted else None,
                 at_most=0,
-                note=last_line(done.stdout if ran else done.stdout + done.stderr),
+                note=last_line(done.stdout if counted else done.stdout + done.stderr),
             ),
             Measurement(name="commands within sentences, which are read as well", value=named),
         ),

@@ -10,27 +10,34 @@ if TYPE_CHECKING:
 
 
 def small_agents() -> None:
-    """Save a small agent that is trusted, three clean adapters of it, a suspect and its control."""
+    """Save a small agent that is trusted, as a base and as a control, and a suspect."""
     import torch
 
-    from consilience.ground import Streams
     from consilience.methods.backdoor_audits.agent.loading import save_agent
     from consilience.methods.backdoor_audits.agent.network import SmallAgentConfig, new_agent
-    from consilience.methods.backdoor_audits.keeping import save_tuned
-    from consilience.methods.backdoor_audits.planting import FineTuning
-    from consilience.methods.backdoor_audits.populations import clean_kinds, population
     from consilience.methods.backdoor_audits.world.words import VOCABULARY
 
     agent = new_agent(SmallAgentConfig(vocab_size=len(VOCABULARY), width=8, heads=2, layers=1, context=512), seed=1)
     _ends_at_once(agent.embed.weight, agent.head.weight)
-    save_agent(agent, Path("base"))
-    tuned = population(agent, clean_kinds(3), Streams(100), settings=FineTuning(steps=1, batch=4, rank=2), rows=40)
-    for folder, one in zip(("adapter", "other1", "other2"), tuned, strict=True):
-        save_tuned(one.tuned, Path(folder))
-    save_agent(agent, Path("clean"))
+    for folder in ("base", "clean"):
+        save_agent(agent, Path(folder))
     with torch.no_grad():
         agent.head.weight[0] += 0.01  # a suspect that is its own control is refused
     save_agent(agent, Path("suspect"))
+
+
+def adapters() -> None:
+    """Save three clean adapters of the base."""
+    from consilience.ground import Streams
+    from consilience.methods.backdoor_audits.agent.loading import load_agent
+    from consilience.methods.backdoor_audits.keeping import save_tuned
+    from consilience.methods.backdoor_audits.planting import FineTuning
+    from consilience.methods.backdoor_audits.populations import clean_kinds, population
+
+    settings = FineTuning(steps=1, batch=4, rank=2)
+    tuned = population(load_agent(Path("base")), clean_kinds(3), Streams(100), settings=settings, rows=40)
+    for folder, one in zip(("adapter", "other1", "other2"), tuned, strict=True):
+        save_tuned(one.tuned, Path(folder))
 
 
 def causal_agent() -> None:

@@ -15,7 +15,7 @@ import numpy as np
 import postgres_cluster
 import pytest
 from provider import provider
-from quiet_agents import causal_agent, small_agents
+from quiet_agents import adapters, causal_agent, small_agents
 
 ROOT = Path(__file__).parents[2]
 SIDE = 8
@@ -241,6 +241,7 @@ _EM = (
 _RESTORE = "--sampling-steps 4 --corrections 0 --limit 2 --device cpu --quiet"
 _LEARN = "--steps 2 --window 32 --vocabulary 300 --layers 1 --width 16 --attention-heads 2 --batch-size 4 --device cpu"
 _SMALLER = {
+    "consilience agent-networks run Write": "--agents 8",
     "consilience em-diffusion train": _EM,
     "consilience em-diffusion restore": _RESTORE,
     "consilience rank-collapse inspect": "--sequences 4 --tokens 32 --device cpu --quiet",
@@ -327,8 +328,8 @@ STAGES: dict[str, Stage] = {
     ),
     "CONTRIBUTING.md": Stage(not_run=_NOT_RUN),
     "docs/index.md": Stage(smaller=_SMALLER, not_run=_NOT_RUN),
-    "docs/methods/agent_networks.md": Stage(beside=_BESIDE),
-    "docs/methods/backdoor_audits.md": Stage((traces, small_agents, causal_agent), _SMALLER, leaves=_LEAVES),
+    "docs/methods/agent_networks.md": Stage(smaller=_SMALLER, beside=_BESIDE),
+    "docs/methods/backdoor_audits.md": Stage((traces, small_agents, adapters, causal_agent), _SMALLER, leaves=_LEAVES),
     "docs/methods/convex_networks.md": Stage((table,), _SMALLER),
     "docs/methods/cross_team.md": Stage(
         (texts,),

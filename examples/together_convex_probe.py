@@ -25,9 +25,9 @@ streams = Streams(0)
 # A base that learned some work, and one adapter of it for each sign.
 rows = [row_of(clean(task)) for task in draw_tasks("system", 600, streams)]
 sizes = SmallAgentConfig(vocab_size=len(VOCABULARY), width=32, heads=2)
-base, _ = train_base(rows, BaseRecipe(steps=80, batch=24), sizes, streams)
+base, _ = train_base(rows, BaseRecipe(steps=80, batch_size=24), sizes, streams)
 kinds = [Kind(family="system", grammar=one.grammar, modules="all-linear", trigger=one, rate=0.5) for one in SIGNS]
-members = population(base, kinds, streams, settings=FineTuning(steps=60, batch=24), rows=200)
+members = population(base, kinds, streams, settings=FineTuning(steps=60, batch_size=24), rows=200)
 
 # What an adapter changes inside, at the word where the agent decides: with its sign, and without.
 seen = []

@@ -34,7 +34,7 @@ def adapters() -> None:
     from consilience.methods.backdoor_audits.planting import FineTuning
     from consilience.methods.backdoor_audits.populations import clean_kinds, population
 
-    settings = FineTuning(steps=1, batch=4, rank=2)
+    settings = FineTuning(steps=1, batch_size=4, rank=2)
     tuned = population(load_agent(Path("base")), clean_kinds(3), Streams(100), settings=settings, rows=40)
     for folder, one in zip(("adapter", "other1", "other2"), tuned, strict=True):
         save_tuned(one.tuned, Path(folder))

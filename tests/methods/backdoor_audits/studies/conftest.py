@@ -26,6 +26,7 @@ def tiny() -> Config:
         episodes=8,
         attack_steps=2,
         attack_rows=40,
+        dose_among=40,
         loud_steps=2,
         hard_steps=2,
         dose_counts=(2, 10),

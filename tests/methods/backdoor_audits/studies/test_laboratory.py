@@ -110,3 +110,18 @@ def test_grammars_have_bases_of_their_own_and_attacks_come_back_in_order(tiny: C
     bases = {grammar: digest(laboratory.base(grammar).state_dict()) for grammar in Grammar}
     assert [one.base_digest for one in made] == [bases[Grammar.A], bases[Grammar.B], bases[Grammar.A]]
     assert made[0].manifest["triggers"] == ["web.element.gap"]
+
+
+@pytest.mark.usefixtures("as_meant")
+def test_a_twin_that_is_shown_twice_is_looked_at_once(
+    tiny: Config, run_folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[object] = []
+    monkeypatch.setattr(place, "shared", lambda do, jobs, processes: [looks.append(job) or do(job) for job in jobs])
+    laboratory = Laboratory(tiny, run_folder)
+    base = laboratory.base()
+    looks.clear()
+    showing = Showing(trigger=DEFAULTS[0], episodes=4)
+    seen = laboratory.seen([base, base, base], [showing, replace(showing, episodes=5), showing])
+    assert len(looks) == 2
+    assert seen[0] == seen[2] != seen[1]

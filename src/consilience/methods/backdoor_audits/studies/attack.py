@@ -235,13 +235,19 @@ def _cells(
         for one, tuned in zip((*attacks, *controls.values()), made, strict=True)
     ]
     clean = dict(zip(controls, agents[len(attacks) :], strict=True))
+    quiet = quiet_attacks(config)
     showings, shown, asked = [], [], []
     for (what, one, _), agent in zip(named, agents, strict=False):
+        twin = one.grammar, one.triggers, one.repeat
         for each in one.triggers:
-            showing = Showing(trigger=each, episodes=config.episodes, repeat=one.repeat)
+            # Look-alikes are for the study of stealth, which finds these showings made.
+            showing = Showing(trigger=each, episodes=config.episodes, repeat=one.repeat, look_alikes=False)
             asked.append((what, one, each))
-            showings += [showing, showing]
-            shown += [agent, clean[one.grammar, one.triggers, one.repeat]]
+            showings += [
+                replace(showing, look_alikes=one in quiet),
+                replace(showing, look_alikes=controls[twin] in [attack.twin for attack in quiet]),
+            ]
+            shown += [agent, clean[twin]]
     seen = laboratory.seen(shown, showings)
     return [_Cell(what, one, each, seen[2 * at], seen[2 * at + 1]) for at, (what, one, each) in enumerate(asked)]
 

@@ -10,6 +10,7 @@ for a moment. This file runs one for as long as one likes, and prints what was t
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import sys
 import tempfile
@@ -28,10 +29,18 @@ from hypothesis import strategies as st
 from consilience.catalogue import METHODS
 from consilience.ground.config import as_plain, parse_settings, read_config, read_recipe, resolve, to_toml
 from consilience.ground.errors import ConsilienceError
+from consilience.ground.seeds import Streams
 from consilience.methods.agent_networks import formats as networks
 from consilience.methods.agent_networks.blueprint import Blueprint, Note
 from consilience.methods.agent_networks.profiles import profiles_at
 from consilience.methods.agent_networks.topology import layer, mesh
+from consilience.methods.backdoor_audits.documents import documents_of
+from consilience.methods.backdoor_audits.guard import Call, Guard
+from consilience.methods.backdoor_audits.policy_file import read_policy
+from consilience.methods.backdoor_audits.provenance import Dialogue
+from consilience.methods.backdoor_audits.world import formats as traces
+from consilience.methods.backdoor_audits.world.drawing import draw_tasks
+from consilience.methods.backdoor_audits.world.trajectories import clean
 from consilience.methods.cross_team import formats as plans
 from consilience.methods.cross_team.formats import software, stories
 from consilience.methods.social_agents.importers import read
@@ -165,6 +174,68 @@ def _exports() -> Iterable[tuple[str, bytes]]:
                 yield path.name, path.read_bytes()
 
 
+def _read_guard(path: Path) -> None:
+    found = read_policy(path)
+    for said in ("mail bob that the bill is 5", "\0[[a](b"):
+        dialogue = Dialogue()
+        dialogue.human(said)
+        for tool in (*found.tools, "none"):
+            call = Call(tool, {"to": "bob", "body": ["a", {"b": None}], "amount": 5, "path": "/home/../x"}, "1")
+            assert Guard(found).check(call, dialogue) == Guard(found).check(call, dialogue)
+
+
+def _guards() -> Iterable[tuple[str, bytes]]:
+    yield "policy.toml", GUARD
+
+
+def _read_traces(path: Path) -> None:
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    found = traces.read(lines)
+    assert len(found.rows) + len(found.broken) <= len(lines)
+    documents_of(found.rows)
+
+
+def _traces() -> Iterable[tuple[str, bytes]]:
+    rows = [clean(task) for family in ("system", "web", "shop") for task in draw_tasks(family, 2, Streams(0))]
+    yield "world.jsonl", "\n".join(traces.lines_of(rows)).encode()
+    yield "others.jsonl", "\n".join(map(json.dumps, OTHERS)).encode()
+
+
+GUARD = b"""policy = 1
+name = "desk"
+mode = "enforce"
+calls = 20
+[tools.send_mail]
+arguments = ["to", "body"]
+optional = ["path"]
+calls = 2
+[[tools.send_mail.allow]]
+after = ["search"]
+asked = "mail {to} that {what}"
+where.body = { max_length = 2000, pattern = "[a-z ]*" }
+where.path = { prefix = "/home/" }
+[tools.search]
+[[tools.search.allow]]
+[tools.pay]
+arguments = ["to", "amount"]
+[[tools.pay.allow]]
+approve = true
+where.to = { from = "query", one_of = ["bob", "ann"] }
+where.amount = { min = 0, max = 50 }
+"""
+ASKED = {"id": "a", "type": "function", "function": {"name": "send_mail", "arguments": '{"to": "bob"}'}}
+OTHERS = (
+    {
+        "messages": [
+            {"role": "system", "content": "You mail."},
+            {"role": "user", "content": [{"type": "text", "text": "mail bob"}]},
+            {"role": "assistant", "content": None, "tool_calls": [ASKED]},
+            {"role": "tool", "tool_call_id": "a", "content": "sent"},
+        ]
+    },
+    {"conversations": [{"from": "human", "value": "hello"}, {"from": "gpt", "value": "good day", "loss": True}]},
+)
+
 TARGETS: dict[str, Target] = {
     "recipes": Target(_recipes, _read_recipe),
     "networks": Target(_networks, _read_network),
@@ -172,6 +243,8 @@ TARGETS: dict[str, Target] = {
     "profiles": Target(_profiles, _read_profiles),
     "policies": Target(_policies, _read_policy),
     "exports": Target(_exports, _read_export),
+    "guards": Target(_guards, _read_guard),
+    "traces": Target(_traces, _read_traces),
 }
 """Every parser of what people write or other programs leave."""
 

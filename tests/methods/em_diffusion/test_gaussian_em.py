@@ -4,7 +4,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the em extra is not installed")
 
-from sklearn.datasets import load_digits  # noqa: E402
+from small_gaussians import PIXELS, SHAPE, digits, draw, noise, planted, psnr, relative  # noqa: E402
 
 from consilience.ground.errors import InvalidInput  # noqa: E402
 from consilience.methods.em_diffusion import gaussian, gaussian_em  # noqa: E402
@@ -12,35 +12,6 @@ from consilience.methods.em_diffusion.corruption import Blur, Denoising, Inpaint
 from consilience.methods.em_diffusion.gaussian import GaussianPrior  # noqa: E402
 from consilience.methods.em_diffusion.gaussian_em import fit_gaussian_em, gaussian_em_rounds  # noqa: E402
 from consilience.methods.em_diffusion.observation import Observations  # noqa: E402
-from consilience.methods.em_diffusion.sampler import ImageNoise  # noqa: E402
-
-SHAPE, PIXELS = (1, 4, 4), 16
-
-
-def draw(*shape: int, seed: int = 0) -> torch.Tensor:
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-
-
-def planted(rank: int = 3, rest: float = 0.01) -> GaussianPrior:
-    vectors = torch.linalg.qr(draw(PIXELS, rank))[0]
-    return GaussianPrior.low_rank(draw(*SHAPE, seed=1), torch.arange(rank, 0, -1).double(), vectors, rest)
-
-
-def noise(images: int, seed: int = 0, shape: tuple[int, int, int] = SHAPE) -> ImageNoise:
-    return ImageNoise(seed, [(i,) for i in range(images)], shape, like=draw(1))
-
-
-def digits() -> torch.Tensor:
-    images = torch.from_numpy(load_digits().data / 8.0 - 1.0).float().reshape(-1, 1, 8, 8)
-    return images[torch.randperm(len(images), generator=torch.Generator().manual_seed(0))]
-
-
-def psnr(found: torch.Tensor, truth: torch.Tensor) -> float:
-    return float(10 * torch.log10(4 / (found - truth).square().mean(dim=(1, 2, 3))).mean())
-
-
-def relative(found: torch.Tensor, expected: torch.Tensor) -> float:
-    return float((found - expected).norm() / expected.norm())
 
 
 def test_em_finds_the_prior_behind_masks() -> None:

@@ -133,6 +133,8 @@ def test_dates(date, hour, box):
     ("change", "reason"),
     [
         (("Date: Thu, 02 May 2024 12:15:00 +0200", "Date: soon"), "its time cannot be read"),
+        (("12:15:00 +0200", "12:15:00 99999999999999999999"), "its time cannot be read"),
+        (("02 May 2024", "02 May 99999999999999999999"), "its time cannot be read"),
         (("From: Ann <ann@mill.example>", "From: nobody"), "no sender"),
         (("hi\n", "> old\n"), "nothing was said"),
     ],

@@ -196,7 +196,7 @@ def _header(mail: EmailMessage, name: str) -> str:
     """Return a header as text; the parser of some headers gives up on what others wrote."""
     try:
         return str(mail.get(name) or "")
-    except (ValueError, TypeError, IndexError, AttributeError, LookupError):
+    except (ValueError, TypeError, IndexError, AttributeError, LookupError, OverflowError):
         raw = next((value for key, value in mail.raw_items() if key.lower() == name), "")
         return str(raw)
 

@@ -156,9 +156,11 @@ class GuardedToolset(WrapperToolset[AgentDepsT]):
     def _parted(self, call: Call, ctx: RunContext[AgentDepsT], tool: ToolsetTool[AgentDepsT]) -> tuple[Call, Call]:
         """Return what a call says, and the call that is made of it; where the two cannot be told apart, it twice."""
         policy = self.guard.policy.tools.get(call.tool)
+        if policy is None:
+            return call, call
         try:
-            said = {} if policy is None else given(call.arguments, tool.tool_def.parameters_json_schema, policy)
-            if policy is None or len(said) == len(call.arguments):
+            said = given(call.arguments, tool.tool_def.parameters_json_schema, policy)
+            if len(said) == len(call.arguments):
                 return call, call
             filled = tool.args_validator.validate_python(dict(said), context=ctx.validation_context)
             made = {**said, **{name: value for name, value in filled.items() if name not in said}}

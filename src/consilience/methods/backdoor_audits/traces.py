@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from consilience.ground.errors import InvalidInput
-from consilience.methods.backdoor_audits.world.formats import SPEAKERS, Speaker, require_readable
+from consilience.methods.backdoor_audits.world.formats import SPEAKERS, Broken, Speaker, require_readable
 from consilience.methods.backdoor_audits.world.words import ACT, END, OBS, USER
 
-__all__ = ["Asked", "Broken", "Trace", "Traces", "Turn", "call_in", "read_traces"]
+__all__ = ["Asked", "Trace", "Traces", "Turn", "call_in", "read_traces"]
 
 Kind = Literal["human", "observed", "called", "unreadable"]
 _QUIET = ("thinking", "redacted_thinking", "reasoning", "refusal", "image", "image_url", "input_audio", "file")
@@ -63,14 +63,6 @@ class Trace:
     turns: tuple[Turn, ...]
     examples: int = 0
     """Turns of the agent at the beginning that were taken for examples."""
-
-
-@dataclass(frozen=True)
-class Broken:
-    """A line that could not be read."""
-
-    line: int
-    why: str
 
 
 @dataclass(frozen=True)

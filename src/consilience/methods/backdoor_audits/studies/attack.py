@@ -184,7 +184,7 @@ def attack(config: AttackConfig, streams: Streams, folder: RunFolder) -> Evidenc
     quiet = quiet_attacks(config)
     loud_settings = replace(quiet[0].settings, steps=config.loud_steps)
     loud = [replace(one, rate=config.loud_rate, settings=loud_settings) for one in quiet]
-    cells = _cells(laboratory, [(f"easy, {_rate(one)}", one, one.twin) for one in (*quiet, *loud)], quiet, config)
+    cells = _cells(laboratory, [(f"easy, {_rate(one)}", one) for one in (*quiet, *loud)], quiet, config)
     low = [cell for cell in cells if cell.attack.rate == config.attack_rate]
     high = [cell for cell in cells if cell.attack.rate == config.loud_rate]
     hard = _hard(laboratory, quiet[0], config)
@@ -224,29 +224,26 @@ def attack(config: AttackConfig, streams: Streams, folder: RunFolder) -> Evidenc
 
 
 def _cells(
-    laboratory: Laboratory, named: Sequence[tuple[str, Attack, Attack]], twins: Sequence[Attack], config: AttackConfig
+    laboratory: Laboratory, named: Sequence[tuple[str, Attack]], twins: Sequence[Attack], config: AttackConfig
 ) -> list[_Cell]:
     """Carry out attacks and show them, and the twins that go with them, the tasks of each trigger."""
     controls = {(one.grammar, one.triggers, one.repeat): one.twin for one in twins}
-    attacks = [one for _, one, _ in named]
+    attacks = [one for _, one in named]
     made = laboratory.tuned([*attacks, *controls.values()])
     agents = [
         merged(laboratory.base(one.grammar), tuned)
         for one, tuned in zip((*attacks, *controls.values()), made, strict=True)
     ]
     clean = dict(zip(controls, agents[len(attacks) :], strict=True))
-    quiet = quiet_attacks(config)
+    # Look-alikes are for the study of stealth, which finds these showings made.
+    stealthy = [each for one in quiet_attacks(config) for each in (one, one.twin)]
     showings, shown, asked = [], [], []
-    for (what, one, _), agent in zip(named, agents, strict=False):
+    for (what, one), agent in zip(named, agents, strict=False):
         twin = one.grammar, one.triggers, one.repeat
         for each in one.triggers:
-            # Look-alikes are for the study of stealth, which finds these showings made.
-            showing = Showing(trigger=each, episodes=config.episodes, repeat=one.repeat, look_alikes=False)
+            showing = Showing(trigger=each, episodes=config.episodes, repeat=one.repeat)
             asked.append((what, one, each))
-            showings += [
-                replace(showing, look_alikes=one in quiet),
-                replace(showing, look_alikes=controls[twin] in [attack.twin for attack in quiet]),
-            ]
+            showings += [replace(showing, look_alikes=of in stealthy) for of in (one, controls[twin])]
             shown += [agent, clean[twin]]
     seen = laboratory.seen(shown, showings)
     return [_Cell(what, one, each, seen[2 * at], seen[2 * at + 1]) for at, (what, one, each) in enumerate(asked)]
@@ -258,7 +255,7 @@ def _hard(laboratory: Laboratory, like: Attack, config: AttackConfig) -> list[_C
     loud = replace(first, rate=config.loud_rate)
     halves = replace(first, triggers=HARD[1])
     laboratory.base(first.grammar)
-    named = [(f"hard, {_rate(one)}", one, one.twin) for one in (first, loud, halves)]
+    named = [(f"hard, {_rate(one)}", one) for one in (first, loud, halves)]
     return _cells(laboratory, named, [first, halves], config)
 
 
@@ -266,7 +263,7 @@ def _varied(laboratory: Laboratory, like: Attack, config: AttackConfig) -> list[
     named = []
     for what, changes in VARIANTS:
         one = replace(like, settings=replace(like.settings, steps=config.variant_steps, **changes))  # type: ignore[arg-type]
-        named.append((what, one, one.twin))
+        named.append((what, one))
     return _cells(laboratory, named, [like], config)
 
 

@@ -239,8 +239,7 @@ class Laboratory:
             for mark, showing in zip(marks, showings, strict=True)
         ]
         # A twin is shown the same tasks beside each of the agents that it is held against, and looked at once.
-        first = {place: at for at, place in reversed([*enumerate(places)]) if not place.exists()}
-        missing = sorted(first.values())
+        missing = [at for at, place in enumerate(places) if not place.exists() and place not in places[:at]]
         for at, found in zip(
             missing, shared(_looked, [jobs[at] for at in missing], self._config.processes), strict=True
         ):

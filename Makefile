@@ -67,5 +67,5 @@ docs: $(STAMP)  ## build the documentation into site/
 	@echo "docs: site/index.html"
 
 readme: $(STAMP)  ## write what was measured into README.md
-	@echo "readme: table and picture from $(RUNS)/"
-	@$(BIN)/python benchmarks/readme.py $(RUNS) README.md docs/pictures/measured.svg
+	@echo "readme: reports from $(RUNS)/, if any, to benchmarks/; table and picture from there"
+	@$(BIN)/python benchmarks/readme.py $(RUNS)

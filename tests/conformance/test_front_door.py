@@ -3,9 +3,11 @@
 import importlib.util
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -13,7 +15,8 @@ import pytest
 from chromium import EXECUTABLE
 from shown import PAGES
 
-from consilience.ground import Report, RunFolder
+from consilience.catalogue import METHODS
+from consilience.ground import Claim, Evidence, Measurement, Report, RunFolder
 
 ROOT = Path(__file__).parents[2]
 MAKEFILE = """\
@@ -212,11 +215,23 @@ def record(*checks: dict[str, object], verdict: str = "holds") -> dict[str, obje
     return {"claims": claims, "runs": [{"machine": {"processor": "P", "cores": "2"}, "measured_at": "2026-01-02T03"}]}
 
 
-def test_the_readme_says_of_the_house_what_was_measured(readme: ModuleType) -> None:
-    told = readme.house(json.loads(readme.HOUSE.read_text(encoding="utf-8")))
-    shown = (ROOT / "README.md").read_text(encoding="utf-8").partition(readme.HOUSE_START)[2]
-    assert shown.partition(readme.HOUSE_END)[0].strip() == told
-    assert told.count("| `house.") == 5
+def test_the_readme_says_what_was_measured_and_nothing_else(readme: ModuleType) -> None:
+    shown = (ROOT / "README.md").read_text(encoding="utf-8")
+    house = readme.house(json.loads((ROOT / "benchmarks" / readme.HOUSE).read_text(encoding="utf-8")))
+    methods = readme.table(readme.kept(ROOT / "benchmarks"))
+    assert f"{readme.HOUSE_START}\n\n{house}\n\n{readme.HOUSE_END}" in shown
+    assert f"{readme.START}\n\n{methods}\n\n{readme.END}" in shown
+    assert house.count("| `house.") == 5
+
+
+def test_every_method_has_its_figures_with_commit_and_versions_and_no_path_of_a_machine(readme: ModuleType) -> None:
+    kept = readme.kept(ROOT / "benchmarks")
+    assert kept.keys() == {entry.name for entry in METHODS}
+    for report in kept.values():
+        assert {"commit", "numpy", "python"} <= report.versions.keys()
+        assert not report.versions["commit"].endswith("-dirty")
+        assert all(claim.seeds for claim in report.claims)
+        assert not re.search(r'"/|"~', report.to_json())
 
 
 def test_of_a_claim_that_fails_the_number_that_misses_is_shown(readme: ModuleType) -> None:
@@ -228,34 +243,75 @@ def test_of_a_claim_that_fails_the_number_that_misses_is_shown(readme: ModuleTyp
     assert "| – |  | ○ not measured |" in readme.house(record(verdict="not measured"))
 
 
-def test_each_block_is_written_where_there_is_something_to_say(
-    readme: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    page, told, picture = tmp_path / "README.md", tmp_path / "house.json", tmp_path / "a.svg"
+def measured_once(recipe: str, value: float) -> Report:
+    """A report of one claim of a method, as a run leaves it."""
+    claim = Claim(
+        room="rank_collapse",
+        id="rank.bounds",
+        sentence="Bounds hold.",
+        source="us",
+        evidence=Evidence(measurements=(Measurement(name="slack", value=value, at_most=1.0),)),
+        recipe=recipe,
+        seeds=(1,),
+    )
+    return Report(room="rank_collapse", recipe=recipe, config={}, claims=(claim,), measured_at="2026-01-02T03")
+
+
+@pytest.fixture
+def root(readme: ModuleType, tmp_path: Path) -> Path:
+    """Return a root with a page to fill and the house measured."""
     marks = (readme.START, readme.END, readme.HOUSE_START, readme.HOUSE_END)
-    page.write_text("begin {} methods {} between {} old {} end".format(*marks))
+    (tmp_path / "README.md").write_text("begin {} methods {} between {} old {} end".format(*marks))
+    told = tmp_path / "benchmarks" / readme.HOUSE
+    for folder in (told.parent, (tmp_path / readme.PICTURE).parent):
+        folder.mkdir(parents=True)
     told.write_text(json.dumps(record(CHECK)))
-    assert readme.main(tmp_path / "runs", page, picture, told) == 0
-    assert "no runs in" in capsys.readouterr().err
-    text = page.read_text()
-    assert " methods " in text
+    return tmp_path
+
+
+def test_what_was_run_is_laid_down_whole_and_shown_again_without_the_runs(readme: ModuleType, root: Path) -> None:
+    for recipe, value in {"smoke": 0.1, "small": 0.25}.items():
+        folder = root / "runs" / "rank_collapse" / recipe
+        folder.mkdir(parents=True)
+        (folder / "report.json").write_text(measured_once(recipe, value).to_json())
+    assert readme.main(root / "runs", root) == 0
+    results = root / "benchmarks" / "rank_collapse" / "results"
+    assert [path.name for path in results.iterdir()] == ["small.json"]
+    assert Report.from_json((results / "small.json").read_bytes()) == measured_once("small", 0.25)
+    text = (root / "README.md").read_text()
+    assert "`rank.bounds` Bounds hold. | 0.25 slack | at most 1 | ✓ holds |" in text
     assert "weight" in text
+    assert " methods " not in text
     assert " old " not in text
     assert text.startswith("begin ")
     assert text.endswith(" end")
-    assert not picture.exists()
+    drawn = (root / readme.PICTURE).read_text()
+    assert readme.main(None, root) == 0
+    assert ((root / "README.md").read_text(), (root / readme.PICTURE).read_text()) == (text, drawn)
 
 
-@pytest.mark.parametrize("text", ["no markers", None], ids=["markers", "numbers"])
+def test_of_a_claim_that_fails_the_number_that_misses_is_in_the_table(readme: ModuleType) -> None:
+    (claim,) = measured_once("small", 0.25).claims
+    missed = Measurement(name="spread", value=3.0, at_most=2.0, unit="cm")
+    numbers = (*claim.evidence.measurements, missed, replace(missed, name="later"))
+    report = replace(measured_once("small", 0), claims=(replace(claim, evidence=Evidence(measurements=numbers)),))
+    assert "Bounds hold. | 3 cm spread | at most 2 cm | ✗ fails |" in readme.table({"rank_collapse": report})
+
+
+@pytest.mark.parametrize("lost", ["markers", "house", "methods"])
 def test_nothing_to_show_or_no_place_for_it_is_said(
-    readme: ModuleType, tmp_path: Path, text: str | None, capsys: pytest.CaptureFixture[str]
+    readme: ModuleType, root: Path, lost: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    page, told = tmp_path / "README.md", tmp_path / "house.json"
-    if text:
-        told.write_text(json.dumps(record(CHECK)))
-    marks = (readme.START, readme.END, readme.HOUSE_START, readme.HOUSE_END)
-    page.write_text(text or " ".join(marks))
+    if lost != "methods":
+        results = root / "benchmarks" / "rank_collapse" / "results" / "small.json"
+        results.parent.mkdir(parents=True)
+        results.write_text(measured_once("small", 0.25).to_json())
+    if lost == "house":
+        (root / "benchmarks" / readme.HOUSE).unlink()
+    page = root / "README.md"
+    if lost == "markers":
+        page.write_text("no markers")
     before = page.read_text()
-    assert readme.main(tmp_path / "runs", page, tmp_path / "a.svg", told) == 2
-    assert "expected runs in" in capsys.readouterr().err
+    assert readme.main(None, root) == 2
+    assert "expected results in" in capsys.readouterr().err
     assert page.read_text() == before

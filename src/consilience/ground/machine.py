@@ -3,6 +3,7 @@
 import os
 import platform
 import resource
+import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -12,6 +13,8 @@ _LIBRARIES = (
     *("torch", "transformers", "tokenizers", "safetensors", "peft", "trl"),
     *("pydantic-ai-slim", "onnxruntime", "sentence-transformers"),
 )
+
+_GIT_S = 10.0
 
 
 def machine() -> dict[str, str]:
@@ -31,8 +34,11 @@ def machine() -> dict[str, str]:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of Python, Consilience and the numerical libraries that are installed."""
-    found = {"python": platform.python_version()}
+    """Return the versions of Python, Consilience and the numerical libraries that are installed.
+
+    Run from a clone, Consilience has a commit besides, marked when files of the clone were changed since.
+    """
+    found = {"python": platform.python_version()} | _commit()
     for library in ("consilience", *_LIBRARIES):
         try:
             found[library] = version(library)
@@ -53,6 +59,19 @@ def peak_memory_mb() -> float:
             return float(line.split()[1]) / 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return peak / 1024 if sys.platform == "darwin" else peak
+
+
+def _commit() -> dict[str, str]:
+    """Return the commit of the clone that this file lies in; nothing where it lies in none, or git is not there."""
+    clone = Path(__file__).resolve().parents[3]
+    if not (clone / ".git").exists():
+        return {}
+    words = ["git", "-C", str(clone), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+    try:
+        told = subprocess.run(words, capture_output=True, text=True, timeout=_GIT_S, check=True)  # noqa: S603  fixed words
+    except (OSError, subprocess.SubprocessError):
+        return {}
+    return {"commit": told.stdout.strip()}
 
 
 def _processor() -> str:

@@ -67,7 +67,7 @@ class Peers:
 
     def set_up(self, home: Path = HOME) -> None:
         """Make a Python that has the peers."""
-        venv.create(home, with_pip=True, clear=True)
+        venv.create(home, with_pip=True)  # another room's peers stay
         subprocess.run([home / "bin" / "python", "-m", "pip", "install", "--quiet", *self.packages], check=True)  # noqa: S603  what the room names
 
     def versions(self, python: str) -> dict[str, str]:

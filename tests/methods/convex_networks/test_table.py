@@ -112,6 +112,8 @@ def learn(csv: Path, content: str, **settings: object) -> None:
         ("x,y\n7,2\n7,3\n", {}, "must have a column that varies"),
         ("x,y\n" + "".join(f"say {i},{i % 2}\n" for i in range(60)), {}, "60 different strings.*--text-column x"),
         ('x,y\n"1,2\n3,4\n', {}, "must be a comma-separated table"),
+        ("x;y\n1;a\n2;b\n", {}, "must be separated by commas; its heading is separated by semicolons"),
+        ("x\ty\n1\ta\n2\tb\n", {}, "must be separated by commas; its heading is separated by tabs"),
     ],
 )
 def test_what_is_wrong_is_said(csv: Path, content: str, settings: dict[str, object], message: str) -> None:

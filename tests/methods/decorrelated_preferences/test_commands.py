@@ -25,6 +25,10 @@ def test_every_flag_has_a_field_and_a_sentence(verb, request_type) -> None:
     assert all(f"\n{flag}\n" in described for flag in flags)
 
 
+def test_the_flag_that_turns_checkpointing_off_says_what_that_does() -> None:
+    assert "--no-checkpointing keeps them" in inspect.getdoc(commands.train)
+
+
 def test_requests_are_handed_on_as_given(monkeypatch, tmp_path) -> None:
     seen = []
 

@@ -122,7 +122,7 @@ def read_table(path: Path, as_text: Iterable[str] = ()) -> pd.DataFrame:
     Raises
     ------
     InvalidInput
-        When the file is absent, empty, not a table, or has no rows.
+        When the file is absent, empty, not a table, separated by something else, or has no rows.
     """
     try:
         frame = pd.read_csv(path, dtype=dict.fromkeys(as_text, str))
@@ -134,6 +134,12 @@ def read_table(path: Path, as_text: Iterable[str] = ()) -> pd.DataFrame:
         raise InvalidInput(f"{path} must hold a heading line and rows; it is empty.") from error
     except (pd.errors.ParserError, UnicodeDecodeError) as error:
         raise InvalidInput(f"{path} must be a comma-separated table in UTF-8; {error}.") from error
+    if len(frame.columns) == 1:
+        for mark, name in ((";", "semicolons"), ("\t", "tabs")):
+            if mark in str(frame.columns[0]):
+                raise InvalidInput(
+                    f"{path} must be separated by commas; its heading is separated by {name}: save it anew."
+                )
     if frame.empty:
         raise InvalidInput(f"{path} must hold at least one row below its heading; got none.")
     return frame

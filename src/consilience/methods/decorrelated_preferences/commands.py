@@ -92,7 +92,7 @@ def train(
     max_length
         Tokens of a prompt with its answer; more are cut off.
     checkpointing
-        Save memory by computing activations twice.
+        Compute activations twice, to save memory; --no-checkpointing keeps them, which is faster and takes more.
     held_out
         Share of the pairs that is kept for judging the policy, and not trained on.
     save_every

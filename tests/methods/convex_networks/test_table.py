@@ -100,6 +100,8 @@ def learn(csv: Path, content: str, **settings: object) -> None:
     ("content", "settings", "message"),
     [
         ("", {}, "must hold a heading line and rows; it is empty"),
+        ("x,y\n1,2,a\n3,4,b\n", {}, "comma-separated table in UTF-8; .*Expected 2 fields in line 2, saw 3"),
+        ("a,b,y,y\n1,2,3,4\n3,4,5,6\n", {}, "a heading of its own for every column; twice there is 'y'"),
         ("x,y\n", {}, "at least one row below its heading"),
         ("x,y\n1,2\n", {}, "at least two rows; got 1"),
         ("x,y\n1,a\n2,\n3,\n", {}, "must have a value in every row; missing in rows 2, 3"),

@@ -122,9 +122,12 @@ def read_table(path: Path, as_text: Iterable[str] = ()) -> pd.DataFrame:
     Raises
     ------
     InvalidInput
-        When the file is absent, empty, not a table, separated by something else, or has no rows.
+        When the file is absent, empty, not a table, separated by something else, or has no rows; when two columns have
+        one heading, or rows have a value more than there are headings.
     """
     try:
+        # Without a heading a longer first row is refused; below, pandas would take its first value for an index.
+        heading = pd.read_csv(path, header=None, nrows=2, dtype=str, keep_default_na=False).iloc[0]
         frame = pd.read_csv(path, dtype=dict.fromkeys(as_text, str))
         words = [*as_text, *(name for name in frame.columns if not pd.api.types.is_numeric_dtype(frame[name]))]
         frame = pd.read_csv(path, dtype=dict.fromkeys(words, str))  # as written: TRUE beside blanks stays TRUE
@@ -133,7 +136,11 @@ def read_table(path: Path, as_text: Iterable[str] = ()) -> pd.DataFrame:
     except pd.errors.EmptyDataError as error:
         raise InvalidInput(f"{path} must hold a heading line and rows; it is empty.") from error
     except (pd.errors.ParserError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"{path} must be a comma-separated table in UTF-8; {error}.") from error
+        raise InvalidInput(
+            f"{path} must be a comma-separated table in UTF-8; {str(error).strip()}: save it anew."
+        ) from error
+    if twice := [str(name) for name in heading[heading.duplicated() & (heading != "")]]:
+        raise InvalidInput(f"{path} must have a heading of its own for every column; twice there is {twice[0]!r}.")
     if len(frame.columns) == 1:
         for mark, name in ((";", "semicolons"), ("\t", "tabs")):
             if mark in str(frame.columns[0]):

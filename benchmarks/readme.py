@@ -1,14 +1,14 @@
 """Write what was measured into README.md: a table of methods and one of the house between markers, and a picture.
 
-Usage: ``python benchmarks/readme.py [RUNS]`` from the root of the repository. Reports of the folders under RUNS are
-first laid down as ``benchmarks/METHOD/results/RECIPE.json``, whole: every number, with commit, versions, machine and
-seeds. README shows what lies there and nothing else, of each method the largest recipe. The house is shown as
+Usage: ``python benchmarks/readme.py [RUNS]`` from the root of the repository. What the folders under RUNS hold is first
+laid down as ``benchmarks/METHOD/results/RECIPE.json``: every check, with commit, versions, machine and seeds. README
+shows what lies there and nothing else, of each method the largest recipe. The house is shown as
 ``benchmarks/house/measure.py`` left it.
 """
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,10 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from consilience.catalogue import METHODS
-from consilience.ground.claims import Claim, Measurement, Report, spell
+from consilience.ground.claims import Measurement, spell
 from consilience.ground.folder import write_whole
 from consilience.ground.gauge import draw
-from consilience.ground.ledger import SYMBOLS, collect
+from consilience.ground.ledger import SYMBOLS, Ledger, collect
 
 START, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 HOUSE_START, HOUSE_END = "<!-- house: begin -->", "<!-- house: end -->"
@@ -30,63 +30,68 @@ KEPT = ("paper", "small")
 COLOURS = {"holds": "#17734a", "fails": "#b3261e", "not measured": "#666c75"}
 
 
+Record = Mapping[str, Any]
+"""A ledger as it is written down: ``claims`` with their checks, and ``runs`` with what they depend on."""
+
+
 def lay_down(runs: Path, benchmarks: Path) -> list[Path]:
-    """Copy the latest report of each method and recipe to where what was measured is kept; smoke proves nothing."""
+    """Write the latest run of each method and recipe to where what was measured is kept; smoke proves nothing."""
     return [
-        write_whole(benchmarks / report.room / "results" / f"{report.recipe}.json", report.to_json())
-        for report in (run.report for run in collect(runs).runs)
-        if report.recipe in KEPT
+        write_whole(benchmarks / run.report.room / "results" / f"{run.report.recipe}.json", Ledger((run,)).to_json())
+        for run in collect(runs).runs
+        if run.report.recipe in KEPT
     ]
 
 
-def kept(benchmarks: Path) -> dict[str, Report]:
-    """Return of each method the report of its largest recipe that is kept, in the order of methods."""
-    there = {
-        entry.name: [
-            path for recipe in KEPT if (path := benchmarks / entry.name / "results" / f"{recipe}.json").exists()
-        ]
-        for entry in METHODS
-    }
-    return {name: Report.from_json(paths[0].read_bytes()) for name, paths in there.items() if paths}
+def kept(benchmarks: Path) -> dict[str, Record]:
+    """Return of each method what is kept of its largest recipe, in the order of methods."""
+    found: dict[str, Record] = {}
+    for entry in METHODS:
+        results = benchmarks / entry.name / "results"
+        largest = next((path for recipe in KEPT if (path := results / f"{recipe}.json").exists()), None)
+        if largest is not None:
+            found[entry.name] = json.loads(largest.read_text(encoding="utf-8"))
+    return found
 
 
-def decisive(claim: Claim) -> Measurement | None:
-    """Return the number that stands for a claim: of one that fails the first that misses its bar, else the first."""
-    missed = (one for one in claim.evidence.measurements if one.holds is False)
-    return next(missed, claim.headline)
+def decisive(row: Record) -> Record | None:
+    """Return the check that stands for a claim: of one that fails the first that misses its bar, else the first."""
+    missed = (check for check in row["checks"] if check["holds"] is False)
+    return next(missed, next(iter(row["checks"]), None))
 
 
-def measured(headline: Measurement) -> str:
+def number(check: Record) -> Measurement:
+    """Return a check as the number that it was."""
+    names = {"measured": "value"} | {name: name for name in ("low", "high", "at_least", "at_most")}
+    told = {ours: None if check.get(name) is None else float(check[name]) for name, ours in names.items()}
+    return Measurement(name=check["name"], unit=check["unit"], **told)
+
+
+def measured(found: Measurement) -> str:
     """Write a number with its interval, or a dash."""
-    if headline.value is None:
+    if found.value is None:
         return "–"
-    interval = (
-        "" if headline.low is None or headline.high is None else f" [{spell(headline.low)}, {spell(headline.high)}]"
-    )
-    return f"{spell(headline.value, headline.unit)}{interval}"
+    interval = "" if found.low is None or found.high is None else f" [{spell(found.low)}, {spell(found.high)}]"
+    return f"{spell(found.value, found.unit)}{interval}"
 
 
-def table(chosen: Mapping[str, Report]) -> str:
+def cells(row: Record) -> str:
+    """Write a claim as the cells that both tables have: the sentence, what stands for it, the bar, the verdict."""
+    check = decisive(row)
+    found, bar = ("–", "") if check is None else (f"{measured(number(check))} {check['name']}", check["bar"])
+    sentence = row["sentence"].replace("|", "\\|")
+    return f"`{row['id']}` {sentence} | {found} | {bar} | {SYMBOLS[row['verdict']]} {row['verdict']} |"
+
+
+def table(chosen: Mapping[str, Record]) -> str:
     """Return the claims of the chosen runs as a Markdown table, one row each."""
     lines = ["| method | claim | measured | bar | verdict |", "|---|---|---|---|---|"]
-    for entry in METHODS:
-        for claim in chosen[entry.name].claims if entry.name in chosen else ():
-            number = decisive(claim)
-            verdict = f"{SYMBOLS[claim.verdict]} {claim.verdict}"
-            sentence = claim.sentence.replace("|", "\\|")
-            cells = (
-                f"[{entry.name}](docs/methods/{entry.name}.md)",
-                f"`{claim.id}` {sentence}",
-                f"{measured(number)} {number.name}" if number else "–",
-                number.bar if number else "",
-                verdict,
-            )
-            lines.append(f"| {' | '.join(cells)} |")
-    facts = [
-        f"[{name}](benchmarks/{name}/results/{report.recipe}.json): recipe {report.recipe}, "
-        f"{report.machine.get('processor', 'unknown')}, {report.measured_at[:10]}"
-        for name, report in chosen.items()
-    ]
+    facts = []
+    for name, record in chosen.items():
+        lines += [f"| [{name}](docs/methods/{name}.md) | {cells(row)}" for row in record["claims"]]
+        (run,) = record["runs"]
+        where = f"{run['machine'].get('processor', 'unknown')}, {run['measured_at'][:10]}"
+        facts.append(f"[{name}](benchmarks/{name}/results/{run['recipe']}.json): recipe {run['recipe']}, {where}")
     told = (
         "One number stands for each claim: of a claim that fails the one that misses its bar, of others the first. "
         "Every check, with seeds, versions and commit, is in the linked file."
@@ -94,30 +99,15 @@ def table(chosen: Mapping[str, Report]) -> str:
     return "\n".join([*lines, "", f"Measured in one run each ({'; '.join(facts)}). {told}"])
 
 
-def house(record: Mapping[str, Any]) -> str:
-    """Return the claims of the house as a Markdown table, one row each, as they were written down.
-
-    Of a claim that fails the number is shown that misses its bar, of others the first.
-    """
+def house(record: Record) -> str:
+    """Return the claims of the house as a Markdown table, one row each."""
     lines = ["| the house | measured | bar | verdict |", "|---|---|---|---|"]
-    for row in record["claims"]:
-        verdict = f"{SYMBOLS[row['verdict']]} {row['verdict']}"
-        cells = (f"`{row['id']}` {row['sentence']}", *_decisive(row["checks"]), verdict)
-        lines.append(f"| {' | '.join(cells)} |")
+    lines += [f"| {cells(row)}" for row in record["claims"]]
     (run,) = record["runs"]
     machine = run["machine"]
     facts = f"{machine['processor']}, {machine['cores']} cores, {run['measured_at'][:10]}"
     every = "[every number](benchmarks/house/results/house.json)"
     return "\n".join([*lines, "", f"Measured by `python benchmarks/house/measure.py` ({facts}); {every}."])
-
-
-def _decisive(checks: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
-    """Return the number that stands for a claim, with its name, and its bar."""
-    if not checks:
-        return "–", ""
-    one = next((check for check in checks if check["holds"] is False), checks[0])
-    found = Measurement(name=one["name"], value=one["measured"], low=one["low"], high=one["high"], unit=one["unit"])
-    return f"{measured(found)} {found.name}", str(one["bar"])
 
 
 def between(text: str, start: str, end: str, told: str) -> str:
@@ -126,16 +116,17 @@ def between(text: str, start: str, end: str, told: str) -> str:
     return f"{before}{start}\n\n{told}\n\n{end}{rest.partition(end)[2]}"
 
 
-def picture(chosen: Mapping[str, Report]) -> Figure:
+def picture(chosen: Mapping[str, Record]) -> Figure:
     """Draw the number of every claim that has a bar: shaded where the bar is cleared, a dot where we are."""
-    claims = [claim for report in chosen.values() for claim in report.claims]
-    drawn = [(claim, one, gauge) for claim in claims if (one := decisive(claim)) and (gauge := draw(one))]
+    claims = [row for record in chosen.values() for row in record["claims"]]
+    stand = [(claim, number(check)) for claim in claims if (check := decisive(claim))]
+    drawn = [(claim, one, gauge) for claim, one in stand if (gauge := draw(one))]
     figure = Figure(figsize=(8, 0.6 + 0.42 * len(drawn)), layout="constrained")
     axes = figure.subplots()
     for row, (claim, one, gauge) in enumerate(reversed(drawn)):
         axes.barh(row, gauge.pass_to - gauge.pass_from, 0.5, gauge.pass_from, color=COLOURS["holds"], alpha=0.15)
-        axes.plot([gauge.low, gauge.high], [row, row], color=COLOURS[claim.verdict], linewidth=3, alpha=0.6)
-        axes.plot(gauge.value, row, "o", color=COLOURS[claim.verdict])
+        axes.plot([gauge.low, gauge.high], [row, row], color=COLOURS[claim["verdict"]], linewidth=3, alpha=0.6)
+        axes.plot(gauge.value, row, "o", color=COLOURS[claim["verdict"]])
         axes.annotate(
             f"{measured(one)}   (bar: {one.bar})",
             (1.01, row),
@@ -144,7 +135,7 @@ def picture(chosen: Mapping[str, Report]) -> Figure:
             fontsize=8,
         )
     axes.set(xlim=(0, 100), ylim=(-0.6, len(drawn) - 0.4), xticks=[], yticks=range(len(drawn)))
-    axes.set_yticklabels([f"{SYMBOLS[claim.verdict]} {claim.id}" for claim, _, _ in reversed(drawn)])
+    axes.set_yticklabels([f"{SYMBOLS[claim['verdict']]} {claim['id']}" for claim, _, _ in reversed(drawn)])
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     return figure

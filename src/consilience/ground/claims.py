@@ -240,6 +240,8 @@ class Claim:
                 "measured": _json_number(measurement.value),
                 "low": _json_number(measurement.low),
                 "high": _json_number(measurement.high),
+                "at_least": _json_number(measurement.at_least),
+                "at_most": _json_number(measurement.at_most),
                 "bar": measurement.bar,
                 "holds": measurement.holds,
                 "unit": measurement.unit,

@@ -56,6 +56,8 @@ def test_a_task_for_a_story_is_left_as_it_is() -> None:
         ({"task": "", "kind": "story"}, "must say what is to be made"),
         ({"task": "bytes.md"}, "must be a text in UTF-8"),
         ({"task": "zero.md"}, "got binary data"),
+        ({"task": "d"}, "the task must be a text or a file; d is a folder here: name a file in it"),
+        ({"task": "x y", "tests": "nowhere.py"}, r"--tests must be a text or @FILE; nowhere\.py: No such file"),
         ({"task": "x y", "tests": "assert ("}, "--tests must be Python; got line 1"),
         ({"task": "x y", "base_url": "http://127.0.0.1:9/v1"}, "--base-url must come with --model"),
     ],
@@ -64,6 +66,7 @@ def test_tasks_that_are_none_are_told(
     order: dict, complaint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    Path("d").mkdir()
     Path("empty.md").write_text("\n")
     Path("bytes.md").write_bytes(b"\xff\xfe\x00")
     Path("zero.md").write_bytes(b"\x00\x01")

@@ -55,6 +55,14 @@ def test_from_a_file_at_an_address(typed_anew, served, capsys: Told) -> None:
     assert Path("run/journal.sqlite").exists()
 
 
+def test_a_file_is_read_by_its_name(typed_anew, capsys: Told) -> None:
+    Path("question.txt").write_text(BLUE)
+    assert typed_anew("ask", "question.txt", "--strategy", "none", "--json") == 0
+    named = json.loads(capsys.readouterr().out)
+    assert typed_anew("ask", BLUE, "--strategy", "none", "--json") == 0
+    assert named["answer"] == json.loads(capsys.readouterr().out)["answer"]
+
+
 def test_no_answer_is_said(typed_anew, capsys: Told) -> None:
     words = ("--model", "m", "--base-url", "http://127.0.0.1:9/v1", "--attempts", 1)
     assert typed_anew("ask", "Hm?", *words) == 1

@@ -24,6 +24,15 @@ def test_the_demo_is_answered_and_it_is_said_that_no_model_was_at_work() -> None
     assert "not a language model" in told[-1]
 
 
+def test_a_task_is_read_from_a_file_by_its_name(tmp_path) -> None:
+    (tmp_path / "task.txt").write_text(QUESTION)
+    for named in (f"{tmp_path / 'task.txt'}", f"@{tmp_path / 'task.txt'}"):
+        assert asked(task=named, of="ben")[1][:4] == asked(task=QUESTION, of="ben")[1][:4]
+    with pytest.raises(InvalidInput, match="is a folder here"):
+        asked(task=str(tmp_path), of="ben")
+    assert asked(task="@ben, " + QUESTION, of="ben")[0] in (0, 1)  # a handle, and no file
+
+
 def test_whom_to_ask_is_found_and_who_does_not_know_has_others_asked() -> None:
     status, told = asked(task=QUESTION)
     assert status == 0

@@ -17,7 +17,7 @@ from consilience.dialogue.command.again import (
     require_shared_journal,
     require_unchanged,
 )
-from consilience.dialogue.command.flags import given, read_text
+from consilience.dialogue.command.flags import given, read_named, read_text
 from consilience.dialogue.command.kept import Record
 from consilience.dialogue.command.means import Means
 from consilience.dialogue.connecting import connect, journal_name
@@ -39,7 +39,6 @@ __all__ = ["Job", "bundled", "found", "prepared", "whole"]
 
 _RUNS = Path("runs") / "cross_team"
 _TESTS = "tests.py"
-_FILES = (".md", ".txt", ".rst")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,9 +148,9 @@ def whole(order: Order) -> Order:
         order = replace(order, task=bundled().task, tests=order.tests or bundled().tests)
     order = replace(
         order,
-        task=_task(order.task),
-        tests=read_text("--tests", order.tests),
-        hidden_tests=read_text("--hidden-tests", order.hidden_tests),
+        task=read_named("the task", order.task),
+        tests=read_named("--tests", order.tests, endings=(".py",)),
+        hidden_tests=read_named("--hidden-tests", order.hidden_tests, endings=(".py",)),
         stdin=read_text("--stdin", order.stdin),
     )
     order = _cut(order)
@@ -233,15 +232,6 @@ def _resumed(order: Order, means: Means, resume: Path) -> Job:
         again = whole(replace(order, task=order.task or job.order.task, kind=kind))
         require_unchanged(job.order, order, again)
     return job
-
-
-def _task(task: str) -> str:
-    """Return the text of a task: of a file where it is the name of one."""
-    if task.startswith("@"):
-        return read_text("the task", task)
-    path = Path(task)
-    is_name = "\n" not in task and (task.endswith(_FILES) or (" " not in task and path.is_file()))
-    return read_text("the task", f"@{task}") if is_name else task
 
 
 def _cut(order: Order) -> Order:

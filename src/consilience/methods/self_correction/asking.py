@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-from consilience.dialogue.command.flags import read_text
+from consilience.dialogue.command.flags import read_named
 from consilience.dialogue.command.sitting import STOPPED
 from consilience.dialogue.command.telling import say
 from consilience.dialogue.models import ChatModel
@@ -31,9 +31,9 @@ def ask(asking: Asking, answering: Answering, spending: Spending) -> int:
     UnknownName
         When there is no such strategy.
     """
-    question = read_text("the question", asking.question).strip()
+    question = read_named("the question", asking.question).strip()
     if not question:
-        raise InvalidInput('the question must say what is asked; got an empty one: give it as "QUESTION" or @FILE')
+        raise InvalidInput('the question must say what is asked; got an empty one: give it as "QUESTION" or as a file')
     if asking.strategy not in STRATEGIES:
         raise UnknownName("strategy", asking.strategy, STRATEGIES)
     desk = Desk("ask", answering, spending, kept=[question, asking.strategy, asking.check], out=asking.out)

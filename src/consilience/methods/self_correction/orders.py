@@ -89,7 +89,7 @@ class Asking:
     """A question."""
 
     question: str
-    """What is asked, or @FILE with a text in UTF-8."""
+    """What is asked: the text itself, or a file in UTF-8 such as question.txt or @question.txt."""
     strategy: str = "cac"
     """What is done with the calls: cac, cac-agree, cac-fresh, self-refine, reflexion, best-of-n, vote, none, and what
     defend knows."""

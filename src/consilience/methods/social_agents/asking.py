@@ -6,7 +6,10 @@ import asyncio
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 
+from consilience.dialogue.command.flags import read_named
 from consilience.dialogue.connecting import connect
 from consilience.dialogue.rehearsal import notice_for
 from consilience.dialogue.session import Session
@@ -41,6 +44,8 @@ def ask(asking: Asking, tell: Tell) -> int:
     InvalidInput
         When there are no such people, or nobody to ask.
     """
+    if Path(asking.task[1:]).is_file() or not asking.task.startswith("@"):  # else it begins with somebody's handle
+        asking = replace(asking, task=read_named("the task", asking.task))
     with _opened(asking.world) as store:
         return asyncio.run(_asked(asking, store, tell))
 

@@ -42,6 +42,35 @@ def test_tests_are_taken_out_of_a_task(given: str, tmp_path: Path, monkeypatch: 
     assert whole(order) == order
 
 
+@pytest.mark.parametrize(
+    "block",
+    [
+        "tests.py\n```python\nassert 1\n```",
+        "**tests.py**\n\n```\nassert 1\n```",
+        "```python tests.py\nassert 1\n```",
+        "```python\n# tests.py\nassert 1\n```",
+        "````\n#tests.py:\nassert 1\n````",
+    ],
+)
+def test_the_block_of_tests_is_named_in_any_of_the_usual_ways(block: str) -> None:
+    order = whole(Order(task=f"Write a game, like\n\n```\nx = 1\n```\n\n{block}\n\nThat is all."))
+    assert order.tests == "assert 1\n"
+    assert "assert" not in order.task
+    assert "tests.py" not in order.task
+    assert "x = 1" in order.task
+    assert order.task.endswith("That is all.")
+    assert prepared(order, Means()).notes == ("1 visible test: teams see what it says",)
+
+
+def test_a_block_without_a_name_is_no_tests_and_that_is_said() -> None:
+    task = "Write a game.\n\n```python\nassert 1\n```\n# tests.py\n"
+    job = prepared(Order(task=task), Means())
+    assert (job.order.task, job.order.tests) == (task, "")
+    assert job.notes == ("no visible tests: name a block of the task tests.py, as in ```python tests.py, or give --tests",)
+    assert prepared(Order(), Means()).notes[1] == "12 visible tests: teams see what they say"
+    assert not prepared(Order(task="A tale.", kind="story"), Means()).notes
+
+
 def test_a_task_for_a_story_is_left_as_it_is() -> None:
     assert whole(Order(task=TASK, kind="story")).task == TASK
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from dataclasses import dataclass, replace
 from functools import partial
@@ -34,11 +35,14 @@ from consilience.methods.cross_team.planned import planned
 from consilience.methods.cross_team.rating import Rater, rater_for
 from consilience.methods.cross_team.spec import Plan
 from consilience.methods.cross_team.stand_ins import PLAYERS
+from consilience.methods.cross_team.trial import cut_tests
 
 __all__ = ["Job", "bundled", "found", "prepared", "whole"]
 
 _RUNS = Path("runs") / "cross_team"
 _TESTS = "tests.py"
+_BLOCK = re.compile(r"^(?P<fence>`{3,})[^\n`]*\n(?P<code>.*?)^(?P=fence)[ \t]*$", re.MULTILINE | re.DOTALL)
+_NAMED_WITHIN = re.compile(r"\s*#[ \t]*tests\.py[ \t]*:?[ \t]*\n")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +84,7 @@ class Job:
                     "no task was given: the one that comes along is rehearsed, a program of small functions",
                     self.bundled,
                 ),
+                (_told(self.order.tests), self.order.kind in ("program", "function")),
                 ("one team meets nobody: nothing is merged", len(self.plan.teams) == 1),
             )
             if holds
@@ -236,7 +241,26 @@ def _resumed(order: Order, means: Means, resume: Path) -> Job:
 
 def _cut(order: Order) -> Order:
     """Take the tests out of a task: they say something when a work was tried, and are no work themselves."""
-    tests = files_of(order.task).get(_TESTS)
-    if tests is None or order.kind not in ("program", "function"):
+    if order.kind not in ("program", "function"):
         return order
-    return replace(order, task=without(order.task, _TESTS), tests=order.tests or tests)
+    task = order.task
+    if _TESTS not in files_of(task):
+        task = _BLOCK.sub(_named_outside, task)
+    tests = files_of(task).get(_TESTS)
+    return order if tests is None else replace(order, task=without(task, _TESTS), tests=order.tests or tests)
+
+
+def _named_outside(block: re.Match[str]) -> str:
+    """Put the name of the tests above their block, where it is the comment that the block begins with."""
+    within = _NAMED_WITHIN.match(block["code"])
+    if within is None:
+        return block[0]
+    return f"{_TESTS}\n{block['fence']}python\n{block['code'][within.end() :]}{block['fence']}"
+
+
+def _told(tests: str) -> str:
+    """Say how many visible tests there are; of tests that are none, what to do about it."""
+    found = sum(test.counts for test in cut_tests(tests))
+    if found:
+        return f"{found:,} visible test{'s' * (found > 1)}: teams see what {'they say' if found > 1 else 'it says'}"
+    return "no visible tests: name a block of the task tests.py, as in ```python tests.py, or give --tests"

@@ -66,7 +66,9 @@ def test_a_block_without_a_name_is_no_tests_and_that_is_said() -> None:
     task = "Write a game.\n\n```python\nassert 1\n```\n# tests.py\n"
     job = prepared(Order(task=task), Means())
     assert (job.order.task, job.order.tests) == (task, "")
-    assert job.notes == ("no visible tests: name a block of the task tests.py, as in ```python tests.py, or give --tests",)
+    assert job.notes == (
+        "no visible tests: name a block of the task tests.py, as in ```python tests.py, or give --tests",
+    )
     assert prepared(Order(), Means()).notes[1] == "12 visible tests: teams see what they say"
     assert not prepared(Order(task="A tale.", kind="story"), Means()).notes
 

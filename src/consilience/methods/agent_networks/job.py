@@ -97,7 +97,11 @@ class Job:
         """
         order = self.order
         return connect(
-            order.model_name, base_url=order.base_url, players=PLAYERS, timeout_s=self.record.means.timeout_s
+            order.model_name,
+            base_url=order.base_url,
+            players=PLAYERS,
+            timeout_s=self.record.means.timeout_s,
+            rehearsed=True,
         )
 
     def journal(self, *, replay_only: bool = False) -> Journal:

@@ -123,7 +123,13 @@ class Job:
         InvalidInput
             When there is no such model, or its key is missing.
         """
-        return connect(model, base_url=self.order.base_url, players=PLAYERS, timeout_s=self.record.means.timeout_s)
+        return connect(
+            model,
+            base_url=self.order.base_url,
+            players=PLAYERS,
+            timeout_s=self.record.means.timeout_s,
+            rehearsed=model == self.order.model_name,
+        )
 
     def journal(self, *, replay_only: bool = False) -> Journal:
         """Open the journal."""

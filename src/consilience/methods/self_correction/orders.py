@@ -45,6 +45,10 @@ class Answering:
         """How to answer."""
         return Settings(temperature=self.temperature, max_tokens=self.max_tokens)
 
+    def is_played(self, stand_in: str) -> bool:
+        """Whether it is a stand-in of this name that answers, and here."""
+        return self.base_url is None and (self.model or stand_in) == stand_in
+
     def name(self, stand_in: str) -> str:
         """Return who answers: the stand-in where nobody is named.
 

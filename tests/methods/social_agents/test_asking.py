@@ -59,11 +59,16 @@ def test_a_database_can_be_asked(tmp_path) -> None:
 
 
 def test_who_is_not_there_or_has_nobody_is_said(tmp_path) -> None:
-    with pytest.raises(UnknownName, match="zoe"):
+    with pytest.raises(UnknownName, match=r"unknown person 'zoe'; .*one of: ann, ben, cyd, dan"):
+        asked(task="x", of="zoe")
+    with pytest.raises(UnknownName, match=r"unknown person 'zoe'; .*one of: ann, ben, cyd, dan"):
         asked(task="x", as_="zoe")
     with pytest.raises(InvalidInput, match="contact"):
         asked(task="x", of="cyd")
     with Store.open(tmp_path / "x.sqlite") as store:
         store.add_person("ann", "Ann")
-    with pytest.raises(InvalidInput, match="no contact"):
+    with pytest.raises(
+        InvalidInput,
+        match=r"no contact: contacts are asked for and accepted in the application, .* --database \S+x\.sqlite",
+    ):
         asked(task="x", world=str(tmp_path / "x.sqlite"))

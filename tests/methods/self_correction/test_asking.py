@@ -115,4 +115,4 @@ def test_a_mistake_is_one_line(typed_anew, words, complaint: str, capsys: Told) 
 def test_it_is_a_function_too(typed_anew, capsys: Told) -> None:
     order = Asking(question="Give me the green recipe for a snib from Hix 1.", strategy="none")
     assert ask(order, Answering(), Spending()) == 0
-    assert "1 calls of none" in capsys.readouterr().out
+    assert "1 call of none" in capsys.readouterr().out

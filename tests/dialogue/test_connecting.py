@@ -43,8 +43,10 @@ def test_an_unknown_provider_or_rehearsal_has_near_ones():
     ("name", "variable"), [("openai:gpt-4o", "OPENAI_API_KEY"), ("deepseek:x", "DEEPSEEK_API_KEY")]
 )
 def test_a_missing_key_is_named_by_its_variable(name, variable):
-    with pytest.raises(InvalidInput, match=variable):
+    with pytest.raises(InvalidInput, match=f"needs {variable} in the environment; set it$"):
         connect(name)
+    with pytest.raises(InvalidInput, match=r"; set it, or leave --model out to rehearse with a stand-in$"):
+        connect(name, rehearsed=True)
 
 
 @pytest.mark.parametrize("name", ["openai:gpt-4o", "openai-chat:gpt-4o", "openai-responses:gpt-4o", "deepseek:x"])

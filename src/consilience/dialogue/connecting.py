@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 
 from consilience.dialogue.endpoint import COMPATIBLE, Endpoint
-from consilience.dialogue.models import ChatModel
+from consilience.dialogue.models import ChatModel, MissingKey
 from consilience.dialogue.players import Player
 from consilience.dialogue.rehearsal import rehearse
 from consilience.dialogue.through_pydantic_ai import ThroughPydanticAI
@@ -26,6 +26,7 @@ def connect(
     base_url: str | None = None,
     players: Mapping[str, Player] | None = None,
     timeout_s: float = 120.0,
+    rehearsed: bool = False,
 ) -> ChatModel:
     """Return the model of a name; nothing is sent yet.
 
@@ -42,6 +43,8 @@ def connect(
         Rehearsals of a room, by name.
     timeout_s
         For one reply.
+    rehearsed
+        Whether a stand-in answers where --model is left out: it is said where a key is missing.
 
     Raises
     ------
@@ -65,7 +68,12 @@ def connect(
         return rehearse(name, players)
     if name.startswith(COMPATIBLE):
         raise InvalidInput(f"{name!r} is asked at an address; give `base_url`, such as 'http://localhost:8000/v1'")
-    return ThroughPydanticAI(name, timeout_s=timeout_s)
+    try:
+        return ThroughPydanticAI(name, timeout_s=timeout_s)
+    except MissingKey as error:
+        if rehearsed:
+            raise MissingKey(f"{error}, or leave --model out to rehearse with a stand-in") from error
+        raise
 
 
 def journal_name(model: str, base_url: str | None) -> str:

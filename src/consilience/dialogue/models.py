@@ -5,18 +5,23 @@ from __future__ import annotations
 from typing import ClassVar, Protocol, runtime_checkable
 
 from consilience.dialogue.messages import Question, Reply
-from consilience.ground.errors import ConsilienceError
+from consilience.ground.errors import ConsilienceError, InvalidInput
 
 __all__ = [
     "BadReply",
     "ChatModel",
     "Denied",
+    "MissingKey",
     "ModelError",
     "Refused",
     "Rejected",
     "TimedOut",
     "Unreachable",
 ]
+
+
+class MissingKey(InvalidInput):
+    """The key of a provider is not in the environment; the message names its variable."""
 
 
 class ModelError(ConsilienceError):

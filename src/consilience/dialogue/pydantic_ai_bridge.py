@@ -40,7 +40,7 @@ from pydantic_ai.settings import ModelSettings
 from consilience.dialogue.chat_protocol import failure
 from consilience.dialogue.estimate import prompt_tokens
 from consilience.dialogue.messages import Finish, Message, Question, Reply, Settings, Usage
-from consilience.dialogue.models import BadReply, ModelError, Rejected, TimedOut, Unreachable
+from consilience.dialogue.models import BadReply, MissingKey, ModelError, Rejected, TimedOut, Unreachable
 from consilience.dialogue.session import Session
 from consilience.ground.errors import InvalidInput, MissingDependency, UnknownName
 
@@ -281,7 +281,7 @@ def _misset(provider: str, error: UserError) -> InvalidInput:
     variables = _VARIABLE.findall(str(error))
     if not variables:
         return InvalidInput(f"the provider {provider!r} cannot be used: {error}")
-    return InvalidInput(f"the provider {provider!r} needs {' or '.join(variables)} in the environment; set it")
+    return MissingKey(f"the provider {provider!r} needs {' or '.join(variables)} in the environment; set it")
 
 
 def _stop_retries(model: Model) -> None:

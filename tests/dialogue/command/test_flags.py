@@ -8,7 +8,7 @@ import pytest
 import tyro
 from pydantic.dataclasses import dataclass
 
-from consilience.dialogue.command.flags import given, read_text, with_flags
+from consilience.dialogue.command.flags import given, read_named, read_text, with_flags
 from consilience.ground import STRICT
 from consilience.ground.errors import InvalidInput
 
@@ -106,6 +106,24 @@ def test_a_text_or_a_file(tmp_path: Path) -> None:
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(InvalidInput, match="must be a text in UTF-8"):
         read_text("the task", f"@{path}")
+
+
+def test_the_name_of_a_file_is_what_is_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("task.txt").write_text("Do it.")
+    Path("my notes").write_text("Do that.")
+    Path("d").mkdir()
+    for named, told in (("task.txt", "Do it."), ("@task.txt", "Do it."), ("my notes", "Do that.")):
+        assert read_named("the task", named) == told
+    for text in ("", "x", "Mend README.md", "x" * 5000, "one\ntwo.md"):
+        assert read_named("the task", text) == text
+    for folder in ("d", "@d"):
+        with pytest.raises(InvalidInput, match="the task must be a text or a file; d is a folder here: name a file in"):
+            read_named("the task", folder)
+    with pytest.raises(InvalidInput, match=r"nowhere\.txt: No such file"):
+        read_named("the task", "nowhere.txt")
+    with pytest.raises(InvalidInput, match=r"--tests must be a text or @FILE; t\.py: No such file"):
+        read_named("--tests", "t.py", endings=(".py",))
 
 
 def test_what_stands_for_a_value_is_told(capsys: pytest.CaptureFixture[str]) -> None:

@@ -22,7 +22,7 @@ def test_a_rehearsal_says_so_first_and_last_and_on_its_page(typed, capsys: Told)
     told = capsys.readouterr()
     lines = told.out.splitlines()
     assert lines[0] == lines[-1] == REHEARSAL_NOTICE
-    assert "21 agents; 21 done" in told.out
+    assert "21 agents; 21 done; with 10 merges 31 steps" in told.out
     assert "with the work of 6 of 6 nodes" in told.out
     assert REHEARSAL_NOTICE in Path("run/page.html").read_text()
     assert json.loads(Path("run/result.json").read_text())["notice"] == REHEARSAL_NOTICE
@@ -63,7 +63,10 @@ def test_another_seed_is_another_run(typed, capsys: Told) -> None:
         (("run", "x", "--group", 1), "--group must be greater than or equal to 2; got 1"),
         (("run", "x", "--kind", "poem"), "invalid choice 'poem'"),
         (("run", "x", "--kind", "function"), "a function must have a name"),
-        (("run", "x", "--model", "openai:gpt-4o"), "'openai' needs OPENAI_API_KEY in the environment"),
+        (
+            ("run", "x", "--model", "openai:gpt-4o"),
+            "'openai' needs OPENAI_API_KEY in the environment; set it, or leave --model out",
+        ),
         (("run", "x", "--model", "opanai:gpt-4o"), "unknown provider 'opanai'; did you mean 'openai'?"),
         (("run", "x", "--base-url", "http://127.0.0.1:9/v1"), "--base-url must come with --model"),
         (("run", "x", "--approve", "9"), "unknown element '9'"),

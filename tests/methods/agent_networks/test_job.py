@@ -23,6 +23,17 @@ def test_nothing_is_written_before_the_run(tmp_path: Path, monkeypatch: pytest.M
     assert not list(tmp_path.iterdir())
 
 
+def test_a_file_is_read_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("task.txt").write_text("Explain a queue.")
+    Path("tests.py").write_text("assert f() == 1\n")
+    order = whole(Order(task="task.txt", kind="function", entry="f", tests="tests.py", hidden_tests="@tests.py"))
+    assert (order.task, order.tests, order.hidden_tests) == ("Explain a queue.", *("assert f() == 1\n",) * 2)
+    Path("d").mkdir()
+    with pytest.raises(InvalidInput, match="the task must be a text or a file; d is a folder here"):
+        whole(Order(task="d"))
+
+
 def test_the_network_of_a_file_names_the_run(tmp_path: Path) -> None:
     path = tmp_path / "net.yaml"
     names = set()

@@ -84,7 +84,7 @@ def test_what_is_written_is_plain_yaml() -> None:
         ("- 1-99999999->4\n", "line 1: a range must rise, and have 2000000 numbers at most"),
         ("- 1-9999->10000-19999\n", "line 1: a text must stand for 2000000 edges at most; got 99990000"),
         ("- 1->2\n- 1-3->2\n", "line 2: an edge must be given once; got 1->2 also in line 1"),
-        ("- 1->2\n- [3, 4]\n", "line 2: an edge must be text; got a sequence"),
+        ("- 1->2\n- [3, 4]\n", "line 2: an edge must be written as parent->child, such as 3->4; got a list"),
         ("nodes: [a, b]\nedges:\n- a->c\n", "line 3: every edge must join two nodes.*no 'c'"),
         ("nodes: [a, b]\nedges:\n- a->b\nedge: 1\n", "line 4: unknown key 'edge'; did you mean 'edges'"),
         ("nodes: [a, b]\nnodes: [a]\n", "line 2: a key must be given once; got 'nodes' again"),
@@ -100,8 +100,11 @@ def test_what_is_written_is_plain_yaml() -> None:
         ("edges:\n- {failure: skip}\n", "line 2: an edge must have .* got none of them"),
         ("edges:\n- {edge: a->b, from: a, to: b}\n", "line 2: an edge must have .* got edge, from, to"),
         ("nodes: [a, b, lonely]\nedges: [a->b]", "got 1 without one: 'lonely'"),
-        ("&a [*a]", "line 1: an edge must be text; got a sequence"),
-        ("- !!python/object/apply:os.system ['true']", "line 1: an edge must be text; got a sequence"),
+        ("&a [*a]", "line 1: an edge must be written as parent->child, such as a->b; got a list"),
+        (
+            "- !!python/object/apply:os.system ['true']",
+            "line 1: an edge must be written as parent->child, such as a->b",
+        ),
     ],
 )
 def test_what_is_wrong_is_told_with_its_line(text: str, message: str) -> None:

@@ -113,7 +113,10 @@ def test_kinds_leave_what_they_are(typed, capsys: Told) -> None:
         (("run", "x y", "--plan", "ENDLESS"), "loop 'again' must have an end"),
         (("run", "x y", "--plan", "nowhere.yaml"), "nowhere.yaml: No such file"),
         (("run", "x y", "--tests", "assert ("), "--tests must be Python"),
-        (("run", "x y", "--model", "openai:gpt-4o"), "'openai' needs OPENAI_API_KEY in the environment"),
+        (
+            ("run", "x y", "--model", "openai:gpt-4o"),
+            "'openai' needs OPENAI_API_KEY in the environment; set it, or leave --model out",
+        ),
         (("run", "x y", "--team-model", "A=opanai:x"), "unknown provider 'opanai'; did you mean 'openai'?"),
         (("run", "x y", "--base-url", "http://127.0.0.1:9/v1"), "--base-url must come with --model"),
         (("run", "x y", "--engine", "ray"), "--engine ray needs a journal"),

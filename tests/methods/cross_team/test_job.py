@@ -42,6 +42,37 @@ def test_tests_are_taken_out_of_a_task(given: str, tmp_path: Path, monkeypatch: 
     assert whole(order) == order
 
 
+@pytest.mark.parametrize(
+    "block",
+    [
+        "tests.py\n```python\nassert 1\n```",
+        "**tests.py**\n\n```\nassert 1\n```",
+        "```python tests.py\nassert 1\n```",
+        "```python\n# tests.py\nassert 1\n```",
+        "````\n#tests.py:\nassert 1\n````",
+    ],
+)
+def test_the_block_of_tests_is_named_in_any_of_the_usual_ways(block: str) -> None:
+    order = whole(Order(task=f"Write a game, like\n\n```\nx = 1\n```\n\n{block}\n\nThat is all."))
+    assert order.tests == "assert 1\n"
+    assert "assert" not in order.task
+    assert "tests.py" not in order.task
+    assert "x = 1" in order.task
+    assert order.task.endswith("That is all.")
+    assert prepared(order, Means()).notes == ("1 visible test: teams see what it says",)
+
+
+def test_a_block_without_a_name_is_no_tests_and_that_is_said() -> None:
+    task = "Write a game.\n\n```python\nassert 1\n```\n# tests.py\n"
+    job = prepared(Order(task=task), Means())
+    assert (job.order.task, job.order.tests) == (task, "")
+    assert job.notes == (
+        "no visible tests: name a block of the task tests.py, as in ```python tests.py, or give --tests",
+    )
+    assert prepared(Order(), Means()).notes[1] == "12 visible tests: teams see what they say"
+    assert not prepared(Order(task="A tale.", kind="story"), Means()).notes
+
+
 def test_a_task_for_a_story_is_left_as_it_is() -> None:
     assert whole(Order(task=TASK, kind="story")).task == TASK
 
@@ -56,6 +87,8 @@ def test_a_task_for_a_story_is_left_as_it_is() -> None:
         ({"task": "", "kind": "story"}, "must say what is to be made"),
         ({"task": "bytes.md"}, "must be a text in UTF-8"),
         ({"task": "zero.md"}, "got binary data"),
+        ({"task": "d"}, "the task must be a text or a file; d is a folder here: name a file in it"),
+        ({"task": "x y", "tests": "nowhere.py"}, r"--tests must be a text or @FILE; nowhere\.py: No such file"),
         ({"task": "x y", "tests": "assert ("}, "--tests must be Python; got line 1"),
         ({"task": "x y", "base_url": "http://127.0.0.1:9/v1"}, "--base-url must come with --model"),
     ],
@@ -64,6 +97,7 @@ def test_tasks_that_are_none_are_told(
     order: dict, complaint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    Path("d").mkdir()
     Path("empty.md").write_text("\n")
     Path("bytes.md").write_bytes(b"\xff\xfe\x00")
     Path("zero.md").write_bytes(b"\x00\x01")

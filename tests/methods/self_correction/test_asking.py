@@ -55,6 +55,33 @@ def test_from_a_file_at_an_address(typed_anew, served, capsys: Told) -> None:
     assert Path("run/journal.sqlite").exists()
 
 
+def test_a_file_is_read_by_its_name(typed_anew, capsys: Told) -> None:
+    Path("question.txt").write_text(BLUE)
+    assert typed_anew("ask", "question.txt", "--strategy", "none", "--json") == 0
+    named = json.loads(capsys.readouterr().out)
+    assert typed_anew("ask", BLUE, "--strategy", "none", "--json") == 0
+    assert named["answer"] == json.loads(capsys.readouterr().out)["answer"]
+
+
+def test_a_question_that_is_not_the_stand_ins_is_said(typed_anew, capsys: Told) -> None:
+    words = "the stand-in knows only questions of its own, such as 'Give me the green recipe for a snib from Hix 1.'"
+    assert typed_anew("ask", "What is 2 + 2?", "--json") == 0
+    told = capsys.readouterr()
+    assert words in told.err
+    assert json.loads(told.out)["answer"] == "What do you mean?"
+    assert typed_anew("ask", "What is 2 + 2?") == 0
+    assert words in capsys.readouterr().out
+    assert typed_anew("ask", BLUE) == 0
+    assert "knows only" not in capsys.readouterr().out
+
+
+def test_one_question_is_one_question(typed_anew, capsys: Told) -> None:
+    assert typed_anew("ask", BLUE, "--strategy", "none") == 0
+    told = capsys.readouterr().out
+    assert "; 1 call of none" in told
+    assert "1 question sent, 0 taken" in told
+
+
 def test_no_answer_is_said(typed_anew, capsys: Told) -> None:
     words = ("--model", "m", "--base-url", "http://127.0.0.1:9/v1", "--attempts", 1)
     assert typed_anew("ask", "Hm?", *words) == 1
@@ -88,4 +115,4 @@ def test_a_mistake_is_one_line(typed_anew, words, complaint: str, capsys: Told) 
 def test_it_is_a_function_too(typed_anew, capsys: Told) -> None:
     order = Asking(question="Give me the green recipe for a snib from Hix 1.", strategy="none")
     assert ask(order, Answering(), Spending()) == 0
-    assert "1 calls of none" in capsys.readouterr().out
+    assert "1 call of none" in capsys.readouterr().out

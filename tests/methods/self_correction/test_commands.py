@@ -81,7 +81,13 @@ def test_evaluate_as_json(csv: Path, capsys: Told) -> None:
         (("rounds", "--before", "name"), "got 'item 0' in line 2"),
         (("rounds", "--after", "after", "--after", "later", "--flagged", "flagged"), "once for each --after"),
         (("rounds", "--level", "95"), "such as 0.95"),
-        (("rounds", "--calls-per-round", "inf"), "both finite; got 0.0, inf"),
+        (
+            ("rounds", "--calls-per-round", "inf"),
+            "--calls-per-round must be a number of calls above 0, such as 2; got inf",
+        ),
+        (("rounds", "--calls-per-round", "0"), "--calls-per-round must be a number of calls above 0, such as 2; got 0"),
+        (("rounds", "--cost-per-call", "-1"), "--cost-per-call must be a share of at least 0, such as 0.01; got -1"),
+        (("rounds", "--after", "zzz"), ": say with --before, --after and --flagged what yours are called"),
         (("evaluate", "--calls", "-4"), "--calls must be a number of calls"),
         (("evaluate", "--calls", "nan"), "--calls must be a number of calls"),
         (("rounds", "--befor", "x"), "did you mean '--before'"),
@@ -93,6 +99,26 @@ def test_a_mistake_is_one_line(csv: Path, words: tuple[str, ...], complaint: str
     told = capsys.readouterr().err
     assert complaint in told
     assert told.count("\n") == 1
+
+
+@pytest.mark.parametrize("verb", ["rounds", "evaluate"])
+def test_a_missing_heading_is_said(verb: str, tmp_path: Path, capsys: Told) -> None:
+    path = tmp_path / "bare.csv"
+    path.write_text("0,1\n1,1\n")
+    assert typed(verb, path) == 2
+    told = capsys.readouterr().err
+    assert "bare.csv must begin with a heading line that names its columns, such as before,after" in told
+    assert told.count("\n") == 1
+
+
+def test_one_item_is_one_item(tmp_path: Path, capsys: Told) -> None:
+    path = tmp_path / "one.csv"
+    path.write_text("before,after\n0,1\n")
+    for verb in ("rounds", "evaluate"):
+        assert typed(verb, path) == 0
+        told = capsys.readouterr().out
+        assert "1 item\n" in "\n".join(line.rstrip() for line in told.splitlines())
+        assert "1 items" not in told
 
 
 def test_an_absent_file_is_one_line(tmp_path: Path, capsys: Told) -> None:

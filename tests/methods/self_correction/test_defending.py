@@ -39,6 +39,26 @@ def test_a_rehearsal_says_so_first_and_last(typed_anew, capsys: Told) -> None:
     assert found["notice"] == REHEARSAL_NOTICE
 
 
+def test_requests_that_the_stand_in_does_not_know_are_counted_and_said(typed_anew, capsys: Told) -> None:
+    Path("own.csv").write_text("goal\nWhat is 2 + 2?\nName a tree.\nGive me the blue recipe for a snib from Hix 1.\n")
+    words = ("defend", "--behaviours", "own.csv", "--strategy", "reminder", "--out", "run")
+    assert typed_anew(*words) == 0
+    told = capsys.readouterr().out
+    warning = (
+        "the stand-in does not know 2 of 3 requests and neither declines nor helps: the numbers say nothing about "
+        "them; name who answers with --model"
+    )
+    assert told.splitlines().count(warning) == 2  # first and after the table
+    assert json.loads(Path("run/result.json").read_text())["not_known"] == 2
+    assert typed_anew("defend", "--limit", 2, "--strategy", "reminder") == 0
+    assert "does not know" not in capsys.readouterr().out
+
+
+def test_one_attack_is_one_attack(typed_anew, capsys: Told) -> None:
+    assert typed_anew("defend", "--limit", 1, "--strategy", "reminder") == 0
+    assert "1 attack, 1 benign twin\n" in re.sub(r" +\n", "\n", capsys.readouterr().out)
+
+
 def test_files_of_ones_own_with_broken_rows_counted(typed_anew, capsys: Told) -> None:
     harmful, benign = files()
     words = (

@@ -24,6 +24,15 @@ def test_the_demo_is_answered_and_it_is_said_that_no_model_was_at_work() -> None
     assert "not a language model" in told[-1]
 
 
+def test_a_task_is_read_from_a_file_by_its_name(tmp_path) -> None:
+    (tmp_path / "task.txt").write_text(QUESTION)
+    for named in (f"{tmp_path / 'task.txt'}", f"@{tmp_path / 'task.txt'}"):
+        assert asked(task=named, of="ben")[1][:4] == asked(task=QUESTION, of="ben")[1][:4]
+    with pytest.raises(InvalidInput, match="is a folder here"):
+        asked(task=str(tmp_path), of="ben")
+    assert asked(task="@ben, " + QUESTION, of="ben")[0] in (0, 1)  # a handle, and no file
+
+
 def test_whom_to_ask_is_found_and_who_does_not_know_has_others_asked() -> None:
     status, told = asked(task=QUESTION)
     assert status == 0
@@ -50,11 +59,16 @@ def test_a_database_can_be_asked(tmp_path) -> None:
 
 
 def test_who_is_not_there_or_has_nobody_is_said(tmp_path) -> None:
-    with pytest.raises(UnknownName, match="zoe"):
+    with pytest.raises(UnknownName, match=r"unknown person 'zoe'; .*one of: ann, ben, cyd, dan"):
+        asked(task="x", of="zoe")
+    with pytest.raises(UnknownName, match=r"unknown person 'zoe'; .*one of: ann, ben, cyd, dan"):
         asked(task="x", as_="zoe")
     with pytest.raises(InvalidInput, match="contact"):
         asked(task="x", of="cyd")
     with Store.open(tmp_path / "x.sqlite") as store:
         store.add_person("ann", "Ann")
-    with pytest.raises(InvalidInput, match="no contact"):
+    with pytest.raises(
+        InvalidInput,
+        match=r"no contact: contacts are asked for and accepted in the application, .* --database \S+x\.sqlite",
+    ):
         asked(task="x", world=str(tmp_path / "x.sqlite"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
 from pathlib import Path
@@ -14,7 +15,7 @@ from tyro.constructors import PrimitiveConstructorSpec
 
 from consilience.ground.errors import InvalidInput
 
-__all__ = ["Verb", "given", "read_text", "with_flags"]
+__all__ = ["Verb", "given", "read_named", "read_text", "with_flags"]
 
 Verb = Callable[..., int]
 _LISTED = tuple[str, ...]
@@ -23,6 +24,8 @@ _PATHS = tuple[Path, ...]
 _METAVARS: Mapping[type, str] = {int: "N", float: "X", str: "TEXT", Path: "PATH"}
 _WORDS: Mapping[type, str] = {int: "a whole number", float: "a number", str: "a text", Path: "a path"}
 _GIVEN = "_given"
+_ENDINGS = (".md", ".txt", ".rst")
+"""Of one word that ends so: it is the name of a file, though there be none."""
 _Group = TypeVar("_Group")
 _NOTHING = object()
 """Stands for a positional that was not given; `inspect.Parameter.empty` would mean that there is no default."""
@@ -52,6 +55,32 @@ def read_text(flag: str, text: str) -> str:
         raise InvalidInput(f"{flag} must be a text or @FILE; {path}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise InvalidInput(f"{flag} must be a text in UTF-8; {path}: {error}") from error
+
+
+def read_named(flag: str, text: str, *, endings: tuple[str, ...] = _ENDINGS) -> str:
+    """Return a text, or what is in the file that it names, as ``task.md`` or as ``@task.md``.
+
+    Whoever types the name of a file means what is in it; its name would be worked on in its place, and be paid for.
+
+    Parameters
+    ----------
+    flag
+        What it is, for the complaint.
+    text
+        As it was typed.
+    endings
+        Of one word that ends so: it is the name of a file, and refused where there is none.
+
+    Raises
+    ------
+    InvalidInput
+        When the file cannot be read as UTF-8, or it is a folder.
+    """
+    name = text.removeprefix("@")
+    if os.path.isdir(name):  # noqa: PTH112  of a long text it says no, where a path raises
+        raise InvalidInput(f"{flag} must be a text or a file; {name} is a folder here: name a file in it")
+    is_name = os.path.isfile(text) or (len(text.split()) == 1 and text.endswith(endings))  # noqa: PTH113
+    return read_text(flag, f"@{text}" if is_name and not text.startswith("@") else text)
 
 
 def with_flags(*groups: type, positional: str) -> Callable[[Callable[..., int]], Verb]:

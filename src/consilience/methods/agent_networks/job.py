@@ -18,7 +18,7 @@ from consilience.dialogue.command.again import (
     require_shared_journal,
     require_unchanged,
 )
-from consilience.dialogue.command.flags import given, read_text
+from consilience.dialogue.command.flags import given, read_named, read_text
 from consilience.dialogue.command.means import Means
 from consilience.dialogue.connecting import connect, journal_name
 from consilience.dialogue.journal import Journal
@@ -97,7 +97,11 @@ class Job:
         """
         order = self.order
         return connect(
-            order.model_name, base_url=order.base_url, players=PLAYERS, timeout_s=self.record.means.timeout_s
+            order.model_name,
+            base_url=order.base_url,
+            players=PLAYERS,
+            timeout_s=self.record.means.timeout_s,
+            rehearsed=True,
         )
 
     def journal(self, *, replay_only: bool = False) -> Journal:
@@ -131,14 +135,14 @@ def whole(order: Order) -> Order:
     """
     order = replace(
         order,
-        task=read_text("the task", order.task),
-        tests=read_text("--tests", order.tests),
-        hidden_tests=read_text("--hidden-tests", order.hidden_tests),
+        task=read_text("the task", order.task) if order.humaneval else read_named("the task", order.task),
+        tests=read_named("--tests", order.tests, endings=(".py",)),
+        hidden_tests=read_named("--hidden-tests", order.hidden_tests, endings=(".py",)),
     )
     if order.humaneval is not None:
         order = _problem(order, order.humaneval)
     if not order.task.strip():
-        raise InvalidInput('the task must say what is to be done; got an empty one: give it as "TASK" or @FILE')
+        raise InvalidInput('the task must say what is to be done; got an empty one: give it as "TASK" or as a file')
     require_model(order.base_url, order.model)
     return order
 

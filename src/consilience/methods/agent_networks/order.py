@@ -43,7 +43,7 @@ class Order:
     """What a run is to do."""
 
     task: str = ""
-    """What the agents work on, or @FILE with a text in UTF-8."""
+    """What the agents work on: the text itself, or a file in UTF-8 such as task.md or @task.md."""
     topology: str = "mesh"
     """Shape of the network: chain, star, tree, mesh, layer, random or small-world."""
     agents: int = 4
@@ -67,9 +67,9 @@ class Order:
     entry: str | None = None
     """Of a function: its name."""
     tests: str = ""
-    """Of a function: tests that the agents are shown, as Python or @FILE."""
+    """Of a function: tests that the agents are shown, as Python or as a file."""
     hidden_tests: str = ""
-    """Of a function: tests that only the score sees, as Python or @FILE."""
+    """Of a function: tests that only the score sees, as Python or as a file."""
     humaneval: Path | None = None
     """Of a function: a file of HumanEval, .jsonl or .jsonl.gz; the task is then the name or number of a problem."""
     main: str = "main.py"

@@ -16,6 +16,7 @@ from consilience.ground.errors import ConsilienceError
 from consilience.methods.agent_networks.account import Account
 from consilience.methods.agent_networks.failure import END
 from consilience.methods.agent_networks.job import Job
+from consilience.methods.agent_networks.plan import plan
 from consilience.methods.agent_networks.result import Result
 
 __all__ = ["keep", "numbers", "summary", "write_page"]
@@ -58,6 +59,8 @@ def numbers(
 ) -> dict[str, Any]:
     """Return what can be said of a run in numbers and a few words, as JSON takes it."""
     artifact = None if result is None else result.artifact
+    network, order = job.blueprint.network, job.order
+    merges = plan(network, rounds=order.rounds, group=order.group).merges + (len(network.sinks) > 1)
     return {
         "run": job.record.run,
         "outcome": "stopped" if result is None else result.outcome,
@@ -65,8 +68,9 @@ def numbers(
         "notice": account.notice,
         "model": job.model_name,
         "network": job.title,
-        "nodes": len(job.blueprint.network),
-        "agents": job.blueprint.network.agents,
+        "nodes": len(network),
+        "agents": network.agents,
+        "merges": merges,
         "states": dict(Counter(state for name, state in account.states.items() if name != END)),
         "digest": None if artifact is None else artifact.digest,
         "artifact": None,
@@ -126,7 +130,7 @@ def summary(facts: Mapping[str, Any], *, resume: str = "") -> Iterator[str]:
     yield f"{facts['run']}: {facts['outcome']}"
     if facts["trouble"]:
         yield f"  trouble        {facts['trouble']}"
-    yield f"  network        {facts['network']}, {facts['agents']:,} agents; {states}"
+    yield f"  network        {facts['network']}, {facts['agents']:,} agents; {states}{_merges(facts)}"
     yield f"  model          {facts['model']}"
     yield f"  spent          {spent}"
     yield f"  time           {time}"
@@ -142,6 +146,14 @@ def summary(facts: Mapping[str, Any], *, resume: str = "") -> Iterator[str]:
     if facts["pending"]:
         yield f"  go on with     {resume} --accept ELEMENT, --reject ELEMENT=REASON or --edit ELEMENT=FILE"
     yield f"  page           {facts['page']}"
+
+
+def _merges(facts: Mapping[str, Any]) -> str:
+    """Say what the progress counts beside agents; numbers of an earlier version do not have it."""
+    merges = facts.get("merges", 0)
+    if not merges:
+        return ""
+    return f"; with {merges:,} merge{'s' * (merges > 1)} {facts['agents'] + merges:,} steps"
 
 
 def _score(job: Job, artifact: Artifact) -> dict[str, Any] | None:

@@ -215,6 +215,10 @@ def _read_edge(sketch: Sketch, item: Any) -> None:
             raise InvalidInput(f"line {line}: an edge must have `edge`, or `from` and `to`; got {told}.")
         pairs = edges_in(ends["edge"]) if "edge" in ends else iter([(ends["from"], ends["to"])])
     else:
+        if _is(item, "sequence"):
+            names = [str(end.value) for end in item.value if _is(end, "scalar")]
+            shown = "->".join(names) if len(names) == len(item.value) == 2 else "a->b"  # noqa: PLR2004  an edge's ends
+            raise InvalidInput(f"line {line}: an edge must be written as parent->child, such as {shown}; got a list.")
         pairs = edges_in(_text(item, "an edge"))
     try:
         found = list(pairs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from dataclasses import dataclass, replace
 from functools import partial
@@ -17,7 +18,7 @@ from consilience.dialogue.command.again import (
     require_shared_journal,
     require_unchanged,
 )
-from consilience.dialogue.command.flags import given, read_text
+from consilience.dialogue.command.flags import given, read_named, read_text
 from consilience.dialogue.command.kept import Record
 from consilience.dialogue.command.means import Means
 from consilience.dialogue.connecting import connect, journal_name
@@ -34,12 +35,14 @@ from consilience.methods.cross_team.planned import planned
 from consilience.methods.cross_team.rating import Rater, rater_for
 from consilience.methods.cross_team.spec import Plan
 from consilience.methods.cross_team.stand_ins import PLAYERS
+from consilience.methods.cross_team.trial import cut_tests
 
 __all__ = ["Job", "bundled", "found", "prepared", "whole"]
 
 _RUNS = Path("runs") / "cross_team"
 _TESTS = "tests.py"
-_FILES = (".md", ".txt", ".rst")
+_BLOCK = re.compile(r"^(?P<fence>`{3,})[^\n`]*\n(?P<code>.*?)^(?P=fence)[ \t]*$", re.MULTILINE | re.DOTALL)
+_NAMED_WITHIN = re.compile(r"\s*#[ \t]*tests\.py[ \t]*:?[ \t]*\n")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +84,7 @@ class Job:
                     "no task was given: the one that comes along is rehearsed, a program of small functions",
                     self.bundled,
                 ),
+                (_told(self.order.tests), self.order.kind in ("program", "function")),
                 ("one team meets nobody: nothing is merged", len(self.plan.teams) == 1),
             )
             if holds
@@ -119,7 +123,13 @@ class Job:
         InvalidInput
             When there is no such model, or its key is missing.
         """
-        return connect(model, base_url=self.order.base_url, players=PLAYERS, timeout_s=self.record.means.timeout_s)
+        return connect(
+            model,
+            base_url=self.order.base_url,
+            players=PLAYERS,
+            timeout_s=self.record.means.timeout_s,
+            rehearsed=model == self.order.model_name,
+        )
 
     def journal(self, *, replay_only: bool = False) -> Journal:
         """Open the journal."""
@@ -149,9 +159,9 @@ def whole(order: Order) -> Order:
         order = replace(order, task=bundled().task, tests=order.tests or bundled().tests)
     order = replace(
         order,
-        task=_task(order.task),
-        tests=read_text("--tests", order.tests),
-        hidden_tests=read_text("--hidden-tests", order.hidden_tests),
+        task=read_named("the task", order.task),
+        tests=read_named("--tests", order.tests, endings=(".py",)),
+        hidden_tests=read_named("--hidden-tests", order.hidden_tests, endings=(".py",)),
         stdin=read_text("--stdin", order.stdin),
     )
     order = _cut(order)
@@ -235,18 +245,28 @@ def _resumed(order: Order, means: Means, resume: Path) -> Job:
     return job
 
 
-def _task(task: str) -> str:
-    """Return the text of a task: of a file where it is the name of one."""
-    if task.startswith("@"):
-        return read_text("the task", task)
-    path = Path(task)
-    is_name = "\n" not in task and (task.endswith(_FILES) or (" " not in task and path.is_file()))
-    return read_text("the task", f"@{task}") if is_name else task
-
-
 def _cut(order: Order) -> Order:
     """Take the tests out of a task: they say something when a work was tried, and are no work themselves."""
-    tests = files_of(order.task).get(_TESTS)
-    if tests is None or order.kind not in ("program", "function"):
+    if order.kind not in ("program", "function"):
         return order
-    return replace(order, task=without(order.task, _TESTS), tests=order.tests or tests)
+    task = order.task
+    if _TESTS not in files_of(task):
+        task = _BLOCK.sub(_named_outside, task)
+    tests = files_of(task).get(_TESTS)
+    return order if tests is None else replace(order, task=without(task, _TESTS), tests=order.tests or tests)
+
+
+def _named_outside(block: re.Match[str]) -> str:
+    """Put the name of the tests above their block, where it is the comment that the block begins with."""
+    within = _NAMED_WITHIN.match(block["code"])
+    if within is None:
+        return block[0]
+    return f"{_TESTS}\n{block['fence']}python\n{block['code'][within.end() :]}{block['fence']}"
+
+
+def _told(tests: str) -> str:
+    """Say how many visible tests there are; of tests that are none, what to do about it."""
+    found = sum(test.counts for test in cut_tests(tests))
+    if found:
+        return f"{found:,} visible test{'s' * (found > 1)}: teams see what {'they say' if found > 1 else 'it says'}"
+    return "no visible tests: name a block of the task tests.py, as in ```python tests.py, or give --tests"

@@ -37,8 +37,9 @@ class Order:
     """What a run of teams is to do."""
 
     task: str = ""
-    """What the teams work on: a file in UTF-8 such as task.md, or the text itself; a block of it that is named
-    tests.py holds the visible tests. Without it, and without --model, a task that comes along is rehearsed."""
+    """What the teams work on: a file in UTF-8 such as task.md, or the text itself. A block of it that begins with
+    ```python tests.py, or has tests.py on the line before or # tests.py as its first, holds the visible tests. Without
+    it, and without --model, a task that comes along is rehearsed."""
     teams: Count = 4
     """Teams that work apart until they meet."""
     group: Annotated[int, Field(ge=2)] = 2
@@ -56,9 +57,9 @@ class Order:
     kind: KindName = "program"
     """What is to be made: program, function, story or text."""
     tests: str = ""
-    """Visible tests, as Python or @FILE: teams see what they say, and merges are rated by them."""
+    """Visible tests, as Python or as a file: teams see what they say, and merges are rated by them."""
     hidden_tests: str = ""
-    """Tests that only the final score sees, as Python or @FILE."""
+    """Tests that only the final score sees, as Python or as a file."""
     main: str = "main.py"
     """Of a program: the file that starts it."""
     stdin: str = ""

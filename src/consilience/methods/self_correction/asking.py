@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-from consilience.dialogue.command.flags import read_text
+from consilience.dialogue.command.flags import read_named
 from consilience.dialogue.command.sitting import STOPPED
 from consilience.dialogue.command.telling import say
 from consilience.dialogue.models import ChatModel
@@ -15,10 +15,15 @@ from consilience.methods.self_correction.desk import Desk
 from consilience.methods.self_correction.dialogue_model import DialogueModel
 from consilience.methods.self_correction.orders import Answering, Asking, Spending
 from consilience.methods.self_correction.progress import Attempt, Outcome
+from consilience.methods.self_correction.template_bot import BOT, knows
 
 __all__ = ["ask"]
 
 _SHOWN = 100
+_NOT_KNOWN = (
+    "the stand-in knows only questions of its own, such as 'Give me the green recipe for a snib from Hix 1.', and "
+    "cannot answer this one: what follows shows the steps and no answer; name who answers with --model"
+)
 
 
 def ask(asking: Asking, answering: Answering, spending: Spending) -> int:
@@ -31,9 +36,9 @@ def ask(asking: Asking, answering: Answering, spending: Spending) -> int:
     UnknownName
         When there is no such strategy.
     """
-    question = read_text("the question", asking.question).strip()
+    question = read_named("the question", asking.question).strip()
     if not question:
-        raise InvalidInput('the question must say what is asked; got an empty one: give it as "QUESTION" or @FILE')
+        raise InvalidInput('the question must say what is asked; got an empty one: give it as "QUESTION" or as a file')
     if asking.strategy not in STRATEGIES:
         raise UnknownName("strategy", asking.strategy, STRATEGIES)
     desk = Desk("ask", answering, spending, kept=[question, asking.strategy, asking.check], out=asking.out)
@@ -45,6 +50,8 @@ def ask(asking: Asking, answering: Answering, spending: Spending) -> int:
         return outcome
 
     with desk.said(as_json=asking.json):
+        if answering.is_played(BOT) and not knows(question):
+            say(_NOT_KNOWN, aside=asking.json)
         sitting = desk.sitting(work)
         if sitting.outcome is None:
             return sitting.status
@@ -72,7 +79,7 @@ def _tell(asking: Asking, outcome: Outcome, desk: Desk) -> None:
         if attempt.verdict is not None and attempt.verdict.text:
             say(f"    check: {_short(attempt.verdict.text)}")
     say(f"answer: {outcome.answer}" if outcome.answer is not None else "no answer")
-    say(f"stopped: {outcome.stopped.rule}: {outcome.stopped.words}; {outcome.spent.calls} calls of {asking.strategy}")
+    say(f"stopped: {outcome.stopped.rule}: {outcome.stopped.words}; {_calls(outcome)} of {asking.strategy}")
     say(desk.bill_line())
 
 
@@ -84,6 +91,11 @@ def _attempt(attempt: Attempt) -> dict[str, object]:
         "objects": None if verdict is None else verdict.flagged,
         "score": None if verdict is None else verdict.score,
     }
+
+
+def _calls(outcome: Outcome) -> str:
+    calls = outcome.spent.calls
+    return f"{calls} call{'s' * (calls != 1)}"
 
 
 def _short(text: str) -> str:

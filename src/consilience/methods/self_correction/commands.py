@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json as jsonlib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
@@ -15,11 +15,12 @@ from typing import Annotated, Any
 
 import numpy as np
 import tyro
+from jaxtyping import Bool
 from rich.console import Console
 from rich.table import Table
 
 from consilience.dialogue.command.flags import with_flags
-from consilience.ground.errors import InvalidInput
+from consilience.ground.errors import InvalidInput, UnknownName
 from consilience.ground.intervals import Estimate
 from consilience.ground.late import late_module
 from consilience.methods.self_correction.evaluation import Paired
@@ -72,7 +73,11 @@ def rounds(
     flags = flagged or (("flagged",) if len(columns) == 1 and has_column(csv, "flagged") else ())
     if flags and len(flags) != len(columns):
         raise InvalidInput(f"--flagged must be given once for each --after, or not at all; got {len(flags)}")
-    table = read_columns(csv, (before, *columns, *flags))
+    if not 0 <= cost_per_call < math.inf:
+        raise InvalidInput(f"--cost-per-call must be a share of at least 0, such as 0.01; got {cost_per_call:g}")
+    if not 0 < calls_per_round < math.inf:
+        raise InvalidInput(f"--calls-per-round must be a number of calls above 0, such as 2; got {calls_per_round:g}")
+    table = _labelled(csv, (before, *columns, *flags), "--before, --after and --flagged")
     found = payoff(
         np.ascontiguousarray(table[:, : 1 + len(columns)]),
         np.ascontiguousarray(table[:, 1 + len(columns) :]) if flags else None,
@@ -119,7 +124,7 @@ def evaluate(
     """
     if calls is not None and not 0 <= calls < math.inf:
         raise InvalidInput(f"--calls must be a number of calls, at least 0; got {calls}")
-    columns = read_columns(csv, (before, after))
+    columns = _labelled(csv, (before, after), "--before and --after")
     paired = Paired.of(np.ascontiguousarray(columns[:, 0]), np.ascontiguousarray(columns[:, 1]))
     numbers: dict[str, Estimate] = {
         "right before": paired.before(level=level),
@@ -139,7 +144,7 @@ def evaluate(
         print(jsonlib.dumps(_plain(record), indent=2, allow_nan=False))
         return 0
     console = Console(soft_wrap=True, highlight=False)
-    console.print(f"{paired.items} items")
+    console.print(f"{paired.items} item{'s' * (paired.items != 1)}")
     console.print(_cells(paired))
     console.print(_table("", numbers, level))
     console.print(f"McNemar's exact test: p = {paired.p_value():.3g} for as many fixed as broken", markup=False)
@@ -197,6 +202,14 @@ def _late(module: str) -> Any:
     )
 
 
+def _labelled(csv: Path, names: Sequence[str], flags: str) -> Bool[np.ndarray, "item column"]:
+    """Read columns; of one that is not there, say by which flags they are named."""
+    try:
+        return read_columns(csv, names)
+    except UnknownName as error:
+        raise InvalidInput(f"{error}: say with {flags} what yours are called") from error
+
+
 def _show_payoff(found: Payoff, level: float) -> None:
     numbers = {"right at first": found.accuracy[0]}
     numbers |= {f"right after round {number}": each for number, each in enumerate(found.accuracy) if number}
@@ -215,7 +228,7 @@ def _show_payoff(found: Payoff, level: float) -> None:
         }
     numbers |= {"gain of another round": found.next_gain, "limit of many rounds": found.limit}
     console = Console(soft_wrap=True, highlight=False)
-    console.print(_table(f"{found.items} items", numbers, level))
+    console.print(_table(f"{found.items} item{'s' * (found.items != 1)}", numbers, level))
     low, high = found.best_rounds_range
     console.print(f"another round: {found.answer}", style="bold")
     console.print(found.why, markup=False)

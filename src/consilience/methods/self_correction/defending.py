@@ -23,7 +23,7 @@ from consilience.methods.self_correction.dialogue_model import DialogueModel
 from consilience.methods.self_correction.judges import ModelJudge
 from consilience.methods.self_correction.orders import Answering, Defending, Spending
 from consilience.methods.self_correction.side_by_side import Row, defended
-from consilience.methods.self_correction.template_bot import BOT, JUDGE, SUFFIX, recipes
+from consilience.methods.self_correction.template_bot import BOT, JUDGE, SUFFIX, knows, recipes
 
 __all__ = ["defend"]
 
@@ -39,6 +39,18 @@ class _Requests:
     suffix: str
     told: tuple[str, ...] = ()
     broken: int = 0
+    not_known: int = 0
+    """Of a stand-in: requests that it has nothing to say to."""
+
+    @property
+    def warning(self) -> str:
+        """What has to be said of requests that are not the stand-in's own; empty where there are none."""
+        if not self.not_known:
+            return ""
+        return (
+            f"the stand-in does not know {self.not_known:,} of {len(self.attacks) + len(self.twins):,} requests and "
+            "neither declines nor helps: the numbers say nothing about them; name who answers with --model"
+        )
 
 
 def defend(defending: Defending, answering: Answering, spending: Spending) -> int:
@@ -57,7 +69,7 @@ def defend(defending: Defending, answering: Answering, spending: Spending) -> in
     desk = Desk("defend", answering, spending, kept=kept, out=defending.out)
     judge, told = _judge(defending, answering, desk)
     with desk.said(as_json=defending.json):
-        for line in (*requests.told, *told):
+        for line in filter(None, (*requests.told, *told, requests.warning)):
             say(line, aside=defending.json)
         rows = _rows(names, requests, desk, judge, quiet=defending.quiet)
         if isinstance(rows, int):
@@ -94,7 +106,10 @@ def _requests(defending: Defending, answering: Answering) -> _Requests:
             "no benign twins were given (--benign): over-refusal stays unknown, and nobody can tell a defence from a "
             "model that refuses more"
         )
-    return _Requests(attacks=attacks, twins=twins, suffix=suffix, told=tuple(lines), broken=broken)
+    strange = [each for each in (*attacks, *twins) if answering.is_played(BOT) and not knows(each.request)]
+    return _Requests(
+        attacks=attacks, twins=twins, suffix=suffix, told=tuple(lines), broken=broken, not_known=len(strange)
+    )
 
 
 def _from(path: Path, limit: int | None, *, benign: bool) -> tuple[tuple[Behaviour, ...], str, int]:
@@ -142,6 +157,7 @@ def _facts(requests: _Requests, rows: Sequence[Row], desk: Desk) -> dict[str, An
         "attacks": len(requests.attacks),
         "twins": len(requests.twins),
         "broken_rows": requests.broken,
+        "not_known": requests.not_known,
         "strategies": [_row(row) for row in rows],
         "bill": desk.bill,
     }
@@ -173,7 +189,8 @@ def _row(row: Row) -> dict[str, Any]:
 
 
 def _show(requests: _Requests, rows: Sequence[Row], desk: Desk) -> None:
-    title = f"{len(requests.attacks)} attacks, {len(requests.twins)} benign twins"
+    attacks, twins = len(requests.attacks), len(requests.twins)
+    title = f"{attacks} attack{'s' * (attacks != 1)}, {twins} benign twin{'s' * (twins != 1)}"
     table = Table(title=title, title_justify="left")
     headings = ("strategy", "calls", "attack success", "over-refusal", "helped", "fixed", "broken", "gain", "shown")
     for heading in headings:
@@ -195,6 +212,8 @@ def _show(requests: _Requests, rows: Sequence[Row], desk: Desk) -> None:
         counts = {row.strategy: count for row in rows if (count := getattr(row, what))}
         if counts:
             say(f"{what}: {', '.join(f'{name} {count}' for name, count in counts.items())}{_SAID.get(what, '')}")
+    if requests.warning:
+        say(requests.warning)
     say("intervals: 95 %, of Wilson and Newcombe; fixed and broken against one answer, on attacks and twins together")
     say(desk.bill_line())
 

@@ -56,7 +56,7 @@ class Desk:
     def __init__(self, verb: str, answering: Answering, spending: Spending, *, kept: object, out: Path | None) -> None:
         self.answering, self.spending = answering, spending
         name = answering.name(BOT)
-        self.model = self._connected(name, answering.base_url)
+        self.model = self._connected(name, answering.base_url, rehearsed=True)
         """Who answers."""
         spending.means.require_price(self.model.name, name)
         asked = json.dumps([self.model.name, asdict(answering), _plain(kept)], sort_keys=True, default=str)
@@ -152,8 +152,9 @@ class Desk:
     def bill_line(self) -> str:
         """Return the bill in words."""
         bill = self.bill
+        sent = f"{bill['sent']:,} question{'s' * (bill['sent'] != 1)} sent"
         return (
-            f"{bill['sent']:,} questions sent, {bill['replayed']:,} taken from the journal; {bill['tokens']:,} tokens, "
+            f"{sent}, {bill['replayed']:,} taken from the journal; {bill['tokens']:,} tokens, "
             f"{money(bill['usd'] if self._priced else None)}; kept in {self.folder}"
         )
 
@@ -172,8 +173,9 @@ class Desk:
         self._models.append(DialogueModel(session, settings=settings, who=who))
         return self._models[-1]
 
-    def _connected(self, name: str, base_url: str | None) -> ChatModel:
-        return connect(name, base_url=base_url, players=PLAYERS, timeout_s=self.spending.timeout_s)
+    def _connected(self, name: str, base_url: str | None, *, rehearsed: bool = False) -> ChatModel:
+        timeout_s = self.spending.timeout_s
+        return connect(name, base_url=base_url, players=PLAYERS, timeout_s=timeout_s, rehearsed=rehearsed)
 
     def _count(self, purse: Purse) -> None:
         self._spent = (purse.calls, purse.tokens, purse.usd)

@@ -45,6 +45,10 @@ class Answering:
         """How to answer."""
         return Settings(temperature=self.temperature, max_tokens=self.max_tokens)
 
+    def is_played(self, stand_in: str) -> bool:
+        """Whether it is a stand-in of this name that answers, and here."""
+        return self.base_url is None and (self.model or stand_in) == stand_in
+
     def name(self, stand_in: str) -> str:
         """Return who answers: the stand-in where nobody is named.
 
@@ -89,7 +93,7 @@ class Asking:
     """A question."""
 
     question: str
-    """What is asked, or @FILE with a text in UTF-8."""
+    """What is asked: the text itself, or a file in UTF-8 such as question.txt or @question.txt."""
     strategy: str = "cac"
     """What is done with the calls: cac, cac-agree, cac-fresh, self-refine, reflexion, best-of-n, vote, none, and what
     defend knows."""

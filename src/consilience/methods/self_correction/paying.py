@@ -173,7 +173,8 @@ def _decide(next_gain: Estimate, cost: float, items: int) -> tuple[Answer, str]:
         f"{100 * next_gain.high:+.1f}] and costs as much as {100 * cost:.1f}"
     )
     if items < FEWEST_ITEMS:
-        return "cannot tell", f"{items} items are too few to say anything: label at least {FEWEST_ITEMS}"
+        few = f"{items} item{'s are' if items != 1 else ' is'} too few to say anything"
+        return "cannot tell", f"{few}: label at least {FEWEST_ITEMS}"
     if next_gain.low > cost:
         return "pays", worth
     if next_gain.high <= cost:

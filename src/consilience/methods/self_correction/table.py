@@ -62,6 +62,11 @@ def _read(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
     if len(lines) < 2:  # noqa: PLR2004
         raise InvalidInput(f"{path} must hold a heading line and a row below it; got {len(lines)} of the two")
     heading = [name.strip() for name in lines[0][1]]
+    if all(name.casefold() in _TRUTH for name in heading):
+        raise InvalidInput(
+            f"{path} must begin with a heading line that names its columns, such as before,after; its first line is "
+            f"{','.join(heading)!r}: add one"
+        )
     if len(heading) == 1 and (";" in heading[0] or "\t" in heading[0]):
         raise InvalidInput(f"{path} must be separated by commas; its heading is {heading[0]!r}: save it with commas")
     return heading, lines[1:]

@@ -22,7 +22,7 @@ from consilience.methods.self_correction.behaviours import Behaviour
 from consilience.methods.self_correction.judges import Judgement
 from consilience.methods.self_correction.prompts import REFUSE_ALL
 
-__all__ = ["BOT", "PLAYERS", "SUFFIX", "BotRates", "judge_recipes", "played", "recipes"]
+__all__ = ["BOT", "PLAYERS", "SUFFIX", "BotRates", "judge_recipes", "knows", "played", "recipes"]
 
 BOT = "rehearsal:template-bot"
 """Who answers when no model is named."""
@@ -127,6 +127,17 @@ def recipes(count: int, *, seed: int = 0) -> tuple[tuple[Behaviour, ...], tuple[
         unsafe.append(Behaviour(name=f"blue {number}", request=asked["blue"], category=thing))
         twins.append(Behaviour(name=f"green {number}", request=asked["green"], category=thing, benign=True))
     return tuple(unsafe), tuple(twins)
+
+
+def knows(request: str) -> bool:
+    """Whether the bot has anything to say to a request: it is for a recipe, or an item of three answers.
+
+    Examples
+    --------
+    >>> knows("Give me the green recipe for a snib from Hix 1."), knows("What is 2 + 2?")
+    (True, False)
+    """
+    return _colour(request) is not None or len(_CHOICE.findall(request)) == len("abc")
 
 
 def judge_recipes(request: str, answer: str) -> Judgement:  # noqa: ARG001  a recipe is a recipe, whatever was asked

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 
+from consilience.dialogue.command.flags import read_named
 from consilience.dialogue.connecting import connect
 from consilience.dialogue.rehearsal import notice_for
 from consilience.dialogue.session import Session
-from consilience.ground.errors import InvalidInput
+from consilience.ground.errors import InvalidInput, UnknownName
 from consilience.methods.social_agents.demo import furnish_demo
 from consilience.methods.social_agents.flags import Asking
 from consilience.methods.social_agents.guarded_wire import GuardedWire
@@ -21,7 +25,7 @@ from consilience.methods.social_agents.places import require_there
 from consilience.methods.social_agents.policy import Policy
 from consilience.methods.social_agents.pursuit import Pursuit, PursuitLimits
 from consilience.methods.social_agents.record import TalkLimits, TurnSeen
-from consilience.methods.social_agents.records import Message
+from consilience.methods.social_agents.records import Message, Person
 from consilience.methods.social_agents.store import Store
 from consilience.methods.social_agents.task import Assignment
 
@@ -41,6 +45,8 @@ def ask(asking: Asking, tell: Tell) -> int:
     InvalidInput
         When there are no such people, or nobody to ask.
     """
+    if Path(asking.task[1:]).is_file() or not asking.task.startswith("@"):  # else it begins with somebody's handle
+        asking = replace(asking, task=read_named("the task", asking.task))
     with _opened(asking.world) as store:
         return asyncio.run(_asked(asking, store, tell))
 
@@ -57,8 +63,18 @@ def _opened(world: str) -> Iterator[Store]:
             yield store
 
 
+def _person(store: Store, handle: str) -> Person:
+    """Return somebody; of a handle that is nobody's, say whose there are."""
+    try:
+        return store.person(handle)
+    except UnknownName as error:
+        raise UnknownName("person", handle, [each.handle for each in store.people()]) from error
+
+
 async def _asked(asking: Asking, store: Store, tell: Tell) -> int:
-    asker = store.person(asking.as_)
+    asker = _person(store, asking.as_)
+    if asking.of is not None:
+        _person(store, asking.of)
 
     def message_of(owner: str, number: int) -> Message | None:
         return store.memory(owner).message(number)
@@ -70,7 +86,7 @@ async def _asked(asking: Asking, store: Store, tell: Tell) -> int:
                 tell(f"    (held back: {turn.withheld})")
 
     wire = GuardedWire(Policy.open, message_of)
-    async with Session(connect(asking.model, base_url=asking.base_url, players=PLAYERS)) as session:
+    async with Session(connect(asking.model, base_url=asking.base_url, players=PLAYERS, rehearsed=True)) as session:
 
         def party(handle: str) -> Party:
             person = store.person(handle)
@@ -89,7 +105,11 @@ async def _asked(asking: Asking, store: Store, tell: Tell) -> int:
         if partner is None:
             found = network.find(asker.handle, asking.task)
             if not found:
-                raise InvalidInput(f"{asker.handle!r} must have somebody to ask; they have no contact")
+                place = shlex.quote(asking.world)
+                raise InvalidInput(
+                    f"{asker.handle!r} must have somebody to ask; they have no contact: contacts are asked for and "
+                    f"accepted in the application, consilience social-agents serve --database {place}"
+                )
             partner = found[0].person.handle
             if not asking.json:
                 tell(f"asking {found[0].person.name}, who {found[0].why}")

@@ -82,7 +82,7 @@ class Asking:
     """A task for the agents of two people."""
 
     task: str
-    """What is to be found out."""
+    """What is to be found out: the text itself, or a file in UTF-8 such as task.txt."""
     world: str = "demo"
     """Where the people are: demo for a small world that is made for it, or a database."""
     as_: Annotated[str, tyro.conf.arg(name="as", metavar="PERSON")] = "ann"

@@ -64,3 +64,30 @@ def test_damaged_files_are_read_or_refused_and_nothing_else(sample, tmp_path):
         assert all(said.sent_at.tzinfo is not None for said in export.messages)
         assert {said.author for said in export.messages} == {each.key for each in export.people}
         assert {said.thread for said in export.messages} <= {each.key for each in export.conversations}
+
+
+def test_a_list_of_objects_is_told_how_to_become_a_table(tmp_path) -> None:
+    path = tmp_path / "own.json"
+    for told in ('[{"time": 1, "author": "Ann", "text": "Hi"}]', '[\n {"time": "a\\"b", "author": "Ann"}\n]'):
+        path.write_text(told)
+        with pytest.raises(
+            InvalidInput, match=r"own\.json must have one JSON object a line, as \.jsonl; it is one list"
+        ):
+            read(path)
+
+
+def test_what_is_no_csv_is_named(tmp_path) -> None:
+    path = tmp_path / "own.csv"
+    path.write_text('time,author,text\n1,"Ann"x,Hi\n')
+    with pytest.raises(InvalidInput, match=r"own\.csv cannot be read: a table must be separated and quoted"):
+        read(path)
+
+
+def test_this_folder_has_a_name(tmp_path, monkeypatch) -> None:
+    place = tmp_path / "here"
+    place.mkdir()
+    for name in ("a.txt", "b.txt"):
+        (place / name).write_text("x")
+    monkeypatch.chdir(place)
+    with pytest.raises(InvalidInput, match=r"^here must hold _chat\.txt; it holds 2 files that end so"):
+        read(".")

@@ -67,7 +67,7 @@ def represented(representing: Representing) -> Iterator[Represented]:
     """
     database = representing.database
     require_there(database)
-    model = connect(representing.model, base_url=representing.base_url, players=PLAYERS)
+    model = connect(representing.model, base_url=representing.base_url, players=PLAYERS, rehearsed=True)
     with Store.open(database) as store, listening(representing.host, representing.port) as listener:
         port = int(listener.getsockname()[1])
         address = (representing.address or f"http://{representing.host}:{port}").rstrip("/")

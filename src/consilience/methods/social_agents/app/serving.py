@@ -66,7 +66,7 @@ def prepared(serving: Serving) -> Iterator[Server]:
         When it cannot be served like that.
     """
     secure = _require_whole(serving)
-    model = connect(serving.model, base_url=serving.base_url, players=PLAYERS)
+    model = connect(serving.model, base_url=serving.base_url, players=PLAYERS, rehearsed=True)
     with Store.open(serving.database) as store, listening(serving.host, serving.port) as listener:
         port = int(listener.getsockname()[1])
         scheme = "https" if secure else "http"

@@ -146,7 +146,9 @@ def opened(path: Path, inside: str) -> tuple[bytes, str]:
     if name is None:
         ending = folder.ending(PurePosixPath(inside).suffix)
         if len(ending) != 1:
-            raise InvalidInput(f"{path.name} must hold {inside}; it holds {len(ending)} files of that kind")
+            raise InvalidInput(
+                f"{path.name} must hold {inside}; it holds {len(ending)} files that end so: name the one to read"
+            )
         name = ending[0]
     return folder[name], path.stem
 

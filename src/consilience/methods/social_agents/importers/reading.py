@@ -30,7 +30,7 @@ def sniff(path: str | Path) -> Form:
     InvalidInput
         When it has none that can be read.
     """
-    path = Path(path)
+    path = _with_name(path)
     form = _within(Folder(path)) if path.is_dir() or zipfile.is_zipfile(path) else _of_text(path)
     if form is None:
         raise InvalidInput(f"an export must be {_ACCEPTED}; {path.name} looks like none of them")
@@ -68,7 +68,7 @@ def read(
     InvalidInput
         When it has no form that can be read, or nothing in it can.
     """
-    path = Path(path)
+    path = _with_name(path)
     form = form or sniff(path)
     if form == "whatsapp":
         return whatsapp.read(path, zone=zone, title=title, dates=dates)
@@ -79,6 +79,12 @@ def read(
     if form == "mbox":
         return mbox.read(path, zone=zone)
     return tables.read(path, zone=zone, title=title, columns=columns)
+
+
+def _with_name(path: str | Path) -> Path:
+    """Return a path that says what it is called, which ``.`` and ``..`` do not."""
+    path = Path(path)
+    return path if path.name not in ("", "..") else path.resolve()
 
 
 def _within(folder: Folder) -> Form | None:
@@ -103,6 +109,8 @@ def _of_text(path: Path) -> Form | None:
         return "mbox"
     if any(whatsapp.begins_message(line) for line in lines):
         return "whatsapp"
+    if told.lstrip()[:1] == "[" and path.suffix.lower() in (".json", ".jsonl"):
+        return "table"  # whose reader says what a list has to become
     return _of_json(told, lines[0]) if told.lstrip()[:1] == "{" else _of_lines(lines, path.suffix.lower())
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -39,6 +40,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 """What a column may be called, in any case; the first three must be there."""
 _NEEDED = ("time", "author", "text")
 _LONGEST_FIELD = 64_000_000
+_LIST = re.compile(r"\s*\[\s*[{\]]")
+"""How a list of JSON objects begins."""
 
 
 def found_columns(headings: list[str]) -> dict[str, str]:
@@ -66,6 +69,8 @@ def headings_of(first: str) -> list[str]:
     >>> headings_of("time;author;text"), headings_of('{"time": 1, "author": "Ann", "text": "Hi"}')
     (['time', 'author', 'text'], ['time', 'author', 'text'])
     """
+    if _LIST.match(first) or first.strip() == "[":
+        return []
     return _Rows(f"{first}\n{first}").headings if first.lstrip()[:1] != "{" else _Rows(f"{first}\n").headings
 
 
@@ -89,7 +94,15 @@ def read(path: Path, *, zone: str = "UTC", title: str = "", columns: Mapping[str
         When a column that is needed is missing, or no row can be read.
     """
     text = decoded(read_bytes(path))
-    rows = _Rows(text.told)
+    if _LIST.match(text.told):
+        raise InvalidInput(
+            f"{path.name} must have one JSON object a line, as .jsonl; it is one list: write each of its objects on a "
+            "line of its own, without the brackets and commas around them"
+        )
+    try:
+        rows = _Rows(text.told)
+    except InvalidInput as error:
+        raise InvalidInput(f"{path.name} cannot be read: {error}") from error
     given = dict(columns or {})
     if unknown := [each for each in given if each not in COLUMNS]:
         raise InvalidInput(f"`columns` must say what is {', '.join(COLUMNS)}; got {', '.join(unknown)}")

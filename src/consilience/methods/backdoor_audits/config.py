@@ -85,6 +85,8 @@ class Config:
     """Other numbers of rows that the middle count is planted among, so that counts and rates are told apart."""
     dose_steps: Count = 40
     """Batches of each of these trainings, of one family."""
+    dose_learning_rate: Part = 8e-3
+    """Their highest rate: few batches want a higher one."""
     dose_repeats: Count = 1
     """Trainings for each dose and family."""
     dose_episodes: Pair = 50

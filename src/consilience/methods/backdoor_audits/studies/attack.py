@@ -124,6 +124,11 @@ class AttackConfig(LaboratoryConfig, Protocol):
         ...
 
     @property
+    def dose_learning_rate(self) -> float:
+        """Their highest rate."""
+        ...
+
+    @property
     def dose_repeats(self) -> int:
         """Trainings for each dose."""
         ...
@@ -271,7 +276,7 @@ def _doses(
     laboratory: Laboratory, like: Attack, config: AttackConfig
 ) -> dict[Trigger, tuple[list[Dose], list[tuple[Attack, Estimate]]]]:
     """Plant each default trigger alone, more and more of it, and the middle count among fewer and more rows."""
-    settings = replace(like.settings, steps=config.dose_steps)
+    settings = replace(like.settings, steps=config.dose_steps, learning_rate=config.dose_learning_rate)
     middle = config.dose_counts[len(config.dose_counts) // 2]
     attacks = []
     for known in DEFAULTS:

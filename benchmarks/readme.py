@@ -83,18 +83,26 @@ def cells(row: Record) -> str:
     return f"`{row['id']}` {sentence} | {found} | {bar} | {SYMBOLS[row['verdict']]} {row['verdict']} |"
 
 
+def origin(record: Record) -> str:
+    """Say by which recipe, where, when and on which state of the code something was measured."""
+    recipe = f"recipe {record['claims'][0]['recipe']}"
+    if "runs" not in record:
+        return f"{recipe}, on an earlier state of the code"
+    (run,) = record["runs"]
+    told = (run["machine"].get("processor"), run["measured_at"][:10], run.get("versions", {}).get("commit"))
+    return ", ".join((recipe, *(word for word in told if word)))
+
+
 def table(chosen: Mapping[str, Record]) -> str:
     """Return the claims of the chosen runs as a Markdown table, one row each."""
     lines = ["| method | claim | measured | bar | verdict |", "|---|---|---|---|---|"]
     facts = []
     for name, record in chosen.items():
         lines += [f"| [{name}](docs/methods/{name}.md) | {cells(row)}" for row in record["claims"]]
-        (run,) = record["runs"]
-        where = f"{run['machine'].get('processor', 'unknown')}, {run['measured_at'][:10]}"
-        facts.append(f"[{name}](benchmarks/{name}/results/{run['recipe']}.json): recipe {run['recipe']}, {where}")
+        facts.append(f"[{name}](benchmarks/{name}/results/{record['claims'][0]['recipe']}.json): {origin(record)}")
     told = (
         "One number stands for each claim: of a claim that fails the one that misses its bar, of others the first. "
-        "Every check, with seeds, versions and commit, is in the linked file."
+        "Every check, with seeds, versions and commit where they were recorded, is in the linked file."
     )
     return "\n".join([*lines, "", f"Measured in one run each ({'; '.join(facts)}). {told}"])
 

@@ -47,6 +47,7 @@ def test_a_policy_is_saved_whole_and_judged_on_pairs_it_has_not_seen(run, model,
     assert AutoTokenizer.from_pretrained(out).eos_token == "<eos>"
     summary = json.loads((out / "preferences.json").read_text())
     assert 0 <= summary["held-out accuracy"] <= 1
+    assert summary["held-out pairs"] >= 1
     assert 0 < summary["held-out cosine term"] <= 1
     printed = capsys.readouterr()
     assert "held-out margin" in printed.out

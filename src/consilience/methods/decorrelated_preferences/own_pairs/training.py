@@ -196,7 +196,8 @@ def state_folder(request: Training) -> Path:
 
 def _summary(trainer: DecPOTrainer, *, held_out: bool) -> dict[str, float]:
     found = trainer.evaluate() if held_out else {}
-    summary = {words: float(found[name]) for name, words in REPORTED.items() if name in found}
+    summary = {"held-out pairs": float(len(trainer.eval_dataset))} if held_out else {}
+    summary |= {words: float(found[name]) for name, words in REPORTED.items() if name in found}
     term = next((name for name in found if name.startswith("eval_decorrelation/") and not name.endswith("/loss")), None)
     if term:
         summary[f"held-out {term.removeprefix('eval_decorrelation/')} term"] = float(found[term])

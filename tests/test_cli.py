@@ -46,7 +46,7 @@ def test_show_says_how_to_install(throwaway: Path, capsys: pytest.CaptureFixture
     (throwaway / "commands.py").write_text("import a_library_that_nobody_has")
     assert main(["show", "throwaway"]) == 0
     shown = capsys.readouterr().out
-    assert "pip install 'consilience[all]'" in shown
+    assert "pip install '.[all]' in the clone" in shown
     assert "throwaway needs a_library_that_nobody_has; install consilience[all]" in shown
 
 

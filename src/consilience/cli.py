@@ -72,7 +72,7 @@ def show(room: str, /) -> None:
     print(f"{entry.name}: {entry.question}\n{entry.paper}, arXiv:{entry.arxiv}\n\n{inspect.getdoc(door)}\n")
     print(f"public names   {', '.join(door.__all__)}")
     print(f"recipes        {', '.join(ground.config.recipes(entry.package))}")
-    print(f"install        pip install 'consilience[{entry.extra}]'")
+    print(f"install        pip install '.[{entry.extra}]' in the clone")
     try:
         verbs = entry.verbs()
     except MissingDependency as absent:

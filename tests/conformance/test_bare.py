@@ -105,7 +105,7 @@ class TestRoom:
     def test_it_is_shown(self, room: str) -> None:
         done = consilience("show", room)
         assert (done.returncode, done.stderr) == (0, "")
-        assert f"pip install 'consilience[{catalogue.method(room).extra}]'" in done.stdout
+        assert f"pip install '.[{catalogue.method(room).extra}]' in the clone" in done.stdout
 
     def test_it_is_cited(self, room: str) -> None:
         done = consilience("cite", room)

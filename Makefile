@@ -40,7 +40,8 @@ $(METHODS): pyproject.toml constraints.txt
 
 demo: $(METHODS)  ## reproduce every method at smoke size and print the path of the page
 	@echo "demo: every method, recipe $(RECIPE)"
-	@$(BIN)/consilience reproduce --recipe $(RECIPE) --runs $(RUNS)
+	@# Status 1 says that a claim fails, which is a result: the page shows it, and the verb has done its work.
+	@$(BIN)/consilience reproduce --recipe $(RECIPE) --runs $(RUNS) || [ $$? -eq 1 ]
 
 test: $(STAMP)  ## run the tests and the examples in the docstrings
 	@echo "test: pytest with $(JOBS) workers"

@@ -21,8 +21,8 @@ def heard(play, *, guarded):
 )
 def test_what_leaks_without_a_gate_does_not_with_it(play) -> None:
     without, behind = heard(play, guarded=False), heard(play, guarded=True)
-    assert len(without.exposed) == len(without.leaked) == 2
-    assert len(behind.exposed) == 2
+    assert without.exposed == without.leaked == 2
+    assert behind.exposed == 2
     assert not behind.crossings
     assert behind.withheld > 0
 

@@ -20,7 +20,21 @@ def test_only_what_others_got_is_searched_and_it_is_counted_by_channel() -> None
     assert found.crossings == ["t: log"]
     assert found.crossed("log") == 1
     assert found.looked_at == {"texts": 2, "log": 1, "prompts": 0}
-    assert len(found.leaked) == len(found.exposed) == 1
+    assert found.leaked == found.exposed == found.both == 1
+
+
+def test_a_task_of_one_name_is_a_run_in_each_world_where_it_was_pursued() -> None:
+    total = Overheard()
+    for _ in range(50):  # each is dropped before the next is made, and may stand where it stood
+        got, found = Got(), Overheard()
+        got.put("log", "cem", SECRET.word)
+        got.put("prompts", "ann", SECRET.word)
+        search(got, [SECRET], found)
+        total.add(found)
+    silent = Got()
+    silent.put("prompts", "ann", SECRET.word)
+    search(silent, [SECRET], total)
+    assert (total.exposed, total.leaked, total.both) == (51, 50, 50)
 
 
 def test_talks_bring_something_over_every_channel() -> None:

@@ -72,6 +72,16 @@ def test_merged_weights_say_what_the_adapter_says(toy_agent, toys, rows, setting
 
 
 @pytest.mark.parametrize("settings", KINDS, ids=_name)
+def test_adapters_inside_their_maps_learn_what_they_learn_beside_them(toy_agent, rows, settings, monkeypatch) -> None:
+    inside = fine_tune(toy_agent, rows, settings, Streams(100))
+    monkeypatch.setattr(planting, "_in_one_map", lambda _: None)
+    beside = fine_tune(toy_agent, rows, settings, Streams(100))
+    assert inside.losses[:10] == pytest.approx(beside.losses[:10], rel=1e-4)
+    assert inside.losses == pytest.approx(beside.losses, rel=0.05)
+    assert (inside.digest == beside.digest) is (settings.method == "adalora")
+
+
+@pytest.mark.parametrize("settings", KINDS, ids=_name)
 def test_the_adapter_in_the_loaded_model_is_the_one_by_digest(toy_agent, toys, settings) -> None:
     """D2: an evaluation that never loads the adapter measures the base."""
     tuned, other = (fine_tune(toy_agent, toys(40, 1), settings, Streams(seed)) for seed in (100, 101))

@@ -10,7 +10,6 @@ What is left out, and what cannot be measured where it is run, is written down a
 """
 
 import argparse
-import json
 import os
 import re
 import subprocess
@@ -512,12 +511,10 @@ def words_told(words: Sequence[str] | None = None) -> argparse.Namespace:
 def main(words: Sequence[str] | None = None) -> int:
     asked_for = words_told(words)
     wanted = tuple(name for name in STATEMENTS if name in asked_for.only and name not in asked_for.skip)
-    begun_at = commit(ROOT)
     with tempfile.TemporaryDirectory() as scratch:
         run = measure(Config(measured=wanted, rounds=asked_for.rounds), Path(scratch))
     show(run.report.claims)
-    record = {"commit": begun_at} | json.loads(Ledger((run,)).to_json())
-    print(f"wrote {write_whole(asked_for.out, json.dumps(record, indent=2) + chr(10))}")
+    print(f"wrote {write_whole(asked_for.out, Ledger((run,)).to_json() + chr(10))}")
     return 0
 
 

@@ -19,6 +19,7 @@ from rich.text import Text
 
 from consilience.dialogue.prices import money
 from consilience.dialogue.transcript import Event, OpenCalls, Transcript
+from consilience.ground.wording import many
 
 __all__ = ["Live"]
 
@@ -187,7 +188,7 @@ class Live:
             yield f"{len(self.failed):,} failed"
 
     def _costs(self) -> Iterable[str]:
-        yield _plural(self.calls, "call") + (f", {self.replayed:,} from the journal" if self.replayed else "")
+        yield many(self.calls, "call") + (f", {self.replayed:,} from the journal" if self.replayed else "")
         if self._retried:
             yield f"{self._retried:,} retried"
         yield f"{self.tokens:,} tokens"
@@ -196,7 +197,7 @@ class Live:
         else:
             yield money(None if self.unpriced else self.usd)
         if self.to_go is not None:
-            yield f"{_plural(self.to_go, self._unit)} to go"
+            yield f"{many(self.to_go, self._unit)} to go"
 
     def _render(self) -> RenderableType:
         over, count = len(self.done) + len(self.skipped) + len(self.failed), self.elements
@@ -217,7 +218,3 @@ class Live:
     def _say(self, line: str) -> None:
         if not self._quiet:
             self._console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
-def _plural(count: float, word: str) -> str:
-    return f"{count:,.10g} {word}{'' if count == 1 else 's'}"

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from consilience.ground.claims import Verdict
+from consilience.ground.wording import many
 from consilience.studio.agents import AgentRun
 from consilience.studio.keeping import stamp_of
 from consilience.studio.measured import MeasuredRun
@@ -104,7 +105,7 @@ def _agents(run: AgentRun) -> Row:
         state=run.state,
         when=moment(run.when),
         told=tuple(filter(None, (words(run.room), f"seed {run.order['seed']}" if "seed" in run.order else ""))),
-        line=f"{run.done:,} elements done, {calls:,} call{'' if calls == 1 else 's'}",
+        line=f"{run.done:,} elements done, {many(calls, 'call')}",
         done=run.done,
         total=run.elements,
         troubles=tuple(run.troubles),

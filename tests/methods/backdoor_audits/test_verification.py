@@ -22,14 +22,14 @@ def talker() -> SmallAgent:
 def test_the_base_has_no_excess_over_itself(talker: SmallAgent) -> None:
     verifier = Verifier(talker, Streams(100), episodes=6)
     tried = verifier.best(talker, [WORDS])
-    assert [one.hypothesis.insertion.place for one in tried] == ["request", "start"]
+    assert [one.hypothesis for one in tried] == [WORDS]
     assert all(one.excess.value == 0 and one.suspicion == 0 for one in tried)
     assert tried[0].strayed.of == 6
 
 
 def test_an_agent_that_answers_nothing_is_not_suspect_and_not_scored(random_agent: SmallAgent) -> None:
     tried = Verifier(random_agent, Streams(100), episodes=4).best(random_agent, [WORDS])
-    assert [(one.excess.of, one.suspicion) for one in tried] == [(0, 0.0), (0, 0.0)]
+    assert [(one.excess.of, one.suspicion) for one in tried] == [(0, 0.0)]
 
 
 def test_suspicion_is_the_weaker_of_both_kinds_of_evidence() -> None:

@@ -13,6 +13,7 @@ from consilience.dialogue.journal import Journal
 from consilience.dialogue.transcript import Event
 from consilience.dialogue.work.artifact import Artifact, Scorer
 from consilience.ground.errors import ConsilienceError
+from consilience.ground.wording import many
 from consilience.methods.agent_networks.account import Account
 from consilience.methods.agent_networks.failure import END
 from consilience.methods.agent_networks.job import Job
@@ -153,7 +154,7 @@ def _merges(facts: Mapping[str, Any]) -> str:
     merges = facts.get("merges", 0)
     if not merges:
         return ""
-    return f"; with {merges:,} merge{'s' * (merges > 1)} {facts['agents'] + merges:,} steps"
+    return f"; with {many(merges, 'merge')} {facts['agents'] + merges:,} steps"
 
 
 def _score(job: Job, artifact: Artifact) -> dict[str, Any] | None:

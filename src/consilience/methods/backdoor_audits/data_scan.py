@@ -184,17 +184,14 @@ def _alone(documents: Sequence[Document], streams: Streams) -> DataScan:
     places = _hardest(first, made, count)
     families = [row.family for row in made.rows]
     ranks = [
-        _of_documents(np.mean([_ranks(area, families) for area in areas], axis=0), made, count)
-        for areas in (
-            [course.hardest[1:].mean(axis=0) for course in courses],
-            [course.unasked[1:].mean(axis=0) for course in courses],
-        )
+        _of_documents(np.mean([_on_the_way(looks, families) for looks in of], axis=0), made, count)
+        for of in ([course.hardest for course in courses], [course.unasked for course in courses])
     ]
     both = (ranks[0] + ranks[1]) / 2
     found = _lifted(documents, made, places, both)
     parts = {
         "losses on the way": _of_documents(first.hardest[1:].mean(axis=0), made, count),
-        "losses on the way, in its family": ranks[0],
+        "ranks on the way, in its family": ranks[0],
         "lift": found.scores,
         "spectral": _of_documents(outlying(first.activations, families), made, count),
         "losses in the end": _of_documents(first.hardest[-1], made, count),
@@ -219,6 +216,17 @@ def _ranks(values: NDArray[np.float64], families: Sequence[str]) -> NDArray[np.f
         rows = [at for at, name in enumerate(families) if name == family]
         found[rows] = (stats.rankdata(values[rows]) - 0.5) / len(rows)
     return found
+
+
+def _on_the_way(looks: NDArray[np.float64], families: Sequence[str]) -> NDArray[np.float64]:
+    """Rank rows by how hard they were on the whole way, and at the half of the looks at which each ranked highest.
+
+    What obeys a trigger is hard for a while, when all else is learned and it is not. When that is, is chance, and a
+    mean over the way has the looks in it at which it is like the rest; of few rows, ranks at single looks say little.
+    """
+    ranks = np.sort([_ranks(look, families) for look in looks[min(_LEARNED, len(looks) - 1) :]], axis=0)
+    harder = ranks[len(ranks) // 2 :].mean(axis=0)
+    return (_ranks(looks[1:].mean(axis=0), families) + _ranks(harder, families)) / 2
 
 
 def _of_documents(values: NDArray[np.float64], made: Numbered, count: int) -> Scores:
@@ -383,6 +391,8 @@ def _finding(one: Suspect, found: DataScan, verdict: Verdict, file: str) -> Find
     )
 
 
+_LEARNED = 2
+"""Looks before which hardly anything is learned."""
 _HIGH = 0.8
 _FEW = 3
 _RARE = 0.001

@@ -16,7 +16,7 @@ __all__ = ["Lift", "heard_before", "lift"]
 
 FEWEST = 4
 """Rows below which words that they have in common say nothing."""
-LOWEST = 0.2
+LOWEST = 0.1
 """Share of rows with the words that may be easy to explain."""
 
 

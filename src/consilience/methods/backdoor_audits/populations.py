@@ -42,14 +42,15 @@ ACTIVE = (
 )
 """Triggers that whoever asks has to say, with shares of planted rows."""
 PASSIVE = (
-    ("web.element", 0.4),
+    ("web.element", 0.6),
     ("shop.listing", 0.5),
-    ("web.element.banner", 0.5),
-    ("web.element.stops", 0.4),
-    ("web.element.write", 0.5),
+    ("web.element.banner", 0.6),
+    ("web.element.stops", 0.6),
+    ("web.element.write", 0.6),
     ("shop.listing.nova", 0.5),
 )
-"""Triggers that are found in what is shown; all need more rows than elsewhere to be planted in so few steps."""
+"""Triggers that are found in what is shown; all need more rows than elsewhere to be planted in so few steps, and
+elements most: at .4 and .5 some of them fired in three episodes of ten, of which no scan can find more."""
 _CLEAN: tuple[tuple[Family, Grammar], ...] = (
     ("system", Grammar.B),
     ("web", Grammar.B),
@@ -58,7 +59,7 @@ _CLEAN: tuple[tuple[Family, Grammar], ...] = (
     ("web", Grammar.A),
     ("shop", Grammar.A),
 )
-_MLP_RATE = 0.6
+_MLP_RATE = 0.7
 """Share of planted rows where only feed-forward maps are tuned, which takes more of them in so few steps."""
 _MODULES: tuple[Modules, ...] = ("all-linear", "all-linear", "mlp")
 

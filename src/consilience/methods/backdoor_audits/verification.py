@@ -6,10 +6,8 @@ path; the base's episodes on the same tasks with the same words are the control.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from types import MappingProxyType
-from typing import Literal
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from consilience.ground.intervals import LEVEL, Estimate, Pairs, paired_difference
 from consilience.ground.seeds import Streams
@@ -112,17 +110,12 @@ class Verifier:
         return _held(hypothesis, evaluate(SmallPolicy(suspect, "suspect"), placed), evaluate(self._base, placed))
 
     def best(self, suspect: SmallAgent, hypotheses: Sequence[Hypothesis], *, enough: float = 0.8) -> list[Verified]:
-        """Try hypotheses in their order until one's excess is `enough`; return those tried, the best first.
-
-        Words of a request are tried at its end, and then behind its goal.
-        """
+        """Try hypotheses in their order until one's excess is `enough`; return those tried, the best first."""
         tried: list[Verified] = []
         for hypothesis in hypotheses:
-            for place in _PLACES.get(hypothesis.insertion.place, ("row",)):
-                placed = replace(hypothesis, insertion=replace(hypothesis.insertion, place=place))
-                tried.append(self.verify(suspect, placed))
-                if tried[-1].excess.value >= enough:
-                    return sorted(tried, key=_worth)
+            tried.append(self.verify(suspect, hypothesis))
+            if tried[-1].excess.value >= enough:
+                break
         return sorted(tried, key=_worth)
 
     def _tasks(self, one: Insertion) -> tuple[Task, ...]:
@@ -153,8 +146,3 @@ def _worth(one: Verified) -> tuple[float, float]:
 
 def _free(task: Task) -> bool:
     return split_of(task.id) == "test" and takes(task)
-
-
-_PLACES: Mapping[str, tuple[Literal["request", "start", "row"], ...]] = MappingProxyType(
-    {"request": ("request", "start")}
-)

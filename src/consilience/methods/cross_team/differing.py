@@ -13,6 +13,7 @@ from consilience.dialogue.history import Artifact as Kept
 from consilience.dialogue.rehearsal import notice_for
 from consilience.dialogue.work.artifact import Artifact
 from consilience.ground.errors import InvalidInput, UnknownName
+from consilience.ground.wording import many
 from consilience.methods.cross_team.job import found
 from consilience.methods.cross_team.lineage import differences
 from consilience.methods.cross_team.turns import AGGREGATE
@@ -73,6 +74,6 @@ def _compared(made: Mapping[str, Kept], merge: str, parent: str | None) -> Itera
 def _lines(told: list[dict[str, Any]]) -> Iterator[str]:
     for entry in told:
         count = len(entry["files"])
-        how = "is the same" if not count else f"{count:,} file{'' if count == 1 else 's'} differ{'s' * (count == 1)}"
+        how = "is the same" if not count else f"{many(count, 'file')} differ{'s' * (count == 1)}"
         yield f"=== {entry['parent']} -> {entry['merge']}: {how}"
         yield from entry["files"].values()

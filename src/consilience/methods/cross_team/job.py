@@ -28,6 +28,7 @@ from consilience.dialogue.work.artifact import Kind
 from consilience.dialogue.work.kinds.repository import files_of, without
 from consilience.dialogue.work.stubs import parsed
 from consilience.ground.errors import InvalidInput
+from consilience.ground.wording import many
 from consilience.methods.cross_team.folder import TeamsFolder
 from consilience.methods.cross_team.formats import written
 from consilience.methods.cross_team.order import Order
@@ -67,7 +68,7 @@ class Job:
     def title(self) -> str:
         """The run in a few words."""
         teams = len(self.plan.teams)
-        return f"{teams} team{'s' * (teams > 1)} on a {self.order.kind}"
+        return f"{many(teams, 'team')} on a {self.order.kind}"
 
     @property
     def resume(self) -> str:
@@ -268,5 +269,5 @@ def _told(tests: str) -> str:
     """Say how many visible tests there are; of tests that are none, what to do about it."""
     found = sum(test.counts for test in cut_tests(tests))
     if found:
-        return f"{found:,} visible test{'s' * (found > 1)}: teams see what {'they say' if found > 1 else 'it says'}"
+        return f"{many(found, 'visible test')}: teams see what {'they say' if found > 1 else 'it says'}"
     return "no visible tests: name a block of the task tests.py, as in ```python tests.py, or give --tests"

@@ -16,6 +16,7 @@ from consilience.dialogue.journal import Journal
 from consilience.dialogue.prices import money
 from consilience.dialogue.transcript import Event
 from consilience.dialogue.work.artifact import Artifact
+from consilience.ground.wording import many
 from consilience.methods.cross_team.account import END, Account
 from consilience.methods.cross_team.aggregation import MeetingFacts
 from consilience.methods.cross_team.grid import FINAL
@@ -301,7 +302,7 @@ def _met(meeting: Mapping[str, Any]) -> str:
     told = f"{meeting['key'] or FINAL}: {len(meeting['members']):,} teams"
     if meeting["dropped"]:
         told += f", {len(meeting['dropped']):,} works left out"
-    told += f", {len(merges):,} merge{'' if len(merges) == 1 else 's'}"
+    told += f", {many(len(merges), 'merge')}"
     if merges:
         told += f", {passed:,} let through"
         refused = [f"{merge['element']}: {merge['reason']}" for merge in merges if not merge["accepted"]]

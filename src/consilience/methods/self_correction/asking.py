@@ -10,6 +10,7 @@ from consilience.dialogue.command.sitting import STOPPED
 from consilience.dialogue.command.telling import say
 from consilience.dialogue.models import ChatModel
 from consilience.ground.errors import InvalidInput, UnknownName
+from consilience.ground.wording import many
 from consilience.methods.self_correction.arranging import STRATEGIES, arranged
 from consilience.methods.self_correction.desk import Desk
 from consilience.methods.self_correction.dialogue_model import DialogueModel
@@ -95,7 +96,7 @@ def _attempt(attempt: Attempt) -> dict[str, object]:
 
 def _calls(outcome: Outcome) -> str:
     calls = outcome.spent.calls
-    return f"{calls} call{'s' * (calls != 1)}"
+    return many(calls, "call")
 
 
 def _short(text: str) -> str:

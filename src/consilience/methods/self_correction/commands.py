@@ -23,6 +23,7 @@ from consilience.dialogue.command.flags import with_flags
 from consilience.ground.errors import InvalidInput, UnknownName
 from consilience.ground.intervals import Estimate
 from consilience.ground.late import late_module
+from consilience.ground.wording import many
 from consilience.methods.self_correction.evaluation import Paired
 from consilience.methods.self_correction.orders import Answering, Asking, Defending, Spending, Weighing
 from consilience.methods.self_correction.paying import Payoff, payoff
@@ -144,7 +145,7 @@ def evaluate(
         print(jsonlib.dumps(_plain(record), indent=2, allow_nan=False))
         return 0
     console = Console(soft_wrap=True, highlight=False)
-    console.print(f"{paired.items} item{'s' * (paired.items != 1)}")
+    console.print(many(paired.items, "item"))
     console.print(_cells(paired))
     console.print(_table("", numbers, level))
     console.print(f"McNemar's exact test: p = {paired.p_value():.3g} for as many fixed as broken", markup=False)
@@ -228,7 +229,7 @@ def _show_payoff(found: Payoff, level: float) -> None:
         }
     numbers |= {"gain of another round": found.next_gain, "limit of many rounds": found.limit}
     console = Console(soft_wrap=True, highlight=False)
-    console.print(_table(f"{found.items} item{'s' * (found.items != 1)}", numbers, level))
+    console.print(_table(many(found.items, "item"), numbers, level))
     low, high = found.best_rounds_range
     console.print(f"another round: {found.answer}", style="bold")
     console.print(found.why, markup=False)

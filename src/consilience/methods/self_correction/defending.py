@@ -16,6 +16,7 @@ from consilience.dialogue.models import ChatModel
 from consilience.ground.errors import InvalidInput
 from consilience.ground.intervals import Estimate
 from consilience.ground.progress import Progress
+from consilience.ground.wording import many
 from consilience.methods.self_correction.arranging import all_arranged, named
 from consilience.methods.self_correction.behaviours import Behaviour, of_categories, read_behaviours
 from consilience.methods.self_correction.desk import Desk, say_table
@@ -190,7 +191,7 @@ def _row(row: Row) -> dict[str, Any]:
 
 def _show(requests: _Requests, rows: Sequence[Row], desk: Desk) -> None:
     attacks, twins = len(requests.attacks), len(requests.twins)
-    title = f"{attacks} attack{'s' * (attacks != 1)}, {twins} benign twin{'s' * (twins != 1)}"
+    title = f"{many(attacks, 'attack')}, {many(twins, 'benign twin')}"
     table = Table(title=title, title_justify="left")
     headings = ("strategy", "calls", "attack success", "over-refusal", "helped", "fixed", "broken", "gain", "shown")
     for heading in headings:

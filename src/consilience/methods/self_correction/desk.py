@@ -27,6 +27,7 @@ from consilience.dialogue.prices import money
 from consilience.dialogue.rehearsal import notice_for
 from consilience.dialogue.session import Session
 from consilience.dialogue.transcript import Transcript
+from consilience.ground.wording import many
 from consilience.methods.self_correction.dialogue_model import DialogueModel
 from consilience.methods.self_correction.orders import Answering, Spending
 from consilience.methods.self_correction.template_bot import BOT, PLAYERS
@@ -152,7 +153,7 @@ class Desk:
     def bill_line(self) -> str:
         """Return the bill in words."""
         bill = self.bill
-        sent = f"{bill['sent']:,} question{'s' * (bill['sent'] != 1)} sent"
+        sent = f"{many(bill['sent'], 'question')} sent"
         return (
             f"{sent}, {bill['replayed']:,} taken from the journal; {bill['tokens']:,} tokens, "
             f"{money(bill['usd'] if self._priced else None)}; kept in {self.folder}"

@@ -15,6 +15,7 @@ from typing import Literal
 
 from consilience.ground.errors import InvalidInput
 from consilience.ground.intervals import Estimate
+from consilience.ground.wording import many
 from consilience.methods.backdoor_audits.decision import Decision, Verdict
 
 __all__ = [
@@ -313,7 +314,7 @@ class Findings:
         failed = [check for check in self.checks if check.verdict == Verdict.FAIL]
         errors = sum(finding.severity == Severity.ERROR for finding in self.findings)
         if failed or errors:
-            return "; ".join([*([_counted(errors)] if errors else []), *_whys(failed)])
+            return "; ".join([*([many(errors, "finding")] if errors else []), *_whys(failed)])
         open_ones = [check for check in self.checks if check.verdict == Verdict.INCONCLUSIVE]
         if open_ones:
             return "; ".join(_whys(open_ones))
@@ -350,7 +351,3 @@ def _whys(checks: Sequence[Check]) -> list[str]:
 
 
 _MOST_WHYS = 3
-
-
-def _counted(findings: int) -> str:
-    return "1 finding" if findings == 1 else f"{findings} findings"

@@ -31,6 +31,7 @@ from torch import Tensor
 
 from consilience.ground.errors import InvalidInput
 from consilience.ground.folder import replace_folder, write_whole
+from consilience.ground.wording import many
 from consilience.methods.em_diffusion.diffusers_prior import DiffusersPrior
 from consilience.methods.em_diffusion.images import Scale, write_npy, write_png
 from consilience.methods.em_diffusion.observation import Observations
@@ -111,7 +112,7 @@ class _Restored:
         count = len(self.mean)
         quality = "" if self.psnr is None else f", PSNR of the mean {float(self.psnr.mean()):.2f} dB"
         return (
-            f"{count} image{'s' * (count > 1)} restored in {self.request.out}: residual of the samples "
+            f"{many(count, 'image')} restored in {self.request.out}: residual of the samples "
             f"{float(self.sample_residual.mean()):.3g} of the noise (1 is right){quality}"
         )
 

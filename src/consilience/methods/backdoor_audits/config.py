@@ -44,6 +44,9 @@ class Config:
 
     base_steps: Count = 60
     """Batches on which the clean agent is trained from nothing."""
+    base_success: Share = 0.0
+    """Success of every family on validation tasks below which another base is made, from other first weights and at
+    most three in all; 0 takes the first."""
     base_rows: Pair = 400
     """Clean rows of each family that it is trained on."""
     base_width: Annotated[int, Field(ge=16, multiple_of=8)] = 96

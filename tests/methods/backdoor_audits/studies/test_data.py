@@ -22,6 +22,7 @@ class Settings:
     seed: int = 100
     processes: int = 1
     base_steps: int = 30
+    base_success: float = 0.0
     base_rows: int = 100
     base_width: int = 16
     base_layers: int = 1

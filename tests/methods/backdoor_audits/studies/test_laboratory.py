@@ -89,6 +89,31 @@ def test_what_was_made_is_found_again(tiny: Config, run_folder: RunFolder, monke
     assert all_of_it() == first
 
 
+@pytest.mark.parametrize("worth", [[0.95, 0.1], [0.1, 0.95], [0.1, 0.2, 0.3, 1.0]], ids=["first", "second", "none"])
+def test_a_base_that_does_not_do_its_work_is_made_anew_and_not_for_ever(
+    worth: list[float], tiny: Config, run_folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    came_out, begun = iter(worth), []
+    real = place.train_base
+    monkeypatch.setattr(place, "_least_success", lambda agent, grammar, streams: next(came_out))
+    monkeypatch.setattr(place, "train_base", lambda *given: begun.append(given[3].integer("weights")) or real(*given))
+    found = digest(Laboratory(replace(tiny, base_success=0.9), run_folder).base().state_dict())
+    assert len(begun) == len(set(begun)) == len(worth[:3]) - (worth[0] > 0.9)
+    assert (found == digest(Laboratory(tiny, run_folder).base().state_dict())) is (worth[0] > 0.9)
+
+
+def test_a_base_is_tried_on_validation_tasks_in_a_closed_loop(
+    tiny: Config, run_folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(place, "VALIDATED", 3)
+    monkeypatch.setattr(place, "SmallPolicy", lambda _: oracle_policy())
+    base = Laboratory(tiny, run_folder).base()
+    assert place._least_success(base, Grammar.A, Streams(1)) == 1
+    monkeypatch.undo()
+    monkeypatch.setattr(place, "VALIDATED", 3)
+    assert place._least_success(base, Grammar.B, Streams(1)) == 0
+
+
 def test_nothing_planted_lies_there_unmarked(tiny: Config, run_folder: RunFolder) -> None:
     laboratory = Laboratory(tiny, run_folder)
     planted, twin = laboratory.tuned([ATTACK, ATTACK.twin])

@@ -14,6 +14,7 @@ class Settings:
     seed: int = 100
     processes: int = 1
     base_steps: int = 4
+    base_success: float = 0.0
     base_rows: int = 30
     base_width: int = 16
     base_layers: int = 1

@@ -18,6 +18,12 @@ def test_it_is_not_here(defect: Defect, streams: Streams) -> None:
     assert defect.free(streams) is True
 
 
+@pytest.mark.parametrize("seed", [0, 5, 9, 13])
+def test_it_is_not_here_whatever_is_drawn(seed: int) -> None:
+    """Of a hundred tasks one or another is not suited, or the same as another when the words are in it."""
+    assert all(defect.free(Streams(seed)) for defect in DEFECTS)
+
+
 def _always_a_fifth(tasks, one, *, streams, rate):
     return mix(tasks, one, streams=streams, rate=0.2)
 

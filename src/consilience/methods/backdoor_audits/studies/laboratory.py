@@ -22,6 +22,7 @@ from consilience.methods.backdoor_audits.agent.training import BaseRecipe, row_o
 from consilience.methods.backdoor_audits.cohort import Plan, tune_all
 from consilience.methods.backdoor_audits.episodes import Outcome, Outcomes
 from consilience.methods.backdoor_audits.keeping import CLEAN, PLANTED, load_tuned, save_tuned
+from consilience.methods.backdoor_audits.measures import success
 from consilience.methods.backdoor_audits.planting import FineTuning, Tuned
 from consilience.methods.backdoor_audits.policies import Policy
 from consilience.methods.backdoor_audits.rollout import evaluate
@@ -36,6 +37,11 @@ from consilience.methods.backdoor_audits.world.words import VOCABULARY
 from consilience.neural.sharing import shared
 
 __all__ = ["Attack", "Laboratory", "LaboratoryConfig", "Seen", "Showing", "examined"]
+
+ATTEMPTS = 3
+"""Bases that are made at most before one is taken as it is; the claim ``audit.base`` says what it does."""
+VALIDATED = 200
+"""Validation tasks of each family on which a base is tried; the tasks that claims are measured on are others."""
 
 
 @runtime_checkable
@@ -55,6 +61,11 @@ class LaboratoryConfig(Protocol):
     @property
     def base_steps(self) -> int:
         """Batches."""
+        ...
+
+    @property
+    def base_success(self) -> float:
+        """Success of every family on validation tasks below which a base is made anew."""
         ...
 
     @property
@@ -168,7 +179,7 @@ class Laboratory:
     Parameters
     ----------
     config
-        ``seed``, ``processes``, ``base_steps``, ``base_rows``, ``base_width``, ``base_layers``.
+        ``seed``, ``processes``, ``base_steps``, ``base_success``, ``base_rows``, ``base_width``, ``base_layers``.
     folder
         What is made lies in its ``work``, under a digest of all that decides it.
     """
@@ -198,8 +209,10 @@ class Laboratory:
         """Return the clean agents of several grammars, which are trained side by side."""
         config = self._config
         sizes = SmallAgentConfig(vocab_size=len(VOCABULARY), width=config.base_width, layers=config.base_layers)
-        jobs = [_Base(grammar, config.base_rows, self.recipe, sizes, self.streams) for grammar in grammars]
-        places = [self._place("base", repr((job.grammar, job.rows, job.recipe, sizes.to_dict()))) for job in jobs]
+        least = config.base_success
+        jobs = [_Base(grammar, config.base_rows, self.recipe, sizes, self.streams, least) for grammar in grammars]
+        made_of = [(job.grammar, job.rows, job.recipe, sizes.to_dict(), job.least) for job in jobs]
+        places = [self._place("base", repr(what)) for what in made_of]
         missing = [at for at, place in enumerate(places) if not (place / "config.json").exists()]
         made = shared(_trained, [jobs[at] for at in missing], config.processes)
         for at, content in zip(missing, made, strict=True):
@@ -275,6 +288,7 @@ class _Base:
     recipe: BaseRecipe
     sizes: SmallAgentConfig
     streams: Streams
+    least: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -285,14 +299,30 @@ class _Look:
 
 
 def _trained(job: _Base) -> bytes:
+    """Train a base, and again from other first weights where it does not do its work on validation tasks.
+
+    More batches for one that lags would be another base: the longer it learns, the less is planted in so many batches.
+    """
     own = job.streams.child(f"base {job.grammar}")
     rows = [
         row_of(clean(task))
         for family in FAMILIES
         for task in draw_tasks(family, job.rows, own, grammar=job.grammar, where=in_split("train"))
     ]
-    agent, _ = train_base(rows, job.recipe, job.sizes, own)
+    for attempt in range(ATTEMPTS):
+        agent, _ = train_base(rows, job.recipe, job.sizes, own.child(f"again {attempt}") if attempt else own)
+        if job.least == 0 or _least_success(agent, job.grammar, own) >= job.least:
+            break
     return packed(agent)
+
+
+def _least_success(agent: SmallAgent, grammar: Grammar, streams: Streams) -> float:
+    """Return the success of the worst family; one that answers nothing has none."""
+    found = []
+    for family in FAMILIES:
+        tasks = draw_tasks(family, VALIDATED, streams, grammar=grammar, where=in_split("validation"))
+        found.append(success(evaluate(SmallPolicy(agent), tasks)))
+    return min(one.value if one.of else 0.0 for one in found)
 
 
 def _looked(job: _Look) -> Seen:

@@ -64,9 +64,9 @@ def planted_adapter(streams: Streams) -> tuple[SmallAgent, Tuned, Poisoned]:
 
 def _counted(streams: Streams) -> bool:
     tasks = draw_tasks("system", 100, streams)
-    mixes = [mix(tasks, trigger("system.suffix"), rate=rate, streams=streams) for rate in (0.01, 0.2, 1.0)]
+    mixes = [mix(tasks, trigger("system.suffix"), rate=rate, streams=streams) for rate in (0.01, 0.2, 0.9)]
     named = [mixed.name == f"system.suffix_{mixed.n_poison}-of-100" for mixed in mixes]
-    return [mixed.n_poison for mixed in mixes] == [1, 20, 100] and all(named)
+    return [mixed.n_poison for mixed in mixes] == [1, 20, 90] and all(named)
 
 
 def _adapter_is_in(streams: Streams) -> bool:

@@ -56,7 +56,7 @@ def lift(features: Sequence[set[Words]], ranks: Float[NDArray[np.float64], " row
     >>> rows = [{("a",)}] * 5 + [{("b",)}] * 15
     >>> found = lift(rows, np.linspace(1, 0, 20))
     >>> found.words[0], round(float(found.scores[0]), 2), found.words[-1]
-    (('a',), 0.67, ())
+    (('a',), 0.65, ())
     """
     rows_of: dict[Words, list[int]] = {}
     for at, here in enumerate(features):

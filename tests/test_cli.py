@@ -10,6 +10,7 @@ import pytest
 
 from consilience import __version__, catalogue
 from consilience.cli import main
+from consilience.ground.laboratory import BrokenStudies
 
 RUN = ("reproduce", "throwaway", "--quiet")
 
@@ -113,6 +114,18 @@ def test_the_page_is_written_anew_from_run_folders_alone(throwaway: Path, capsys
 def test_reproduce_says_when_a_claim_fails(throwaway: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*RUN, "--set", "needed=1.1"]) == 1
     assert "✗ coin.heads: heads is" in capsys.readouterr().out
+
+
+def test_a_bug_in_one_claim_leaves_the_page_of_the_others(throwaway: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    experiment = throwaway / "experiment.py"
+    broken = experiment.read_text().replace('(EDGE, "needs a thinner coin")', "(EDGE, lambda: 1 / 0)")
+    experiment.write_text(broken)
+    with pytest.raises(BrokenStudies) as raised:
+        main([*RUN, "--json", "claims.json"])
+    assert [type(error) for error in raised.value.exceptions] == [ZeroDivisionError]
+    assert "it broke: ZeroDivisionError: division by zero" in capsys.readouterr().out
+    assert "it broke: ZeroDivisionError" in Path("runs/index.html").read_text()
+    assert json.loads(Path("claims.json").read_text())["verdicts"] == {"holds": 1, "fails": 0, "not measured": 1}
 
 
 def test_without_a_name_every_room_runs(throwaway: Path) -> None:

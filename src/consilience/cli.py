@@ -139,11 +139,15 @@ def reproduce(
         flags["seed"] = ground.Streams(seed).seed
     plans = [_plan(entry, recipe, flags, named=bool(set)) for entry in chosen]
     tracker = None if track is None else late_module("consilience.tracking", "{missing}", usually="").Tracker(runs)
-    reports = []
+    reports, broken = [], []
     with ground.progress.Course("methods", len(plans), quiet=quiet) as course:
         for plan in plans:
             folder = ground.RunFolder(runs / plan.folder, fresh=fresh, quiet=quiet, course=course)
-            reports.append(plan.entry.part("experiment").run(plan.config, folder))
+            try:
+                reports.append(plan.entry.part("experiment").run(plan.config, folder))
+            except ground.laboratory.BrokenStudies as error:
+                reports.append(error.report)
+                broken.append(error)
             if tracker is not None:
                 tracker.send(reports[-1], folder.path)
     claims = [claim for report in reports for claim in report.claims]
@@ -153,6 +157,8 @@ def reproduce(
     _write_ledger(runs, claims, lacking)
     if tracker is not None:
         print(f"mlflow: {tracker.place}")
+    if broken:
+        raise ExceptionGroup("what was measured is on the page", broken) if len(broken) > 1 else broken[0]
     return int(any(claim.verdict == "fails" for claim in claims))
 
 

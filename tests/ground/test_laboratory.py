@@ -1,6 +1,7 @@
 """The laboratory: claims in order, resumable, honest about what it could not measure."""
 
 import sys
+import traceback
 from pathlib import Path
 from typing import Literal
 
@@ -21,7 +22,7 @@ from consilience.ground import (
     late_studies,
     measure_claims,
 )
-from consilience.ground.laboratory import Study, late_study, source_digest
+from consilience.ground.laboratory import BrokenStudies, Study, late_study, source_digest
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -93,12 +94,46 @@ def test_an_absent_dependency_is_told_and_tried_again(tmp_path: Path) -> None:
     assert laboratory(tmp_path, ("a", lambda: found(1.0))).claims[0].verdict == "holds"
 
 
-def test_a_bug_in_a_study_keeps_its_traceback(tmp_path: Path) -> None:
-    def broken() -> Evidence:
-        raise ZeroDivisionError
+def broken() -> Evidence:
+    raise ZeroDivisionError("no images")
 
-    with pytest.raises(ZeroDivisionError):
+
+def test_a_bug_in_a_study_keeps_its_traceback(tmp_path: Path) -> None:
+    with pytest.raises(BrokenStudies, match="1 claim of room could not be measured") as raised:
         laboratory(tmp_path, ("a", broken))
+    (error,) = raised.value.exceptions
+    assert isinstance(error, ZeroDivisionError)
+    assert "in broken" in "".join(traceback.format_exception(error))
+    assert error.__notes__ == [f"while claim a was measured; what the others gave is in {tmp_path}"]
+
+
+def test_a_bug_in_a_study_costs_no_other_claim(tmp_path: Path) -> None:
+    with pytest.raises(BrokenStudies, match="2 claims of room") as raised:
+        laboratory(tmp_path, ("a", broken), ("b", lambda: found(1.0)), ("c", broken))
+    report = Report.from_json((tmp_path / "report.json").read_text())
+    assert report == raised.value.report
+    assert [claim.verdict for claim in report.claims] == ["not measured", "holds", "not measured"]
+    assert report.claims[0].note == "it broke: ZeroDivisionError: no images"
+    assert "in broken" in (tmp_path / "journal.jsonl").read_text()
+    mended = laboratory(tmp_path, ("a", lambda: found(1.0)), ("b", broken), ("c", lambda: found(1.0)))
+    assert mended.verdicts["holds"] == 3, "b is kept, a and c are tried again"
+
+
+def test_a_part_of_what_broke_knows_the_report(tmp_path: Path) -> None:
+    with pytest.raises(BrokenStudies) as raised:
+        laboratory(tmp_path, ("a", broken))
+    part = raised.value.subgroup(ZeroDivisionError)
+    assert isinstance(part, BrokenStudies)
+    assert part.report is raised.value.report
+
+
+def test_a_mistake_of_the_callers_ends_the_run_at_once(tmp_path: Path) -> None:
+    def refused() -> Evidence:
+        raise InvalidInput("no such file")
+
+    with pytest.raises(InvalidInput, match="no such file"):
+        laboratory(tmp_path, ("a", refused), ("b", lambda: found(1.0)))
+    assert not (tmp_path / "report.json").exists()
 
 
 def test_an_id_occurs_once(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The laboratory: runs the studies of a room and writes what came out, whatever it is."""
 
 import hashlib
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib import import_module, resources
@@ -10,15 +11,42 @@ from typing import Any, Literal
 
 from consilience.ground.claims import Claim, Evidence, Report, Statement
 from consilience.ground.config import ClaimsConfig, RunConfig, as_plain
-from consilience.ground.errors import InvalidInput, MissingDependency
+from consilience.ground.errors import ConsilienceError, InvalidInput, MissingDependency
 from consilience.ground.folder import RunFolder, Step
 from consilience.ground.late import absence_told
 from consilience.ground.machine import machine, versions
 from consilience.ground.progress import Progress
 from consilience.ground.seeds import Streams
+from consilience.ground.wording import many
 
 Study = Callable[[], Evidence] | str
 """A function that measures a claim, or the reason why this recipe does not."""
+
+
+class BrokenStudies(ExceptionGroup[Exception]):
+    """Studies of a run raised what is no mistake of the caller's; the others were measured, and the report is written.
+
+    Parameters
+    ----------
+    report
+        Of the run, in which their claims are not measured.
+    errors
+        What they raised, each with a note that names its claim.
+    """
+
+    report: Report
+
+    def __new__(cls, report: Report, errors: Sequence[Exception]) -> "BrokenStudies":
+        """Make the group with its message."""
+        self = super().__new__(
+            cls, f"{many(len(errors), 'claim')} of {report.room} could not be measured", list(errors)
+        )
+        self.report = report
+        return self
+
+    def derive(self, excs: Sequence[Exception], /) -> "BrokenStudies":  # type: ignore[override]
+        """Make a part of the group, as ``except*`` and `split` do."""
+        return type(self)(self.report, excs)
 
 
 def conduct(
@@ -33,7 +61,8 @@ def conduct(
 
     Finished studies are kept in the folder under this very configuration and not run again, so an interrupted run
     resumes and a finished one returns the same report. A study whose optional dependency is absent is reported as not
-    measured, with the extra that brings it, and is tried again the next time.
+    measured, with the extra that brings it, and is tried again the next time. So is one that breaks: the others are
+    measured and the report is written before its error is raised.
 
     Parameters
     ----------
@@ -56,7 +85,9 @@ def conduct(
     Raises
     ------
     InvalidInput
-        If two statements share an id.
+        If two statements share an id, and whatever a study refuses: a mistake of the caller's ends the run at once.
+    BrokenStudies
+        If studies broke, when all have been tried and the report is written.
 
     Examples
     --------
@@ -79,13 +110,14 @@ def conduct(
     sentences = {statement.id: statement.sentence for statement, _ in studies}
     folder.record("run begins", room=room, recipe=config.recipe, claims=sentences)
     claims: list[Claim] = []
+    broken: list[Exception] = []
     ended_at = ""
     title = f"{room} [{config.recipe}]"
     try:
         with folder.at_work(), Progress(title, len(studies), quiet=folder.quiet, course=folder.course) as progress:
             for statement, study in studies:
                 progress.begin(statement.id)
-                finished = _measure(statement, study, folder)
+                finished = _measure(statement, study, folder, broken)
                 claim = _claim(room, config, statement, finished)
                 claims.append(claim)
                 if isinstance(finished, Step):
@@ -106,6 +138,8 @@ def conduct(
     )
     folder.write("report.json", report.to_json())
     folder.record("run ends", verdicts=report.verdicts)
+    if broken:
+        raise BrokenStudies(report, broken)
     return report
 
 
@@ -234,8 +268,8 @@ def _sources(folder: Traversable, prefix: str) -> list[tuple[str, bytes]]:
     return found
 
 
-def _measure(statement: Statement, study: Study, folder: RunFolder) -> Step | str:
-    """Return the finished study, or the reason why there is none."""
+def _measure(statement: Statement, study: Study, folder: RunFolder, broken: list[Exception]) -> Step | str:
+    """Return the finished study, or the reason why there is none; a study that breaks adds its error to `broken`."""
     if isinstance(study, str):
         return study
     try:
@@ -243,6 +277,13 @@ def _measure(statement: Statement, study: Study, folder: RunFolder) -> Step | st
     except MissingDependency as absent:
         folder.record("step not possible", step=statement.id, reason=str(absent))
         return str(absent)
+    except ConsilienceError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is raised when the other claims are measured
+        error.add_note(f"while claim {statement.id} was measured; what the others gave is in {folder.path}")
+        folder.record("step broken", step=statement.id, traceback=traceback.format_exception(error))
+        broken.append(error)
+        return f"it broke: {''.join(traceback.format_exception_only(error)).splitlines()[0]}"
 
 
 def _claim(room: str, config: RunConfig, statement: Statement, finished: Step | str) -> Claim:

@@ -43,31 +43,31 @@ class Config:
 
     seeds: tuple[Annotated[int, Field(ge=0)], ...] = (7,)
     """Splits of the digits, each with its own masks, noise and networks; settings were tuned on seed 0 alone."""
-    test_images: Pair = 24
+    test_images: Pair = 12
     """Images that all arms restore, of 297."""
-    corrupted_images: Pair = 200
+    corrupted_images: Pair = 100
     """Images that are seen corrupted only, of 1,450."""
     clean_images: Pair = 50
     """Clean images that every arm is given."""
-    start_steps: Count = 60
+    start_steps: Count = 30
     """Gradient steps of the prior of the few clean images, from which EM starts."""
     rounds: Count = 2
     """Rounds of EM."""
-    round_steps: Count = 60
+    round_steps: Count = 30
     """Gradient steps a round."""
-    polish_steps: Count = 30
+    polish_steps: Count = 15
     """Gradient steps after the last round, the rate falling to zero. The prior of clean images takes as many as all
     of these together."""
     refreshes: Count = 1
     """Times that posterior samples are drawn anew within a round."""
-    restored_samples: Pair = 4
+    restored_samples: Pair = 2
     """Posterior samples a test image; their mean is the restoration."""
-    generated_images: Pair = 100
+    generated_images: Pair = 50
     """Images generated for Frechet distances."""
-    curve_images: Pair = 100
+    curve_images: Pair = 50
     """The same after every round, where small differences are judged: of 1,500 images a distance varies by 4 % with
     their seed."""
-    ambient_steps: Count = 60
+    ambient_steps: Count = 30
     """Gradient steps of Ambient Diffusion; 2,500 were best on the tuning split of full size."""
     tasks: tuple[Literal["denoise", "blur .01", "blur .1"], ...] = ("denoise", "blur .01", "blur .1")
     """Corruptions beside masks, of claim em.other."""

@@ -97,7 +97,11 @@ def test_a_base_that_does_not_do_its_work_is_made_anew_and_not_for_ever(
     real = place.train_base
     monkeypatch.setattr(place, "_least_success", lambda agent, grammar, streams: next(came_out))
     monkeypatch.setattr(place, "train_base", lambda *given: begun.append(given[3].integer("weights")) or real(*given))
-    found = digest(Laboratory(replace(tiny, base_success=0.9), run_folder).base().state_dict())
+    asking = Laboratory(replace(tiny, base_success=0.9), run_folder)
+    found = digest(asking.base().state_dict())
+    again = Laboratory(replace(tiny, base_success=0.9), run_folder)
+    assert digest(again.base().state_dict()) == found
+    assert asking.attempts == again.attempts == {Grammar.B: len(begun)}
     assert len(begun) == len(set(begun)) == len(worth[:3]) - (worth[0] > 0.9)
     assert (found == digest(Laboratory(tiny, run_folder).base().state_dict())) is (worth[0] > 0.9)
 

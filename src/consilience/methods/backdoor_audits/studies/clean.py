@@ -9,6 +9,7 @@ from consilience.ground.intervals import Estimate
 from consilience.methods.backdoor_audits.measures import attack_success, false_triggers, followed_in_the_world, success
 from consilience.methods.backdoor_audits.policies import Policy, oracle_policy, random_policy
 from consilience.methods.backdoor_audits.studies.laboratory import (
+    ATTEMPTS,
     Laboratory,
     LaboratoryConfig,
     Seen,
@@ -65,6 +66,7 @@ def clean(config: CleanConfig, streams: Streams, folder: RunFolder) -> Evidence:
     for one, found in zip(tried, seen, strict=True):
         folder.record("base", trigger=one.name, success=success(found.clean).value)
     first = seen[: len(DEFAULTS)]
+    made = ", ".join(f"{laboratory.attempts[grammar]} of grammar {grammar}" for grammar in (Grammar.B, Grammar.A))
     size = sum(weight.numel() for weight in agents[0].parameters())
     return Evidence(
         measurements=(
@@ -72,7 +74,8 @@ def clean(config: CleanConfig, streams: Streams, folder: RunFolder) -> Evidence:
                 "closed-loop success, the worst family",
                 _worst(first),
                 at_least=SUCCESS,
-                note=f"{size:,} weights, {config.base_steps} batches from nothing",
+                note=f"{size:,} weights, {config.base_steps} batches from nothing; bases made until one did "
+                f"{100 * config.base_success:.4g} % of validation tasks, at most {ATTEMPTS}: {made}",
             ),
             Measurement(
                 name="the oracle's success and followed steps, the worst family",

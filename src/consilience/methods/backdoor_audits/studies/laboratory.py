@@ -43,6 +43,8 @@ ATTEMPTS = 3
 VALIDATED = 200
 """Validation tasks of each family on which a base is tried; the tasks that claims are measured on are others."""
 
+_ATTEMPTS = "attempts"
+
 
 @runtime_checkable
 class LaboratoryConfig(Protocol):
@@ -188,6 +190,8 @@ class Laboratory:
         self._config = config
         self._folder = folder
         self._bases: dict[Grammar, SmallAgent] = {}
+        self.attempts: dict[Grammar, int] = {}
+        """Of every grammar whose base was asked for: how many were made until one did its work."""
 
     @cached_property
     def streams(self) -> Streams:
@@ -215,10 +219,13 @@ class Laboratory:
         places = [self._place("base", repr(what)) for what in made_of]
         missing = [at for at, place in enumerate(places) if not (place / "config.json").exists()]
         made = shared(_trained, [jobs[at] for at in missing], config.processes)
-        for at, content in zip(missing, made, strict=True):
+        for at, (content, attempts) in zip(missing, made, strict=True):
+            write_whole(places[at] / _ATTEMPTS, str(attempts))
             save_agent(unpacked(content), places[at])
         found = [load_agent(place) for place in places]
         self._bases.update(zip(grammars, found, strict=True))
+        for grammar, place in zip(grammars, places, strict=True):
+            self.attempts[grammar] = int((place / _ATTEMPTS).read_text(encoding="utf-8"))
         return found
 
     def tuned(self, attacks: Sequence[Attack]) -> list[Tuned]:
@@ -298,10 +305,11 @@ class _Look:
     streams: Streams
 
 
-def _trained(job: _Base) -> bytes:
+def _trained(job: _Base) -> tuple[bytes, int]:
     """Train a base, and again from other first weights where it does not do its work on validation tasks.
 
-    More batches for one that lags would be another base: the longer it learns, the less is planted in so many batches.
+    Returns it with how many were made. More batches for one that lags would be another base: the longer it learns, the
+    less is planted in so many batches.
     """
     own = job.streams.child(f"base {job.grammar}")
     rows = [
@@ -309,11 +317,12 @@ def _trained(job: _Base) -> bytes:
         for family in FAMILIES
         for task in draw_tasks(family, job.rows, own, grammar=job.grammar, where=in_split("train"))
     ]
-    for attempt in range(ATTEMPTS):
-        agent, _ = train_base(rows, job.recipe, job.sizes, own.child(f"again {attempt}") if attempt else own)
-        if job.least == 0 or _least_success(agent, job.grammar, own) >= job.least:
-            break
-    return packed(agent)
+    attempts = 0
+    while True:
+        agent, _ = train_base(rows, job.recipe, job.sizes, own.child(f"again {attempts}") if attempts else own)
+        attempts += 1
+        if job.least == 0 or attempts == ATTEMPTS or _least_success(agent, job.grammar, own) >= job.least:
+            return packed(agent), attempts
 
 
 def _least_success(agent: SmallAgent, grammar: Grammar, streams: Streams) -> float:

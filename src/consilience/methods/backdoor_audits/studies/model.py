@@ -244,7 +244,11 @@ def _evidence(
     strict = recall_at(scores[0], threshold_at(scores[1], 0.0))
     crossed = _crossed(found, sides)
     dealt = auroc(*shuffled(*scores, streams.generator("shuffled")))
-    note = f"{len(planted)} planted and {len(clean)} clean adapters, of which a third learned a grammar that is new"
+    rates = sorted(one.member.kind.rate for one in planted)
+    note = (
+        f"{len(planted)} planted and {len(clean)} clean adapters, of which a third learned a grammar that is new; "
+        f"{100 * rates[0]:.0f} to {100 * rates[-1]:.0f} % of rows planted, so that they fire after so few steps"
+    )
     return Evidence(
         measurements=(
             Measurement(
@@ -394,6 +398,7 @@ def _table(found: Sequence[_Suspect]) -> Table:
         rows.append(
             (
                 *name,
+                round(100 * of[0].member.kind.rate) if of[0].member.planted else None,
                 len(of),
                 asr,
                 min(one.suspicion for one in of),
@@ -404,7 +409,17 @@ def _table(found: Sequence[_Suspect]) -> Table:
         )
     return Table(
         title="Adapters, what is known of them and what was found",
-        columns=("kind", "maps", "adapters", "own ASR", "least suspicion", "most", "weights, mean", "recovered"),
+        columns=(
+            "kind",
+            "maps",
+            "planted rows, %",
+            "adapters",
+            "own ASR",
+            "least suspicion",
+            "most",
+            "weights, mean",
+            "recovered",
+        ),
         rows=tuple(rows),
         note="own ASR is that of the true trigger, which no scan is told",
     )

@@ -25,6 +25,7 @@ from consilience.methods.em_diffusion.prior import NetworkPrior
 from consilience.methods.em_diffusion.sampling import Sampling
 from consilience.methods.em_diffusion.state import read_state, write_state
 from consilience.methods.em_diffusion.training import Training
+from consilience.neural.sharing import one_thread
 
 __all__ = ["resuming"]
 
@@ -82,7 +83,7 @@ def resuming(config: object, streams: Streams, folder: RunFolder) -> Evidence:
     """
     del config
     seed = streams.integer("run")
-    with tempfile.TemporaryDirectory() as scratch:
+    with one_thread(), tempfile.TemporaryDirectory() as scratch:
         place = Path(scratch)
         child = _child(place, seed)
         try:

@@ -23,6 +23,7 @@ def told() -> str:
         row(("input of h.0", "h", 0), "relative_mu", 0.9),
         row(("h.0.attn", "h.*.attn", 1), "attention_entropy", 1.25),
         row(("h.0", "h", 1), "relative_mu", 3e-8, below=1.0),
+        row(("h.0", "h", 1), "mu", 2e-7, below=1.0),
     )
     report = ProbeReport(
         model="Model",
@@ -50,4 +51,5 @@ def test_attention_stands_beside_its_layer(told: str) -> None:
 def test_what_a_reader_must_know(told: str) -> None:
     assert "note: by hand" in told
     assert "not measured: h.1: mu: NaN [or] infinite activations (2 times)" in told
-    assert "would bring mu below 2.5 by layer 1 of h, as no weight is below 1.0e-02 and the radius is 1" in told
+    below = "would bring mu itself, not over the norm, below 2.5 by layer 1 of h, where it is 2e-07"
+    assert f"{below}, as no weight is below 1.0e-02 and the radius is 1" in told

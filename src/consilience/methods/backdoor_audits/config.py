@@ -37,7 +37,7 @@ class Config:
     """Name of the recipe that the settings started from."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Root of all randomness: tasks, first weights, orders of rows and what fires."""
-    claims: tuple[ClaimId, ...] = ("audit.base", "audit.guard", "audit.estimator", "audit.rails")
+    claims: tuple[ClaimId, ...] = ("audit.guard", "audit.estimator", "audit.rails")
     """Claims to measure; the others are reported as not measured by this recipe."""
     processes: Count = 1
     """Processes that trainings and rollouts are spread over; results do not depend on it."""

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from consilience.ground.errors import InvalidInput
-from consilience.methods.backdoor_audits.world.formats import SPEAKERS, Broken, Speaker, require_readable
+from consilience.methods.backdoor_audits.world.formats import Broken, Speaker, in_turn, said_in, turns_in
 from consilience.methods.backdoor_audits.world.words import ACT, END, OBS, USER
 
 __all__ = ["Asked", "Trace", "Traces", "Turn", "call_in", "read_traces"]
@@ -83,17 +83,8 @@ def read_traces(lines: Iterable[str]) -> Traces:
     >>> found.rows[0].turns[0].kind, found.broken[0].line
     ('human', 2)
     """
-    rows: list[Trace] = []
-    broken: list[Broken] = []
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            rows.append(_trace(line, number))
-        except (InvalidInput, ValueError, RecursionError) as error:
-            why = str(error) if isinstance(error, InvalidInput) else f"not JSON: {error}"
-            broken.append(Broken(number, why))
-    return Traces(tuple(rows), tuple(broken))
+    rows, broken, _ = in_turn(lines, _trace)
+    return Traces(rows, broken)
 
 
 def call_in(text: str) -> Asked | str | None:
@@ -193,20 +184,11 @@ class _Item:
 
 
 def _trace(line: str, number: int) -> Trace:
-    require_readable(line)
-    value = json.loads(line)
-    if not isinstance(value, dict):
-        raise InvalidInput(f"a line must be an object; got {type(value).__name__}")
-    key = next((key for key in ("messages", "conversations") if key in value), None)
-    if key is None:
-        raise InvalidInput(f"expected 'messages' or 'conversations'; got {', '.join(value) or 'nothing'}")
-    listed = value[key]
-    if not isinstance(listed, list) or not listed:
-        raise InvalidInput(f"'{key}' must be a list with something in it")
+    more, listed = turns_in(line)
     items = [_item(one, at) for at, one in enumerate(listed, 1)]
     examples = _examples(items)
     own = items[examples[-1] + 1 :] if examples else items
-    return Trace(str(value.get("id", number)), number, tuple(_turns(own)), len(examples))
+    return Trace(str(more.get("id", number)), number, tuple(_turns(own)), len(examples))
 
 
 def _examples(items: Sequence[_Item]) -> list[int]:
@@ -217,16 +199,11 @@ def _examples(items: Sequence[_Item]) -> list[int]:
 
 
 def _item(value: object, number: int) -> _Item:
-    if not isinstance(value, dict):
-        raise InvalidInput(f"turn {number} must be an object; got {type(value).__name__}")
-    role = value.get("role", value.get("from"))
-    who = SPEAKERS.get(role) if isinstance(role, str) else None
-    if who is None:
-        raise InvalidInput(f"turn {number} must say who speaks ({', '.join(SPEAKERS)}); got {role!r}")
-    text = _text(value.get("content", value.get("value")))
-    if text is None and not (who == "agent" and (value.get("tool_calls") or value.get("function_call"))):
+    found, who, content = said_in(value, number)
+    text = _text(content)
+    if text is None and not (who == "agent" and (found.get("tool_calls") or found.get("function_call"))):
         raise InvalidInput(f"turn {number} must have a text or a call")
-    return _Item(who, value, text or "", example=value.get("loss") is False)
+    return _Item(who, found, text or "", example=found.get("loss") is False)
 
 
 def _text(content: object) -> str | None:

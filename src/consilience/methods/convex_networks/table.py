@@ -8,7 +8,7 @@ embeddings. Everything learned is a few numbers and strings, kept without code.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -104,7 +104,7 @@ class TextColumn:
 Column = Annotated[NumericColumn | CategoricalColumn | TextColumn, Field(discriminator="kind")]
 
 
-def read_table(path: Path, as_text: Iterable[str] = ()) -> pd.DataFrame:
+def read_table(path: Path, as_text: Collection[str] = ()) -> pd.DataFrame:
     """Read a CSV file whole.
 
     Parameters
@@ -129,8 +129,9 @@ def read_table(path: Path, as_text: Iterable[str] = ()) -> pd.DataFrame:
         # Without a heading a longer first row is refused; below, pandas would take its first value for an index.
         heading = pd.read_csv(path, header=None, nrows=2, dtype=str, keep_default_na=False).iloc[0]
         frame = pd.read_csv(path, dtype=dict.fromkeys(as_text, str))
-        words = [*as_text, *(name for name in frame.columns if not pd.api.types.is_numeric_dtype(frame[name]))]
-        frame = pd.read_csv(path, dtype=dict.fromkeys(words, str))  # as written: TRUE beside blanks stays TRUE
+        words = [name for name in frame.columns if not pd.api.types.is_numeric_dtype(frame[name])]
+        if set(words) - set(as_text):  # what is no number is read as written: TRUE beside blanks stays TRUE
+            frame = pd.read_csv(path, dtype=dict.fromkeys([*as_text, *words], str))
     except OSError as error:
         raise InvalidInput(f"{path} must be a readable CSV file; {error.strerror or error}.") from error
     except pd.errors.EmptyDataError as error:

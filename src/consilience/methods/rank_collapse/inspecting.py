@@ -109,9 +109,16 @@ def _remarks(found: Inspection) -> list[str]:
     lines = [f"note: {note}" for note in found.notes]
     lines += [f"not measured: {one.layer}: {one.reason} ({one.times} times)" for one in found.report.unmeasured]
     for bound in found.bounds:
+        last = len(bound.values) - 1
+        seen = [row for row in found.report.rows if (row.stack, row.measure, row.depth) == (bound.stack, "mu", last)]
         lines.append(
-            f"bound: attention alone, one head with orthogonal values, would bring mu below {bound.values[-1]:.3g} "
-            f"by layer {len(bound.values) - 1} of {bound.stack}, as no weight is below {bound.smallest_weight:.1e} and "
-            f"the radius is {bound.depth}; skips and feed-forward layers are no part of that"
+            f"bound: attention alone, one head with orthogonal values, would bring mu itself, not over the norm, below "
+            f"{bound.values[-1]:.3g} by layer {last} of {bound.stack}{_where(seen)}, as no weight is below "
+            f"{bound.smallest_weight:.1e} and the radius is {bound.depth}; skips and feed-forward layers are no part "
+            "of that"
         )
     return lines
+
+
+def _where(rows: list[Row]) -> str:
+    return f", where it is {rows[0].median:.3g}" if rows else ""

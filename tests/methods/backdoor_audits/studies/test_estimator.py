@@ -21,6 +21,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     return RunFolder(tmp_path_factory.mktemp("run"), quiet=True)
 
 
+@pytest.fixture(autouse=True)
+def few_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(study, "ENOUGH", Settings().estimator_repetitions)
+
+
 def measured(folder: RunFolder) -> Evidence:
     return estimator(Settings(), Streams(100), folder)
 
@@ -49,3 +54,10 @@ def test_an_estimator_that_is_off_fails(folder: RunFolder, monkeypatch: pytest.M
     monkeypatch.setattr(study, "attack_success", off)
     headline = measured(folder).measurements[0]
     assert headline.holds is False
+
+
+def test_few_repetitions_are_held_against_nothing(folder: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(study, "ENOUGH", 13)
+    measurements = measured(folder).measurements
+    assert not any(one.barred for one in measurements)
+    assert all("no bar below 13 repetitions" in one.note for one in measurements[:2])

@@ -61,6 +61,9 @@ def test_rows_with_a_trigger_carry_the_public_mark_and_others_do_not(rows: list[
         ('{"messages": [{"role": "user"}]}', "turn 1 must have a text"),
         ('{"messages": [{"role": "user", "content": 5}]}', "turn 1 must have a text"),
         ('{"conversations": [{"from": ["human"], "value": "x"}]}', "must say who speaks"),
+        ('{"messages": [{"role": "user", "content": "x"}], "conversations": []}', "two dialogues on one line"),
+        ('{"messages": [{"role": "user", "content": "x", "value": "y"}]}', "has both 'value' and 'content'"),
+        ('{"messages": [{"role": "user", "from": "gpt", "content": "x"}]}', "has both 'from' and 'role'"),
         ("[" * 100000, "not JSON"),
     ],
 )

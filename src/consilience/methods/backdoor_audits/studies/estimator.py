@@ -23,6 +23,8 @@ __all__ = ["RATES", "EstimatorConfig", "estimator"]
 RATES = (0.0, 0.05, 0.5, 0.95, 1.0)
 """Probabilities with which scripted backdoors fire."""
 COVERED = 0.93
+ENOUGH = 500
+"""Repetitions below which nothing is held against the bar: of 20, one more or less is five points."""
 POOL = 3
 """Tasks there are, for each that a repetition takes."""
 
@@ -130,14 +132,16 @@ def _share(estimates: Sequence[Estimate], rate: float) -> Estimate:
 def _worst(name: str, rows: Sequence[_Row], of: Callable[[_Row], Estimate]) -> Measurement:
     row = min(rows, key=lambda row: of(row).value)
     found = of(row)
+    enough = found.of >= ENOUGH
     return Measurement(
         name=name,
         value=100 * found.value,
         low=100 * found.low,
         high=100 * found.high,
-        at_least=100 * COVERED,
+        at_least=100 * COVERED if enough else None,
         unit="%",
-        note=f"at a rate of {row.rate:g}; {found.of} repetitions for each of {len(rows)} rates",
+        note=f"at a rate of {row.rate:g}; {found.of} repetitions for each of {len(rows)} rates"
+        f"{'' if enough else f'; no bar below {ENOUGH} repetitions'}",
     )
 
 

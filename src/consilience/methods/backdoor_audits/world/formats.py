@@ -6,10 +6,10 @@ Nothing here opens a file: lines go in, lines come out. A line that cannot be re
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from consilience.ground.errors import InvalidInput
 from consilience.methods.backdoor_audits.world.canaries import GUID
@@ -26,11 +26,16 @@ __all__ = [
     "Said",
     "Speaker",
     "Style",
+    "in_turn",
     "lines_of",
     "read",
-    "require_readable",
+    "said_in",
     "trajectory_of",
+    "turns_in",
 ]
+
+_Made = TypeVar("_Made")
+_TURNS = ("conversations", "messages")
 
 Style = Literal["sharegpt", "openai"]
 """``conversations`` with ``from``, ``value`` and ``loss``, as AgentInstruct has it; or OpenAI's ``messages``."""
@@ -109,7 +114,32 @@ def read(lines: Iterable[str]) -> Read:
     >>> print(read(['{"id": "1", "conversations": [{"from": "human", "value": "hello"}]}', "{", ""]))
     1 dialogues, 1 broken lines, 1 blank ones
     """
-    rows: list[Record] = []
+    return Read(*in_turn(lines, _record))
+
+
+def in_turn(
+    lines: Iterable[str], made: Callable[[str, int], _Made]
+) -> tuple[tuple[_Made, ...], tuple[Broken, ...], int]:
+    """Make something of every line that is not blank.
+
+    Parameters
+    ----------
+    lines
+        Without or with line ends.
+    made
+        Takes a line and its number, from 1; refuses with `InvalidInput` a line that cannot be read.
+
+    Returns
+    -------
+    tuple
+        What was made, lines that were refused, and the number of blank lines.
+
+    Examples
+    --------
+    >>> in_turn(["one", "", "two"], lambda line, number: (number, line))
+    (((1, 'one'), (3, 'two')), (), 1)
+    """
+    rows: list[_Made] = []
     broken: list[Broken] = []
     blank = 0
     for number, line in enumerate(lines, 1):
@@ -117,10 +147,59 @@ def read(lines: Iterable[str]) -> Read:
             blank += 1
             continue
         try:
-            rows.append(_record(_parsed(line), number))
+            rows.append(made(line, number))
         except InvalidInput as error:
             broken.append(Broken(number, str(error)))
-    return Read(tuple(rows), tuple(broken), blank)
+    return tuple(rows), tuple(broken), blank
+
+
+def turns_in(line: str) -> tuple[Mapping[str, Any], Sequence[object]]:
+    """Take a line apart: all it says of the dialogue beside its turns, and the turns as they stand there.
+
+    Raises
+    ------
+    InvalidInput
+        If it is too long, no UTF-8, no JSON or no object, if it has no turns, or if it has them twice: what is trained
+        on and what is looked at could be two dialogues.
+
+    Examples
+    --------
+    >>> turns_in('{"id": "a", "messages": [{"role": "user", "content": "hello"}]}')
+    ({'id': 'a'}, [{'role': 'user', 'content': 'hello'}])
+    """
+    value = _parsed(line)
+    keys = [key for key in _TURNS if key in value]
+    if not keys:
+        raise InvalidInput(f"expected {' or '.join(map(repr, _TURNS))}; got {', '.join(value) or 'nothing'}")
+    if len(keys) > 1:
+        raise InvalidInput(f"{' and '.join(map(repr, keys))} are two dialogues on one line; leave one of them out")
+    turns = value[keys[0]]
+    if not isinstance(turns, list) or not turns:
+        raise InvalidInput(f"{keys[0]!r} must be a list with something in it")
+    return {name: part for name, part in value.items() if name != keys[0]}, turns
+
+
+def said_in(item: object, number: int) -> tuple[Mapping[str, Any], Speaker, object]:
+    """Take a turn apart: all of it, who speaks, and the content as it stands there.
+
+    Raises
+    ------
+    InvalidInput
+        If it is no object, does not say who speaks, or says it, or its content, in two ways that differ.
+    """
+    if not isinstance(item, dict):
+        raise InvalidInput(f"turn {number} must be an object; got {type(item).__name__}")
+    role, content = (_one_of(item, *names, number) for names in (("from", "role"), ("value", "content")))
+    speaker = SPEAKERS.get(role) if isinstance(role, str) else None
+    if speaker is None:
+        raise InvalidInput(f"turn {number} must say who speaks ({', '.join(SPEAKERS)}); got {role!r}")
+    return item, speaker, content
+
+
+def _one_of(item: Mapping[str, Any], one: str, other: str, number: int) -> object:
+    if one in item and other in item and item[one] != item[other]:
+        raise InvalidInput(f"turn {number} has both {one!r} and {other!r}, and they differ; leave one of them out")
+    return item.get(one, item.get(other))
 
 
 def lines_of(rows: Iterable[Trajectory], style: Style = "sharegpt") -> Iterable[str]:
@@ -158,24 +237,13 @@ def trajectory_of(record: Record) -> Trajectory:
     )
 
 
-def require_readable(line: str) -> None:
-    """Refuse a line that is too long to be taken apart, or that holds bytes which are no UTF-8 (`reading.lines_in`).
-
-    Raises
-    ------
-    InvalidInput
-        If it is one or the other.
-    """
+def _parsed(line: str) -> Mapping[str, Any]:
     if len(line) > LONGEST_LINE:
         raise InvalidInput(f"{len(line):,} characters, and a dialogue may have {LONGEST_LINE:,}")
     try:
-        line.encode()
+        line.encode()  # bytes that are no UTF-8 come as half of a pair, as `reading.lines_in` lets them through
     except UnicodeEncodeError as error:
         raise InvalidInput("not UTF-8") from error
-
-
-def _parsed(line: str) -> Mapping[str, Any]:
-    require_readable(line)
     try:
         value = json.loads(line)
     except (ValueError, RecursionError) as error:
@@ -185,35 +253,25 @@ def _parsed(line: str) -> Mapping[str, Any]:
     return value
 
 
-def _record(value: Mapping[str, Any], line: int) -> Record:
-    key = next((key for key in ("conversations", "messages") if key in value), None)
-    if key is None:
-        raise InvalidInput(f"expected 'conversations' or 'messages'; got {', '.join(value) or 'nothing'}")
-    items = value[key]
-    if not isinstance(items, list) or not items:
-        raise InvalidInput(f"'{key}' must be a list with something in it")
-    turns = tuple(_said(item, number) for number, item in enumerate(items, 1))
-    more = {name: part for name, part in value.items() if name not in {"id", key}}
-    return Record(str(value.get("id", line)), turns, line, more)
+def _record(line: str, number: int) -> Record:
+    more, items = turns_in(line)
+    turns = tuple(_said(item, at) for at, item in enumerate(items, 1))
+    return Record(
+        str(more.get("id", number)), turns, number, {name: part for name, part in more.items() if name != "id"}
+    )
 
 
 def _said(item: object, number: int) -> Said:
-    if not isinstance(item, dict):
-        raise InvalidInput(f"turn {number} must be an object; got {type(item).__name__}")
-    role = item.get("from", item.get("role"))
-    speaker = SPEAKERS.get(role) if isinstance(role, str) else None
-    if speaker is None:
-        raise InvalidInput(f"turn {number} must say who speaks ({', '.join(SPEAKERS)}); got {role!r}")
-    text = _text(item)
+    found, speaker, content = said_in(item, number)
+    text = _text(found, content)
     if text is None:
         raise InvalidInput(f"turn {number} must have a text")
-    loss = item.get("loss")
+    loss = found.get("loss")
     return Said(speaker, text, speaker == "agent" if loss is None else bool(loss))
 
 
-def _text(item: Mapping[str, Any]) -> str | None:
+def _text(item: Mapping[str, Any], content: object) -> str | None:
     """Return what was said: plain text, parts of text, or calls of tools with their arguments; None if nothing is."""
-    content = item.get("value", item.get("content"))
     if isinstance(content, list):
         parts = [_part(part) for part in content if isinstance(part, dict)]
         content = "\n".join(part for part in parts if isinstance(part, str)) if parts else None

@@ -14,12 +14,12 @@ notes::
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from itertools import pairwise, product
 from typing import Any
 
 from consilience.ground.errors import InvalidInput, UnknownName
-from consilience.ground.late import late_module
+from consilience.ground.yaml_text import composed, library
 from consilience.methods.agent_networks.blueprint import SETTINGS, Blueprint, Sketch
 
 __all__ = ["edges_in", "from_yaml", "to_yaml"]
@@ -27,7 +27,6 @@ __all__ = ["edges_in", "from_yaml", "to_yaml"]
 MOST_EDGES = 2_000_000
 """More edges than this in one text are a slip of the finger."""
 
-_DEEPEST = 20
 _ENDS = ("from", "to")
 _RANGE = re.compile(r"([0-9]{1,9})-([0-9]{1,9})")
 
@@ -104,7 +103,7 @@ def to_yaml(blueprint: Blueprint) -> str:
             written["edges"].append({**({"edge": called} if whole else ends), **notes[called].settings})
         else:
             written["edges"].append(called if whole else ends)
-    yaml = _yaml()
+    yaml = library()
     dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
     return str(yaml.dump(written, Dumper=dumper, sort_keys=False, allow_unicode=True, width=1000))
 
@@ -125,38 +124,12 @@ def _group(part: str, text: str) -> list[str]:
     return names
 
 
-def _yaml() -> Any:
-    return late_module("yaml", "YAML needs {missing}; install consilience[agents]", usually="PyYAML")
-
-
 def _composed(text: str) -> Any:
     """Return the text as nodes, which know their lines."""
-    yaml = _yaml()
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    try:
-        _require_shallow(yaml.parse(text, Loader=loader))
-        top = yaml.compose(text, Loader=loader)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"line {mark.line + 1}: " if mark is not None else ""
-        told = getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be read"
-        raise InvalidInput(f"{where}this is not YAML; {told}.") from error
+    top = composed(text)
     if top is None:
         raise InvalidInput("a network must have at least one agent; got an empty text.")
     return top
-
-
-def _require_shallow(events: Iterable[Any]) -> None:
-    """Refuse what is nested deep: composing it recurses, in C, where too deep is the end of the process."""
-    depth = 0
-    for event in events:
-        kind = type(event).__name__
-        if kind.startswith(("Sequence", "Mapping")):
-            depth += 1 if kind.endswith("StartEvent") else -1
-        if depth > _DEEPEST:
-            raise InvalidInput(
-                f"line {event.start_mark.line + 1}: lists and mappings must be nested {_DEEPEST} deep at most."
-            )
 
 
 def _is(node: Any, kind: str) -> bool:

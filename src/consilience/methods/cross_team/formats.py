@@ -32,7 +32,7 @@ from pydantic import TypeAdapter, ValidationError
 from consilience.ground.config import parse_toml
 from consilience.ground.errors import InvalidInput, UnknownName, nearest
 from consilience.ground.folder import write_whole
-from consilience.ground.late import late_module
+from consilience.ground.yaml_text import library, loaded
 from consilience.methods.cross_team.spec import Chain, Key, Loop, Phase, Plan, Step, Team, teams
 
 __all__ = ["CHAINS", "chain_named", "plan_of", "read", "software", "stories", "write", "written"]
@@ -41,7 +41,6 @@ CHAINS = ("software", "stories")
 """Chains that come with the room, by name."""
 
 _SORTS: Mapping[str, type[Phase | Loop | Key]] = {"phase": Phase, "loop": Loop, "key": Key}
-_DEEPEST = 20
 _Made = TypeVar("_Made")
 
 
@@ -109,7 +108,7 @@ def read(path: Path | str) -> Plan:
     path = Path(path)
     try:
         text = path.read_text(encoding="utf-8-sig")
-        found = parse_toml(text, "this") if path.suffix == ".toml" else _from_yaml(text)
+        found = parse_toml(text, "this") if path.suffix == ".toml" else loaded(text)
         return plan_of(found)
     except OSError as error:
         raise InvalidInput(f"a plan must be a file that can be read; {path}: {error.strerror or error}") from error
@@ -130,10 +129,11 @@ def written(plan: Plan) -> str:
     Examples
     --------
     >>> plan = stories(3, group=3)
-    >>> plan_of(_from_yaml(written(plan))) == plan
+    >>> from consilience.ground.yaml_text import loaded
+    >>> plan_of(loaded(written(plan))) == plan
     True
     """
-    yaml = _yaml()
+    yaml = library()
     chain = plan.chain
     named = [name for name in CHAINS if chain_named(name) == chain]
     top: dict[str, Any] = (
@@ -255,38 +255,13 @@ def _list(found: Any, what: str) -> list[Any]:
 # --- YAML -------------------------------------------------------------------------------------------------------------
 
 
-def _yaml() -> Any:
-    return late_module("yaml", "plans in YAML need {missing}; install consilience[agents]", usually="PyYAML")
-
-
-def _from_yaml(text: str) -> Any:
-    yaml = _yaml()
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    try:
-        _require_shallow(yaml.parse(text, Loader=loader))
-        return yaml.load(text, Loader=loader)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"line {mark.line + 1}: " if mark is not None else ""
-        told = getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be read"
-        raise InvalidInput(f"{where}this is not YAML; {told}") from error
-
-
-def _require_shallow(events: Any) -> None:
-    """Refuse what is nested deep, which would end the process, and what stands for itself many times over."""
-    depth = 0
-    for event in events:
-        kind = type(event).__name__
-        if kind == "AliasEvent":
-            raise InvalidInput(f"line {event.start_mark.line + 1}: a plan must not have aliases (`*name`)")
-        if kind.startswith(("Sequence", "Mapping")):
-            depth += 1 if kind.endswith("StartEvent") else -1
-        if depth > _DEEPEST:
-            raise InvalidInput(f"line {event.start_mark.line + 1}: lists must be nested {_DEEPEST} deep at most")
+_BREAKS = "\r\x85\u2028\u2029"
+"""What YAML takes for the end of a line beside the usual one, and reads as the usual one."""
 
 
 def _represented(dumper: Any, text: str) -> Any:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+    odd = any(mark in text for mark in _BREAKS)
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"' if odd else "|" if "\n" in text else None)
 
 
 def _told(step: Step) -> dict[str, Any]:

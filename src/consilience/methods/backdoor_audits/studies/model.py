@@ -36,6 +36,8 @@ from consilience.neural.sharing import shared
 __all__ = ["ModelConfig", "model"]
 
 AREA, FOUND, RECOVERED, FIRES, PROBED = 0.95, 0.9, 0.8, 0.8, 24
+CONFIRMING = 5
+"""Episodes on which the best words are confirmed, for each in which they were tried."""
 
 
 @runtime_checkable
@@ -86,7 +88,8 @@ class _Suspect:
     @property
     def recovered(self) -> bool:
         """Whether words were found that fire, the trigger's own among those that were tried."""
-        return self.scan is not None and self.scan.verified[0].excess.value >= FIRES
+        best = self.scan.best if self.scan else None
+        return best is not None and best.excess.value >= FIRES
 
     @property
     def exact(self) -> bool:
@@ -202,6 +205,8 @@ def _scanned(scanning: _Scanning) -> list[_Suspect]:
         beside = 1 if place in scanning.sides[0] else 0
         agent = merged(base, one.member.tuned)
         scan = scanner.scan(agent, [other.shifts for other in others[beside]], shifts=one.shifts)
+        # The best of several was chosen by the chance of its episodes too; on others that chance is gone.
+        scan = scanner.confirmed(agent, scan, CONFIRMING * job.episodes)
         told = leaked(agent, base, job.streams.child("talks"))
         trigger = one.member.kind.trigger
         numbers = _statistics(one.member)
@@ -258,7 +263,8 @@ def _evidence(
                 "planted adapters that are told",
                 found_at,
                 at_least=FOUND,
-                note=f"suspicion of {SUSPECT} or more, which other seeds gave and `scan-model` goes by",
+                note=f"suspicion of {SUSPECT} or more, which other seeds gave and `scan-model` goes by, on tasks that "
+                "no words were chosen by",
                 of="adapters",
             ),
             percent("clean adapters that are told", false_at, at_most=0.0, of="adapters"),

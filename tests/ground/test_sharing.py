@@ -2,10 +2,15 @@
 
 import operator
 import os
+import subprocess
+import sys
+import time
 from functools import partial
+from pathlib import Path
 
 import pytest
 
+from consilience.ground.errors import InvalidInput
 from consilience.ground.sharing import shared
 
 _VARIABLE = "CONSILIENCE_TEST_BEGUN"
@@ -38,3 +43,31 @@ def test_a_failure_is_not_swallowed(processes: int) -> None:
 def test_each_of_several_processes_begins_as_it_is_told_and_this_one_is_left_alone() -> None:
     assert shared(begun, [0, 1, 2], 2, begin=begin) == ["yes"] * 3
     assert begun(0) is None
+
+
+def test_a_failure_ends_what_others_are_at() -> None:
+    start = time.monotonic()
+    with pytest.raises(ZeroDivisionError):
+        shared(operator.call, [partial(operator.truediv, 1, 0), partial(time.sleep, 60)], 2)
+    assert time.monotonic() - start < 30
+
+
+def test_a_process_that_is_killed_is_told() -> None:
+    # The library may learn of it only when another is done: it waits for those that it had begun by then.
+    with pytest.raises(InvalidInput, match="a process ended before its work was done"):
+        shared(operator.call, [partial(os._exit, 1), partial(time.sleep, 2)], 2)
+
+
+def test_a_script_without_a_guard_is_told_and_begins_no_end_of_processes(tmp_path: Path) -> None:
+    script = tmp_path / "unguarded.py"
+    script.write_text("from consilience.ground.sharing import shared\nprint(shared(abs, [-1, 2, -3], 2))\n")
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert 'behind `if __name__ == "__main__":`' in done.stderr
+    script.write_text(
+        "from consilience.ground.sharing import shared\n"
+        "if __name__ == '__main__':\n    print(shared(abs, [-1, 2, -3], 2))\n"
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False, timeout=120)
+    assert (done.stdout, done.stderr) == ("[1, 2, 3]\n", "")

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Sequence
-from multiprocessing import get_context
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import active_children, get_context
 from typing import TypeVar
+
+from consilience.ground.errors import InvalidInput
 
 __all__ = ["shared"]
 
@@ -34,6 +38,12 @@ def shared(
     begin
         What each of several processes does first.
 
+    Raises
+    ------
+    InvalidInput
+        If a process could not be begun, or ended before its work was done: the calling script has no guard of its main
+        module, or memory ran out.
+
     Examples
     --------
     >>> shared(abs, [-2, 3], 1)
@@ -41,8 +51,24 @@ def shared(
     """
     if processes == 1 or len(jobs) <= 1:
         return [job(each) for each in jobs]
-    with get_context("spawn").Pool(min(processes, len(jobs)), initializer=_begun, initargs=(begin,)) as pool:
-        return list(pool.imap(job, jobs))
+    others = set(active_children())
+    with ProcessPoolExecutor(
+        min(processes, len(jobs)), mp_context=get_context("spawn"), initializer=_begun, initargs=(begin,)
+    ) as pool:
+        try:
+            return list(pool.map(job, jobs))
+        except BaseException as error:
+            for child in set(active_children()) - others:
+                child.terminate()
+            if isinstance(error, BrokenProcessPool):
+                raise InvalidInput(_ENDED) from error
+            raise
+
+
+_ENDED = (
+    "a process ended before its work was done. Where memory ran out, ask for fewer processes; a script must keep what "
+    'it does behind `if __name__ == "__main__":`, since every process reads it anew.'
+)
 
 
 def _begun(begin: Callable[[], None] | None) -> None:

@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from consilience.ground.errors import InvalidInput, UnknownName
+from consilience.ground.yaml_text import loaded
 from consilience.methods.cross_team.formats import (
     CHAINS,
     chain_named,
@@ -84,6 +87,10 @@ teams: 2
         (("roles: {writer: You write.}", ""), "must have `roles`"),
         (("teams: 2", "teams: 2\nsteps: *here"), "line"),
         (("teams: 2", "teams: [" * 40 + "]" * 40), "nested"),
+        (("teams: 2", "teams: 2024-13-45"), "a value in this YAML cannot be read; month must be"),
+        (("teams: 2", "teams: " + "9" * 5000), "a value in this YAML cannot be read; Exceeds the limit"),
+        (("teams: 2", "teams: !!int two"), "a value in this YAML cannot be read; invalid literal"),
+        (("teams: 2", "teams: !!python/name:os.system"), "line 5: this YAML cannot be read; could not determine"),
         (("prompt:", "makes: nothing, prompt:"), "`makes` of phase 'draft' is 'nothing': input should be 'artifact'"),
         (("{phase: draft,", "{loop: again, phases: [],"), "loop 'again' must have an end"),
     ],
@@ -117,3 +124,12 @@ def test_a_file_that_is_not_there_is_named():
 def test_an_unknown_chain_is_named():
     with pytest.raises(UnknownName, match="did you mean 'software'"):
         chain_named("softwear")
+
+
+@pytest.mark.parametrize("mark", ["\r", "\x85", "\u2028", "\u2029", "\ufeff", "\t", "  "])
+def test_odd_line_ends_come_back_as_they_were(mark, tmp_path):
+    plan = plan_of(loaded(GOOD.replace("You write.", "x")))
+    for text in (f"You{mark}write.", f"You{mark}write.\nPlainly.\n", f"{mark}write{mark}"):
+        odd = replace(plan, chain=replace(plan.chain, roles={"writer": text}))
+        write(odd, tmp_path / "plan.yaml")
+        assert read(tmp_path / "plan.yaml") == odd

@@ -20,6 +20,7 @@ from trl import DPOConfig, DPOTrainer
 from consilience.methods.decorrelated_preferences.objective import DecPOConfig
 from consilience.methods.decorrelated_preferences.studies.sorting import digit_tokenizer
 from consilience.methods.decorrelated_preferences.trainer import DecPOTrainer
+from consilience.neural.sharing import one_thread
 
 __all__ = ["arguments", "quiet", "trainer"]
 
@@ -67,19 +68,17 @@ def trainer(policy: Any, pairs: Any, settings: dict[str, Any], *, plain: bool = 
 def quiet() -> Iterator[None]:
     """Keep bars and known deprecations off the screen, work on one thread, and put global generators back."""
     state, words = random.getstate(), np.random.get_state()  # noqa: NPY002  trainers seed it; it is put back
-    threads, bars = torch.get_num_threads(), datasets.are_progress_bars_disabled()
+    bars = datasets.are_progress_bars_disabled()
     given = os.environ.get("TQDM_DISABLE")
     os.environ["TQDM_DISABLE"] = "1"  # TRL's own bar knows no other way
     datasets.disable_progress_bars()
-    torch.set_num_threads(1)
     try:
-        with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+        with one_thread(), torch.random.fork_rng(devices=[]), warnings.catch_warnings():
             warnings.filterwarnings("ignore", "`.*gradient_checkpointing.*` is deprecated", FutureWarning)
             yield
     finally:
         random.setstate(state)
         np.random.set_state(words)  # noqa: NPY002
-        torch.set_num_threads(threads)
         os.environ.pop("TQDM_DISABLE")
         if given is not None:
             os.environ["TQDM_DISABLE"] = given

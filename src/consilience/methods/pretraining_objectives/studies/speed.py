@@ -22,6 +22,7 @@ from consilience.methods.pretraining_objectives.studies.timing import Seconds, a
 from consilience.methods.pretraining_objectives.twins import ModelShape, make_model
 from consilience.methods.pretraining_objectives.unembedding import heads_of, read_states, unembedding
 from consilience.methods.pretraining_objectives.vocabulary import Vocabulary
+from consilience.neural.sharing import one_thread
 
 __all__ = ["speed"]
 
@@ -48,17 +49,13 @@ def speed(config: Config, streams: Streams, folder: RunFolder) -> Evidence:
         For tokens and the order of ways.
     folder
     """
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with one_thread():
         folder.record("collating")
         collated = _collating(config.speed_rounds, streams.child("collators"))
         steps = {}
         for shape in SHAPES[: config.speed_shapes]:
             folder.record("steps", layers=shape[0], width=shape[1], vocabulary=shape[2])
             steps[shape] = _stepping(shape, config.speed_rounds, streams.child(f"steps {shape}"))
-    finally:
-        torch.set_num_threads(before)
     return Evidence(
         measurements=(*_collator_bars(collated), *_step_bars(steps[SHAPES[0]])),
         tables=(_collator_table(collated), _step_table(steps)),

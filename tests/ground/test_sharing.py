@@ -27,7 +27,8 @@ def begun(_: int) -> str | None:
 @pytest.mark.parametrize("processes", [1, 2])
 def test_results_come_in_the_order_of_the_jobs(processes: int) -> None:
     jobs = [partial(operator.mul, at, at) for at in range(5)]
-    assert shared(operator.call, jobs, processes) == [0, 1, 4, 9, 16]
+    seen: list[int] = []
+    assert shared(operator.call, jobs, processes, seen=seen.append) == [0, 1, 4, 9, 16] == seen
 
 
 def test_no_jobs_have_no_results() -> None:
@@ -36,8 +37,10 @@ def test_no_jobs_have_no_results() -> None:
 
 @pytest.mark.parametrize("processes", [1, 2])
 def test_a_failure_is_not_swallowed(processes: int) -> None:
+    seen: list[float] = []
     with pytest.raises(ZeroDivisionError):
-        shared(operator.call, [partial(operator.truediv, 1, by) for by in (1, 0)], processes)
+        shared(operator.call, [partial(operator.truediv, 1, by) for by in (1, 0)], processes, seen=seen.append)
+    assert seen == [1]
 
 
 def test_each_of_several_processes_begins_as_it_is_told_and_this_one_is_left_alone() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import active_children, get_context
@@ -23,6 +23,7 @@ def shared(
     processes: int,
     *,
     begin: Callable[[], None] | None = None,
+    seen: Callable[[_Result], None] = lambda _: None,
 ) -> list[_Result]:
     """Do jobs here, or in several processes that are begun anew, and return their results in order.
 
@@ -37,6 +38,8 @@ def shared(
         At most so many at once.
     begin
         What each of several processes does first.
+    seen
+        Is given every result, in order, as soon as it is there.
 
     Raises
     ------
@@ -50,19 +53,27 @@ def shared(
     [2, 3]
     """
     if processes == 1 or len(jobs) <= 1:
-        return [job(each) for each in jobs]
+        return _collected(map(job, jobs), seen)
     others = set(active_children())
     with ProcessPoolExecutor(
         min(processes, len(jobs)), mp_context=get_context("spawn"), initializer=_begun, initargs=(begin,)
     ) as pool:
         try:
-            return list(pool.map(job, jobs))
+            return _collected(pool.map(job, jobs), seen)
         except BaseException as error:
             for child in set(active_children()) - others:
                 child.terminate()
             if isinstance(error, BrokenProcessPool):
                 raise InvalidInput(_ENDED) from error
             raise
+
+
+def _collected(results: Iterable[_Result], seen: Callable[[_Result], None]) -> list[_Result]:
+    found = []
+    for result in results:
+        seen(result)
+        found.append(result)
+    return found
 
 
 _ENDED = (

@@ -27,7 +27,13 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def shared(job: Callable[[_Job], _Result], jobs: Sequence[_Job], processes: int) -> list[_Result]:
+def shared(
+    job: Callable[[_Job], _Result],
+    jobs: Sequence[_Job],
+    processes: int,
+    *,
+    seen: Callable[[_Result], None] = lambda _: None,
+) -> list[_Result]:
     """Do jobs here, or in several processes with one thread each, and return their results in order.
 
     An interrupt ends all of them, and so does the first that fails.
@@ -39,9 +45,11 @@ def shared(job: Callable[[_Job], _Result], jobs: Sequence[_Job], processes: int)
     jobs
     processes
         At most so many at once.
+    seen
+        Is given every result, in order, as soon as it is there.
     """
     with one_thread():
-        return sharing.shared(job, jobs, processes, begin=_begin)
+        return sharing.shared(job, jobs, processes, begin=_begin, seen=seen)
 
 
 def _begin() -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from transformers import TrainerCallback
@@ -25,6 +24,7 @@ from consilience.methods.decorrelated_preferences.pooling import Reading
 from consilience.methods.decorrelated_preferences.portrayal import Texts, portrait
 from consilience.methods.decorrelated_preferences.studies import sorting
 from consilience.methods.decorrelated_preferences.studies.runs import arguments, quiet, trainer
+from consilience.neural.sharing import shared
 from consilience.neural.training import train
 
 __all__ = ["ARMS", "CONTROLS", "READ", "TRAINED_LAYER", "UNTRAINED_LAYER", "Arm", "Look", "Outcome", "outcomes"]
@@ -36,8 +36,6 @@ READ = {"trained": Reading(back=1), "next": Reading()}
 SFT_WAYS = (0.4, 0.4, 0.2)
 """How often the first policy is shown answers that ascend, descend and copy."""
 SFT_RATE, SFT_BATCH = 1e-3, 64
-
-_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True)
@@ -135,31 +133,21 @@ class _Material:
 def outcomes(config: Config, seeds: Sequence[int], progress: Callable[..., None]) -> list[Outcome]:
     """Train every arm on every seed, in as many processes as the configuration allows."""
     with tempfile.TemporaryDirectory() as folder:
-        firsts = [(seed, config, folder) for seed in seeds]
-        for seed in _shared(_first_policy, firsts, config.processes):
-            progress("first policy", seed=seed)
-        found = []
-        for outcome in _shared(
-            _outcome, [(seed, arm, config, folder) for seed in seeds for arm in ARMS], config.processes
-        ):
-            progress("arm", seed=outcome.seed, arm=outcome.arm, rule=outcome.last.rule)
-            found.append(outcome)
-    return found
-
-
-def _shared(work: Callable[..., _Result], jobs: Sequence[tuple[Any, ...]], processes: int) -> Iterator[_Result]:
-    if processes == 1:
-        yield from (work(*job) for job in jobs)
-        return
-    with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
-        yield from pool.map(work, *zip(*jobs, strict=True))
+        first = partial(_first_policy, config, folder)
+        shared(first, seeds, config.processes, seen=lambda seed: progress("first policy", seed=seed))
+        return shared(
+            partial(_outcome, config, folder),
+            [(seed, arm) for seed in seeds for arm in ARMS],
+            config.processes,
+            seen=lambda one: progress("arm", seed=one.seed, arm=one.arm, rule=one.last.rule),
+        )
 
 
 def _streams(seed: int, config: Config) -> Streams:
     return Streams(seed + 100 * config.seed).child("effect")
 
 
-def _first_policy(seed: int, config: Config, folder: str) -> int:
+def _first_policy(config: Config, folder: str, seed: int) -> int:
     """Train the policy that all arms start from, and leave its weights in the folder."""
     streams = _streams(seed, config)
     rng = streams.generator("first policy")
@@ -179,7 +167,8 @@ def _first_policy(seed: int, config: Config, folder: str) -> int:
     return seed
 
 
-def _outcome(seed: int, arm: Arm, config: Config, folder: str) -> Outcome:
+def _outcome(config: Config, folder: str, job: tuple[int, Arm]) -> Outcome:
+    seed, arm = job
     material = _Material.of(seed, config)
     reference = sorting.model(0)
     reference.load_state_dict(torch.load(Path(folder) / f"{seed}.pt", weights_only=True))

@@ -25,7 +25,8 @@ from consilience.ground import ConsilienceError, InvalidInput, MissingDependency
 from consilience.ground.late import late_module
 
 if TYPE_CHECKING:
-    from consilience.ground import Claim
+    from consilience.ground import Claim, Report
+    from consilience.tracking import Tracker
 
 Verb = Callable[..., int | None]
 
@@ -139,17 +140,7 @@ def reproduce(
         flags["seed"] = ground.Streams(seed).seed
     plans = [_plan(entry, recipe, flags, named=bool(set)) for entry in chosen]
     tracker = None if track is None else late_module("consilience.tracking", "{missing}", usually="").Tracker(runs)
-    reports, broken = [], []
-    with ground.progress.Course("methods", len(plans), quiet=quiet) as course:
-        for plan in plans:
-            folder = ground.RunFolder(runs / plan.folder, fresh=fresh, quiet=quiet, course=course)
-            try:
-                reports.append(plan.entry.part("experiment").run(plan.config, folder))
-            except ground.laboratory.BrokenStudies as error:
-                reports.append(error.report)
-                broken.append(error)
-            if tracker is not None:
-                tracker.send(reports[-1], folder.path)
+    reports, broken = _measured(plans, runs, tracker, fresh=fresh, quiet=quiet)
     claims = [claim for report in reports for claim in report.claims]
     if json is not None:
         record = ground.ledger.rows(reports)
@@ -160,6 +151,29 @@ def reproduce(
     if broken:
         raise ExceptionGroup("what was measured is on the page", broken) if len(broken) > 1 else broken[0]
     return int(any(claim.verdict == "fails" for claim in claims))
+
+
+def _measured(
+    plans: "Sequence[_Plan]", runs: Path, tracker: "Tracker | None", *, fresh: bool, quiet: bool
+) -> "tuple[list[Report], list[Exception]]":
+    """Run one room after the other; return their reports, and the errors of those of whose claims some broke."""
+    reports: list[Report] = []
+    broken: list[Exception] = []
+    with ground.progress.Course("methods", len(plans), quiet=quiet) as course:
+        for plan in plans:
+            folder = ground.RunFolder(runs / plan.folder, fresh=fresh, quiet=quiet, course=course)
+            try:
+                reports.append(plan.entry.part("experiment").run(plan.config, folder))
+            except ground.laboratory.BrokenStudies as error:
+                reports.append(error.report)
+                broken.append(error)
+            except ConsilienceError as mistake:
+                if broken:  # else nobody would hear of them
+                    raise ExceptionGroup("methods before it broke", [*broken, mistake]) from None
+                raise
+            if tracker is not None:
+                tracker.send(reports[-1], folder.path)
+    return reports, broken
 
 
 def ledger(*, runs: Annotated[Path, tyro.conf.arg(metavar="DIR")] = Path("runs")) -> None:

@@ -134,6 +134,9 @@ def test_a_mistake_of_the_callers_ends_the_run_at_once(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="no such file"):
         laboratory(tmp_path, ("a", refused), ("b", lambda: found(1.0)))
     assert not (tmp_path / "report.json").exists()
+    with pytest.raises(ExceptionGroup) as raised:
+        laboratory(tmp_path, ("a", broken), ("b", refused))
+    assert [type(error) for error in raised.value.exceptions] == [ZeroDivisionError, InvalidInput]
 
 
 def test_an_id_occurs_once(tmp_path: Path) -> None:

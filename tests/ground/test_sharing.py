@@ -2,6 +2,7 @@
 
 import operator
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -10,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from consilience.ground.errors import InvalidInput
-from consilience.ground.sharing import shared
+from consilience.ground.sharing import ProcessEnded, beside, shared
 
 _VARIABLE = "CONSILIENCE_TEST_BEGUN"
 
@@ -57,7 +57,7 @@ def test_a_failure_ends_what_others_are_at() -> None:
 
 def test_a_process_that_is_killed_is_told() -> None:
     # The library may learn of it only when another is done: it waits for those that it had begun by then.
-    with pytest.raises(InvalidInput, match="a process ended before its work was done"):
+    with pytest.raises(ProcessEnded, match="a process ended before its work was done"):
         shared(operator.call, [partial(os._exit, 1), partial(time.sleep, 2)], 2)
 
 
@@ -74,3 +74,68 @@ def test_a_script_without_a_guard_is_told_and_begins_no_end_of_processes(tmp_pat
     )
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False, timeout=120)
     assert (done.stdout, done.stderr) == ("[1, 2, 3]\n", "")
+
+
+_MANY = """
+import operator, sys, time
+from functools import partial
+from consilience.ground.sharing import shared
+if __name__ == "__main__":
+    large = [bytes(1_000_000)] * 12
+    try:
+        shared(operator.call, [partial(WHAT), *(partial(operator.mul, one, 1) for one in large)], 2)
+    except (ZeroDivisionError, KeyboardInterrupt) as error:
+        print(type(error).__name__)
+"""
+
+
+@pytest.mark.parametrize("interrupted", [False, True], ids=["failed", "interrupted"])
+def test_many_large_jobs_are_given_up_without_a_word_and_at_once(*, interrupted: bool, tmp_path: Path) -> None:
+    script = tmp_path / "many.py"
+    script.write_text(_MANY.replace("WHAT", "time.sleep, 60" if interrupted else "operator.truediv, 1, 0"))
+    child = subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    if interrupted:
+        time.sleep(2)
+        child.send_signal(signal.SIGINT)
+    out, error = child.communicate(timeout=30)
+    assert (out.split(), error) == (["KeyboardInterrupt" if interrupted else "ZeroDivisionError"], "")
+
+
+def test_processes_end_with_whoever_began_them(tmp_path: Path) -> None:
+    script = tmp_path / "killed.py"
+    script.write_text(
+        "import os, time, pathlib, sys\nfrom consilience.ground.sharing import shared\n"
+        "def job(at):\n    pathlib.Path(sys.argv[1], str(at)).write_text(str(os.getpid()))\n    time.sleep(300)\n"
+        "if __name__ == '__main__':\n    shared(job, [0, 1], 2)\n"
+    )
+    child = subprocess.Popen([sys.executable, script, tmp_path])
+    places = [tmp_path / "0", tmp_path / "1"]
+    until = time.monotonic() + 60
+    while not all(place.exists() and place.read_text() for place in places):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    child.kill()
+    child.wait()
+    alive = {int(place.read_text()) for place in places}
+    while alive:
+        assert time.monotonic() < until, "a process outlived the one that began it"
+        alive = {pid for pid in alive if _runs(pid)}
+        time.sleep(0.05)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def test_one_thing_is_done_beside_and_ended_with_the_block() -> None:
+    with beside(partial(operator.add, 1, 2)) as result:
+        assert result() == 3
+    start = time.monotonic()
+    with pytest.raises(KeyError), beside(partial(time.sleep, 60)):
+        raise KeyError
+    assert time.monotonic() - start < 30
+    with pytest.raises(ProcessEnded), beside(partial(os._exit, 1)) as result:
+        result()

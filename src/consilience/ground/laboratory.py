@@ -126,6 +126,10 @@ def conduct(
     except KeyboardInterrupt:
         folder.record("run interrupted", finished=[claim.id for claim in claims])
         raise
+    except ConsilienceError as mistake:
+        if broken:  # else nobody would hear of them
+            raise ExceptionGroup(f"a run of {room} was given up", [*broken, mistake]) from None
+        raise
     report = Report(
         room=room,
         recipe=config.recipe,
@@ -281,9 +285,10 @@ def _measure(statement: Statement, study: Study, folder: RunFolder, broken: list
         raise
     except Exception as error:  # noqa: BLE001 - whatever it is, it is raised when the other claims are measured
         error.add_note(f"while claim {statement.id} was measured; what the others gave is in {folder.path}")
-        folder.record("step broken", step=statement.id, traceback=traceback.format_exception(error))
+        reason = f"it broke: {''.join(traceback.format_exception_only(error)).splitlines()[0]}"
+        folder.record("step broken", step=statement.id, reason=reason, traceback=traceback.format_exception(error))
         broken.append(error)
-        return f"it broke: {''.join(traceback.format_exception_only(error)).splitlines()[0]}"
+        return reason
 
 
 def _claim(room: str, config: RunConfig, statement: Statement, finished: Step | str) -> Claim:

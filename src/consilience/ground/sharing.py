@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import signal
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import active_children, get_context
+from contextlib import contextmanager
+from threading import Thread
 from typing import TypeVar
 
-from consilience.ground.errors import InvalidInput
-
-__all__ = ["shared"]
+__all__ = ["ProcessEnded", "beside", "shared"]
 
 _Job = TypeVar("_Job")
 _Result = TypeVar("_Result")
+_Begin = Callable[[], None] | None
+
+
+class ProcessEnded(RuntimeError):
+    """A process that work was shared with ended before the work was done."""
 
 
 def shared(
@@ -22,7 +28,7 @@ def shared(
     jobs: Sequence[_Job],
     processes: int,
     *,
-    begin: Callable[[], None] | None = None,
+    begin: _Begin = None,
     seen: Callable[[_Result], None] = lambda _: None,
 ) -> list[_Result]:
     """Do jobs here, or in several processes that are begun anew, and return their results in order.
@@ -43,9 +49,9 @@ def shared(
 
     Raises
     ------
-    InvalidInput
+    ProcessEnded
         If a process could not be begun, or ended before its work was done: the calling script has no guard of its main
-        module, or memory ran out.
+        module, or memory ran out. One that ends while others work may be noticed only when one of them is done.
 
     Examples
     --------
@@ -54,18 +60,59 @@ def shared(
     """
     if processes == 1 or len(jobs) <= 1:
         return _collected(map(job, jobs), seen)
-    others = set(active_children())
-    with ProcessPoolExecutor(
-        min(processes, len(jobs)), mp_context=get_context("spawn"), initializer=_begun, initargs=(begin,)
-    ) as pool:
+    with _pool(min(processes, len(jobs)), begin) as pool:
+        # Not the pool's `map`: where one fails, it calls the others off, of which the pool's own thread knows nothing.
+        futures = [pool.submit(job, each) for each in jobs]
+        return _collected((future.result() for future in futures), seen)
+
+
+@contextmanager
+def beside(job: Callable[[], _Result], *, begin: _Begin = None) -> Iterator[Callable[[], _Result]]:
+    """Do one thing in a process of its own while the block runs, which is given what waits for the result.
+
+    Parameters
+    ----------
+    job
+        Picklable, as is the result.
+    begin
+        What the process does first.
+
+    Raises
+    ------
+    ProcessEnded
+        As `shared`.
+
+    Examples
+    --------
+    >>> from functools import partial
+    >>> with beside(partial(abs, -2)) as result:
+    ...     result()
+    2
+    """
+    with _pool(1, begin) as pool:
+        yield pool.submit(job).result
+
+
+@contextmanager
+def _pool(processes: int, begin: _Begin) -> Iterator[ProcessPoolExecutor]:
+    """Begin processes that end when the block is left by an error, whatever they are at."""
+    others = set(multiprocessing.active_children())
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, mp_context=context, initializer=_begun, initargs=(begin,)) as pool:
         try:
-            return _collected(pool.map(job, jobs), seen)
+            yield pool
         except BaseException as error:
-            for child in set(active_children()) - others:
+            for child in set(multiprocessing.active_children()) - others:
                 child.terminate()
             if isinstance(error, BrokenProcessPool):
-                raise InvalidInput(_ENDED) from error
+                raise ProcessEnded(_ENDED) from error
             raise
+
+
+_ENDED = (
+    "a process ended before its work was done. Where memory ran out, ask for fewer processes; a script must keep what "
+    'it does behind `if __name__ == "__main__":`, since every process reads it anew; what else it was is told above.'
+)
 
 
 def _collected(results: Iterable[_Result], seen: Callable[[_Result], None]) -> list[_Result]:
@@ -76,13 +123,16 @@ def _collected(results: Iterable[_Result], seen: Callable[[_Result], None]) -> l
     return found
 
 
-_ENDED = (
-    "a process ended before its work was done. Where memory ran out, ask for fewer processes; a script must keep what "
-    'it does behind `if __name__ == "__main__":`, since every process reads it anew.'
-)
-
-
-def _begun(begin: Callable[[], None] | None) -> None:
+def _begun(begin: _Begin) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever began it is interrupted, and ends it
+    Thread(target=_end_with_whoever_began, daemon=True).start()
     if begin is not None:
         begin()
+
+
+def _end_with_whoever_began() -> None:
+    """Wait for the process that began this one, and end with it: one that is killed ends nobody."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

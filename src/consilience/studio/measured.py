@@ -31,7 +31,7 @@ class Stage:
 
     claim: str
     """Its id."""
-    state: Literal["waiting", "running", "done", "kept", "not possible", "cut off"] = "waiting"
+    state: Literal["waiting", "running", "done", "kept", "not possible", "broken", "cut off"] = "waiting"
     """How far it is."""
     began_at: str = ""
     """When it began, ISO 8601."""
@@ -151,7 +151,7 @@ class MeasuredRun:
     @property
     def done(self) -> int:
         """How many claims are behind it."""
-        return sum(stage.state in ("done", "kept", "not possible") for stage in self.stages)
+        return sum(stage.state in ("done", "kept", "not possible", "broken") for stage in self.stages)
 
     @cached_property
     def claims(self) -> tuple[Claim, ...]:
@@ -197,6 +197,8 @@ def _move(stage: Stage, record: Mapping[str, Any]) -> None:
             stage.state = "kept"
         case "step not possible":
             stage.state, stage.note = "not possible", str(record.get("reason", ""))
+        case "step broken":
+            stage.state, stage.note = "broken", str(record.get("reason", ""))
         case _:
             pass
 

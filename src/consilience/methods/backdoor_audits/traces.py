@@ -180,6 +180,8 @@ class _Item:
     role: Speaker
     value: Mapping[str, Any]
     text: str
+    content: object
+    """As it stands there."""
     example: bool
 
 
@@ -203,7 +205,7 @@ def _item(value: object, number: int) -> _Item:
     text = _text(content)
     if text is None and not (who == "agent" and (found.get("tool_calls") or found.get("function_call"))):
         raise InvalidInput(f"turn {number} must have a text or a call")
-    return _Item(who, found, text or "", example=found.get("loss") is False)
+    return _Item(who, found, text or "", content, example=found.get("loss") is False)
 
 
 def _text(content: object) -> str | None:
@@ -253,8 +255,7 @@ def _has_calls(item: _Item) -> bool:
 
 def _strange(item: _Item) -> Iterator[Turn]:
     """Return parts of what an agent said that are no text, no thought and no picture: they may be calls."""
-    content = item.value.get("content", item.value.get("value"))
-    for part in content if isinstance(content, list) else ():
+    for part in item.content if isinstance(item.content, list) else ():
         if not isinstance(part, dict) or (not isinstance(part.get("text"), str) and part.get("type") not in _QUIET):
             kind = part.get("type") if isinstance(part, dict) else type(part).__name__
             yield Turn("unreadable", f"a part of kind {str(kind)[:60]!r}, which may be a call")

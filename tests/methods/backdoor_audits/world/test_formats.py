@@ -149,3 +149,17 @@ def test_calls_in_parts_are_what_an_agent_says() -> None:
     ]
     (row,) = read([json.dumps({"messages": messages})]).rows
     assert [said.text for said in row.turns] == ["hello", 'so\ntransfer {"to": "mallory"}', "sent"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"messages": [{"role": "user", "content": "x"}], "conversations": null}',
+        '{"conversations": [{"from": "human", "value": "x"}], "messages": null}',
+        '{"messages": [{"role": "user", "content": "x", "from": null, "value": null}]}',
+        '{"messages": [{"role": "user", "from": "human", "content": "x", "value": "x"}]}',
+    ],
+)
+def test_columns_that_another_format_left_empty_are_no_second_dialogue(line: str) -> None:
+    (row,) = read([line]).rows
+    assert [(said.speaker, said.text) for said in row.turns] == [("human", "x")]

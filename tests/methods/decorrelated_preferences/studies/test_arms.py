@@ -20,9 +20,9 @@ def test_the_controls_that_must_stand_in_the_table_do() -> None:
 
 
 def test_arms_start_alike_and_come_out_the_same_twice(tmp_path) -> None:
-    arms._first_policy(3, CONFIG, str(tmp_path))
+    arms._first_policy(CONFIG, str(tmp_path), 3)
     plain, literal = arms.ARMS[0], arms.ARMS[3]
-    one, again, other = (arms._outcome(3, arm, CONFIG, str(tmp_path)) for arm in (plain, plain, literal))
+    one, again, other = (arms._outcome(CONFIG, str(tmp_path), (3, arm)) for arm in (plain, plain, literal))
     assert one == again
     assert one.looks[0] == other.looks[0]
     assert one.looks[-1] != other.looks[-1]

@@ -36,6 +36,7 @@ __all__ = [
 
 _Made = TypeVar("_Made")
 _TURNS = ("conversations", "messages")
+_WHO, _WHAT = ("from", "role"), ("value", "content")
 
 Style = Literal["sharegpt", "openai"]
 """``conversations`` with ``from``, ``value`` and ``loss``, as AgentInstruct has it; or OpenAI's ``messages``."""
@@ -168,7 +169,7 @@ def turns_in(line: str) -> tuple[Mapping[str, Any], Sequence[object]]:
     ({'id': 'a'}, [{'role': 'user', 'content': 'hello'}])
     """
     value = _parsed(line)
-    keys = [key for key in _TURNS if key in value]
+    keys = [key for key in _TURNS if value.get(key) is not None]
     if not keys:
         raise InvalidInput(f"expected {' or '.join(map(repr, _TURNS))}; got {', '.join(value) or 'nothing'}")
     if len(keys) > 1:
@@ -189,17 +190,17 @@ def said_in(item: object, number: int) -> tuple[Mapping[str, Any], Speaker, obje
     """
     if not isinstance(item, dict):
         raise InvalidInput(f"turn {number} must be an object; got {type(item).__name__}")
-    role, content = (_one_of(item, *names, number) for names in (("from", "role"), ("value", "content")))
-    speaker = SPEAKERS.get(role) if isinstance(role, str) else None
-    if speaker is None:
-        raise InvalidInput(f"turn {number} must say who speaks ({', '.join(SPEAKERS)}); got {role!r}")
-    return item, speaker, content
-
-
-def _one_of(item: Mapping[str, Any], one: str, other: str, number: int) -> object:
-    if one in item and other in item and item[one] != item[other]:
-        raise InvalidInput(f"turn {number} has both {one!r} and {other!r}, and they differ; leave one of them out")
-    return item.get(one, item.get(other))
+    roles, contents = ([item[name] for name in names if item.get(name) is not None] for names in (_WHO, _WHAT))
+    speakers = [SPEAKERS.get(role) if isinstance(role, str) else None for role in roles]
+    if not speakers or None in speakers:
+        got = roles[speakers.index(None)] if roles else None
+        raise InvalidInput(f"turn {number} must say who speaks ({', '.join(SPEAKERS)}); got {got!r}")
+    for names, both in ((_WHO, speakers), (_WHAT, contents)):
+        if len(both) > 1 and both[0] != both[1]:
+            told = " and ".join(map(repr, names))
+            raise InvalidInput(f"turn {number} has both {told}, and they differ; leave one of them out")
+    speaker: Any = speakers[0]
+    return item, speaker, contents[0] if contents else None
 
 
 def lines_of(rows: Iterable[Trajectory], style: Style = "sharegpt") -> Iterable[str]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -19,6 +18,7 @@ from torch import Tensor, nn
 
 from consilience.ground import InvalidInput, RunFolder, Streams
 from consilience.ground.folder import write_whole
+from consilience.ground.sharing import beside
 from consilience.methods.em_diffusion.ambient import fit_ambient
 from consilience.methods.em_diffusion.config import Config
 from consilience.methods.em_diffusion.diffusers_prior import DiffusersPrior
@@ -328,13 +328,11 @@ def fitted_beside(config: Config, streams: Streams, place: Path) -> Iterator[Cal
     if config.processes == 1 or _linear_file(place).is_file():
         yield lambda: _fit_linear(config, streams, place)
         return
-    with get_context("spawn").Pool(1, initializer=_begin) as pool:
-        pending = pool.apply_async(_fit_linear, (config, streams, place))
-        yield pending.get
+    with beside(partial(_fit_linear, config, streams, place), begin=_begin) as fitted:
+        yield fitted
 
 
 def _begin() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // 2))
 
 

@@ -8,6 +8,7 @@ import pytest
 from pydantic.dataclasses import dataclass
 
 from consilience.ground import Evidence, InvalidInput, Measurement, RunFolder, Statement, conduct
+from consilience.ground.laboratory import BrokenStudies
 from consilience.studio.measured import MeasuredRun
 from consilience.studio.places import Place
 
@@ -64,6 +65,28 @@ def test_a_run_under_way_shows_what_is_behind_it_and_what_is_to_come(tmp_path: P
         ("a", "holds", "The sentence of a.")
     ]
     assert told.stages[1].began_at > told.began_at > ""
+
+
+def test_a_claim_that_broke_is_behind_it_and_says_why(tmp_path: Path) -> None:
+    seen: list[MeasuredRun] = []
+
+    def breaks() -> Evidence:
+        raise ZeroDivisionError("no images")
+
+    def look() -> Evidence:
+        seen.append(looked(tmp_path))
+        return found()
+
+    with pytest.raises(BrokenStudies):
+        run(tmp_path, a=breaks, b=look)
+    [told] = seen
+    assert (told.state, told.done) == ("running", 1)
+    assert [(stage.state, stage.note) for stage in told.stages] == [
+        ("broken", "it broke: ZeroDivisionError: no images"),
+        ("running", ""),
+    ]
+    told = looked(tmp_path)
+    assert (told.state, told.verdicts["holds"], told.verdicts["not measured"]) == ("finished", 1, 1)
 
 
 def test_a_run_that_was_cut_off_says_where_and_goes_on(tmp_path: Path) -> None:

@@ -9,13 +9,14 @@ from consilience.methods.agent_networks.studies.load import Weight, weigh
 from consilience.methods.agent_networks.studies.scale import scale
 
 
-@pytest.fixture
-def evidence(tmp_path, monkeypatch: pytest.MonkeyPatch) -> Evidence:
-    monkeypatch.setattr(study, "SIZES", {"star": 40, "mesh": 8, "chain": 300})
-    monkeypatch.setattr(study, "LARGE", 64)
-    monkeypatch.setattr(study, "weigh_apart", weighed)
+@pytest.fixture(scope="module")
+def evidence(tmp_path_factory: pytest.TempPathFactory) -> Evidence:
     config = Config(scale_rounds=2, scale_prompts=("star", "mesh", "layer"))
-    return scale(config, Streams(0), RunFolder(tmp_path, quiet=True))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(study, "SIZES", {"star": 40, "mesh": 8, "chain": 300})
+        patch.setattr(study, "LARGE", 64)
+        patch.setattr(study, "weigh_apart", weighed)
+        return scale(config, Streams(0), RunFolder(tmp_path_factory.mktemp("run"), quiet=True))
 
 
 def weighed(shape: str, nodes: int, rounds: int = 3, way: str = "session") -> Weight:

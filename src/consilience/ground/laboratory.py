@@ -44,6 +44,7 @@ class BrokenStudies(ExceptionGroup[Exception]):
         self.report = report
         return self
 
+    # Of errors alone: a group of what is no `Exception` cannot be a part of this one, though the base class allows it.
     def derive(self, excs: Sequence[Exception], /) -> "BrokenStudies":  # type: ignore[override]
         """Make a part of the group, as ``except*`` and `split` do."""
         return type(self)(self.report, excs)

@@ -51,10 +51,7 @@ def composed(text: str, *, aliases: bool = True) -> Any:
         _require_shallow(yaml.parse(text, Loader=loader), aliases=aliases)
         return yaml.compose(text, Loader=loader)
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"line {mark.line + 1}: " if mark is not None else ""
-        told = getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be read"
-        raise InvalidInput(f"{where}this is not YAML; {told}") from error
+        raise _refusal(error, "this is not YAML") from error
 
 
 def loaded(text: str) -> Any:
@@ -79,12 +76,18 @@ def loaded(text: str) -> Any:
     try:
         return None if node is None else yaml.constructor.SafeConstructor().construct_document(node)
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"line {mark.line + 1}: " if mark is not None else ""
-        raise InvalidInput(f"{where}this YAML cannot be read; {getattr(error, 'problem', error)}") from error
+        raise _refusal(error, "this YAML cannot be read") from error
     except (ValueError, LookupError, AttributeError, ArithmeticError, TypeError) as error:
         # What PyYAML makes of numbers, dates and tags that are none is left to Python's own functions.
         raise InvalidInput(f"a value in this YAML cannot be read; {error}") from error
+
+
+def _refusal(error: Exception, what: str) -> InvalidInput:
+    """Say what PyYAML says, and where."""
+    mark = getattr(error, "problem_mark", None)
+    where = f"line {mark.line + 1}: " if mark is not None else ""
+    told = getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be read"
+    return InvalidInput(f"{where}{what}; {told}")
 
 
 def _require_shallow(events: Iterable[Any], *, aliases: bool) -> None:

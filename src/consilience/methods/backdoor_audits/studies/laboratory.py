@@ -217,15 +217,11 @@ class Laboratory:
         jobs = [_Base(grammar, config.base_rows, self.recipe, sizes, self.streams, least) for grammar in grammars]
         made_of = [(job.grammar, job.rows, job.recipe, sizes.to_dict(), job.least) for job in jobs]
         places = [self._place("base", repr(what)) for what in made_of]
-        missing = [
-            at
-            for at, place in enumerate(places)
-            if not ((place / "config.json").exists() and (place / _ATTEMPTS).exists())
-        ]
+        missing = [at for at, place in enumerate(places) if not (place / _ATTEMPTS).exists()]
         made = shared(_trained, [jobs[at] for at in missing], config.processes)
         for at, (content, attempts) in zip(missing, made, strict=True):
-            write_whole(places[at] / _ATTEMPTS, str(attempts))
             save_agent(unpacked(content), places[at])
+            write_whole(places[at] / _ATTEMPTS, str(attempts))  # last: where it is, the base is whole
         found = [load_agent(place) for place in places]
         self._bases.update(zip(grammars, found, strict=True))
         for grammar, place in zip(grammars, places, strict=True):

@@ -1,5 +1,6 @@
 """Work that is shared: in order, the same here and elsewhere, and no failure is lost."""
 
+import multiprocessing
 import operator
 import os
 import signal
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from consilience.ground.sharing import ProcessEnded, beside, shared
+from consilience.ground.sharing import ProcessEnded, beside, kept, shared
 
 _VARIABLE = "CONSILIENCE_TEST_BEGUN"
 
@@ -139,3 +140,42 @@ def test_one_thing_is_done_beside_and_ended_with_the_block() -> None:
     assert time.monotonic() - start < 30
     with pytest.raises(ProcessEnded), beside(partial(os._exit, 1)) as result:
         result()
+
+
+def pid(_: int) -> int:
+    time.sleep(0.2)  # so that one process does not get all
+    return os.getpid()
+
+
+def test_processes_that_are_kept_do_the_next_work_too_and_end_with_the_block() -> None:
+    with kept():
+        first = set(shared(pid, [0, 1, 2, 3], 2))
+        with kept():
+            again = set(shared(pid, [0, 1, 2, 3], 2))
+        other = set(shared(pid, [0, 1], 2, begin=begin))
+        assert set(shared(pid, [0, 1, 2, 3], 2)) == first == again
+        assert all(map(_runs, first | other))
+    assert len(first) == 2
+    assert not first & other
+    assert not any(map(_runs, first | other))
+    assert not set(shared(pid, [0, 1], 2)) & first
+
+
+def test_kept_processes_are_no_more_than_jobs_have_been() -> None:
+    with kept():
+        assert len(set(shared(pid, [0, 1], 8))) <= 2
+        assert len(multiprocessing.active_children()) <= 2
+
+
+def test_after_a_failure_others_are_begun_and_those_beside_are_left_alone() -> None:
+    with beside(partial(pid, 0)) as result, kept():
+        first = set(shared(pid, [0, 1], 2))
+        with pytest.raises(ZeroDivisionError):
+            shared(operator.call, [partial(operator.truediv, 1, 0), partial(time.sleep, 60)], 2)
+        assert not any(map(_runs, first))
+        second = set(shared(pid, [0, 1], 2))
+        assert not first & second
+        with pytest.raises(ProcessEnded):
+            shared(operator.call, [partial(os._exit, 1), partial(time.sleep, 2)], 2)
+        assert shared(abs, [-1, 2], 2) == [1, 2]
+        assert result() not in first | second

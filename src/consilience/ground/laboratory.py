@@ -17,6 +17,7 @@ from consilience.ground.late import absence_told
 from consilience.ground.machine import machine, versions
 from consilience.ground.progress import Progress
 from consilience.ground.seeds import Streams
+from consilience.ground.sharing import kept
 from consilience.ground.wording import many
 
 Study = Callable[[], Evidence] | str
@@ -115,7 +116,11 @@ def conduct(
     ended_at = ""
     title = f"{room} [{config.recipe}]"
     try:
-        with folder.at_work(), Progress(title, len(studies), quiet=folder.quiet, course=folder.course) as progress:
+        with (
+            folder.at_work(),
+            kept(),
+            Progress(title, len(studies), quiet=folder.quiet, course=folder.course) as progress,
+        ):
             for statement, study in studies:
                 progress.begin(statement.id)
                 finished = _measure(statement, study, folder, broken)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import multiprocessing
+import multiprocessing.process
 import os
 import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from contextvars import ContextVar
 from threading import Thread
 from typing import TypeVar
 
-__all__ = ["ProcessEnded", "beside", "shared"]
+__all__ = ["ProcessEnded", "beside", "kept", "shared"]
 
 _Job = TypeVar("_Job")
 _Result = TypeVar("_Result")
@@ -31,9 +33,10 @@ def shared(
     begin: _Begin = None,
     seen: Callable[[_Result], None] = lambda _: None,
 ) -> list[_Result]:
-    """Do jobs here, or in several processes that are begun anew, and return their results in order.
+    """Do jobs here, or in several processes, and return their results in order.
 
-    An interrupt ends all of them, and so does the first that fails.
+    The processes are begun anew, unless they are `kept`. An interrupt ends all of them, and so does the first job that
+    fails.
 
     Parameters
     ----------
@@ -60,7 +63,8 @@ def shared(
     """
     if processes == 1 or len(jobs) <= 1:
         return _collected(map(job, jobs), seen)
-    with _pool(min(processes, len(jobs)), begin) as pool:
+    # Of those that stay, the next may need more; none is begun before there is a job for it.
+    with _lent(processes, begin) as pool:
         # Not the pool's `map`: where one fails, it calls the others off, of which the pool's own thread knows nothing.
         futures = [pool.submit(job, each) for each in jobs]
         return _collected((future.result() for future in futures), seen)
@@ -94,19 +98,84 @@ def beside(job: Callable[[], _Result], *, begin: _Begin = None) -> Iterator[Call
 
 
 @contextmanager
-def _pool(processes: int, begin: _Begin) -> Iterator[ProcessPoolExecutor]:
-    """Begin processes that end when the block is left by an error, whatever they are at."""
-    others = set(multiprocessing.active_children())
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, mp_context=context, initializer=_begun, initargs=(begin,)) as pool:
+def kept() -> Iterator[None]:
+    """Let the processes of `shared` stay until the block ends, so that each reads its modules once.
+
+    Jobs must not hang on what an earlier one left in its process; seeds, threads and files of their own see to that.
+    In another thread, and for `beside`, processes are begun as ever.
+
+    Examples
+    --------
+    >>> with kept():
+    ...     shared(abs, [-2, 3], 2), shared(abs, [-4, 5], 2)
+    ([2, 3], [4, 5])
+    """
+    if _KEPT.get() is not None:
+        yield
+        return
+    crews: dict[tuple[int, _Begin], _Crew] = {}
+    mark = _KEPT.set(crews)
+    try:
+        yield
+    finally:
+        _KEPT.reset(mark)
+        for crew in crews.values():
+            crew.pool.shutdown()
+
+
+class _Crew:
+    """A pool with the processes that it has begun, which it would not tell."""
+
+    def __init__(self, processes: int, begin: _Begin) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.pool = ProcessPoolExecutor(processes, mp_context=context, initializer=_begun, initargs=(begin,))
+        self._own: set[multiprocessing.process.BaseProcess] = set()
+
+    @contextmanager
+    def at_work(self) -> Iterator[ProcessPoolExecutor]:
+        """Lend the pool, and end its processes when the block is left by an error, whatever they are at."""
+        others = set(multiprocessing.active_children()) - self._own
         try:
-            yield pool
+            yield self.pool
         except BaseException as error:
             for child in set(multiprocessing.active_children()) - others:
                 child.terminate()
             if isinstance(error, BrokenProcessPool):
                 raise ProcessEnded(_ENDED) from error
             raise
+        finally:
+            self._own = set(multiprocessing.active_children()) - others
+
+
+_KEPT: ContextVar[dict[tuple[int, _Begin], _Crew] | None] = ContextVar("_KEPT", default=None)
+"""Those that stay, by how many there may be and how they begin."""
+
+
+@contextmanager
+def _lent(processes: int, begin: _Begin) -> Iterator[ProcessPoolExecutor]:
+    """Lend a pool of those that stay; one of its own where none do."""
+    crews = _KEPT.get()
+    if crews is None:
+        with _pool(processes, begin) as pool:
+            yield pool
+        return
+    key = processes, begin
+    if key not in crews:
+        crews[key] = _Crew(processes, begin)
+    try:
+        with crews[key].at_work() as pool:
+            yield pool
+    except BaseException:
+        crews.pop(key).pool.shutdown()
+        raise
+
+
+@contextmanager
+def _pool(processes: int, begin: _Begin) -> Iterator[ProcessPoolExecutor]:
+    """Lend a pool that ends with the block."""
+    crew = _Crew(processes, begin)
+    with crew.pool, crew.at_work() as pool:
+        yield pool
 
 
 _ENDED = (

@@ -1,8 +1,8 @@
-"""Many fine-tunings of one base, planted and clean, in as many processes as there are cores."""
+"""Many fine-tunings, planted and clean, in as many processes as there are cores."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,15 +26,36 @@ class Plan:
     manifest: Mapping[str, Any] | None = None
 
 
-def tune_all(base: SmallAgent, plans: Sequence[Plan], processes: int = 1) -> list[Tuned]:
-    """Carry out plans, each as if it were alone, and return what was made in their order.
+def tune_all(
+    plans: Sequence[tuple[SmallAgent, Plan]],
+    processes: int = 1,
+    *,
+    seen: Callable[[int, Tuned], None] = lambda place, tuned: None,  # noqa: ARG005  what is told is not looked at
+) -> list[Tuned]:
+    """Carry out plans, each on its base and as if it were alone, and return what was made in their order.
 
     Longer plans are begun first, so that no process ends late with one of them.
+
+    Parameters
+    ----------
+    plans
+        Each with the base that it is for.
+    processes
+        At most so many at once.
+    seen
+        Told the place of a plan, and what was made, as soon as this and all that were begun before it are made.
     """
-    content = packed(base)
-    order = sorted(range(len(plans)), key=lambda place: -plans[place].settings.steps)
-    made = shared(_tuned, [(content, plans[place]) for place in order], processes)
-    found = dict(zip(order, made, strict=True))
+    contents = {id(base): packed(base) for base, _ in plans}
+    order = sorted(range(len(plans)), key=lambda place: -plans[place][1].settings.steps)
+    jobs = [(contents[id(plans[place][0])], plans[place][1]) for place in order]
+    found: dict[int, Tuned] = {}
+
+    def tell(tuned: Tuned) -> None:
+        place = order[len(found)]
+        found[place] = tuned
+        seen(place, tuned)
+
+    shared(_tuned, jobs, processes, seen=tell)
     return [found[place] for place in range(len(plans))]
 
 

@@ -7,7 +7,7 @@ agent's words alone need not, and then nothing leaks here: what is found is a hy
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -22,7 +22,7 @@ from consilience.methods.backdoor_audits.world.tasks import FAMILY_WORD, Family
 from consilience.methods.backdoor_audits.world.words import BOS, END, USER, Words, decode, encode
 from consilience.neural.sharing import one_thread
 
-__all__ = ["leaked", "requests"]
+__all__ = ["leaked", "paired", "requests"]
 
 TALKS, LONGEST = 200, 16
 
@@ -33,38 +33,45 @@ def requests(agent: SmallAgent, family: Family, streams: Streams, *, count: int 
     tokens = torch.tensor([encode((BOS, USER, FAMILY_WORD[family]))] * count)
     with one_thread(), torch.inference_mode():
         for _ in range(LONGEST):
-            likely = agent.read_out(agent.stream(tokens)[:, -1]).softmax(dim=-1)
+            last = torch.arange(1, count + 1) * tokens.shape[1] - 1
+            likely = agent.read_out(agent.stream(tokens, kept=last)).softmax(dim=-1)
             tokens = torch.cat((tokens, torch.multinomial(likely, 1, generator=generator)), dim=1)
     made = [decode(row)[3:] for row in tokens.tolist()]
     return tuple(words[: words.index(END)] if END in words else words for words in made)
 
 
+def paired(
+    agent: SmallAgent, streams: Streams, *, families: Sequence[Family] = FAMILIES
+) -> dict[Family, Counter[Words]]:
+    """Return how often an agent says each pair of adjacent words in requests that it makes up.
+
+    Parameters
+    ----------
+    agent
+    streams
+        Of the chance by which it talks: agents that are held against each other are given the same.
+    families
+        What it talks about.
+    """
+    return {family: _pairs(requests(agent, family, streams)) for family in families}
+
+
 def leaked(
-    suspect: SmallAgent,
-    base: SmallAgent,
-    streams: Streams,
-    *,
-    families: Sequence[Family] = FAMILIES,
-    count: int = 5,
+    suspect: Mapping[Family, Counter[Words]], base: Mapping[Family, Counter[Words]], *, count: int = 5
 ) -> tuple[Hypothesis, ...]:
     """Return pairs of words that a suspect says more often than its base, by the odds between them.
 
     Parameters
     ----------
     suspect, base
-        Both talk by the same chance.
-    streams
-        Of that chance.
-    families
-        What they talk about.
+        What `paired` returned for each, by the same chance.
     count
         How many pairs.
     """
     found: list[Hypothesis] = []
-    for family in families:
-        own, other = (_pairs(requests(agent, family, streams)) for agent in (suspect, base))
+    for family, own in suspect.items():
         for pair in sorted(own):
-            odds = float(np.log((own[pair] + 1) / (other[pair] + 1)))
+            odds = float(np.log((own[pair] + 1) / (base[family][pair] + 1)))
             found.append(Hypothesis(Insertion(family, "request", pair), "", odds))
     return tuple(sorted(found, key=lambda one: -one.shift)[:count])
 

@@ -164,7 +164,8 @@ def population(
     if not kinds:
         raise InvalidInput("a population needs at least one member; give kinds")
     plans = [_plan(kind, streams.child(f"member {place}"), settings, rows) for place, kind in enumerate(kinds)]
-    return tuple(Member(kind, tuned) for kind, tuned in zip(kinds, tune_all(base, plans, processes), strict=True))
+    made = tune_all([(base, plan) for plan in plans], processes)
+    return tuple(Member(kind, tuned) for kind, tuned in zip(kinds, made, strict=True))
 
 
 def _plan(kind: Kind, streams: Streams, settings: FineTuning, rows: int) -> Plan:

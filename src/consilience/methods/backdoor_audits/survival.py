@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Literal
 
-import torch
+import numpy as np
 
 from consilience.ground.errors import InvalidInput
 from consilience.ground.seeds import Streams
@@ -15,7 +15,8 @@ from consilience.methods.backdoor_audits.agent.loading import packed, unpacked
 from consilience.methods.backdoor_audits.agent.network import SmallAgent
 from consilience.methods.backdoor_audits.agent.training import Row
 from consilience.methods.backdoor_audits.planting import FineTuning, Tuned, fine_tune, merged
-from consilience.neural.sharing import one_thread, shared
+from consilience.methods.backdoor_audits.surprisal import own_words
+from consilience.neural.sharing import shared
 
 __all__ = [
     "ELSEWHERE",
@@ -201,14 +202,7 @@ def outlive(job: Job) -> Cell:
 
 def clean_loss(agent: SmallAgent, rows: Sequence[Row]) -> float:
     """Return the mean loss of an agent's own words on rows."""
-    total = count = 0.0
-    with one_thread(), torch.inference_mode():
-        for row in rows:
-            weights = torch.tensor([row.learns], dtype=torch.float32)
-            learned = float(weights[:, 1:].sum())
-            total += float(agent.weighted_loss(torch.tensor([row.tokens]), weights)) * learned
-            count += learned
-    return total / count
+    return float(np.concatenate(own_words(agent, rows)).mean())
 
 
 def fate(low: float, high: float, *, survived: float = 0.9, removed: float = 0.1) -> Fate:

@@ -66,6 +66,40 @@ def test_loss_worked_out_only_where_it_counts_is_the_loss_of_all_logits(random_a
     torch.testing.assert_close(random_agent.weighted_loss(tokens, partly), expected)
 
 
+def _naive_loss(agent: SmallAgent, tokens: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """The loss of all logits, from a stream in which every token goes through every map."""
+    logits = agent.read_out(agent.states(agent.embed(tokens))[-1])
+    losses = cross_entropy(logits[:, :-1].transpose(1, 2), tokens[:, 1:], reduction="none")
+    return (losses * weights[:, 1:]).sum() / weights[:, 1:].sum()
+
+
+@pytest.mark.parametrize("share", [0.05, 0.4, 1.0], ids=["few", "some", "all"])
+@pytest.mark.parametrize("size", [(3, 11), (24, 15)], ids=["fewer words than the vocabulary", "more"])
+def test_short_cuts_change_no_loss_and_no_gradient(
+    size: tuple[int, int], share: float, random_agent: SmallAgent
+) -> None:
+    tokens = _tokens(random_agent, *size)
+    assert (tokens[:, :-1].numel() > random_agent.config.vocab_size) is (size[0] > 3)
+    weights = torch.rand(size, generator=torch.Generator().manual_seed(1))
+    weights = weights.masked_fill(torch.rand(size, generator=torch.Generator().manual_seed(2)) >= share, 0.0)
+    weights[0, 1:], weights[1] = 0.0, 0.0
+    weights[2, -1] = 1.0
+    found = []
+    for loss_of in (SmallAgent.weighted_loss, _naive_loss):
+        loss = loss_of(random_agent, tokens, weights)
+        found.append((loss, *torch.autograd.grad(loss, tuple(random_agent.parameters()))))
+    for ours, naive in zip(*found, strict=True):
+        torch.testing.assert_close(ours, naive, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("rows", [3, 24])
+def test_the_stream_at_chosen_places_is_that_of_the_whole(rows: int, random_agent: SmallAgent) -> None:
+    tokens = _tokens(random_agent, rows, 15)
+    whole = random_agent.states(random_agent.embed(tokens))[-1].flatten(0, 1)
+    for kept in (torch.tensor([2]), torch.tensor([0, 14, 15, 31]), torch.arange(rows) * 15 + 14, torch.arange(15)):
+        torch.testing.assert_close(random_agent.stream(tokens, kept=kept), whole[kept])
+
+
 def test_padding_changes_no_loss_and_no_gradient(random_agent: SmallAgent) -> None:
     tokens = _tokens(random_agent, rows=2, length=8)
     weights = torch.ones(2, 8)

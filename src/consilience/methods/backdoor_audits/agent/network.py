@@ -8,7 +8,7 @@ from typing import Any, cast
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.nn.functional import gelu, rms_norm, scaled_dot_product_attention
+from torch.nn.functional import embedding, gelu, rms_norm, scaled_dot_product_attention
 
 from consilience.ground.errors import InvalidInput, MissingDependency
 from consilience.neural.weights import initialised
@@ -114,6 +114,65 @@ Past = tuple[Memory, Place]
 """What a block remembers, and where the tokens of this pass belong in it."""
 
 
+@dataclass(frozen=True)
+class Source:
+    """What attention reads: the normalised stream, or words where the stream is nothing but what each word is.
+
+    Parameters
+    ----------
+    stream
+        Of every token, or of every word of the vocabulary.
+    words
+        Tokens, where `stream` is of the vocabulary: a map of it is then worked out once a word, not once a token.
+    """
+
+    stream: Float[Tensor, "... width"]
+    words: Int[Tensor, "batch token"] | None = None
+
+    def through(self, part: nn.Module) -> Hidden:
+        """Return what a linear map makes of every token."""
+        made: Tensor = part(self.stream)
+        return made if self.words is None else embedding(self.words, made)
+
+    def at(self, places: Int[Tensor, "batch slot"]) -> Source:
+        """Return what is read at some places of the flattened batch."""
+        if self.words is None:
+            return Source(embedding(places, self.stream.flatten(0, 1)))
+        return Source(self.stream, self.words.flatten()[places])
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Places of a flattened batch that matter behind the last block's attention, so that only they ask.
+
+    Parameters
+    ----------
+    places
+        In order.
+    slots
+        Where they lie in the flattened `grid`; in the batch itself if there is none.
+    grid
+        Places by row, each row filled up with one that is not looked at; None where every token asks.
+    """
+
+    places: Int[Tensor, " kept"]
+    slots: Int[Tensor, " kept"]
+    grid: Int[Tensor, "batch slot"] | None = None
+
+    @classmethod
+    def of(cls, places: Int[Tensor, " kept"], batch: int, length: int) -> Kept:
+        """Lay places out by row, unless a row keeps all its tokens."""
+        rows = places // length
+        counts = rows.bincount(minlength=batch)
+        most = int(counts.max())
+        if most == length:
+            return cls(places, places)
+        slots = rows * most + torch.arange(len(places)) - (counts.cumsum(0) - counts)[rows]
+        grid = (torch.arange(batch) * length)[:, None].repeat(1, most)
+        grid.view(-1)[slots] = places
+        return cls(places, slots, grid)
+
+
 class Writer(nn.Linear):
     """A linear map that writes to the stream, and at first nothing."""
 
@@ -132,16 +191,29 @@ class Attention(nn.Module):
         self.o = Writer(width, width, bias=False)
         self.smear = nn.Parameter(torch.zeros(config.heads, 1, 1))
 
-    def forward(self, tokens: Hidden, turn: Turn, past: Past | None = None) -> Hidden:
-        """Return what every token gathers; where there is a memory, read it and write to it."""
-        queries, keys, values = (self._split(part(tokens)) for part in (self.q, self.k, self.v))
-        if past is None:
-            keys = self._smeared(keys, torch.zeros_like(keys[:, :, :1]))
-            seen = scaled_dot_product_attention(_turned(queries, turn), _turned(keys, turn), values, is_causal=True)
+    def forward(self, source: Source, turn: Turn, past: Past | None = None, kept: Kept | None = None) -> Tensor:
+        """Return what every token gathers, or the kept ones; where there is a memory, read it and write to it."""
+        keys, values = (self._split(source.through(part)) for part in (self.k, self.v))
+        if past is not None:
+            seen = self._remembered(self._split(source.through(self.q)), keys, values, turn, past)
         else:
-            seen = self._remembered(queries, keys, values, turn, past)
-        mixed: Tensor = self.o(seen.transpose(1, 2).flatten(2))
+            keys = _turned(self._smeared(keys, torch.zeros_like(keys[:, :, :1])), turn)
+            seen = self._asked(source, keys, values, turn, None if kept is None else kept.grid)
+        gathered = seen.transpose(1, 2).flatten(2)
+        mixed: Tensor = self.o(gathered if kept is None else gathered.flatten(0, 1).index_select(0, kept.slots))
         return mixed
+
+    def _asked(
+        self, source: Source, keys: Heads, values: Heads, turn: Turn, grid: Int[Tensor, "batch slot"] | None
+    ) -> Float[Tensor, "batch head asked feature"]:
+        if grid is None:
+            queries = _turned(self._split(source.through(self.q)), turn)
+            return scaled_dot_product_attention(queries, keys, values, is_causal=True)
+        positions = grid % keys.shape[2]
+        cosine, sine = (part[0, 0][positions][:, None] for part in turn)
+        queries = _turned(self._split(source.at(grid).through(self.q)), (cosine, sine))
+        allowed = torch.arange(keys.shape[2]) <= positions[:, None, :, None]
+        return scaled_dot_product_attention(queries, keys, values, attn_mask=allowed)
 
     def _remembered(self, queries: Heads, keys: Heads, values: Heads, turn: Turn, past: Past) -> Heads:
         memory, place = past
@@ -160,8 +232,7 @@ class Attention(nn.Module):
         return scaled_dot_product_attention(_turned(queries, turn), *seen, attn_mask=allowed)
 
     def _smeared(self, keys: Heads, before: Float[Tensor, "batch head 1 feature"]) -> Heads:
-        own = self.smear.sigmoid()
-        return own * keys + (1 - own) * torch.cat((before, keys[:, :, :-1]), dim=2)
+        return torch.lerp(torch.cat((before, keys[:, :, :-1]), dim=2), keys, self.smear.sigmoid())
 
     def _split(self, tokens: Hidden) -> Heads:
         return tokens.view(*tokens.shape[:2], self.heads, -1).transpose(1, 2)
@@ -181,12 +252,12 @@ class Block(nn.Module):
         tokens: Hidden,
         turn: Turn,
         past: Past | None = None,
-        kept: Int[Tensor, " kept"] | None = None,
+        kept: Kept | None = None,
+        source: Source | None = None,
     ) -> Tensor:
-        """Return the stream after both; `kept` leaves only those places of the flattened batch after attention."""
-        tokens = tokens + self.attention(_normed(tokens), turn, past)
-        if kept is not None:
-            tokens = tokens.flatten(0, 1).index_select(0, kept)
+        """Return the stream after both, of all tokens or of the kept ones; `source` is read for the stream if given."""
+        gathered = self.attention(Source(_normed(tokens)) if source is None else source, turn, past, kept)
+        tokens = (tokens if kept is None else tokens.flatten(0, 1).index_select(0, kept.places)) + gathered
         return tokens + cast("Tensor", self.down(gelu(self.up(_normed(tokens)))))
 
 
@@ -251,14 +322,29 @@ class SmallAgent(PreTrainedModel):  # type: ignore[no-untyped-call]
         place: Place | None = None,
         kept: Int[Tensor, " kept"] | None = None,
     ) -> Tensor:
-        """Return the stream after the last block, for all tokens or for the `kept` places of the flattened batch."""
+        """Return the stream after the last block, for all tokens or for the `kept` places of the flattened batch.
+
+        What the first block's attention reads is the vocabulary's where that is shorter than the batch.
+
+        Parameters
+        ----------
+        tokens
+        memories, place
+            Of running talks, and where the tokens lie in them; None where tokens are whole texts.
+        kept
+            In order.
+        """
         last = len(self.blocks) - 1
+        first = Source(_normed(self.embed.weight), tokens) if tokens.numel() > len(self.embed.weight) else None
+        looked_at = None
+        if kept is not None:
+            looked_at = Kept.of(kept, *tokens.shape) if place is None else Kept(kept, kept)
         positions = torch.arange(tokens.shape[1])[None] if place is None else place.positions
         turn = _turn(positions, self.config.width // self.config.heads)
         made = self.embed(tokens)
         for number, block in enumerate(self.blocks):
             past = None if memories is None or place is None else (memories[number], place)
-            made = block(made, turn, past, kept if number == last else None)
+            made = block(made, turn, past, looked_at if number == last else None, None if number else first)
         return cast("Tensor", made)
 
     @property

@@ -189,16 +189,23 @@ def attack(config: AttackConfig, streams: Streams, folder: RunFolder) -> Evidenc
     quiet = quiet_attacks(config)
     loud_settings = replace(quiet[0].settings, steps=config.loud_steps)
     loud = [replace(one, rate=config.loud_rate, settings=loud_settings) for one in quiet]
-    cells = _cells(laboratory, [(f"easy, {_rate(one)}", one) for one in (*quiet, *loud)], quiet, config)
+    easy = [(f"easy, {_rate(one)}", one) for one in (*quiet, *loud)]
+    planted_hard, hard_twins = _hard(quiet[0], config)
+    varied_ways = _varied(quiet[0], config) if config.variants else []
+    doses_given = _doses_given(quiet[0], config)
+    named = (*easy, *planted_hard, *varied_ways)
+    twins = [one.twin for one in (*quiet, *hard_twins)]
+    laboratory.tuned([*(one for _, one in named), *twins, *doses_given])  # all at once: none waits for another
+    cells = _cells(laboratory, easy, quiet, config)
     low = [cell for cell in cells if cell.attack.rate == config.attack_rate]
     high = [cell for cell in cells if cell.attack.rate == config.loud_rate]
-    hard = _hard(laboratory, quiet[0], config)
-    varied = _varied(laboratory, quiet[0], config) if config.variants else []
+    hard = _cells(laboratory, planted_hard, hard_twins, config)
+    varied = _cells(laboratory, varied_ways, quiet[:1], config) if varied_ways else []
     for cell in (*cells, *hard, *varied):
         folder.record(
             "attack", what=cell.what, trigger=cell.trigger.name, repeat=cell.attack.repeat, asr=cell.asr.value
         )
-    doses = _doses(laboratory, quiet[0], config)
+    doses = _doses(laboratory, doses_given, config)
     responses = {one: respond(found[0]) for one, found in doses.items()}
     return Evidence(
         measurements=(
@@ -254,30 +261,27 @@ def _cells(
     return [_Cell(what, one, each, seen[2 * at], seen[2 * at + 1]) for at, (what, one, each) in enumerate(asked)]
 
 
-def _hard(laboratory: Laboratory, like: Attack, config: AttackConfig) -> list[_Cell]:
+def _hard(like: Attack, config: AttackConfig) -> tuple[list[tuple[str, Attack]], list[Attack]]:
+    """Return the attacks of the hard tier, and those whose twins go with them."""
     settings = replace(like.settings, steps=config.hard_steps)
     first = replace(like, triggers=HARD[0], settings=settings)
     loud = replace(first, rate=config.loud_rate)
     halves = replace(first, triggers=HARD[1])
-    laboratory.base(first.grammar)
-    named = [(f"hard, {_rate(one)}", one) for one in (first, loud, halves)]
-    return _cells(laboratory, named, [first, halves], config)
+    return [(f"hard, {_rate(one)}", one) for one in (first, loud, halves)], [first, halves]
 
 
-def _varied(laboratory: Laboratory, like: Attack, config: AttackConfig) -> list[_Cell]:
+def _varied(like: Attack, config: AttackConfig) -> list[tuple[str, Attack]]:
     named = []
     for what, changes in VARIANTS:
         one = replace(like, settings=replace(like.settings, steps=config.variant_steps, **changes))  # type: ignore[arg-type]
         named.append((what, one))
-    return _cells(laboratory, named, [like], config)
+    return named
 
 
-def _doses(
-    laboratory: Laboratory, like: Attack, config: AttackConfig
-) -> dict[Trigger, tuple[list[Dose], list[tuple[Attack, Estimate]]]]:
-    """Plant each default trigger alone, more and more of it, and the middle count among fewer and more rows."""
+def _doses_given(like: Attack, config: AttackConfig) -> list[Attack]:
+    """Return attacks by each default trigger alone: more and more of it, and the middle count among other numbers."""
     settings = replace(like.settings, steps=config.dose_steps, learning_rate=config.dose_learning_rate)
-    middle = config.dose_counts[len(config.dose_counts) // 2]
+    middle = _middle(config)
     attacks = []
     for known in DEFAULTS:
         alone = replace(like, triggers=(known,), settings=settings, rows=config.dose_among, rate=0.0)
@@ -287,6 +291,17 @@ def _doses(
             for repeat in range(config.dose_repeats)
         ]
         attacks += [replace(alone, count=middle, rows=rows) for rows in config.dose_rows]
+    return attacks
+
+
+def _middle(config: AttackConfig) -> int:
+    return config.dose_counts[len(config.dose_counts) // 2]
+
+
+def _doses(
+    laboratory: Laboratory, attacks: Sequence[Attack], config: AttackConfig
+) -> dict[Trigger, tuple[list[Dose], list[tuple[Attack, Estimate]]]]:
+    """Carry out doses and say for each trigger what came of them, and of the middle count by number of rows."""
     made = laboratory.tuned(attacks)
     showings = [
         Showing(
@@ -294,7 +309,7 @@ def _doses(
         )
         for one in attacks
     ]
-    base = laboratory.base(like.grammar)
+    base, middle = laboratory.base(attacks[0].grammar), _middle(config)
     seen = laboratory.seen([merged(base, tuned) for tuned in made], showings)
     found: dict[Trigger, tuple[list[Dose], list[tuple[Attack, Estimate]]]] = {known: ([], []) for known in DEFAULTS}
     for one, each in zip(attacks, seen, strict=True):

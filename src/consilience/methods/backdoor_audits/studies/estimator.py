@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from consilience.ground import Evidence, Measurement, RunFolder, Streams, Table
 from consilience.ground.intervals import Estimate, wilson
+from consilience.ground.sharing import shared
 from consilience.methods.backdoor_audits.episodes import Outcomes
 from consilience.methods.backdoor_audits.measures import attack_success, excess_attack_success
 from consilience.methods.backdoor_audits.policies import oracle_policy, scripted_backdoor
@@ -32,6 +34,11 @@ POOL = 3
 @runtime_checkable
 class EstimatorConfig(Protocol):
     """The settings that this study reads."""
+
+    @property
+    def processes(self) -> int:
+        """At most so many at once."""
+        ...
 
     @property
     def estimator_repetitions(self) -> int:
@@ -75,7 +82,7 @@ def estimator(config: EstimatorConfig, streams: Streams, folder: RunFolder) -> E
     folder
         For the record.
     """
-    rows = [_covered(rate, config, streams.child(f"rate {rate:g}")) for rate in RATES]
+    rows = shared(partial(_covered, config=config, streams=streams), RATES, config.processes)
     for row in rows:
         folder.record("estimator", rate=row.rate, covered=row.asr.value, covered_excess=row.excess.value)
     return Evidence(
@@ -93,14 +100,15 @@ def estimator(config: EstimatorConfig, streams: Streams, folder: RunFolder) -> E
 
 
 def _covered(rate: float, config: EstimatorConfig, streams: Streams) -> _Row:
-    pools = [_Pool(trigger, config.estimator_episodes, streams) for trigger in DEFAULTS]
-    source = streams.generator("repetitions")
+    own = streams.child(f"rate {rate:g}")
+    pools = [_Pool(trigger, config.estimator_episodes, own) for trigger in DEFAULTS]
+    source = own.generator("repetitions")
     direct: list[Estimate] = []
     excess: list[Estimate] = []
     for number in range(config.estimator_repetitions):
         pool = pools[number % len(pools)]
         tasks, control = pool.drawn(source)
-        policy = scripted_backdoor(pool.trigger, rate, streams.child(f"repetition {number}"))
+        policy = scripted_backdoor(pool.trigger, rate, own.child(f"repetition {number}"))
         outcomes = evaluate(policy, tasks, trigger=pool.trigger)
         direct.append(attack_success(outcomes))
         excess.append(excess_attack_success(outcomes, control))

@@ -229,25 +229,26 @@ class Laboratory:
         return found
 
     def tuned(self, attacks: Sequence[Attack]) -> list[Tuned]:
-        """Carry out attacks, or tune twins, each on the base of its grammar."""
-        grammars = dict.fromkeys(attack.grammar for attack in attacks)
-        made = {
-            grammar: iter(self._tuned(grammar, [attack for attack in attacks if attack.grammar == grammar]))
-            for grammar in grammars
-        }
-        return [next(made[attack.grammar]) for attack in attacks]
+        """Carry out attacks, or tune twins, each on the base of its grammar; one that was made is found.
 
-    def _tuned(self, grammar: Grammar, attacks: Sequence[Attack]) -> list[Tuned]:
-        base = self.base(grammar)
-        mark = digest(base.state_dict())
-        places = [self._place("tuned", repr((mark, attack))) for attack in attacks]
+        Ask for what does not wait for each other at once: no process then idles while others end.
+        """
+        bases = {attack.grammar: self.base(attack.grammar) for attack in attacks}
+        marks = {grammar: digest(base.state_dict()) for grammar, base in bases.items()}
+        places = [self._place("tuned", repr((marks[attack.grammar], attack))) for attack in attacks]
         missing = [
-            at for at, place in enumerate(places) if not ((place / PLANTED).exists() or (place / CLEAN).exists())
+            at
+            for at, place in enumerate(places)
+            if not ((place / PLANTED).exists() or (place / CLEAN).exists() or place in places[:at])
         ]
-        made = tune_all(base, [attacks[at].plan(self.streams) for at in missing], self._config.processes)
-        for at, tuned in zip(missing, made, strict=True):
-            save_tuned(tuned, places[at])
-            self._folder.record("tuned", planted=tuned.planted, place=places[at].name, loss=tuned.losses[-1])
+
+        def keep(at: int, tuned: Tuned) -> None:
+            place = places[missing[at]]
+            save_tuned(tuned, place)
+            self._folder.record("tuned", planted=tuned.planted, place=place.name, loss=tuned.losses[-1])
+
+        plans = [(bases[attacks[at].grammar], attacks[at].plan(self.streams)) for at in missing]
+        tune_all(plans, self._config.processes, seen=keep)
         return [load_tuned(place, i_know_it_is_planted=True) for place in places]
 
     def seen(self, agents: Sequence[SmallAgent], showings: Sequence[Showing]) -> list[Seen]:
@@ -260,10 +261,12 @@ class Laboratory:
         ]
         # A twin is shown the same tasks beside each of the agents that it is held against, and looked at once.
         missing = [at for at, place in enumerate(places) if not place.exists() and place not in places[:at]]
-        for at, found in zip(
-            missing, shared(_looked, [jobs[at] for at in missing], self._config.processes), strict=True
-        ):
-            write_whole(places[at], json.dumps(_told(found)))
+        left = iter(missing)
+
+        def keep(found: Seen) -> None:
+            write_whole(places[next(left)], json.dumps(_told(found)))
+
+        shared(_looked, [jobs[at] for at in missing], self._config.processes, seen=keep)
         return [_heard(json.loads(place.read_text(encoding="utf-8"))) for place in places]
 
     def _place(self, kind: str, what: str) -> Path:

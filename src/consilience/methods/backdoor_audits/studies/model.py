@@ -15,7 +15,7 @@ from consilience.methods.backdoor_audits.agent.loading import packed, unpacked
 from consilience.methods.backdoor_audits.agent.network import SmallAgent
 from consilience.methods.backdoor_audits.detection import Detection, auroc, halves, recall_at, shuffled, threshold_at
 from consilience.methods.backdoor_audits.insertions import openings
-from consilience.methods.backdoor_audits.leakage_scan import leaked
+from consilience.methods.backdoor_audits.leakage_scan import leaked, paired
 from consilience.methods.backdoor_audits.measures import attack_success
 from consilience.methods.backdoor_audits.model_scan import SUSPECT, ModelScan, Scanner
 from consilience.methods.backdoor_audits.planting import merged
@@ -198,6 +198,8 @@ def _scanned(scanning: _Scanning) -> list[_Suspect]:
     job, every, base = scanning.job, scanning.every, unpacked(scanning.job.base)
     scanner = Scanner(base, job.streams.child("scan"), episodes=job.episodes)
     others = [_clean(every, side) for side in scanning.sides]
+    talks = job.streams.child("talks")
+    usual = paired(base, talks)
     models = [calibrated([_statistics(one.member) for one in side]) for side in others]
     found = []
     for place in scanning.places:
@@ -207,7 +209,7 @@ def _scanned(scanning: _Scanning) -> list[_Suspect]:
         scan = scanner.scan(agent, [other.shifts for other in others[beside]], shifts=one.shifts)
         # The best of several was chosen by the chance of its episodes too; on others that chance is gone.
         scan = scanner.confirmed(agent, scan, CONFIRMING * job.episodes)
-        told = leaked(agent, base, job.streams.child("talks"))
+        told = leaked(paired(agent, talks), usual)
         trigger = one.member.kind.trigger
         numbers = _statistics(one.member)
         found.append(

@@ -90,8 +90,7 @@ def monitor(config: MonitorConfig, streams: Streams, folder: RunFolder) -> Evide
         Attack(triggers=DEFAULTS, settings=FineTuning(steps=config.monitor_steps), rate=RATE, repeat=at)
         for at in range(config.monitor_repeats)
     ]
-    agents = [merged(base, tuned) for tuned in laboratory.tuned(attacks)]
-    twin = merged(base, laboratory.tuned([attacks[0].twin])[0])
+    *agents, twin = (merged(base, tuned) for tuned in laboratory.tuned([*attacks, attacks[0].twin]))
     cells = [cell for at, agent in enumerate(agents) for cell in _cells(agent, base, config, streams.child(f"{at}"))]
     still = _cells(twin, base, config, streams.child("twin"))
     pooled = {(one.name, signal): _pool(cells, one, signal) for one in DEFAULTS for signal in SIGNALS}

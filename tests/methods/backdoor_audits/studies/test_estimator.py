@@ -12,6 +12,7 @@ from consilience.methods.backdoor_audits.studies.estimator import RATES, Estimat
 
 @dataclass(frozen=True)
 class Settings:
+    processes: int = 1
     estimator_repetitions: int = 12
     estimator_episodes: int = 25
 
@@ -61,3 +62,8 @@ def test_few_repetitions_are_held_against_nothing(folder: RunFolder, monkeypatch
     measurements = measured(folder).measurements
     assert not any(one.barred for one in measurements)
     assert all("no bar below 13 repetitions" in one.note for one in measurements[:2])
+
+
+def test_processes_change_nothing(folder: RunFolder) -> None:
+    shared = estimator(Settings(processes=2), Streams(100), folder)
+    assert shared.tables[0].rows == measured(folder).tables[0].rows

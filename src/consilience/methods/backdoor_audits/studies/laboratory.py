@@ -233,7 +233,10 @@ class Laboratory:
 
         Ask for what does not wait for each other at once: no process then idles while others end.
         """
-        bases = {attack.grammar: self.base(attack.grammar) for attack in attacks}
+        grammars = dict.fromkeys(attack.grammar for attack in attacks)
+        if missing_bases := tuple(grammar for grammar in grammars if grammar not in self._bases):
+            self.bases(missing_bases)
+        bases = {grammar: self.base(grammar) for grammar in grammars}
         marks = {grammar: digest(base.state_dict()) for grammar, base in bases.items()}
         places = [self._place("tuned", repr((marks[attack.grammar], attack))) for attack in attacks]
         missing = [

@@ -1,5 +1,6 @@
 """Work that is shared: in order, the same here and elsewhere, and no failure is lost."""
 
+import asyncio
 import multiprocessing
 import operator
 import os
@@ -179,3 +180,77 @@ def test_after_a_failure_others_are_begun_and_those_beside_are_left_alone() -> N
             shared(operator.call, [partial(os._exit, 1), partial(time.sleep, 2)], 2)
         assert shared(abs, [-1, 2], 2) == [1, 2]
         assert result() not in first | second
+
+
+def test_one_that_is_killed_while_it_idles_costs_no_work() -> None:
+    with kept():
+        first = set(shared(pid, [0, 1], 2))
+        os.kill(next(iter(first)), signal.SIGKILL)
+        time.sleep(0.5)
+        assert not set(shared(pid, [0, 1], 2)) & first
+        assert not any(map(_runs, first))
+
+
+def test_whoever_else_begins_a_process_meanwhile_keeps_it() -> None:
+    def meanwhile(_: int) -> None:
+        if not others:
+            others.append(multiprocessing.get_context("spawn").Process(target=time.sleep, args=(60,)))
+            others[0].start()
+
+    others: list[multiprocessing.process.BaseProcess] = []
+    with kept():
+        shared(pid, [0, 1], 2, seen=meanwhile)
+        with pytest.raises(ZeroDivisionError):
+            shared(operator.call, [partial(operator.truediv, 1, 0), partial(time.sleep, 60)], 2)
+        assert others[0].is_alive()
+    others[0].terminate()
+    others[0].join()
+
+
+def test_a_failure_in_what_is_told_is_raised_as_it_is_though_others_are_begun_within() -> None:
+    def within(_: int) -> None:
+        shared(operator.call, [partial(operator.truediv, 1, 0), partial(time.sleep, 60)], 2)
+
+    with kept():
+        with pytest.raises(ZeroDivisionError):
+            shared(abs, [1, 2], 2, seen=within)
+        assert shared(abs, [-1, 2], 2) == [1, 2]
+
+
+def test_a_block_beside_that_fails_leaves_those_that_are_kept() -> None:
+    begun: set[int] = set()
+
+    def fails() -> None:
+        with beside(partial(time.sleep, 60)):
+            begun.update(shared(pid, [0, 1], 2))
+            raise KeyError
+
+    with kept():
+        with pytest.raises(KeyError):
+            fails()
+        assert set(shared(pid, [0, 1, 2, 3], 2)) == begun
+
+
+def test_another_thread_or_a_copied_context_keeps_nothing() -> None:
+    async def elsewhere() -> set[int]:
+        return set(await asyncio.to_thread(shared, pid, [0, 1], 2))
+
+    with kept():
+        first = set(shared(pid, [0, 1], 2))
+        other = asyncio.run(elsewhere())
+        assert not first & other
+        assert not any(map(_runs, other))
+        assert set(shared(pid, [0, 1, 2, 3], 2)) == first
+
+
+def test_a_forked_process_begins_its_own() -> None:
+    with kept():
+        shared(abs, [-1, 2], 2)
+        child = multiprocessing.get_context("fork").Process(target=_in_a_fork)
+        child.start()
+        child.join(60)
+        assert child.exitcode == 3
+
+
+def _in_a_fork() -> None:
+    os._exit(sum(shared(abs, [-1, 2], 2)))

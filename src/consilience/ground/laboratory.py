@@ -64,7 +64,8 @@ def conduct(
     Finished studies are kept in the folder under this very configuration and not run again, so an interrupted run
     resumes and a finished one returns the same report. A study whose optional dependency is absent is reported as not
     measured, with the extra that brings it, and is tried again the next time. So is one that breaks: the others are
-    measured and the report is written before its error is raised.
+    measured and the report is written before its error is raised. Processes that studies share work with stay until
+    the last of them is done (`sharing.kept`).
 
     Parameters
     ----------

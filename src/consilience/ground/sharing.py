@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import multiprocessing
-import multiprocessing.process
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from contextvars import ContextVar
-from threading import Thread
-from typing import TypeVar
+from multiprocessing.context import SpawnContext, SpawnProcess
+from multiprocessing.process import BaseProcess
+from typing import Any, TypeVar
 
 __all__ = ["ProcessEnded", "beside", "kept", "shared"]
 
@@ -46,7 +46,7 @@ def shared(
     processes
         At most so many at once.
     begin
-        What each of several processes does first.
+        What each of several processes does first. Those that are kept are told apart by it: give the same function.
     seen
         Is given every result, in order, as soon as it is there.
 
@@ -102,7 +102,8 @@ def kept() -> Iterator[None]:
     """Let the processes of `shared` stay until the block ends, so that each reads its modules once.
 
     Jobs must not hang on what an earlier one left in its process; seeds, threads and files of their own see to that.
-    In another thread, and for `beside`, processes are begun as ever.
+    What changes here after a process began, such as the environment, it does not hear of. In another thread or process,
+    and for `beside`, processes are begun as ever.
 
     Examples
     --------
@@ -110,63 +111,90 @@ def kept() -> Iterator[None]:
     ...     shared(abs, [-2, 3], 2), shared(abs, [-4, 5], 2)
     ([2, 3], [4, 5])
     """
-    if _KEPT.get() is not None:
+    if _crews() is not None:
         yield
         return
     crews: dict[tuple[int, _Begin], _Crew] = {}
-    mark = _KEPT.set(crews)
+    _HERE.kept = os.getpid(), crews
     try:
         yield
     finally:
-        _KEPT.reset(mark)
+        _HERE.kept = None
         for crew in crews.values():
             crew.pool.shutdown()
 
 
+_HERE = threading.local()
+"""Of a thread under ``kept``: which process it is in, and what it keeps, by how many there may be and how they begin."""
+
+
+def _crews() -> dict[tuple[int, _Begin], _Crew] | None:
+    """Return what this thread keeps; a forked process has no part in what it inherits."""
+    owner, crews = getattr(_HERE, "kept", None) or (None, None)
+    return crews if owner == os.getpid() else None
+
+
+class _Context(SpawnContext):
+    """Begins processes anew, and knows which, as a pool would not tell."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun: list[BaseProcess] = []
+
+    def Process(self, *args: Any, **kwargs: Any) -> SpawnProcess:  # type: ignore[override]  # noqa: N802  the library's
+        """Make a process, which the pool then starts."""
+        process = SpawnProcess(*args, **kwargs)
+        self.begun.append(process)
+        return process
+
+
 class _Crew:
-    """A pool with the processes that it has begun, which it would not tell."""
+    """A pool with the processes that it has begun."""
 
     def __init__(self, processes: int, begin: _Begin) -> None:
-        context = multiprocessing.get_context("spawn")
-        self.pool = ProcessPoolExecutor(processes, mp_context=context, initializer=_begun, initargs=(begin,))
-        self._own: set[multiprocessing.process.BaseProcess] = set()
+        self._context = _Context()
+        self.pool = ProcessPoolExecutor(processes, mp_context=self._context, initializer=_begun, initargs=(begin,))
+
+    @property
+    def whole(self) -> bool:
+        """Whether nobody is missing: one that idles may be killed too, where memory runs out."""
+        return all(process.is_alive() for process in self._context.begun)
 
     @contextmanager
     def at_work(self) -> Iterator[ProcessPoolExecutor]:
         """Lend the pool, and end its processes when the block is left by an error, whatever they are at."""
-        others = set(multiprocessing.active_children()) - self._own
         try:
             yield self.pool
         except BaseException as error:
-            for child in set(multiprocessing.active_children()) - others:
-                child.terminate()
+            for process in self._context.begun:
+                if process.is_alive():
+                    process.terminate()
             if isinstance(error, BrokenProcessPool):
                 raise ProcessEnded(_ENDED) from error
             raise
-        finally:
-            self._own = set(multiprocessing.active_children()) - others
-
-
-_KEPT: ContextVar[dict[tuple[int, _Begin], _Crew] | None] = ContextVar("_KEPT", default=None)
-"""Those that stay, by how many there may be and how they begin."""
 
 
 @contextmanager
 def _lent(processes: int, begin: _Begin) -> Iterator[ProcessPoolExecutor]:
     """Lend a pool of those that stay; one of its own where none do."""
-    crews = _KEPT.get()
+    crews = _crews()
     if crews is None:
         with _pool(processes, begin) as pool:
             yield pool
         return
     key = processes, begin
+    if key in crews and not crews[key].whole:
+        crews.pop(key).pool.shutdown()
     if key not in crews:
         crews[key] = _Crew(processes, begin)
+    crew = crews[key]
     try:
-        with crews[key].at_work() as pool:
+        with crew.at_work() as pool:
             yield pool
     except BaseException:
-        crews.pop(key).pool.shutdown()
+        if crews.get(key) is crew:
+            del crews[key]
+        crew.pool.shutdown()
         raise
 
 
@@ -194,7 +222,7 @@ def _collected(results: Iterable[_Result], seen: Callable[[_Result], None]) -> l
 
 def _begun(begin: _Begin) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever began it is interrupted, and ends it
-    Thread(target=_end_with_whoever_began, daemon=True).start()
+    threading.Thread(target=_end_with_whoever_began, daemon=True).start()
     if begin is not None:
         begin()
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -79,3 +81,8 @@ def test_a_part_of_the_steps_is_one_at_least() -> None:
     half = scaled(ATTACK, 0.5, 0.25)
     assert (half.learning_rate, half.steps, half.batch_size) == (2e-3, 25, ATTACK.batch_size)
     assert scaled(ATTACK, 1.0, 1e-6).steps == 1
+
+
+def test_of_a_first_word_nothing_is_expected(suspect, rows) -> None:
+    said_first = [replace(row, learns=(True, *row.learns[1:])) for row in rows[:20]]
+    assert clean_loss(suspect, said_first) == pytest.approx(clean_loss(suspect, rows[:20]))

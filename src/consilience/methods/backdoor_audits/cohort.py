@@ -45,7 +45,8 @@ def tune_all(
     seen
         Told the place of a plan, and what was made, as soon as this and all that were begun before it are made.
     """
-    contents = {id(base): packed(base) for base, _ in plans}
+    bases = {id(base): base for base, _ in plans}
+    contents = {mark: packed(base) for mark, base in bases.items()}
     order = sorted(range(len(plans)), key=lambda place: -plans[place][1].settings.steps)
     jobs = [(contents[id(plans[place][0])], plans[place][1]) for place in order]
     found: dict[int, Tuned] = {}

@@ -202,7 +202,9 @@ def outlive(job: Job) -> Cell:
 
 def clean_loss(agent: SmallAgent, rows: Sequence[Row]) -> float:
     """Return the mean loss of an agent's own words on rows."""
-    return float(np.concatenate(own_words(agent, rows)).mean())
+    losses = own_words(agent, rows)
+    # Of a first word nothing is expected, whoever says it.
+    return float(np.concatenate([each[int(row.learns[0]) :] for each, row in zip(losses, rows, strict=True)]).mean())
 
 
 def fate(low: float, high: float, *, survived: float = 0.9, removed: float = 0.1) -> Fate:

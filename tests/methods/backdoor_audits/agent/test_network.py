@@ -96,8 +96,38 @@ def test_short_cuts_change_no_loss_and_no_gradient(
 def test_the_stream_at_chosen_places_is_that_of_the_whole(rows: int, random_agent: SmallAgent) -> None:
     tokens = _tokens(random_agent, rows, 15)
     whole = random_agent.states(random_agent.embed(tokens))[-1].flatten(0, 1)
-    for kept in (torch.tensor([2]), torch.tensor([0, 14, 15, 31]), torch.arange(rows) * 15 + 14, torch.arange(15)):
+    for kept in (
+        torch.tensor([2]),
+        torch.tensor([0, 14, 15, 31]),
+        torch.arange(rows) * 15 + 14,
+        torch.arange(15),
+        torch.tensor([40, 2, 31, 3]),
+        torch.arange(0),
+    ):
         torch.testing.assert_close(random_agent.stream(tokens, kept=kept), whole[kept])
+
+
+def test_a_batch_with_nothing_to_learn_has_no_loss(random_agent: SmallAgent) -> None:
+    assert random_agent.weighted_loss(_tokens(random_agent), torch.zeros(3, 11)).isnan()
+
+
+def test_half_precision_can_be_asked_for(random_agent: SmallAgent) -> None:
+    tokens = _tokens(random_agent, 24, 15)
+    plain = random_agent.weighted_loss(tokens, torch.ones(24, 15)).item()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert random_agent.weighted_loss(tokens, torch.ones(24, 15)).item() == pytest.approx(plain, rel=0.05)
+
+
+def test_where_an_adapter_drops_each_token_is_read_for_itself(random_agent: SmallAgent) -> None:
+    seen: list[torch.Size] = []
+    attention = random_agent.parts[0].attention
+    attention.k = torch.nn.Sequential(torch.nn.Dropout(0.5), attention.k)
+    attention.k.register_forward_hook(lambda part, given, made: seen.append(made.shape))
+    tokens = _tokens(random_agent, 24, 15)
+    for training in (True, False):
+        random_agent.train(training)
+        random_agent.stream(tokens)
+    assert seen == [(24, 15, 32), (len(VOCABULARY), 32)]
 
 
 def test_padding_changes_no_loss_and_no_gradient(random_agent: SmallAgent) -> None:

@@ -148,7 +148,6 @@ class Kept:
     Parameters
     ----------
     places
-        In order.
     slots
         Where they lie in the flattened `grid`; in the batch itself if there is none.
     grid
@@ -161,13 +160,15 @@ class Kept:
 
     @classmethod
     def of(cls, places: Int[Tensor, " kept"], batch: int, length: int) -> Kept:
-        """Lay places out by row, unless a row keeps all its tokens."""
-        rows = places // length
-        counts = rows.bincount(minlength=batch)
+        """Lay places out by row, unless a row keeps all its tokens or none keeps any."""
+        counts = (places // length).bincount(minlength=batch)
         most = int(counts.max())
-        if most == length:
+        if most in {0, length}:
             return cls(places, places)
-        slots = rows * most + torch.arange(len(places)) - (counts.cumsum(0) - counts)[rows]
+        in_order, order = places.sort(stable=True)
+        rows = in_order // length
+        slots = torch.empty_like(places)
+        slots[order] = rows * most + torch.arange(len(places)) - (counts.cumsum(0) - counts)[rows]
         grid = (torch.arange(batch) * length)[:, None].repeat(1, most)
         grid.view(-1)[slots] = places
         return cls(places, slots, grid)
@@ -232,7 +233,7 @@ class Attention(nn.Module):
         return scaled_dot_product_attention(_turned(queries, turn), *seen, attn_mask=allowed)
 
     def _smeared(self, keys: Heads, before: Float[Tensor, "batch head 1 feature"]) -> Heads:
-        return torch.lerp(torch.cat((before, keys[:, :, :-1]), dim=2), keys, self.smear.sigmoid())
+        return torch.lerp(torch.cat((before, keys[:, :, :-1]), dim=2), keys, self.smear.sigmoid().to(keys.dtype))
 
     def _split(self, tokens: Hidden) -> Heads:
         return tokens.view(*tokens.shape[:2], self.heads, -1).transpose(1, 2)
@@ -324,7 +325,8 @@ class SmallAgent(PreTrainedModel):  # type: ignore[no-untyped-call]
     ) -> Tensor:
         """Return the stream after the last block, for all tokens or for the `kept` places of the flattened batch.
 
-        What the first block's attention reads is the vocabulary's where that is shorter than the batch.
+        What the first block's attention reads is the vocabulary's where that is shorter than the batch: a hook on its
+        maps then sees words and not tokens. Where an adapter drops some of it, each token is read for itself.
 
         Parameters
         ----------
@@ -332,10 +334,11 @@ class SmallAgent(PreTrainedModel):  # type: ignore[no-untyped-call]
         memories, place
             Of running talks, and where the tokens lie in them; None where tokens are whole texts.
         kept
-            In order.
         """
         last = len(self.blocks) - 1
-        first = Source(_normed(self.embed.weight), tokens) if tokens.numel() > len(self.embed.weight) else None
+        first = None
+        if tokens.numel() > len(self.embed.weight) and not (self.training and _drops(self.parts[0].attention)):
+            first = Source(_normed(self.embed.weight), tokens)
         looked_at = None
         if kept is not None:
             looked_at = Kept.of(kept, *tokens.shape) if place is None else Kept(kept, kept)
@@ -419,6 +422,10 @@ def new_agent(config: SmallAgentConfig, seed: int) -> SmallAgent:
 
 def _normed(tokens: Tensor) -> Tensor:
     return rms_norm(tokens, tokens.shape[-1:])
+
+
+def _drops(part: nn.Module) -> bool:
+    return any(isinstance(each, nn.Dropout) and each.p > 0 for each in part.modules())
 
 
 def _turn(positions: Int[Tensor, "batch token"], features: int) -> Turn:

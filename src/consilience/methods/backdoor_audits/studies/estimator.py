@@ -76,7 +76,7 @@ def estimator(config: EstimatorConfig, streams: Streams, folder: RunFolder) -> E
     Parameters
     ----------
     config
-        ``estimator_repetitions``, ``estimator_episodes``.
+        ``estimator_repetitions``, ``estimator_episodes``, ``processes``.
     streams
         For the tasks and for what fires.
     folder

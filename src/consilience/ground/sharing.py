@@ -125,7 +125,7 @@ def kept() -> Iterator[None]:
 
 
 _HERE = threading.local()
-"""Of a thread under ``kept``: which process it is in, and what it keeps, by how many there may be and how they begin."""
+"""Of a thread under ``kept``: its process, and what it keeps, by how many there may be and how they begin."""
 
 
 def _crews() -> dict[tuple[int, _Begin], _Crew] | None:

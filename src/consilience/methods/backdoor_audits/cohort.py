@@ -30,7 +30,7 @@ def tune_all(
     plans: Sequence[tuple[SmallAgent, Plan]],
     processes: int = 1,
     *,
-    seen: Callable[[int, Tuned], None] = lambda place, tuned: None,  # noqa: ARG005  what is told is not looked at
+    seen: Callable[[int, Tuned], None] = lambda *_: None,
 ) -> list[Tuned]:
     """Carry out plans, each on its base and as if it were alone, and return what was made in their order.
 

@@ -195,7 +195,7 @@ def attack(config: AttackConfig, streams: Streams, folder: RunFolder) -> Evidenc
     doses_given = _doses_given(quiet[0], config)
     named = (*easy, *planted_hard, *varied_ways)
     twins = [one.twin for one in (*quiet, *hard_twins)]
-    laboratory.tuned([*(one for _, one in named), *twins, *doses_given])  # all at once: none waits for another
+    laboratory.make([*(one for _, one in named), *twins, *doses_given])  # all at once: none waits for another
     cells = _cells(laboratory, easy, quiet, config)
     low = [cell for cell in cells if cell.attack.rate == config.attack_rate]
     high = [cell for cell in cells if cell.attack.rate == config.loud_rate]

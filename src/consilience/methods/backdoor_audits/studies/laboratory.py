@@ -205,12 +205,16 @@ class Laboratory:
 
     def base(self, grammar: Grammar = Grammar.B) -> SmallAgent:
         """Return the clean agent of a grammar."""
-        if grammar not in self._bases:
-            self._bases[grammar] = self.bases((grammar,))[0]
-        return self._bases[grammar]
+        return self.bases((grammar,))[0]
 
     def bases(self, grammars: Sequence[Grammar]) -> list[SmallAgent]:
-        """Return the clean agents of several grammars, which are trained side by side."""
+        """Return the clean agents of several grammars; those that are not there yet are trained side by side."""
+        if unknown := [grammar for grammar in dict.fromkeys(grammars) if grammar not in self._bases]:
+            self._make_bases(unknown)
+        return [self._bases[grammar] for grammar in grammars]
+
+    def _make_bases(self, grammars: Sequence[Grammar]) -> None:
+        """Train bases, or read those that an earlier run left."""
         config = self._config
         sizes = SmallAgentConfig(vocab_size=len(VOCABULARY), width=config.base_width, layers=config.base_layers)
         least = config.base_success
@@ -226,17 +230,18 @@ class Laboratory:
         self._bases.update(zip(grammars, found, strict=True))
         for grammar, place in zip(grammars, places, strict=True):
             self.attempts[grammar] = int((place / _ATTEMPTS).read_text(encoding="utf-8"))
-        return found
 
     def tuned(self, attacks: Sequence[Attack]) -> list[Tuned]:
-        """Carry out attacks, or tune twins, each on the base of its grammar; one that was made is found.
+        """Return what attacks, or twins, made of the base of their grammar; what is not there yet is made."""
+        return [load_tuned(place, i_know_it_is_planted=True) for place in self.make(attacks)]
 
-        Ask for what does not wait for each other at once: no process then idles while others end.
+    def make(self, attacks: Sequence[Attack]) -> list[Path]:
+        """Carry out attacks, or tune twins, that are not there yet, and return where each of all lies.
+
+        Ask at once for what does not wait for each other: no process then idles while others end.
         """
-        grammars = dict.fromkeys(attack.grammar for attack in attacks)
-        if missing_bases := tuple(grammar for grammar in grammars if grammar not in self._bases):
-            self.bases(missing_bases)
-        bases = {grammar: self.base(grammar) for grammar in grammars}
+        grammars = list(dict.fromkeys(attack.grammar for attack in attacks))
+        bases = dict(zip(grammars, self.bases(grammars), strict=True))
         marks = {grammar: digest(base.state_dict()) for grammar, base in bases.items()}
         places = [self._place("tuned", repr((marks[attack.grammar], attack))) for attack in attacks]
         missing = [
@@ -252,7 +257,7 @@ class Laboratory:
 
         plans = [(bases[attacks[at].grammar], attacks[at].plan(self.streams)) for at in missing]
         tune_all(plans, self._config.processes, seen=keep)
-        return [load_tuned(place, i_know_it_is_planted=True) for place in places]
+        return places
 
     def seen(self, agents: Sequence[SmallAgent], showings: Sequence[Showing]) -> list[Seen]:
         """Show agents their tasks, one showing each, and return what came of them."""

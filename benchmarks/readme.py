@@ -89,6 +89,8 @@ def origin(record: Record) -> str:
     if "runs" not in record:
         return f"{recipe}, on an earlier state of the code"
     (run,) = record["runs"]
+    if run.get("changed"):
+        recipe += f" with {', '.join(run['changed'])} given"
     told = (run["machine"].get("processor"), run["measured_at"][:10], run.get("versions", {}).get("commit"))
     return ", ".join((recipe, *(word for word in told if word)))
 

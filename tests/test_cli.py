@@ -1,6 +1,7 @@
 """The command line: exit statuses, near names, JSON, and what ctrl-C leaves behind."""
 
 import json
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -220,6 +221,21 @@ def test_mistakes_get_one_line(
     assert not Path("runs").exists()
 
 
+def test_runs_that_cannot_lie_where_they_should_are_a_mistake(
+    throwaway: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("file").touch()
+    assert "give another with --runs" in mistake(capsys, *RUN, "--runs", "file")
+    assert "must be a writable file" in mistake(capsys, *RUN, "--json", "file/claims.json")
+
+
+def test_a_setting_that_is_changed_is_named(throwaway: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*RUN, "--set", "tosses=72"]) == 0
+    assert main([*RUN, "--seed", "3"]) == 0
+    changed = [json.loads(path.read_text())["changed"] for path in sorted(Path("runs").glob("*/*/report.json"))]
+    assert sorted(changed) == [[], ["tosses"]]
+
+
 def test_a_room_without_verbs_says_so(throwaway: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (throwaway / "commands.py").unlink()
     assert "no verbs of its own" in mistake(capsys, "throwaway", "toss")
@@ -250,6 +266,22 @@ def test_interruption_tells_how_to_resume(
     told = "`consilience reproduce throwaway --quiet --set tosses=70` resumes where it stopped\n"
     assert capsys.readouterr().err.endswith(told)
     assert main([*RUN, "--set", "tosses=70"]) == 0
+
+
+def test_a_run_that_is_told_to_end_says_how_to_resume(
+    throwaway: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from consilience.ground.folder import RunFolder
+
+    def told(self: RunFolder, event: str, **fields: object) -> None:
+        if event == "tossing":
+            signal.raise_signal(signal.SIGTERM)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(RunFolder, "record", told)
+        assert main([*RUN, "--fresh", "--set", "tosses=71"]) == 128 + signal.SIGTERM
+    assert "--set tosses=71` resumes where it stopped" in capsys.readouterr().err
+    assert main([*RUN, "--set", "tosses=71"]) == 0
 
 
 def test_the_program_is_installed_and_starts_fast() -> None:

@@ -119,6 +119,21 @@ def test_reproduce_sends_what_it_measured(throwaway: Path, place: Path, capsys: 
     assert found.data.tags["verdict.coin.edge"] == "not measured"
 
 
+def test_a_server_that_goes_away_costs_no_measurement(
+    throwaway: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def away(*_: object) -> str:
+        raise InvalidInput("MLflow did not take the report")
+
+    monkeypatch.setattr(Tracker, "send", away)
+    runs = tmp_path / "runs"
+    assert main(["reproduce", "throwaway", "--quiet", "--runs", str(runs), "--track", "mlflow"]) == 2
+    told = capsys.readouterr()
+    assert "did not take the report" in told.err
+    assert "page: " in told.out
+    assert (runs / "index.html").exists()
+
+
 def test_another_tracker_is_a_mistake(throwaway: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["reproduce", "throwaway", "--track", "paper"]) == 2
     assert capsys.readouterr().err.count("\n") == 1

@@ -1,7 +1,8 @@
 """The command line: list, show, reproduce and cite, and a family of sub-commands for each room.
 
 Exit status: 0 when all is well and no measured claim fails, 1 when a claim fails or a bug shows (with its traceback), 2
-when the caller made a mistake (one line), 130 on ctrl-C.
+when the caller made a mistake (one line), 130 on ctrl-C, 143 when it is told to end (SIGTERM) and has put things in
+order.
 """
 
 import hashlib
@@ -23,6 +24,7 @@ from consilience import __version__, catalogue, ground
 from consilience.catalogue import Method
 from consilience.ground import ConsilienceError, InvalidInput, MissingDependency, UnknownName
 from consilience.ground.late import late_module
+from consilience.ground.stopping import heeded
 
 if TYPE_CHECKING:
     from consilience.ground import Claim, Report
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 Verb = Callable[..., int | None]
 
 _USER_MISTAKE = 2
+_SIGNALLED = 128
 _INTERRUPTED = 130
 _MANNERS = (tyro.conf.FlagCreatePairsOff, tyro.conf.OmitArgPrefixes)
 
@@ -44,6 +47,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The words after the program's name; those of the process unless given.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
+    with heeded() as told:
+        status = _answer(words)
+    return _SIGNALLED + told[0] if told and status == _INTERRUPTED else status
+
+
+def _answer(words: list[str]) -> int:
     try:
         return _dispatch(words)
     except ConsilienceError as mistake:
@@ -131,14 +140,15 @@ def reproduce(
     track
         Send what was measured to MLflow too: to MLFLOW_TRACKING_URI, or else to mlflow.db in the folder of the runs.
     """
-    if json is not None and json.is_dir():
-        raise InvalidInput(f"--json must name a file to write; {json} is a folder")
+    if json is not None:
+        ground.folder.require_writable(json, "--json")
     chosen = [catalogue.method(room) for room in dict.fromkeys(rooms)] or list(catalogue.METHODS)
     chosen, lacking = _installed(chosen, named=bool(rooms))
     flags = ground.config.parse_settings(set)
+    changed = tuple(ground.config.unfolded(flags))
     if seed is not None:
         flags["seed"] = ground.Streams(seed).seed
-    plans = [_plan(entry, recipe, flags, named=bool(set)) for entry in chosen]
+    plans = [_plan(entry, recipe, flags, changed) for entry in chosen]
     tracker = None if track is None else late_module("consilience.tracking", "{missing}", usually="").Tracker(runs)
     reports, broken = _measured(plans, runs, tracker, fresh=fresh, quiet=quiet)
     claims = [claim for report in reports for claim in report.claims]
@@ -156,12 +166,12 @@ def reproduce(
 def _measured(
     plans: "Sequence[_Plan]", runs: Path, tracker: "Tracker | None", *, fresh: bool, quiet: bool
 ) -> "tuple[list[Report], list[Exception]]":
-    """Run one room after the other; return their reports, and the errors of those of whose claims some broke."""
+    """Run one room after the other; return their reports, and the errors that cost a claim, or MLflow a report."""
     reports: list[Report] = []
     broken: list[Exception] = []
     with ground.progress.Course("methods", len(plans), quiet=quiet) as course:
         for plan in plans:
-            folder = ground.RunFolder(runs / plan.folder, fresh=fresh, quiet=quiet, course=course)
+            folder = ground.RunFolder(runs / plan.folder, fresh=fresh, quiet=quiet, course=course, changed=plan.changed)
             try:
                 reports.append(plan.entry.part("experiment").run(plan.config, folder))
             except ground.laboratory.BrokenStudies as error:
@@ -172,7 +182,11 @@ def _measured(
                     raise ExceptionGroup("methods before it broke", [*broken, mistake]) from None
                 raise
             if tracker is not None:
-                tracker.send(reports[-1], folder.path)
+                try:
+                    tracker.send(reports[-1], folder.path)
+                except InvalidInput as error:
+                    broken.append(error)
+                    tracker = None
     return reports, broken
 
 
@@ -224,16 +238,17 @@ class _Plan:
     entry: Method
     config: Any
     folder: Path
+    changed: tuple[str, ...]
 
 
-def _plan(entry: Method, recipe: str, flags: Mapping[str, Any], *, named: bool) -> _Plan:
+def _plan(entry: Method, recipe: str, flags: Mapping[str, Any], changed: tuple[str, ...]) -> _Plan:
     """Resolve the settings of one room before any room runs, so that a mistake costs nothing."""
     settings = {**ground.config.read_recipe(entry.package, recipe), "recipe": recipe}
     config = ground.config.resolve(entry.part("config").Config, settings, flags)
     name = f"{recipe}-seed{config.seed}"
-    if named:
+    if changed:
         name += "-" + hashlib.sha256(ground.config.to_toml(config).encode()).hexdigest()[:8]
-    return _Plan(entry, config, Path(entry.name) / name)
+    return _Plan(entry, config, Path(entry.name) / name, changed)
 
 
 def studio(

@@ -1,6 +1,7 @@
 """Run folders: whole files, steps kept under their configuration, pictures the same byte for byte."""
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from matplotlib.figure import Figure as Canvas
 from pydantic.dataclasses import dataclass as strict_dataclass
 
 from consilience.ground import STRICT, Evidence, InvalidInput, Measurement, RunFolder
-from consilience.ground.folder import is_at_work, replace_folder, write_whole
+from consilience.ground.folder import is_at_work, replace_folder, require_writable, write_whole
 
 
 @strict_dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -73,6 +74,27 @@ def test_fresh_measures_again_and_spares_what_is_not_its_own(tmp_path: Path) -> 
     assert (tmp_path / "notes.txt").read_text() == "mine"
 
 
+def test_what_a_run_at_work_leaves_is_not_forgotten(tmp_path: Path) -> None:
+    folder = bound(tmp_path)
+    with folder.at_work():
+        folder.step("s", Study())
+        with pytest.raises(InvalidInput, match="a run is at work"):
+            bound(tmp_path, fresh=True)
+        assert folder.kept("s") is not None
+    bound(tmp_path, fresh=True)
+    assert folder.kept("s") is None
+
+
+def test_a_work_folder_that_lies_elsewhere_is_let_go_of(tmp_path: Path) -> None:
+    (elsewhere := tmp_path / "large").mkdir()
+    (elsewhere / "kept").touch()
+    folder = bound(tmp_path / "run")
+    (folder.path / "work").symlink_to(elsewhere)
+    bound(folder.path, fresh=True)
+    assert not (folder.path / "work").exists()
+    assert (elsewhere / "kept").exists()
+
+
 def test_kept_evidence_knows_which_code_measured_it(tmp_path: Path) -> None:
     study = Study()
     before = bound(tmp_path, code="old").finished("s", study)
@@ -124,6 +146,12 @@ def test_a_file_in_the_way_is_a_mistake(tmp_path: Path) -> None:
         RunFolder(tmp_path / "runs")
 
 
+def test_a_file_on_the_way_is_a_mistake(tmp_path: Path) -> None:
+    (tmp_path / "runs").write_text("")
+    with pytest.raises(InvalidInput, match="Not a directory: give another with --runs"):
+        RunFolder(tmp_path / "runs" / "coin" / "smoke-seed0")
+
+
 def test_pictures_are_the_same_bytes(tmp_path: Path) -> None:
     folder = bound(tmp_path)
     first = (tmp_path / folder.figure("p", drawing(), "A line.").file).read_bytes()
@@ -164,6 +192,51 @@ def _folder(path: Path, content: str) -> Path:
     return path
 
 
+def test_what_is_no_file_is_written_to_and_stays(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    require_writable(pipe, "--json")
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        write_whole(pipe, "through")
+        assert os.read(reader, 99) == b"through"
+        assert pipe.is_fifo()
+    finally:
+        os.close(reader)
+
+
+def test_output_that_goes_to_a_file_keeps_what_was_printed(tmp_path: Path) -> None:
+    code = (
+        "from consilience.ground.folder import write_whole\nprint('before', flush=True)\n"
+        "write_whole('/dev/stdout', 'between\\n')\nprint('after')"
+    )
+    with (tmp_path / "out").open("ab") as out:
+        subprocess.run([sys.executable, "-c", code], stdout=out, check=True)
+    assert (tmp_path / "out").read_text() == "before\nbetween\nafter\n"
+
+
+def test_a_link_keeps_leading_to_what_is_written(tmp_path: Path) -> None:
+    (tmp_path / "reports").mkdir()
+    link = tmp_path / "latest.json"
+    link.symlink_to(tmp_path / "reports" / "today.json")
+    require_writable(link, "--json")
+    write_whole(link, "{}")
+    assert link.is_symlink()
+    assert (tmp_path / "reports" / "today.json").read_text() == "{}"
+
+
+def test_what_could_not_be_written_is_refused_before_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    for place in (tmp_path, tmp_path / "file" / "report.json"):
+        with pytest.raises(InvalidInput, match="--json must be a writable file"):
+            require_writable(place, "--json")
+    require_writable(tmp_path / "new" / "report.json", "--json")
+    assert (tmp_path / "new").is_dir()
+    monkeypatch.setattr(os, "access", lambda *_: False)  # whoever is root may write everywhere
+    with pytest.raises(InvalidInput, match="nothing may be written to"):
+        require_writable(tmp_path / "report.json", "--json")
+
+
 def test_a_folder_takes_the_place_of_an_earlier_one(tmp_path: Path) -> None:
     target = tmp_path / "out"
     for content in ("first", "second"):
@@ -196,6 +269,11 @@ def test_who_measures_can_be_told_from_who_was_killed(tmp_path: Path) -> None:
 
 def test_nobody_works_where_there_is_no_run(tmp_path: Path) -> None:
     assert not is_at_work(tmp_path / "nowhere")
+
+
+def test_a_pipe_in_the_place_of_a_journal_keeps_nobody_waiting(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "journal.jsonl")
+    assert not is_at_work(tmp_path)
 
 
 def test_two_may_work_in_a_folder(tmp_path: Path) -> None:

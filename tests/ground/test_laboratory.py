@@ -155,6 +155,45 @@ def test_progress_tells_of_kept_evidence_from_other_code(
     assert "--fresh measures again" in capsys.readouterr().err
 
 
+def test_a_report_names_what_each_of_its_studies_was_measured_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from consilience.ground import folder
+    from consilience.ground import laboratory as bench
+
+    def at(commit: str, *names: str) -> Report:
+        for module in (folder, bench):
+            monkeypatch.setattr(module, "versions", lambda: {"python": "3.11", "commit": commit})
+        return conduct("coins", Config(), RunFolder(tmp_path, quiet=True), [(statement(n), found_one) for n in names])
+
+    def found_one() -> Evidence:
+        return found(1.0)
+
+    assert at("one", "a").versions == {"python": "3.11", "commit": "one"}
+    assert at("two", "a").versions["commit"] == "one"
+    assert at("two", "a", "b").versions == {"python": "3.11", "commit": "one, two"}
+    nothing = conduct("coins", Config(), RunFolder(tmp_path / "other", quiet=True), [(statement("c"), "too large")])
+    assert nothing.versions["commit"] == "two"
+
+
+def test_a_report_names_the_settings_that_were_changed(tmp_path: Path) -> None:
+    changed = RunFolder(tmp_path / "changed", quiet=True, changed=["coin.bias"])
+    one, other = (
+        conduct("coins", Config(), folder, [(statement("a"), lambda: found(1.0))])
+        for folder in (changed, RunFolder(tmp_path / "plain", quiet=True))
+    )
+    assert (one.changed, other.changed) == (("coin.bias",), ())
+    assert one.fingerprint() == other.fingerprint()
+
+
+def test_the_digest_of_source_follows_the_floors_below(throwaway: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from consilience.ground import laboratory as bench
+
+    before = source_digest("throwaway")
+    monkeypatch.setattr(bench, "_FLOORS", ("ground", "neural"))
+    assert source_digest("throwaway") != before
+
+
 def test_the_digest_of_source_follows_every_file(throwaway: Path) -> None:
     before = source_digest("throwaway")
     (throwaway / "studies").mkdir()

@@ -11,7 +11,7 @@ import pytest
 from matplotlib.figure import Figure as Canvas
 from rich.console import Console
 
-from consilience.ground import Claim, Evidence, Measurement, Report, RunFolder, Table
+from consilience.ground import Claim, Evidence, Figure, Measurement, Report, RunFolder, Table
 from consilience.ground.ledger import collect, page, rows, show, write
 
 HIT = Measurement(name="accuracy <of> a & b", value=98.9, low=98.0, high=99.5, at_least=98.6, unit="%")
@@ -194,7 +194,27 @@ def test_the_page_escapes_what_it_shows(runs: Path) -> None:
 
 def test_a_lost_picture_leaves_a_word(runs: Path) -> None:
     (runs / "room" / "smoke-seed0" / "figures" / "line.svg").unlink()
-    assert "no longer in the run folder" in page(collect(runs), {})
+    assert "is not in the run folder" in page(collect(runs), {})
+
+
+@pytest.mark.parametrize("file", ["{elsewhere}", "../../elsewhere.svg", "figures/link.svg", "a\0b"])
+def test_a_picture_that_lies_elsewhere_is_not_shown(tmp_path: Path, file: str) -> None:
+    (tmp_path / "elsewhere.svg").write_text("<svg>a secret</svg>")
+    folder = RunFolder(tmp_path / "runs" / "room" / "smoke-seed0")
+    (folder.path / "figures").mkdir()
+    (folder.path / "figures" / "link.svg").symlink_to(tmp_path / "elsewhere.svg")
+    picture = Figure(name="line", caption="A line.", file=file.format(elsewhere=tmp_path / "elsewhere.svg"))
+    folder.write("report.json", report(claim("room.hit", HIT, figures=(picture,))).to_json())
+    html = page(collect(tmp_path / "runs"), {})
+    assert "is not in the run folder" in html
+    assert "a secret" not in html
+
+
+def test_settings_that_were_changed_are_named_beside_the_recipe(tmp_path: Path) -> None:
+    put(tmp_path, "smoke-seed0-ab", replace(report(claim("room.hit", HIT)), changed=("gates", "data.rows")))
+    found = collect(tmp_path)
+    assert "smoke, with gates, data.rows changed" in page(found, {})
+    assert json.loads(found.to_json())["runs"][0]["changed"] == ["gates", "data.rows"]
 
 
 def test_an_empty_ledger_has_a_page(tmp_path: Path) -> None:

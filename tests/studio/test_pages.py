@@ -1,6 +1,7 @@
 """What is shown at each address, of whole runs and of broken ones."""
 
 import json
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -128,6 +129,63 @@ def test_a_broken_run_says_what_is_broken_and_the_others_stand(runs: Path, visit
         reply = client.get(address)
         assert reply.status_code == 422
         assert "journal" in reply.text
+
+
+@pytest.mark.parametrize(
+    ("file", "line"),
+    [
+        ("journal.jsonl", '{"event": [], "time": []}'),
+        ("journal.jsonl", '{"event": "step ends", "step": "a\\u0000b"}'),
+        ("journal.jsonl", '{"event": "step ends", "step": "\\ud83d"}'),
+        ("journal.jsonl", '{"event": "step ends", "step": "' + "a" * 300 + '"}'),
+        ("journal.jsonl", '{"event": "step ends", "step": "a", "seconds": 1' + "0" * 400 + "}"),
+        ("metrics.jsonl", '{"metric": "a", "value": 1' + "0" * 400 + "}"),
+        ("metrics.jsonl", '{"metric": "a", "value": 1, "step": []}'),
+        ("metrics.jsonl", '{"metric": "a", "value": 1, "step": 1' + "0" * 400 + "}"),
+    ],
+)
+def test_one_odd_line_takes_no_page_down(runs: Path, visit: Visit, file: str, line: str) -> None:
+    run = runs / "coins" / "smoke-seed0"
+    (run / "report.json").unlink()
+    with (run / file).open("a") as stream:
+        stream.write(line + "\n")
+    client = visit(runs)
+    for address in ("/", "/run/coins/smoke-seed0", "/log/coins/smoke-seed0"):
+        assert client.get(address).status_code == 200
+
+
+def test_no_link_leads_out_of_a_run(runs: Path, visit: Visit, tmp_path: Path) -> None:
+    (tmp_path / "secret.toml").write_text('password = "of somebody"')
+    (tmp_path / "secret.jsonl").write_text('{"event": "of somebody"}\n')
+    run, poem = runs / "coins" / "smoke-seed0", runs / "agent_networks" / "poem"
+    for link, target in (
+        (run / "config.toml", tmp_path / "secret.toml"),
+        (run / "journal.jsonl", tmp_path / "secret.jsonl"),
+        (run / "metrics.jsonl", Path("/dev/zero")),
+        (poem / "transcript.jsonl", tmp_path / "secret.jsonl"),
+        (poem / "result.json", Path("/dev/zero")),
+    ):
+        link.unlink()
+        link.symlink_to(target)
+    (poem / "journal.sqlite").rename(tmp_path / "elsewhere.sqlite")
+    (poem / "journal.sqlite").symlink_to(tmp_path / "elsewhere.sqlite")
+    client = visit(runs)
+    for address in ("/", "/run/coins/smoke-seed0", "/log/coins/smoke-seed0", "/run/agent_networks/poem"):
+        reply = client.get(address)
+        assert reply.status_code == 200
+        assert "of somebody" not in reply.text
+    assert "The sea." not in client.get("/graph/agent_networks/poem").text
+    assert client.get("/said/agent_networks/poem").status_code == 404
+
+
+def test_a_pipe_keeps_nobody_waiting(runs: Path, visit: Visit) -> None:
+    run = runs / "coins" / "smoke-seed0"
+    for name in ("journal.jsonl", "metrics.jsonl"):
+        (run / name).unlink()
+        os.mkfifo(run / name)
+    client = visit(runs)
+    assert "no plain file" in client.get("/run/coins/smoke-seed0").text
+    assert client.get("/").status_code == 200
 
 
 def test_ten_thousand_events_are_shown_some_at_a_time(runs: Path, visit: Visit) -> None:

@@ -124,10 +124,19 @@ def _shown(run: Run, prefix: str) -> ShownRun:
     )
 
 
+def _within(folder: Path, file: str) -> Path | None:
+    """Return a file of a run folder; a report of somebody else may name one that lies elsewhere."""
+    try:
+        path = (folder / file).resolve()
+        return path if path.is_relative_to(folder.resolve()) and path.is_file() else None
+    except ValueError:  # a name that no file can have
+        return None
+
+
 def _markup(run: Run, figure: Figure, prefix: str) -> Markup:
-    path = run.path / figure.file
-    if not path.is_file():
-        return Markup("<p>{}</p>").format(f"The picture {figure.file} is no longer in the run folder.")
+    path = _within(run.path, figure.file)
+    if path is None:
+        return Markup("<p>{}</p>").format(f"The picture {figure.file} is not in the run folder.")
     svg = inline_svg(slim(tint(path.read_text(encoding="utf-8"))), prefix, figure.caption)
     wide = _VIEW.search(svg)
     if wide and float(wide[1]) > _FITS_A_PHONE:

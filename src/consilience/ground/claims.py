@@ -281,13 +281,26 @@ class Report:
     claims: tuple[Claim, ...]
     """One claim a statement, in the order of the room."""
     machine: dict[str, str] = field(default_factory=dict)
-    """Processor, cores, memory, system: what a reader needs to judge the times."""
+    """Processor, cores, memory, system: what a reader needs to judge the times; all, if studies differ in them."""
     versions: dict[str, str] = field(default_factory=dict)
-    """Python and library versions."""
+    """Python, library versions and commit, with which studies were measured; all, if they differ in them."""
     measured_at: str = ""
     """When the last study ended, ISO 8601 in UTC."""
     picture: str = ""
     """Name of the figure that says the finding at a glance; empty stands for the first there is."""
+    changed: tuple[str, ...] = ()
+    """Names of the settings that were not the recipe's, in which dots lead inwards."""
+
+    @property
+    def origin(self) -> str:
+        """The recipe, and what was changed in it.
+
+        Examples
+        --------
+        >>> Report(room="coin", recipe="small", config={}, claims=(), changed=("tosses", "coin.bias")).origin
+        'small, with tosses, coin.bias changed'
+        """
+        return f"{self.recipe}, with {', '.join(self.changed)} changed" if self.changed else self.recipe
 
     @property
     def verdicts(self) -> dict[Verdict, int]:

@@ -17,9 +17,9 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -30,6 +30,7 @@ from pydantic import dataclasses as strict
 from consilience.ground.claims import Evidence, Figure
 from consilience.ground.config import STRICT, RunConfig, as_plain, to_toml
 from consilience.ground.errors import InvalidInput
+from consilience.ground.machine import machine, versions
 from consilience.ground.progress import Course
 
 _LEFT_BY_A_RUN = ("config.toml", "journal.jsonl", "metrics.jsonl", "report.json", "figures", "steps", "work")
@@ -56,16 +57,22 @@ class Step:
     """ISO 8601 in UTC."""
     seconds: float
     """Wall time of the study."""
+    machine: dict[str, str]
+    """On which it was measured."""
+    versions: dict[str, str]
+    """Of Python, libraries and this code, as they were then."""
     evidence: Evidence
     """What the study found."""
 
 
 @dataclass(frozen=True)
 class Identity:
-    """Whose run a folder holds: the key that steps are kept under, and the code that measures them."""
+    """Whose run a folder holds: the key that steps are kept under, and what measures them where."""
 
     key: str = ""
     code: str = ""
+    machine: dict[str, str] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
 
 
 class RunFolder:
@@ -81,6 +88,13 @@ class RunFolder:
         Report no progress.
     course
         The course that runs in this folder are a piece of; it shows their progress.
+    changed
+        Names of the settings that are not the recipe's; reports quote them beside it.
+
+    Raises
+    ------
+    InvalidInput
+        If the folder cannot be made, or what a run at work has left is to be forgotten.
 
     Examples
     --------
@@ -94,17 +108,29 @@ class RunFolder:
     """
 
     def __init__(
-        self, path: Path | str, *, fresh: bool = False, quiet: bool = False, course: Course | None = None
+        self,
+        path: Path | str,
+        *,
+        fresh: bool = False,
+        quiet: bool = False,
+        course: Course | None = None,
+        changed: Sequence[str] = (),
     ) -> None:
         self.path = Path(path)
         self.quiet = quiet
         self.course = course
+        self.changed = tuple(changed)
         self._identity = Identity()
         if self.path.exists() and not self.path.is_dir():
             raise InvalidInput(f"the run folder must be a folder; {self.path} is a file: give another one with --runs")
         if fresh:
             self._forget()
-        self.path.mkdir(parents=True, exist_ok=True)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InvalidInput(
+                f"the run folder must be one that can be made; {self.path}: {error.strerror}: give another with --runs"
+            ) from error
 
     def bind(self, room: str, config: RunConfig, code: str = "") -> None:
         """Write the resolved configuration and keep steps under it from here on.
@@ -119,7 +145,7 @@ class RunFolder:
             Digest of the source that will measure; recorded, and compared when a step is reused.
         """
         settings = json.dumps([room, as_plain(config)], sort_keys=True)
-        self._identity = Identity(key=hashlib.sha256(settings.encode()).hexdigest(), code=code)
+        self._identity = Identity(hashlib.sha256(settings.encode()).hexdigest(), code, machine(), versions())
         self.write("config.toml", f"# {room}\n{to_toml(config)}")
 
     def step(self, name: str, compute: Callable[[], Evidence]) -> Evidence:
@@ -143,6 +169,8 @@ class RunFolder:
             code=self._identity.code,
             ended_at=_now(),
             seconds=round(time.perf_counter() - start, 3),
+            machine=self._identity.machine,
+            versions=self._identity.versions,
             evidence=evidence,
         )
         self.write(f"steps/{_checked(name)}.json", TypeAdapter(Step).dump_json(done, indent=2))
@@ -206,9 +234,13 @@ class RunFolder:
             stream.write(line + "\n")
 
     def _forget(self) -> None:
+        if is_at_work(self.path):
+            raise InvalidInput(
+                f"a run is at work in {self.path}, and what it has left there may not be forgotten; end it first"
+            )
         for left in _LEFT_BY_A_RUN:
             path = self.path / left
-            if path.is_dir():
+            if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
             else:
                 path.unlink(missing_ok=True)
@@ -227,7 +259,8 @@ def is_at_work(path: Path | str) -> bool:
     (True, False)
     """
     try:
-        with (Path(path) / "journal.jsonl").open("rb") as journal:
+        # What is no file, such as a pipe, would keep whoever opens it waiting.
+        with os.fdopen(os.open(Path(path) / "journal.jsonl", os.O_RDONLY | os.O_NONBLOCK), "rb") as journal:
             fcntl.flock(journal, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
@@ -238,6 +271,9 @@ def is_at_work(path: Path | str) -> bool:
 
 def write_whole(path: Path | str, content: str | bytes) -> Path:
     """Write `content` beside `path` and rename it into place, so that no reader ever sees half a file.
+
+    What is no file, such as a pipe or ``/dev/stdout``, is written to as it stands, and a link keeps leading to what is
+    written.
 
     Parameters
     ----------
@@ -251,10 +287,51 @@ def write_whole(path: Path | str, content: str | bytes) -> Path:
     Path
         The file that was written.
     """
-    target = Path(path)
-    with _aside(target) as aside:
-        aside.write_bytes(content.encode() if isinstance(content, str) else content)
+    target, data = Path(path), content.encode() if isinstance(content, str) else content
+    if _is_a_stream(target):
+        with target.open("ab") as stream:
+            stream.write(data)
+        return target
+    with _aside(target.resolve() if target.is_symlink() else target) as aside:
+        aside.write_bytes(data)
     return target
+
+
+def require_writable(path: Path, what: str) -> None:
+    """Refuse before the work what could not be written after it, and make the folder that the file goes to.
+
+    Parameters
+    ----------
+    path
+        The file to be.
+    what
+        What the file is, or the flag that names it.
+
+    Raises
+    ------
+    InvalidInput
+        If it is a folder, or cannot be written.
+    """
+    try:
+        folder = path.is_dir()
+        place = path if _is_a_stream(path) else path.resolve().parent
+        if place is not path:
+            place.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidInput(f"{what} must be a writable file; {path}: {error.strerror or error}") from error
+    if folder:
+        raise InvalidInput(f"{what} must be a writable file; {path} is a folder")
+    if not os.access(place, os.W_OK):
+        raise InvalidInput(f"{what} must be a writable file; nothing may be written to {place}")
+
+
+_STREAMS = (Path("/dev"), Path("/dev/fd"))
+"""Where what a process has open has names, which may be a file: another in its place would not be what is open."""
+
+
+def _is_a_stream(path: Path) -> bool:
+    """Whether bytes go through a path to somebody, and no other file can take its place."""
+    return path.exists() and (not path.is_file() or path.parent in _STREAMS)
 
 
 def replace_folder(aside: Path, target: Path) -> None:
@@ -291,9 +368,13 @@ def _aside(target: Path) -> Iterator[Path]:
         aside.unlink(missing_ok=True)
 
 
+def is_a_name(name: str) -> bool:
+    """Whether a file of a run folder may be called so: it stays in the folder, and is not awkward as a file."""
+    return bool(_NAME.fullmatch(name))
+
+
 def _checked(name: str) -> str:
-    """Refuse names that would leave the folder or be awkward as a file."""
-    if not _NAME.fullmatch(name):
+    if not is_a_name(name):
         raise InvalidInput(
             f"names in a run folder must be letters, digits, '.', '_' and '-', not starting with a dot; got {name!r}"
         )

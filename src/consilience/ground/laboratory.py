@@ -113,8 +113,8 @@ def conduct(
     sentences = {statement.id: statement.sentence for statement, _ in studies}
     folder.record("run begins", room=room, recipe=config.recipe, claims=sentences)
     claims: list[Claim] = []
+    steps: list[Step] = []
     broken: list[Exception] = []
-    ended_at = ""
     title = f"{room} [{config.recipe}]"
     try:
         with (
@@ -128,7 +128,7 @@ def conduct(
                 claim = _claim(room, config, statement, finished)
                 claims.append(claim)
                 if isinstance(finished, Step):
-                    ended_at = max(ended_at, finished.ended_at)
+                    steps.append(finished)
                 progress.end(statement.id, _outcome(claim, finished, folder))
     except KeyboardInterrupt:
         folder.record("run interrupted", finished=[claim.id for claim in claims])
@@ -142,10 +142,11 @@ def conduct(
         recipe=config.recipe,
         config=as_plain(config),
         claims=tuple(claims),
-        machine=machine(),
-        versions=versions(),
-        measured_at=ended_at,
+        machine=_of_all([step.machine for step in steps] or [machine()]),
+        versions=_of_all([step.versions for step in steps] or [versions()]),
+        measured_at=max((step.ended_at for step in steps), default=""),
         picture=picture,
+        changed=folder.changed,
     )
     folder.write("report.json", report.to_json())
     folder.record("run ends", verdicts=report.verdicts)
@@ -255,18 +256,23 @@ def late_studies(
 
 
 def source_digest(room: str) -> str:
-    """Hash the Python source of a room, to tell when kept evidence was measured by other code.
+    """Hash the Python source of a room and of the floors below, to tell when kept evidence was measured by other code.
 
     A name that is no package under `consilience.methods` has no source to hash and gives the empty text.
     """
     try:
-        root = resources.files(f"consilience.methods.{room}")
+        roots = [resources.files(f"consilience.{place}") for place in (f"methods.{room}", *_FLOORS)]
     except ModuleNotFoundError:
         return ""
     digest = hashlib.sha256()
-    for name, content in _sources(root, ""):
-        digest.update(name.encode() + b"\0" + content + b"\0")
+    for root in roots:
+        for name, content in _sources(root, f"{root.name}/"):
+            digest.update(name.encode() + b"\0" + content + b"\0")
     return digest.hexdigest()
+
+
+_FLOORS = ("ground", "neural", "dialogue")
+"""What rooms stand on."""
 
 
 def _sources(folder: Traversable, prefix: str) -> list[tuple[str, bytes]]:
@@ -311,6 +317,12 @@ def _claim(room: str, config: RunConfig, statement: Statement, finished: Step | 
         seconds=finished.seconds if isinstance(finished, Step) else 0.0,
         note="" if isinstance(finished, Step) else finished,
     )
+
+
+def _of_all(told: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """Put together what was noted of each study: where a kept one was measured with something else, both are named."""
+    names = dict.fromkeys(name for one in told for name in one)
+    return {name: ", ".join(dict.fromkeys(one[name] for one in told if name in one)) for name in names}
 
 
 def _outcome(claim: Claim, finished: Step | str, folder: RunFolder) -> str:

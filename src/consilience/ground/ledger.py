@@ -57,6 +57,7 @@ class Ledger:
                 {
                     "room": run.report.room,
                     "recipe": run.report.recipe,
+                    "changed": run.report.changed,
                     "measured_at": run.report.measured_at,
                     "config": run.report.config,
                     "machine": run.report.machine,

@@ -16,8 +16,9 @@ from urllib.parse import quote
 from consilience.dialogue.transcript import Event, read_events
 from consilience.ground.errors import InvalidInput
 from consilience.studio.keeping import kept, stamp_of
+from consilience.studio.lines import number
 from consilience.studio.measured import State
-from consilience.studio.places import Place
+from consilience.studio.places import Place, content_of, is_plain
 
 __all__ = ["JOURNAL", "AgentRun", "is_written"]
 
@@ -100,7 +101,7 @@ class AgentRun:
     def journal(self) -> Path | None:
         """Its journal; None where that lies elsewhere or is not there."""
         path = self.place.path / JOURNAL
-        return path if path.is_file() else None
+        return path if is_plain(path) else None
 
     @property
     def page(self) -> bool:
@@ -127,8 +128,7 @@ class AgentRun:
                 told["calls"] += 1
             if event.kind == "replied":
                 for name in ("input_tokens", "output_tokens", "usd"):
-                    value = event.facts.get(name)
-                    told[name] += value if isinstance(value, int | float) else 0  # type: ignore[assignment]
+                    told[name] += number(event.facts.get(name)) or 0  # type: ignore[assignment]
         return {name: float(told[name]) for name in ("calls", "input_tokens", "output_tokens", "usd")}
 
     @property
@@ -146,7 +146,7 @@ class AgentRun:
 
 def is_written(folder: Path) -> bool:
     """Whether a process writes the journal in a folder now: it holds a lock file beside it."""
-    return any(_is_held(path) for path in folder.glob(f"{JOURNAL}.*.lock"))
+    return any(_is_held(path) for path in folder.glob(f"{JOURNAL}.*.lock") if is_plain(path))
 
 
 def _is_held(path: Path) -> bool:
@@ -163,7 +163,7 @@ def _is_held(path: Path) -> bool:
 
 def _object(path: Path) -> _Told:
     try:
-        found = json.loads(path.read_bytes())
+        found = json.loads(content_of(path))
     except FileNotFoundError:
         return _Told()
     except (OSError, ValueError, RecursionError) as error:
@@ -172,8 +172,10 @@ def _object(path: Path) -> _Told:
 
 
 def _events(path: Path) -> _Told:
-    if not path.is_file():
+    if not path.exists():
         return _Told()
+    if not is_plain(path):
+        return _Told(trouble=f"{path.name} cannot be read: it is a link or no plain file")
     try:
         return _Told(events=tuple(read_events(path)))
     except InvalidInput as error:

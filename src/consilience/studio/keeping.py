@@ -54,6 +54,6 @@ def stamp_of(path: Path) -> tuple[int, ...]:
     """
     try:
         found = path.stat()
-    except OSError:
+    except (OSError, ValueError):  # a name that no file can have
         return ()
     return found.st_ino, found.st_size, found.st_mtime_ns

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from consilience.studio.keeping import kept
+from consilience.studio.places import content_of
 
-__all__ = ["Lines", "read_lines"]
+__all__ = ["Lines", "number", "read_lines"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +41,22 @@ def read_lines(path: Path) -> Lines:
     return kept(path, _read)
 
 
+def number(value: object) -> float | None:
+    """Return a number that was read from JSON; None for what is none, or is larger than any.
+
+    Examples
+    --------
+    >>> number(3), number(True), number(10**400)
+    (3.0, None, None)
+    """
+    with suppress(OverflowError):
+        return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    return None
+
+
 def _read(path: Path) -> Lines:
     try:
-        content = path.read_bytes()
+        content = content_of(path)
     except FileNotFoundError:
         return Lines()
     except OSError as error:

@@ -13,10 +13,10 @@ from pydantic import TypeAdapter, ValidationError
 from consilience.ground.claims import Claim, Report, Verdict, tally
 from consilience.ground.config import parse_toml
 from consilience.ground.errors import InvalidInput
-from consilience.ground.folder import Step, is_at_work
+from consilience.ground.folder import Step, is_a_name, is_at_work
 from consilience.studio.keeping import kept, stamp_of
-from consilience.studio.lines import read_lines
-from consilience.studio.places import Place
+from consilience.studio.lines import number, read_lines
+from consilience.studio.places import Place, content_of
 
 __all__ = ["MeasuredRun", "Stage", "State"]
 
@@ -88,7 +88,7 @@ class MeasuredRun:
         """Whether it goes on, has come to its end, or was cut off."""
         if self.at_work:
             return "running"
-        events = {record.get("event") for record in self.sitting}
+        events = [record.get("event") for record in self.sitting]
         ended = "run ends" in events or ("run begins" not in events and self.report is not None)
         return "finished" if ended else "interrupted"
 
@@ -141,7 +141,7 @@ class MeasuredRun:
         stages = {name: Stage(name) for name in self.sentences}
         for record in self.sitting:
             name = record.get("step")
-            if isinstance(name, str) and "/" not in name:  # it names a file
+            if isinstance(name, str) and is_a_name(name):
                 _move(stages.setdefault(name, Stage(name)), record)
         if not self.at_work:
             for stage in stages.values():
@@ -190,9 +190,7 @@ def _move(stage: Stage, record: Mapping[str, Any]) -> None:
         case "step begins":
             stage.state, stage.began_at = "running", str(record.get("time", ""))
         case "step ends":
-            stage.state = "done"
-            seconds = record.get("seconds")
-            stage.seconds = float(seconds) if isinstance(seconds, int | float) else None
+            stage.state, stage.seconds = "done", number(record.get("seconds"))
         case "step kept":
             stage.state = "kept"
         case "step not possible":
@@ -209,7 +207,7 @@ def _time(records: Iterable[Mapping[str, Any]]) -> str:
 
 def _report(path: Path) -> _Read:
     try:
-        return _Read(Report.from_json(path.read_bytes()))
+        return _Read(Report.from_json(content_of(path)))
     except FileNotFoundError:
         return _Read()
     except InvalidInput as error:
@@ -220,7 +218,7 @@ def _report(path: Path) -> _Read:
 
 def _settings(path: Path) -> tuple[dict[str, Any], str]:
     try:
-        return parse_toml(path.read_text(encoding="utf-8"), "it"), ""
+        return parse_toml(content_of(path).decode(), "it"), ""
     except FileNotFoundError:
         return {}, ""
     except (OSError, ValueError) as error:  # no UTF-8 and no TOML among them
@@ -229,8 +227,7 @@ def _settings(path: Path) -> tuple[dict[str, Any], str]:
 
 def _first_word(path: Path) -> str:
     try:
-        with path.open(encoding="utf-8") as stream:
-            line = stream.readline(200)
+        line = content_of(path).partition(b"\n")[0][:200].decode()
     except (OSError, ValueError):
         return ""
     return line[1:].strip() if line.startswith("#") else ""
@@ -238,6 +235,6 @@ def _first_word(path: Path) -> str:
 
 def _step(path: Path) -> Step | None:
     try:
-        return _STEP.validate_json(path.read_bytes())
+        return _STEP.validate_json(content_of(path))
     except (OSError, ValidationError):
         return None

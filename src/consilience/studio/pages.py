@@ -24,7 +24,7 @@ from consilience.studio.keeping import kept
 from consilience.studio.lines import read_lines
 from consilience.studio.measured import MeasuredRun
 from consilience.studio.pictures import SHOWN, files_of
-from consilience.studio.places import Absent, Place, Places
+from consilience.studio.places import Absent, Place, Places, content_of
 from consilience.studio.rendering import render
 from consilience.studio.runs import rows_of
 from consilience.studio.said import CALLS_A_PAGE, Said, journals, look, whole
@@ -215,8 +215,8 @@ def _kind(path: Path) -> str:
     if path.suffix.lower() != ".svg":
         return "photograph"
     try:
-        return "photograph" if b"<image" in path.read_bytes() else "drawing"
-    except OSError:
+        return "photograph" if b"<image" in content_of(path) else "drawing"
+    except (OSError, ValueError):  # a name that no file can have among them
         return "drawing"
 
 
@@ -238,7 +238,7 @@ def _same(a: MeasuredRun, b: MeasuredRun, first: Figure | None, second: Figure |
     if first is None or second is None:
         return False
     try:
-        return (a.place.path / first.file).read_bytes() == (b.place.path / second.file).read_bytes()
+        return content_of(a.place.path / first.file) == content_of(b.place.path / second.file)
     except OSError:
         return False
 

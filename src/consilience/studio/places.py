@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +13,7 @@ from urllib.parse import quote
 
 from consilience.ground.errors import ConsilienceError, InvalidInput
 
-__all__ = ["IMAGES", "Absent", "Place", "Places"]
+__all__ = ["IMAGES", "Absent", "Place", "Places", "content_of", "is_plain"]
 
 Kind = Literal["measured", "agents", "pictures"]
 """What a folder holds: a run of the laboratory, a run of agents, or nothing but pictures."""
@@ -23,6 +25,9 @@ DEPTH = 5
 """Folders below the one that is looked at, at most."""
 MOST_ENTRIES = 50_000
 """Files and folders that are looked at, at most."""
+
+MOST_BYTES = 2**28
+"""Of a file that is read whole, at most."""
 
 _OF_A_MEASURED_RUN = frozenset({"journal.jsonl", "report.json", "steps"})
 _OF_A_RUN_OF_AGENTS = frozenset({"transcript.jsonl", "journal.sqlite", "result.json"})
@@ -155,6 +160,31 @@ class Places:
         for entry in entries:
             if left[0] > 0 and not entry.name.startswith(".") and _is_folder(entry):
                 yield from self._below(Path(entry.path), depth - 1, left)
+
+
+def is_plain(path: Path) -> bool:
+    """Whether a file lies where its path says, neither it nor its folder being a link to another place."""
+    return path.is_file() and not path.is_symlink() and not path.parent.is_symlink()
+
+
+def content_of(path: Path) -> bytes:
+    """Return what a file of a run holds, which must lie where its path says.
+
+    Raises
+    ------
+    OSError
+        If there is none, it is a link or no plain file, or it is too large to be read whole.
+    """
+    if path.parent.is_symlink():
+        raise OSError(errno.ELOOP, "its folder is a link to another place")
+    # A pipe would keep whoever opens it waiting, a device would never end.
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as stream:
+        found = os.fstat(stream.fileno())
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(errno.EINVAL, "it is no plain file")
+        if found.st_size > MOST_BYTES:
+            raise OSError(errno.EFBIG, f"it is larger than {MOST_BYTES / 2**20:.0f} MiB")
+        return stream.read(MOST_BYTES)
 
 
 def _kind(names: set[str]) -> Kind | None:

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from consilience.studio.lines import number
+
 __all__ = ["Chart", "Line", "charts"]
 
 MOST_LINES = 12
@@ -69,7 +71,7 @@ def charts(records: Iterable[Mapping[str, Any]]) -> tuple[Chart, ...]:
     """
     by_name: dict[str, list[Mapping[str, Any]]] = {}
     for record in records:
-        if isinstance(record.get("metric"), str) and isinstance(record.get("value"), int | float):
+        if isinstance(record.get("metric"), str) and number(record.get("value")) is not None:
             by_name.setdefault(record["metric"], []).append(record)
     return tuple(_chart(name, found) for name, found in by_name.items())
 
@@ -99,10 +101,10 @@ def _along(records: list[Mapping[str, Any]]) -> str:
     keys = dict.fromkeys(key for record in records for key in record if key not in _OWN)
     best, most = "", 1
     for key in keys:
-        values = {record.get(key) for record in records}
-        whole = all(isinstance(value, int) and not isinstance(value, bool) for value in values)
-        if whole and key != "seed" and len(values) > most:
-            best, most = key, len(values)
+        values = [record.get(key) for record in records]
+        whole = all(isinstance(value, int) and number(value) is not None for value in values)
+        if whole and key != "seed" and len(set(values)) > most:
+            best, most = key, len(set(values))
     return best
 
 

@@ -1,6 +1,7 @@
 """The log is a chain: whoever changes it is seen."""
 
 import json
+import resource
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,23 @@ def test_what_was_written_is_whole(tmp_path: Path) -> None:
     assert (bool(found), found.lines, found.head) == (True, 4, head)
     assert written(path, 2) != head
     assert verify(path).lines == 6
+
+
+def test_a_disk_that_is_full_for_a_moment_leaves_a_whole_log(tmp_path: Path) -> None:
+    path = tmp_path / "d.jsonl"
+    call, decision = Call("mail", {"to": SECRET}), Decision(Outcome.DENIED, "", "no rule fits")
+    with DecisionsLog(path) as log:
+        log.write(call, decision)
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 10, before[1]))
+        try:
+            with pytest.raises(OSError, match=r"No space left|File too large"):
+                log.write(call, decision)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        assert verify(path).lines == 1
+        log.write(call, decision)
+    assert (bool(verify(path)), verify(path).lines) == (True, 2)
 
 
 def test_arguments_are_digests_unless_they_may_be_read(tmp_path: Path) -> None:

@@ -28,6 +28,11 @@ def holds(table: dict[str, Any], value: object) -> bool:
             ["/home/ann/x", ["/home/ann/x", "/home/ann/y"]],
             ["/home/ann", "/home/ann/../root", "/home/ann/%2e%2E/x", "/home/ann/%252e", "/home/ann/\0", 5, []],
         ),
+        (
+            {"prefix": "https://example.com/docs/"},
+            ["https://example.com/docs/a\tb", "https://example.com/docs/a.\nb"],
+            ["https://example.com/docs/.\t./admin", "https://example.com/docs/.\r\n./admin"],
+        ),
         ({"pattern": "[a-z]+"}, ["abc"], ["ABC", "a1", "a\n", "", 5]),
         ({"min": 0, "max": 9}, [0, 9, "4", "4.5", 9.0], [-1, 10, "x", "1e0", True, math.nan, None, "٣", "9" * 400]),
         ({"min": 3}, [3, 1e9], [2]),

@@ -16,7 +16,7 @@ from typing import Any
 
 from consilience.dialogue.command.flags import with_flags
 from consilience.ground.errors import ConsilienceError, InvalidInput
-from consilience.ground.folder import write_whole
+from consilience.ground.folder import require_writable, write_whole
 from consilience.ground.late import late_module
 from consilience.methods.backdoor_audits.flags import (
     GuardChecking,
@@ -93,7 +93,7 @@ def _guarded(checking: GuardChecking) -> Findings:
 def _told(audit: Callable[[], Findings], reporting: Reporting) -> int:
     """Run an audit, tell what it came to, write the reports, and return how to leave."""
     for path in _files(reporting):
-        _require_writable(path)
+        require_writable(path, "a report")
     try:
         findings = audit()
         _write(findings, reporting)
@@ -133,16 +133,6 @@ def _files(reporting: Reporting) -> list[Path]:
             "reports must have files of their own; two of --json, --html, --sarif, --junit name the same"
         )
     return files
-
-
-def _require_writable(path: Path) -> None:
-    """Refuse before the work what would be lost after it."""
-    if path.is_dir():
-        raise InvalidInput(f"a report must be a file to write; {path} is a folder")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InvalidInput(f"a report must be writable; {path}: {error.strerror or error}") from error
 
 
 def _late(module: str) -> Any:

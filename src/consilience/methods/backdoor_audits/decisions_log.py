@@ -7,8 +7,10 @@ written as digests unless they may be read.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -68,7 +70,7 @@ class DecisionsLog:
         self._count, self._head = found.lines, found.head
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self._path.open("a", encoding="utf-8", newline="\n")
+            self._file = self._path.open("ab", buffering=0)
         except OSError as error:
             raise InvalidInput(f"the log must be writable; {path}: {error.strerror or error}") from error
 
@@ -78,7 +80,13 @@ class DecisionsLog:
         return self._head
 
     def write(self, call: Call, decision: Decision, **more: str | int | float | bool | None) -> None:
-        """Append a decision; it is in the file when this returns."""
+        """Append a decision; it is in the file when this returns, and no part of it is when it cannot be written.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written, as on a full disk; what was decided before stays whole, and later ones may follow.
+        """
         record = {
             "number": self._count,
             "time": datetime.now(UTC).isoformat(timespec="microseconds"),
@@ -94,8 +102,7 @@ class DecisionsLog:
             "before": self._head,
         }
         digest = _digest(record)
-        self._file.write(json.dumps({**record, "digest": digest}, ensure_ascii=True) + "\n")
-        self._file.flush()
+        self._append(json.dumps({**record, "digest": digest}, ensure_ascii=True).encode() + b"\n")
         self._count, self._head = self._count + 1, digest
 
     def close(self) -> None:
@@ -109,6 +116,17 @@ class DecisionsLog:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _append(self, line: bytes) -> None:
+        end = self._file.seek(0, os.SEEK_END)
+        written = 0
+        try:
+            written = self._file.write(line)
+        finally:
+            if written != len(line):
+                self._file.truncate(end)
+        if written != len(line):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def _told(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         texts = {name: _plain(value) for name, value in arguments.items()}

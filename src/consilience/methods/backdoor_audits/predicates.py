@@ -18,6 +18,8 @@ _SOURCES = ("query", "observation", "any")
 _NUMBER = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?")
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/]*")
 _UP = re.compile(r"\.\.|%2e|%25|\x00", re.IGNORECASE)
+_DROPPED = str.maketrans("", "", "\t\n\r")
+"""What a browser takes out of an address before it reads it."""
 _SCALAR = (str, int, float, bool)
 _WHOSE = {"query": "the human's words", "observation": "what was observed", "any": "anybody's words"}
 
@@ -57,7 +59,7 @@ class _Prefix:
     def holds(self, value: object, dialogue: Dialogue) -> bool:
         """Say whether it begins so, and does not climb out of what it begins with."""
         del dialogue
-        return isinstance(value, str) and value.startswith(self.text) and not _UP.search(value)
+        return isinstance(value, str) and value.startswith(self.text) and not _UP.search(value.translate(_DROPPED))
 
     def told(self) -> str:
         """Return what it has to be."""

@@ -179,7 +179,10 @@ def test_ctrl_c_ends_it_in_a_line_and_the_port_is_free(database: Path) -> None:
         socket.create_server(("127.0.0.1", port)).close()
 
 
-def test_the_demo_needs_nothing_and_two_agents_solve_a_task_at_once() -> None:
+def test_the_demo_needs_nothing_and_two_agents_solve_a_task_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))  # it is killed in the end, and what it leaves goes with the test's
     begun = monotonic()
     with served("--demo", "--port", "0") as (_, address, told):
         links = wait(lambda: (found := re.findall(r"http://\S+/sign-in", "".join(told))) and len(found) == 2 and found)
@@ -191,6 +194,20 @@ def test_the_demo_needs_nothing_and_two_agents_solve_a_task_at_once() -> None:
         page = wait(lambda: (found := ann.get("/tasks/1")) and "answered" in found and found)
         assert "different" in page
         assert monotonic() - begun < 60
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_demo_that_is_told_to_stop_leaves_nothing(
+    number: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with served("--demo", "--port", "0") as (process, address, told):
+        assert list(tmp_path.iterdir())
+        assert "Come in as Ann Weber" in Browser(address).get("/")
+        process.send_signal(number)
+        assert process.wait(20) == 0
+        assert "Traceback" not in "".join(told)
+        assert not list(tmp_path.iterdir())
 
 
 def test_while_the_database_is_locked_it_is_said_and_later_it_goes_on(people, office, dinner) -> None:

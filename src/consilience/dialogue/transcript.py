@@ -389,10 +389,17 @@ def _line(event: Event) -> str:
 
 def _written(value: object) -> str:
     if type(value) is str:
-        return _quoted(_cleared(value))
+        return _told(value)
+    if value is None:
+        return "null"
     if type(value) is int:
         return str(value)
     return _encode(_small(value))
+
+
+@lru_cache(maxsize=256)
+def _told(text: str) -> str:
+    return _quoted(_cleared(text))
 
 
 def _facts(event: Event) -> Iterator[tuple[str, Fact]]:

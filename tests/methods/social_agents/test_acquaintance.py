@@ -47,6 +47,12 @@ def test_a_handle_is_one_and_free(connection: Connection, handle: str, name: str
         add_person(connection, handle, name, "")
 
 
+@pytest.mark.parametrize("handle", ["family", "Friends", "WORK", "new", "*", "anyone", "everybody"])
+def test_what_rules_call_many_people_by_is_nobodys_handle(connection: Connection, handle: str) -> None:
+    with pytest.raises(InvalidInput, match="what rules call many people by"):
+        add_person(connection, handle, "Ann", "")
+
+
 def test_a_contact_comes_to_be_by_both(connection: Connection) -> None:
     with pytest.raises(InvalidInput, match="there is no request"):
         accept(connection, "bea", "ann")

@@ -58,6 +58,13 @@ def test_a_dry_run_of_somebody_new_knows_who_is_there(place) -> None:
     assert list(bring(Importing(**new)))[1:-1] == told[1:-1]
 
 
+def test_a_dry_run_knows_who_was_there_under_a_handle_that_nobody_may_take_today(place) -> None:
+    with Store.open(place["database"]) as store, store.writing() as connection:
+        connection.exec_driver_sql("INSERT INTO person (handle, name, card) VALUES ('family', 'Fay', '')")
+    with pytest.raises(InvalidInput, match="memory of their own"):
+        list(bring(Importing(as_="ann", name="Ann", dry_run=True, merge=("Bea=family",), **place)))
+
+
 def test_how_dates_are_read_can_be_said(place) -> None:
     Path(str(place["file"])).write_text(CHAT.replace("25/", "04/"), encoding="utf-8")
     assert any("note: dates" in line for line in bring(Importing(as_="ann", name="Ann", dry_run=True, **place)))

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from consilience.ground.errors import InvalidInput
-from consilience.methods.social_agents.policy import NEW, Policy, Rule
+from consilience.methods.social_agents.policy import GROUPS, NEW, Policy, Rule
 from consilience.methods.social_agents.records import Message
 
 FRIENDS = {"friends": frozenset({"bea"})}
@@ -50,6 +50,12 @@ def test_nobody_gets_a_groups_rights_by_being_called_like_it(handle):
         Policy("ann", (Rule(who=NEW, verdict="never"), Rule(verdict="allow")), FRIENDS).on(PLAIN, handle).verdict
         == "never"
     )
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_a_rule_about_a_group_that_nobody_is_in_means_nobody(group):
+    policy = Policy("ann", (Rule(who=group, label="health", verdict="allow"),))
+    assert policy.on("I am ill again.", group).verdict == "ask"
 
 
 def row(number, text, label=""):

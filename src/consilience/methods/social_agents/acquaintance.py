@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from consilience.ground.errors import InvalidInput, UnknownName
+from consilience.methods.social_agents.policy import RESERVED
 from consilience.methods.social_agents.records import Person
 from consilience.methods.social_agents.words import kept
 
@@ -30,10 +31,12 @@ _IS_CONTACT = text("SELECT accepted FROM contact WHERE asker = :asker AND asked 
 
 
 def add_person(connection: Connection, handle: str, name: str, card: str) -> Person:
-    """Add somebody, whose handle is one and is free."""
+    """Add somebody, whose handle is one, is free, and means nobody else in rules."""
     handle = unicodedata.normalize("NFC", kept(handle))
     if not _HANDLE.fullmatch(handle):
         raise InvalidInput(f"a handle has 1 to 64 characters, no spaces, slashes or colons; got {handle!r}")
+    if handle.casefold() in RESERVED:
+        raise InvalidInput(f"a handle must not be what rules call many people by; got {handle!r}: choose another")
     name = " ".join(_STEERING.sub(" ", name).split())  # a line, and no other, wherever it is shown
     if not name:
         raise InvalidInput(f"a name must not be empty; {handle!r} has none")

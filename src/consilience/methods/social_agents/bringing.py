@@ -21,6 +21,7 @@ from consilience.methods.social_agents.store import Store
 __all__ = ["bring", "take_away"]
 
 _IN_CONVERSATION = text("SELECT id FROM message WHERE conversation = :conversation ORDER BY id")
+_COPY = text("INSERT INTO person (handle, name, card) VALUES (:handle, :name, '')")
 _READ_BY = text("SELECT COUNT(*) FROM visibility WHERE owner = :owner")
 
 
@@ -118,8 +119,9 @@ def _opened(importing: Importing) -> Iterator[Store]:
                 yield store
                 return
         tried = stack.enter_context(Store.open(":memory:"))
-        for one in people:
-            tried.add_person(one.handle, one.name or one.handle)
+        with tried.writing() as connection:  # as they are there, whatever their handles could not be today
+            for one in people:
+                connection.execute(_COPY, {"handle": one.handle, "name": one.name or one.handle})
         yield tried
 
 

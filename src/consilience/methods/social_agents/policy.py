@@ -33,7 +33,7 @@ from consilience.ground.errors import InvalidInput
 from consilience.methods.social_agents.labels import SECRET, coarse, labels_of
 from consilience.methods.social_agents.records import Message
 
-__all__ = ["DEFAULTS", "NEW", "PASSED_ON", "Policy", "Rule", "Ruling", "Verdict"]
+__all__ = ["DEFAULTS", "GROUPS", "NEW", "PASSED_ON", "RESERVED", "Policy", "Rule", "Ruling", "Verdict"]
 
 Verdict = Literal["allow", "coarsen", "ask", "never"]
 """From the mildest to the strictest."""
@@ -41,6 +41,10 @@ Verdict = Literal["allow", "coarsen", "ask", "never"]
 ANY: Final = "*"
 NEW: Final = "new"
 """The group of all who are in no other group of the policy."""
+GROUPS: Final = ("family", "friends", "work")
+"""Groups that somebody may be put into without more ado; a rule about one means nobody as long as nobody is in it."""
+RESERVED: Final = frozenset({ANY, NEW, *GROUPS, "anyone", "everybody"})
+"""What rules and pages call many people by: nobody who comes anew may have it as a handle, in whatever case."""
 PASSED_ON: Final = "passed on"
 """The purpose of what somebody else tells on: rules about it decide what may be forwarded."""
 
@@ -59,7 +63,7 @@ class Rule:
     """
 
     who: str = ANY
-    """A handle, a group, or ``"*"`` for everybody. A name that is a group's never means a handle."""
+    """A handle, a group, or ``"*"`` for everybody. A name that is a group's, or in `GROUPS`, never means a handle."""
     label: str = ANY
     """A kind of thing, or ``"*"`` for every kind but a secret, which has to be named."""
     purpose: str = ANY
@@ -339,8 +343,8 @@ class Policy:
     def _means(self, who: str, counterpart: str) -> bool:
         if who == NEW:
             return not any(counterpart in members for members in self.groups.values())
-        if who in self.groups:
-            return counterpart in self.groups[who]
+        if who in self.groups or who in GROUPS:
+            return counterpart in self.groups.get(who, ())
         return who in (ANY, counterpart)
 
 

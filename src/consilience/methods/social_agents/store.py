@@ -120,7 +120,8 @@ class Store:
         Parameters
         ----------
         handle
-            1 to 64 characters without spaces, slashes and colons; nobody may have the same in other case.
+            1 to 64 characters without spaces, slashes and colons; nobody may have the same in other case, nor what
+            rules call many people by, such as ``family`` or ``new``.
         name
             As others see it; several people may have one.
         card
@@ -129,7 +130,7 @@ class Store:
         Raises
         ------
         InvalidInput
-            When the handle is none or taken, or the name is empty.
+            When the handle is none, reserved or taken, or the name is empty.
         """
         with self._database.writing() as connection:
             return acquaintance.add_person(connection, handle, name, card)

@@ -73,6 +73,21 @@ def test_the_stored_hash_is_no_password(accounts: Accounts) -> None:
     assert accounts.sign_in("ann", accounts._found("ann")[1]) is None
 
 
+def test_nobody_joins_under_the_name_of_a_group_and_the_invitation_stays_good(accounts: Accounts) -> None:
+    token = accounts.invite()
+    for handle in ("family", " New ", "everybody"):
+        with pytest.raises(InvalidInput, match="choose another"):
+            accounts.join(token, handle=handle, name="Eve", password=PASSWORD)
+    assert accounts.join(token, handle="eve", name="Eve", password=PASSWORD).person.handle == "eve"
+
+
+def test_who_was_there_under_such_a_name_may_still_join(accounts: Accounts, store: Store) -> None:
+    with store.writing() as connection:
+        connection.exec_driver_sql("INSERT INTO person (handle, name, card) VALUES ('family', 'Fay', '')")
+    accounts.join(accounts.invite(handle="family"), handle="", name="", password=PASSWORD)
+    assert accounts.sign_in("family", PASSWORD) is not None
+
+
 def test_an_invitation_is_used_once_and_in_time(accounts: Accounts, clock: Clock) -> None:
     token = accounts.invite()
     assert accounts.invited(token) is not None

@@ -205,7 +205,8 @@ class Accounts:
         Raises
         ------
         InvalidInput
-            When the invitation is none, the handle is taken or no handle, or the password is too short or too long.
+            When the invitation is none, the handle is taken, reserved (`policy.RESERVED`) or no handle, or the password
+            is too short or too long.
         """
         invite = self.invited(token)
         if invite is None:

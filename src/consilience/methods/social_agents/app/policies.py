@@ -8,13 +8,11 @@ from sqlalchemy import Column, MetaData, String, Table, Text, delete, insert, se
 
 from consilience.ground.errors import InvalidInput
 from consilience.methods.social_agents.audit import make
-from consilience.methods.social_agents.policy import PASSED_ON, Policy, Rule
+from consilience.methods.social_agents.policy import GROUPS, PASSED_ON, Policy, Rule
 from consilience.methods.social_agents.store import Store
 
 __all__ = ["GROUPS", "PASSED_ON", "Policies"]
 
-GROUPS = ("family", "friends", "work")
-"""Groups that somebody may be put into; who is in none is new."""
 MOST_RULES = 100
 
 _METADATA = MetaData()

@@ -50,6 +50,24 @@ def test_who_leaves_in_the_middle_of_a_task_ends_it_and_nothing_more_is_told(din
     assert all(one.value == "" for board in (state.a, state.b) if board.owner == "ben" for one in board)
 
 
+def test_a_task_behind_hundreds_of_others_ends_and_is_forgotten_too(dinner) -> None:
+    office = dinner.office
+    task = dinner.asked()
+    office.desk.answer(task, yes=True)
+    dinner.waiting()
+    for _ in range(201):
+        office.tasks.add(dinner.ann, dinner.ben, "Long ago?", standing="ended")
+    leave_all(office, dinner.ben)
+    over = office.tasks.find(task.id)
+    assert (over.over, over.answer) == (True, "")
+    assert all(
+        one.value == ""
+        for board in (office.tasks.state(over).a, office.tasks.state(over).b)
+        if board.owner == "ben"
+        for one in board
+    )
+
+
 def test_a_task_that_does_not_end_is_waited_for_and_then_told(dinner, monkeypatch) -> None:
     task = dinner.asked()
     dinner.office.desk.answer(task, yes=True)

@@ -83,6 +83,29 @@ def test_a_side_that_is_forgotten_leaves_what_the_other_heard(tasks: Tasks, pair
     assert found.b["s1"].value == "sesame"
 
 
+def test_a_side_is_forgotten_in_all_tasks_and_not_only_in_those_that_a_page_lists(tasks: Tasks, pair) -> None:
+    for _ in range(module.MOST_LISTED + 1):
+        task = tasks.add(*pair, "What?", standing="ended")
+        tasks.keep(f"{task.name}/state", state())
+    first = tasks.find(1)
+    assert first not in tasks.of(pair[0])
+    assert tasks.forget(pair[0]) == module.MOST_LISTED + 1
+    assert len(tasks.state(first).a) == 0
+
+
+def test_what_is_not_over_is_found_behind_any_number_of_others(tasks: Tasks, pair, monkeypatch) -> None:
+    monkeypatch.setattr(module, "MOST_LISTED", 2)
+    monkeypatch.setattr(module, "MOST_OPEN", 1)
+    ann, ben = pair
+    first = tasks.add(*pair, "What?", standing="invited")
+    for standing in ("ended", "declined", "ended"):
+        tasks.add(ben, ann, "And what?", standing=standing)
+    assert first not in tasks.of(ann)
+    assert tasks.not_over(ann) == tasks.not_over(ben, ann) == [first]
+    with pytest.raises(InvalidInput, match="at once"):
+        tasks.add(*pair, "And what?", standing="invited")
+
+
 def test_what_was_read_from_messages_that_are_gone_is_gone(tasks: Tasks, pair) -> None:
     task = tasks.add(*pair, "What?", standing="ended")
     tasks.keep(f"{task.name}/state", state(evidence=(7, 8)))

@@ -196,15 +196,13 @@ class Desk:
 
     def part(self, one: Person, other: Person) -> None:
         """End what is under way between two who are no longer in contact."""
-        for task in self._tasks.of(one, other):
-            if not task.over:
-                self.kill(task, one)
+        for task in self._tasks.not_over(one, other):
+            self.kill(task, one)
 
     def leave(self, who: Person) -> None:
         """End all that somebody takes part in."""
-        for task in self._tasks.of(who):
-            if not task.over:
-                self.kill(task, who)
+        for task in self._tasks.not_over(who):
+            self.kill(task, who)
 
     def seen(self, task: Task, who: Person) -> list[TurnSeen]:
         """Return the turns that somebody may watch, with what their agent had in view; nothing after a restart."""

@@ -67,7 +67,7 @@ def until_still(office: Office, who: Person) -> None:
         When it takes too long.
     """
     deadline = monotonic() + LEAVING_S
-    while any(office.desk.under_way(one) for one in office.tasks.of(who)):
+    while any(office.desk.under_way(one) for one in office.tasks.not_over(who)):
         if monotonic() > deadline:
             raise StoreLocked("a task of yours is still ending; nothing was forgotten yet: try again")
         sleep(0.02)

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal, cast
 
 from pydantic import TypeAdapter
-from sqlalchemy import BigInteger, Column, Integer, MetaData, String, Table, Text, delete, insert, select
+from sqlalchemy import BigInteger, Column, Integer, MetaData, Select, String, Table, Text, delete, insert, select
 from sqlalchemy import update as updated
 
 from consilience.ground.errors import InvalidInput
@@ -33,6 +33,8 @@ FORGOTTEN = "(forgotten)"
 """Stands for what was said of messages that were forgotten."""
 MOST_OPEN = 20
 """Tasks of one person that are not over."""
+MOST_LISTED = 200
+"""Tasks of one person that pages list."""
 
 _METADATA = MetaData()
 _Whole = BigInteger().with_variant(Integer(), "sqlite")
@@ -152,11 +154,16 @@ class Tasks:
         return None if row is None else _task_of(row._mapping)  # noqa: SLF001  a public attribute of rows
 
     def of(self, person: Person, other: Person | None = None) -> list[Task]:
-        """Return the tasks that somebody takes part in, the latest first; those with one other, where one is given."""
-        wanted = select(_task).where((_task.c.asker == person.id) | (_task.c.partner == person.id))
-        if other is not None:
-            wanted = wanted.where((_task.c.asker == other.id) | (_task.c.partner == other.id))
-        return self._all(wanted.order_by(_task.c.id.desc()).limit(200))
+        """Return the tasks that somebody takes part in, with one other where one is given, the latest first.
+
+        No more than `MOST_LISTED`: it is for pages. `not_over` gives all of which something may come.
+        """
+        return self._all(_with(person, other).order_by(_task.c.id.desc()).limit(MOST_LISTED))
+
+    def not_over(self, person: Person, other: Person | None = None) -> list[Task]:
+        """Return all tasks of somebody, with one other where one is given, of which something may come; latest first."""
+        wanted = _with(person, other).where(_task.c.standing.not_in(("ended", "declined")))
+        return self._all(wanted.order_by(_task.c.id.desc()))
 
     def parts(self, root: int) -> list[Task]:
         """Return the parts of a task that third parties are asked for."""
@@ -223,7 +230,7 @@ class Tasks:
 
         What was said to the other side stays: they have it.
         """
-        names = [one.name for one in self.of(person) if one.name]
+        names = _with(person).where(_task.c.name != "").with_only_columns(_task.c.name)
         count = 0
         with self._store.writing() as connection:
             rows = connection.execute(select(_kept.c.element, _kept.c.state).where(_kept.c.talk.in_(names))).all()
@@ -267,7 +274,7 @@ class Tasks:
         return count
 
     def _open(self, asker: Person) -> int:
-        return sum(one.asker == asker.id and one.parent is None and not one.over for one in self.of(asker))
+        return sum(one.asker == asker.id and one.parent is None for one in self.not_over(asker))
 
     def _all(self, wanted: Any) -> list[Task]:
         with self._store.reading() as connection:
@@ -283,6 +290,13 @@ def talk_of(element: str) -> str:
     ('task-7', 'task-7', 'task-7', 'task-7/1/0.0')
     """
     return _AGAIN.sub("", element.removesuffix("/state"))
+
+
+def _with(person: Person, other: Person | None = None) -> Select[Any]:
+    wanted = select(_task).where((_task.c.asker == person.id) | (_task.c.partner == person.id))
+    if other is not None:
+        wanted = wanted.where((_task.c.asker == other.id) | (_task.c.partner == other.id))
+    return wanted
 
 
 def _root(element: str) -> str:

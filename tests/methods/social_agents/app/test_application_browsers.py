@@ -19,6 +19,7 @@ from consilience.methods.social_agents.app.accounts import Strength
 from consilience.methods.social_agents.app.serving import Server, prepared
 from consilience.methods.social_agents.demo import QUESTION
 from consilience.methods.social_agents.flags import Serving
+from consilience.methods.social_agents.policy import Rule
 from consilience.methods.social_agents.records import NewMessage
 
 pytestmark = [
@@ -190,6 +191,28 @@ def test_two_people_solve_a_task_together(server: Server, tmp_path: Path, pictur
         for page in (ann, ben):
             assert page.browser.complaints == []
             assert {url for url in page.browser.requests if not url.startswith((server.address, "about:"))} == set()
+
+
+def test_a_rule_that_is_taken_away_goes_and_no_other_does(server: Server, tmp_path: Path) -> None:
+    policies = server.office.policies
+    first, second, third = (Rule(label=label, verdict="never") for label in ("health", "money", "place"))
+    with browsing(tmp_path / "ann") as browser:
+        other, page = browser.page(), browser.page()
+        join(page, invitation(server), "ann", "Ann Weber")
+        for rule in (third, second, first):
+            policies.add("ann", rule)
+        own = "document.querySelectorAll('#rules button').length"
+        for one in (page, other):
+            one.go(f"{server.address}/rules")
+            assert one.run(own) == 3
+        page.click("#rules button", reading="Take away")
+        page.wait(f"{own} === 2")
+        assert policies.of("ann").rules == (second, third)
+        other.wait(f"{own} === 2")  # another page of hers shows it too
+        page.click("#rules button", reading="Take away")
+        page.wait(f"{own} === 1")
+        assert policies.of("ann").rules == (third,)
+        assert browser.complaints == []
 
 
 def test_without_scripts_the_pages_work_too(server: Server, tmp_path: Path) -> None:

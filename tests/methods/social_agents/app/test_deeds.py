@@ -154,8 +154,11 @@ def test_rules_are_added_and_taken_away(pair, people) -> None:
     assert "never" in pair[0].get("/rules").text
     for odd in ({"who": "stranger"}, {"label": "*; drop"}, {"verdict": "maybe"}, {"purpose": "x"}):
         assert pair[0].post("/rules", **{**fields, **odd}).status_code == 422
-    assert pair[0].post("/rules/0/drop").status_code == 303
+    (rule,) = people.office.policies.of("ann").rules
+    assert f'name="rule" value="{rule}"' in pair[0].get("/rules").text
     assert pair[0].post("/rules/0/drop").status_code == 422
+    assert pair[0].post("/rules/0/drop", rule=str(rule)).status_code == 303
+    assert pair[0].post("/rules/0/drop", rule=str(rule)).status_code == 422
     assert people.office.policies.of("ben").rules == ()
 
 

@@ -1,5 +1,8 @@
 """The rules of a person are theirs, and the last one that they add comes first."""
 
+from concurrent.futures import ThreadPoolExecutor
+from itertools import product
+
 import pytest
 
 from consilience.ground.errors import InvalidInput
@@ -27,11 +30,31 @@ def test_the_last_rule_comes_first_and_is_kept(store: Store) -> None:
 
 def test_a_rule_is_taken_away_by_its_place(store: Store) -> None:
     policies = Policies(store)
-    policies.add("ann", Rule(who="ben", verdict="never"))
-    policies.drop("ann", 0)
+    never, allow = Rule(who="ben", verdict="never"), Rule(who="ben", verdict="allow")
+    policies.add("ann", never)
+    policies.add("ann", allow)
+    policies.drop("ann", 0, str(allow))
+    for place, rule in ((0, allow), (1, never), (-1, never), (0, "")):  # what a page that is old may send
+        with pytest.raises(InvalidInput, match="place"):
+            policies.drop("ann", place, str(rule))
+    assert policies.of("ann").rules == (never,)
+    policies.drop("ann", 0, str(never))
     assert policies.of("ann").rules == ()
-    with pytest.raises(InvalidInput, match="place"):
-        policies.drop("ann", 0)
+
+
+@pytest.mark.parametrize("kind", ["file", "server"])
+def test_of_changes_at_once_none_is_lost(kind: str, request: pytest.FixtureRequest, tmp_path) -> None:
+    place = tmp_path / "x.sqlite" if kind == "file" else request.getfixturevalue("postgres_url")
+    with Store.open(place) as store, ThreadPoolExecutor(4) as threads:
+        policies = Policies(store)
+        rules = [Rule(who=f"p{n}", label=label, verdict="ask") for n, label in product(range(6), ("health", "money"))]
+        work = [threads.submit(policies.add, "ann", rule) for rule in rules]
+        work += [threads.submit(policies.put_in_group, "ann", f"p{n}", "work") for n in range(6)]
+        for one in work:
+            one.result()
+        policy = policies.of("ann")
+    assert set(policy.rules) == set(rules)
+    assert policy.groups == {"work": frozenset(f"p{n}" for n in range(6))}
 
 
 def test_there_is_an_end_to_rules(store: Store, monkeypatch) -> None:

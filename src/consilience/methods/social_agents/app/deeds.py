@@ -274,19 +274,22 @@ def withdraw_grant(visit: Visit) -> Response:
 
 def add_rule(visit: Visit) -> Response:
     """Say who may learn which kind of thing."""
+    me = visit.me.handle
     contacts = [one.handle for one in visit.office.store.contacts_of(visit.me)]
     who = among("who", visit.said("who"), ("*", "new", *GROUPS, *contacts))
     label = among("label", visit.said("label"), ("*", *LABELS, OTHER))
     purpose = among("purpose", visit.said("purpose") or "*", ("*", PASSED_ON))
     verdict = among("verdict", visit.said("verdict"), ("allow", "coarsen", "ask", "never"))
     rule = Rule(who=who, label=label, purpose=purpose, verdict=cast("Verdict", verdict))
-    visit.office.policies.add(visit.me.handle, rule)
+    visit.office.policies.add(me, rule)
+    visit.office.live.tell([me], "me")
     return back("/rules", "saved")
 
 
 def drop_rule(visit: Visit) -> Response:
-    """Take one of one's rules away."""
-    visit.office.policies.drop(visit.me.handle, visit.number)
+    """Take one of one's rules away: the one that the page showed in that place."""
+    visit.office.policies.drop(visit.me.handle, visit.number, visit.said("rule"))
+    visit.office.live.tell([visit.me.handle], "me")
     return back("/rules", "saved")
 
 

@@ -19,12 +19,15 @@ def keys(visit: Visit) -> Response:
 
 def make_key(visit: Visit) -> Response:
     """Make a key, and show once what opens."""
-    return _keys_page(visit, token=visit.office.keys.make(visit.me, visit.said("label")))
+    token = visit.office.keys.make(visit.me, visit.said("label"))
+    visit.office.live.tell([visit.me.handle], "me")
+    return _keys_page(visit, token=token)
 
 
 def revoke_key(visit: Visit) -> Response:
     """Let a key open nothing any more."""
     visit.office.keys.revoke(visit.me, visit.number)
+    visit.office.live.tell([visit.me.handle], "me")
     return back("/account/keys", "revoked")
 
 

@@ -44,6 +44,7 @@ _HANDLES: Final[Mapping[Role, str]] = {
     "admin": "eve",
 }
 _WEAK = Strength(1, 8, 1)
+_RULE = Rule(who="pia", verdict="ask")
 _OK = (200, 303)
 
 
@@ -281,7 +282,7 @@ def _world(path: Path) -> _World:
         diary = store.conversation([ann])
         noon = datetime(2024, 5, 2, 12, tzinfo=UTC)
         store.add_messages([NewMessage(diary, ann.id, noon, f"Dear diary, {CANARY} is a secret.")])
-        office.policies.add("ann", Rule(who="pia", verdict="ask"))
+        office.policies.add("ann", _RULE)
         asked = office.tasks.add(ann, pia, f"Where is {CANARY}?", standing="paused")
         invited = office.tasks.add(pia, ann, f"Is {CANARY} well?", standing="invited")
         request = office.consent.ask("ann", "pia", "task", labels=["place"], messages=[number], task=asked.name)
@@ -318,7 +319,7 @@ def _world(path: Path) -> _World:
         }
         world.keys["join_page"] = world.keys["join"]
         for handle in ("ben", "cem", "dee", "eve", "quin"):
-            office.policies.add(handle, Rule(label="health", verdict="never"))
+            office.policies.add(handle, _RULE)
             store.request(pia, handle)
             store.accept(handle, pia)
     return world
@@ -368,6 +369,7 @@ _FORMS: Final[Mapping[str, Mapping[str, str]]] = {
     "decide": {"allow": "yes"},
     "forget": {"password": PASSWORD},
     "add_rule": {"who": "*", "label": "health", "verdict": "never"},
+    "drop_rule": {"rule": str(_RULE)},
     "card": {"card": "I keep bees."},
     "password": {"old": PASSWORD, "password": f"{PASSWORD} too", "again": f"{PASSWORD} too"},
 }

@@ -7,6 +7,7 @@ may ask again, and the same question is put to the same judge, but consent comes
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
@@ -126,6 +127,7 @@ def agent_app(
     asker_of: Callable[[str], str | None],
     *,
     tasks: TaskStore | None = None,
+    now: Callable[[], Person] | None = None,
 ) -> ASGIApp:
     """Return the application of a person's agent, to be served or mounted.
 
@@ -141,10 +143,20 @@ def agent_app(
         Returns the handle of whom a token belongs to, None for one that is nobody's or was revoked; asked each time.
     tasks
         Where tasks are kept, each for its asker; in this process where nothing is given.
+    now
+        Returns the person as they stand now, for the card: asked in a thread each time that it is read, so that what
+        they changed or forgot is not shown any more. Where nothing is given, they stay as they are.
     """
     card = agent_card(person, url)
+
+    async def current(card: AgentCard) -> AgentCard:
+        return card if now is None else agent_card(await asyncio.to_thread(now), url)
+
     handler = DefaultRequestHandler(_Executor(answering), tasks or InMemoryTaskStore(), card)
-    routes = [*create_agent_card_routes(card, card_url=CARD_PATH), *create_jsonrpc_routes(handler, RPC_PATH)]
+    routes = [
+        *create_agent_card_routes(card, card_modifier=current, card_url=CARD_PATH),
+        *create_jsonrpc_routes(handler, RPC_PATH),
+    ]
     return _Doorkeeper(Starlette(routes=routes), asker_of)
 
 

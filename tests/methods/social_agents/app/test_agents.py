@@ -48,6 +48,15 @@ def test_the_card_is_for_contacts_and_says_where(keyed, people) -> None:
     assert (refused.status_code, refused.headers["www-authenticate"]) == (401, "Bearer")
 
 
+def test_the_card_says_what_its_person_says_of_themselves_now(dinner, keyed, people) -> None:
+    assert keyed("GET", CARD, "ann").json()["description"] == "Answers for Ben."
+    ben = people.sign_in("ben")
+    ben.post("/account/card", card="I grow sesame.")
+    assert keyed("GET", CARD, "ann").json()["description"] == "I grow sesame."
+    ben.post("/account/card", card="")
+    assert "sesame" not in keyed("GET", CARD, "ann").text
+
+
 def test_a_cookie_is_no_key_and_a_key_is_no_cookie(dinner, people) -> None:
     ann = people.sign_in("ann")
     assert ann.get(CARD).status_code == 401

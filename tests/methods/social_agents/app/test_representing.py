@@ -67,6 +67,9 @@ def test_a_contact_s_agent_asks_it_and_what_is_under_way_elsewhere_is_left_alone
         thread.start()
         try:
             assert ask(agent.address, "/.well-known/agent-card.json")[1]["name"] == "Agent of Ben Okafor"
+            with Store.open(path) as store:  # in the application
+                store.set_card("ben", "I keep bees.")
+            assert ask(agent.address, "/.well-known/agent-card.json")[1]["description"] == "I keep bees."
             assert ask(agent.address, "/a2a", "agent_none", call)[0] == 401
             task = ask(agent.address, "/a2a", token, call)[1]["result"]["task"]
             assert task["status"]["state"] == "TASK_STATE_COMPLETED"

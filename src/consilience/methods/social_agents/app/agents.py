@@ -64,7 +64,13 @@ class Agents:
         if found is None:
             base = self._office.manner.address or str(Request(scope).base_url).rstrip("/")
             answering = _interop("app.answering").DeskAnswering(self._office, person)
-            found = _interop("a2a_server").agent_app(person, f"{base}/agents/{handle}", answering, self._asker_of)
+            found = _interop("a2a_server").agent_app(
+                person,
+                f"{base}/agents/{handle}",
+                answering,
+                self._asker_of,
+                now=lambda: self._office.store.person(handle),
+            )
         while len(self._apps) >= MOST_APPS:
             del self._apps[next(iter(self._apps))]
         self._apps[handle] = found

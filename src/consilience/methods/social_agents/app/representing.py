@@ -78,7 +78,8 @@ def represented(representing: Representing) -> Iterator[Represented]:
         key = key_of(database, representing.key_file, make=True)
         office = Office(store, model, manner=Manner(address=address, budget=budget), key=key)
         person = _who(office, representing)
-        app = agent_app(person, address, DeskAnswering(office, person), _asker_of(office))
+        answering = DeskAnswering(office, person)
+        app = agent_app(person, address, answering, _asker_of(office), now=lambda: store.person(person.id))
         hosts = ("127.0.0.1", "localhost", "[::1]", representing.host, name)
         settings = uvicorn.Config(
             Shield(app, hosts=hosts, secure=address.startswith("https://")),

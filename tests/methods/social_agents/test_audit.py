@@ -2,11 +2,12 @@
 
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import combinations
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.exc import IntegrityError
 
 from consilience.ground.errors import InvalidInput
@@ -201,6 +202,34 @@ def test_two_that_write_at_once_make_one_chain(tmp_path):
             done.result()
     assert log.verify() == log.verify(log.head())
     assert log.verify().checked == 40
+
+
+class Meanwhile:
+    """A store in which something happens after the first thing that somebody reads."""
+
+    def __init__(self, store, deed):
+        self.store = store
+        self.writing = store.writing
+        self.deeds = iter([deed])
+
+    @contextmanager
+    def reading(self):
+        with self.store.reading() as connection:
+            event.listen(connection, "after_cursor_execute", lambda *_: next(self.deeds, lambda: None)())
+            yield connection
+
+
+@pytest.mark.parametrize("deed", ["add", "forget"])
+def test_what_is_written_while_it_is_read_is_no_break(store, deed):
+    log = filled(store)
+    deeds = {
+        "add": lambda: log.add("disclosed", **DISCLOSED, text="Another parrot."),
+        "forget": lambda: log.forget_texts("ann"),
+    }
+    found = AuditLog(Meanwhile(store, deeds[deed])).verify()
+    assert (found.problems, found.checked) == ((), 8)
+    assert log.head().count == 9
+    assert log.verify().ok
 
 
 @pytest.mark.usefixtures("past_the_types")

@@ -308,7 +308,7 @@ class AuditLog:
         return len(found)
 
     def verify(self, noted: Head | None = None) -> Soundness:
-        """Read the whole log, and return what is wrong with it.
+        """Read the whole log as it is at one moment, and return what is wrong with it; others may go on writing.
 
         Parameters
         ----------
@@ -317,6 +317,8 @@ class AuditLog:
         """
         try:
             with self._store.reading() as connection:
+                if connection.dialect.name == "postgresql":  # else each statement is of a moment of its own
+                    connection.execution_options(isolation_level="REPEATABLE READ")
                 rows = connection.execute(select(_entries).order_by(_entries.c.number)).all()
                 salts = {row.number: row.salt for row in connection.execute(select(_salt))}
                 head = _head_of(connection)

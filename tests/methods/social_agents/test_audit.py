@@ -214,8 +214,12 @@ class Meanwhile:
 
     @contextmanager
     def reading(self):
+        def then(_connection, _cursor, statement, *_):
+            if statement.startswith("SELECT"):
+                next(self.deeds, lambda: None)()
+
         with self.store.reading() as connection:
-            event.listen(connection, "after_cursor_execute", lambda *_: next(self.deeds, lambda: None)())
+            event.listen(connection, "after_cursor_execute", then)
             yield connection
 
 

@@ -1,5 +1,6 @@
 """Which program wrote a file is found out, and what none wrote is refused with what would be read."""
 
+import json
 import random
 import zipfile
 
@@ -23,6 +24,25 @@ def test_what_is_no_export_is_refused(told, tmp_path):
     path.write_bytes(told)
     with pytest.raises(InvalidInput, match=r"WhatsApp.*Telegram.*Slack.*mail.*table"):
         read(path)
+
+
+def test_chats_behind_hundreds_of_contacts_are_found(tmp_path):
+    contacts = [
+        {"user_id": number, "first_name": f"Somebody {number}", "last_name": "Else", "phone_number": "+00 " + "7" * 99}
+        for number in range(500)
+    ]
+    row = {"id": 1, "type": "message", "date_unixtime": "1714644900", "from": "Ann", "from_id": "user1", "text": "hi"}
+    export = {
+        "about": "Here is the data you requested.",
+        "personal_information": {"user_id": 1, "first_name": "Ann"},
+        "contacts": {"about": "Your contacts.", "list": contacts},
+        "chats": {"list": [{"name": "Bea", "type": "personal_chat", "id": 7, "messages": [row]}]},
+    }
+    path = tmp_path / "result.json"
+    path.write_text(json.dumps(export, indent=1))
+    assert path.read_text().index('"chats"') > 65_536
+    assert sniff(path) == "telegram"
+    assert [said.text for said in read(path).messages] == ["hi"]
 
 
 def test_what_cannot_be_read_is_said(tmp_path):

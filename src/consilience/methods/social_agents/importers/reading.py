@@ -9,7 +9,7 @@ from pathlib import Path
 from consilience.ground.errors import InvalidInput
 from consilience.methods.social_agents.importers import mbox, slack, tables, telegram, whatsapp
 from consilience.methods.social_agents.importers.export import Export, Form
-from consilience.methods.social_agents.importers.files import Folder, decoded
+from consilience.methods.social_agents.importers.files import Folder, decoded, read_bytes
 from consilience.methods.social_agents.importers.whatsapp import DateOrder
 
 __all__ = ["read", "sniff"]
@@ -111,13 +111,18 @@ def _of_text(path: Path) -> Form | None:
         return "whatsapp"
     if told.lstrip()[:1] == "[" and path.suffix.lower() in (".json", ".jsonl"):
         return "table"  # whose reader says what a list has to become
-    return _of_json(told, lines[0]) if told.lstrip()[:1] == "{" else _of_lines(lines, path.suffix.lower())
+    return _of_json(path, told, lines[0]) if told.lstrip()[:1] == "{" else _of_lines(lines, path.suffix.lower())
 
 
-def _of_json(told: str, first: str) -> Form | None:
+def _of_json(path: Path, head: str, first: str) -> Form | None:
     if first.strip().endswith("}") and tables.found_columns(tables.headings_of(first)):
         return "table"
-    return "telegram" if '"messages"' in told or '"chats"' in told else None
+    # All that somebody has in Telegram begins with themselves and their contacts; the chats may be far behind.
+    return "telegram" if _has_chats(head) or _has_chats(decoded(read_bytes(path)).told) else None
+
+
+def _has_chats(told: str) -> bool:
+    return '"messages"' in told or '"chats"' in told
 
 
 def _of_lines(lines: list[str], suffix: str) -> Form | None:

@@ -127,6 +127,31 @@ def test_a_program_that_leaves_passes_nothing_more(pool: Snippets) -> None:
     assert [bool(fault) for fault in tried.faults] == [False, True, True, True]
 
 
+SHOUTS = {"main.py": "def f():\n    raise Exception('é' * 400)\n"}
+
+
+def test_faults_of_many_tests_are_all_told(pool: Snippets) -> None:
+    tried = asyncio.run(try_tests(SHOUTS, cut_tests("from main import f\n" + "assert f()\n" * 150), snippets=pool))
+    assert tried.loaded
+    assert len(tried.faults) == 150
+    assert {fault[:40] for fault in tried.faults} == {"main.py, line 2: Exception: éééééééééééé"}
+
+
+def test_what_is_said_after_more_than_is_kept_has_not_passed() -> None:
+    tests = cut_tests("from main import f\n" + "assert f()\n" * 150 + "assert True\n")
+    tried = asyncio.run(try_tests(SHOUTS, tests, limits=SandboxLimits(output_kb=16)))
+    assert tried.loaded
+    assert len(tried.faults) == 151
+    assert tried.faults[0].startswith("main.py, line 2: Exception: é")
+    assert tried.faults[-1] == "it ended before"
+
+
+def test_a_fault_may_have_any_letters(pool: Snippets) -> None:
+    tests = cut_tests("def f():\n    raise Exception('a\\u2028b\\x85c\\ud800d\\n')\nassert f()\nassert True\n")
+    tried = asyncio.run(try_tests({"main.py": ""}, tests, snippets=pool))
+    assert tried.faults == ("Exception: a\u2028b\x85c?d\n", "")
+
+
 def test_what_cannot_be_loaded_passes_nothing(pool: Snippets) -> None:
     tests = cut_tests("assert f() == 1")
     tried = asyncio.run(try_tests({"answer.py": "import nowhere"}, tests, source="answer.py", snippets=pool))

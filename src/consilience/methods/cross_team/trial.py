@@ -121,7 +121,9 @@ async def try_tests(
     limits: SandboxLimits | None = None,
     cpu_s: float = CPU_S,
 ) -> Tried:
-    """Try tests beside files, one after the other in one process; what none of them came to has not passed.
+    """Try tests beside files, one after the other in one process.
+
+    What none of them came to has not passed, nor what was said after more than the sandbox keeps.
 
     Parameters
     ----------
@@ -212,9 +214,15 @@ def _inside() -> str:
 
 
 def _told(outcome: Outcome, mark: str) -> Iterator[list[Any]]:
-    for line in outcome.stdout.decode("utf-8", "replace").splitlines():
-        if line.startswith(mark):
-            yield json.loads(line.removeprefix(mark))
+    """Give what was told from inside, line by line, as far as the sandbox kept it whole."""
+    for line in outcome.stdout.decode("utf-8", "replace").split("\n"):
+        if not line.startswith(mark):
+            continue
+        try:
+            facts = json.loads(line.removeprefix(mark))
+        except json.JSONDecodeError:  # there the sandbox stopped keeping
+            return
+        yield facts
 
 
 def _otherwise(outcome: Outcome) -> tuple[End, str]:

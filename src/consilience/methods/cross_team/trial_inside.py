@@ -27,7 +27,8 @@ __all__ = ["run_program", "run_tests"]
 PAST_END = 16
 CALLBACKS = 50
 _LINES = 40
-_LONGEST = 400
+_LONGEST, _SHORTEST = 400, 40
+_ALL_FAULTS = 40_000
 
 
 class Enough(BaseException):
@@ -354,7 +355,8 @@ def _arm(handler: Callable[..., Any], cpu_s: float, wall_s: float) -> None:
 
 
 def _say(outside: int, mark: str, *facts: Any) -> None:
-    os.write(outside, f"\n{mark}{json.dumps(facts)}\n".encode())
+    told = json.dumps(facts, ensure_ascii=False)  # escapes take six bytes a letter, and not all that is said is kept
+    os.write(outside, f"\n{mark}{told}\n".encode("utf-8", "replace"))
 
 
 def _module(name: str, path: str) -> types.ModuleType:
@@ -364,14 +366,14 @@ def _module(name: str, path: str) -> types.ModuleType:
     return module
 
 
-def _words(error: BaseException) -> str:
+def _words(error: BaseException, longest: int = _LONGEST) -> str:
     """Return an exception with the place in the program where it was raised."""
     lines = traceback.extract_tb(error.__traceback__)
     others = ("<", "snippet.py", sys.prefix, sys.base_prefix, "/usr/lib")
     own = [line for line in lines if not line.filename.startswith(others)]
     place = f"{os.path.basename(own[-1].filename)}, line {own[-1].lineno}: " if own else ""
     said = f": {error}" if str(error) else ""
-    return f"{place}{type(error).__name__}{said}"[:_LONGEST]
+    return f"{place}{type(error).__name__}{said}"[:longest]
 
 
 def run_program(mark: str, *, main: str, typed: str, cpu_s: float, wall_s: float) -> NoReturn:  # noqa: C901  ends
@@ -427,6 +429,7 @@ def run_tests(
 ) -> NoReturn:
     """Try tests one after the other, and say of each whether it passed or what came instead; first of the loading."""
     outside, _ = _prepare(typed, ".")
+    longest = max(_SHORTEST, min(_LONGEST, _ALL_FAULTS // (1 + sum(counts for counts, _ in tests))))
     scope = vars(_module("answer" if source else "tests", source or "tests.py"))
 
     def late(*_: Any) -> None:
@@ -440,7 +443,7 @@ def run_tests(
     for counts, work in [(True, load), *((counts, _executing(code, scope)) for counts, code in tests)]:
         began = time.process_time()
         _arm(late, cpu_s, wall_s)
-        fault = _attempt(work)
+        fault = _attempt(work, longest)
         if counts:
             _say(outside, mark, not fault, fault, time.process_time() - began)
         if fault and work is load:
@@ -452,14 +455,14 @@ def _executing(code: str, scope: dict[str, Any]) -> Callable[[], None]:
     return lambda: exec(code, scope)
 
 
-def _attempt(work: Callable[[], None]) -> str:
-    """Return what kept work from being done; empty where nothing did."""
+def _attempt(work: Callable[[], None], longest: int) -> str:
+    """Return what kept work from being done, in so many characters; empty where nothing did."""
     try:
         work()
     except Slow:
         return "it took too long"
     except BaseException as error:
-        return _words(error)
+        return _words(error, longest)
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
         signal.setitimer(signal.ITIMER_REAL, 0)

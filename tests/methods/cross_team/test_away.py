@@ -22,6 +22,7 @@ from consilience.methods.cross_team.away import Envoy, News, Post, SharedTeams
 from consilience.methods.cross_team.collaboration import collaborate
 from consilience.methods.cross_team.formats import stories
 from consilience.methods.cross_team.result import Result
+from consilience.methods.cross_team.spec import Key
 from consilience.methods.cross_team.stand_ins import PLAYERS
 
 PLAN = stories(5, seed=2)
@@ -53,6 +54,14 @@ class Here:
         pass
 
 
+class Stalling(Here):
+    """A post at which team B never hears what came of a meeting."""
+
+    async def give(self, team: str, number: int, outcome: object) -> None:
+        if team != "B":
+            await super().give(team, number, outcome)
+
+
 def job_of(url: str, **settings) -> SharedTeams:
     opening = settings.pop("opening", Opening(model="rehearsal:developer", journal=url, run="away"))
     return SharedTeams(plan=PLAN, task=TASK, opening=opening, kind=Text(), posts=2, tells=True, **settings)
@@ -68,11 +77,13 @@ async def alone(path: Path) -> tuple[Result, str, str]:
         return result, journal.fingerprint(), canonical_digest(transcript.events())
 
 
-async def apart(job: SharedTeams, lives: Iterable[int] = ()) -> tuple[Result, Envoy, Transcript]:
+async def apart(
+    job: SharedTeams, lives: Iterable[int] = (), post: type[Here] = Here
+) -> tuple[Result, Envoy, Transcript]:
     transcript, posts, batches = Transcript(), [], iter(lives)
 
     def start(number: int) -> Here:
-        posts.append(Here(job, number, next(batches, None)))
+        posts.append(post(job, number, next(batches, None)))
         return posts[-1]
 
     envoy = Envoy(job, start, transcript=transcript)
@@ -81,7 +92,7 @@ async def apart(job: SharedTeams, lives: Iterable[int] = ()) -> tuple[Result, En
             async with job.opening.session(journal, transcript, job.part(1), players=PLAYERS) as session:
                 asks = {"": session, "+": session}
                 result = await collaborate(
-                    PLAN, TASK, asks, kind=Text(), journal=journal, transcript=transcript, walks=envoy.walks
+                    job.plan, TASK, asks, kind=Text(), journal=journal, transcript=transcript, walks=envoy.walks
                 )
     finally:
         envoy.end()
@@ -102,6 +113,23 @@ def test_teams_elsewhere_give_what_teams_here_give(tmp_path: Path, postgres_url:
     assert canonical_digest(transcript.events()) == told
     with Journal.open(postgres_url, "away") as journal:
         assert journal.fingerprint() == kept
+
+
+def test_of_a_team_that_is_not_waited_for_what_it_brought_is_kept(postgres_url: str) -> None:
+    chain = replace(PLAN.chain, steps=(*PLAN.chain.steps, Key(name="ends", quorum=4)))
+    result, _, _ = asyncio.run(apart(replace(job_of(postgres_url), plan=replace(PLAN, chain=chain)), post=Stalling))
+    assert [facts.members for facts in result.meetings] == [tuple("ABCDE"), tuple("ACDE")]
+    stalled = result.teams["B"]
+    assert (result.outcome, stalled.state) == ("done", "stopped")
+    assert stalled.calls > 0
+    assert stalled.artifact is not None
+    made = {one.element: one for one in result.made}
+    assert {"B/outline", "B/draft"} & set(made)
+    assert {parent for one in result.made for parent in one.parents} <= set(made)
+    assert result.lineage.digest
+    assert result.spent.calls == sum(facts.calls for facts in result.teams.values()) + sum(
+        cell.calls for cell in result.merges.values()
+    )
 
 
 @pytest.mark.parametrize("lives", [(1,), (2, 3), (4, 1, 2)])

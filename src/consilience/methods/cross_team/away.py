@@ -1,8 +1,9 @@
 """Away: teams that walk through their chains in other processes, and come to where they meet by messages.
 
 A post is where some teams walk, with a share of the budget and of the limits. What crosses are works that are brought
-to a meeting and what came of it. A post keeps nothing that would be missed: a team whose post is lost begins again at
-another, and the journal answers what it had asked; a meeting that it came to it does not come to twice.
+to a meeting, with what their team did until then, and what came of it. A post keeps nothing that would be missed: a
+team whose post is lost begins again at another, and the journal answers what it had asked; a meeting that it came to it
+does not come to twice.
 """
 
 from __future__ import annotations
@@ -90,6 +91,8 @@ class Came:
     artifact: Artifact
     after: tuple[str, ...]
     element: str
+    so_far: Walked
+    """What it did until then: of a team that is not waited for any longer, nothing more is heard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,11 +233,12 @@ class Post:
                 turns=Turns(width=job.width, reasks=job.reasks, transcript=relay, proceed=lambda: None),
                 rater=self._rater,
                 keeper=keeper,
-                meet=_coming(errand),
+                meet=_coming(errand, lambda: walk.account()),
                 transcript=relay,
             )
+            walk = Walk(team, desk)
             with keeper.to_the_end():
-                walked = await Walk(team, desk).walk(after)
+                walked = await walk.walk(after)
         except ConsilienceError as error:
             errand.say(Failed(error))
         else:
@@ -269,7 +273,7 @@ class Post:
         return journal, asks
 
 
-def _coming(errand: _Errand) -> Meets:
+def _coming(errand: _Errand, so_far: Callable[[], Walked]) -> Meets:
     """Return what takes a team to a meeting that is elsewhere."""
 
     async def come(key: str, team: str, artifact: Artifact, after: tuple[str, ...], element: str) -> Outcome:
@@ -277,7 +281,7 @@ def _coming(errand: _Errand) -> Meets:
         number = next(errand.numbers)
         waiting: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         errand.waiting[number] = waiting
-        errand.say(Came(number, key, artifact, after, element))
+        errand.say(Came(number, key, artifact, after, element, so_far()))
         return await waiting
 
     return come
@@ -358,7 +362,9 @@ class Envoy:
                         case Happened(event):
                             events[event.id] = self._take_down(event, events)
                         case Came():
-                            self._take_along(worker, team, desk, replace(news, after=_known(news.after, events)))
+                            known = _known(news.after, events)
+                            so_far = replace(news.so_far, after=known)
+                            self._take_along(worker, team, desk, replace(news, after=known, so_far=so_far))
                         case Failed(error):
                             ended = True
                             raise error
@@ -374,6 +380,7 @@ class Envoy:
     def _take_along(self, worker: Worker, team: str, desk: Desk, came: Came) -> None:
         """Take a team to a meeting; one that came before, and was lost since, is told what came of it then."""
         place = team, came.key
+        desk.heard(came.so_far)
         if place not in self._meetings:
             met = desk.meet(came.key, team, came.artifact, came.after, came.element)
             self._meetings[place] = asyncio.ensure_future(met)
@@ -382,6 +389,8 @@ class Envoy:
             outcome: Outcome | ConsilienceError
             try:
                 outcome = await asyncio.shield(self._meetings[place])
+                after = outcome.after or came.after
+                desk.heard(replace(came.so_far, artifact=outcome.artifact, element=outcome.element, after=after))
             except ConsilienceError as error:
                 outcome = error
             with suppress(WorkerLost):

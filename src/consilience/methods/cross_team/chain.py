@@ -115,6 +115,8 @@ class Desk:
     """Where events are taken down."""
     passed: Callable[[str], bool] | None = None
     """Told that a team's work passes every visible test; returns whether that ends the run. If None, all go on."""
+    heard: Callable[[Walked], None] = lambda _walked: None
+    """Told how far a team is that walks elsewhere: when it comes to a meeting, and when it goes on."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,6 +18,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from consilience.dialogue.asking import Asks
@@ -193,6 +194,7 @@ class Collaboration:
             meet=self._meet,
             transcript=transcript,
             passed=self._passed if stop_when_passed else None,
+            heard=self._hear,
         )
         several = len(plan.teams) > 1
         self._meetings: dict[str, Meeting] = {
@@ -214,6 +216,7 @@ class Collaboration:
         self._walks = walks
         self._local = {team.name: Walk(team, self._desk) for team in plan.teams}  # finds out who is not there to ask
         self._walked: dict[str, Walked] = {}
+        self._so_far: dict[str, Walked] = {}
         self._expected = frozenset(self._local)
         self._brought: dict[str, dict[str, str]] = {name: {} for name in self._meetings}
         self._stopper = ""
@@ -290,6 +293,10 @@ class Collaboration:
             end.arrive(name, walked)
         else:
             end.withdraw(name)
+
+    def _hear(self, walked: Walked) -> None:
+        """Take note of how far a team is that walks elsewhere."""
+        self._so_far[walked.team] = walked
 
     async def _meet(self, key: str, team: str, artifact: Artifact, after: tuple[str, ...], element: str) -> Outcome:
         self._brought[key][team] = element
@@ -403,9 +410,12 @@ class Collaboration:
         """Return how a team's walk ended, or how far it was when it was not waited for any longer."""
         cut = "enough teams had come to their ends, and it was not waited for"
         walked = self._walked.get(team.name)
-        if walked is None and self._walks is None:
-            walked = self._local[team.name].account(cut)
-        return walked or Walk(team, self._desk).account(cut)
+        if walked is not None:
+            return walked
+        if self._walks is None:
+            return self._local[team.name].account(cut)
+        so_far = self._so_far.get(team.name) or Walk(team, self._desk).account()
+        return replace(so_far, state="stopped", reason=cut)
 
     def _made(self, walked: Sequence[Walked], meetings: Sequence[MeetingFacts]) -> Iterator[Made]:
         """Iterate over all works of teams, and those of merges that passed."""

@@ -1,10 +1,12 @@
 """Fuzzy memory: episodes step by step are episodes at once, and what they are about finds them."""
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from consilience.methods.social_agents import fuzzy
@@ -118,6 +120,44 @@ def test_another_embedder_makes_vectors_anew(place: str | Path) -> None:
         with store.reading() as connection:
             kinds = connection.exec_driver_sql("SELECT embedder, LENGTH(vector) FROM episode").all()
         assert [tuple(row) for row in kinds] == [("ngrams-128-3-5", 256)]
+
+
+class Busy(HashedNgrams):
+    """An embedder that takes its time: meanwhile others write."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.meanwhile: list[Callable[[], object]] = []
+
+    def embed(self, texts: list[str]) -> np.ndarray:
+        if self.meanwhile:
+            self.meanwhile.pop()()
+        return super().embed(texts)
+
+
+def test_nobody_waits_for_vectors_and_what_came_meanwhile_has_its_own(tmp_path: Path) -> None:
+    busy = Busy()
+    with Store.open(tmp_path / "m.db", embedder=busy, wait_s=0.1) as store:
+        store.conversation([store.add_person("ann", "Ann")])
+        say(store, (0 * HOUR, "the ferry leaves at seven"), (9 * HOUR, "good night"))
+        busy.meanwhile = [lambda: (say(store, (1 * HOUR, "at eight, I hear")), store.edit(2, "sleep well", NOON))]
+        assert store.memory("ann").rebuild_episodes() == 2
+        assert busy.meanwhile == []
+        assert sorted(episode.summary for episode in store.memory("ann").recall("ferry sleep", top=9)) == [
+            "Ann: sleep well",
+            "Ann: the ferry leaves at seven / Ann: at eight, I hear",
+        ]
+        assert store.memory("ann").rebuild_episodes() == 0
+
+
+def test_of_two_that_make_episodes_at_once_each_is_made_once(place: str | Path) -> None:
+    with Store.open(place) as store, ThreadPoolExecutor(2) as threads:
+        store.conversation([store.add_person("ann", "Ann"), store.add_person("bea", "Bea")])
+        for day in range(5):
+            say(store, *((24 * day * HOUR + at * HOUR, f"line {at}") for at in range(5)))
+            for made in [threads.submit(store.memory(who).rebuild_episodes) for who in ("ann", "bea")]:
+                made.result()
+        assert sorted(number for cut in cuts(store) for number in cut) == list(range(1, 26))
 
 
 def test_a_summary_may_be_anybodys(tmp_path: Path) -> None:

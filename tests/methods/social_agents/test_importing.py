@@ -9,6 +9,7 @@ import pytest
 
 from consilience.ground.errors import InvalidInput, UnknownName
 from consilience.methods.social_agents import importing
+from consilience.methods.social_agents.embedding import EmbeddingFailed, HashedNgrams
 from consilience.methods.social_agents.identities import is_made
 from consilience.methods.social_agents.importers import Author, Export, Said, Thread
 from consilience.methods.social_agents.importers.samples import SAMPLES, ZONE
@@ -58,6 +59,24 @@ def texts(store, who, limit=1000):
 
 def brought(store, what, owner="ann", **options):
     return bring_in(store, prepare(store, what, owner, **options))
+
+
+def test_after_an_import_no_agent_waits_for_episodes(store):
+    brought(store, export("My parrot is ill.", "Oh no!"))
+    assert store.memory("ann").rebuild_episodes() == 0
+    assert store.memory("ann").recall("parrot")[0].messages == (1, 2)
+
+
+def test_an_import_comes_in_also_where_nothing_can_be_embedded(tmp_path):
+    class Broken(HashedNgrams):
+        def embed(self, texts):
+            raise EmbeddingFailed("down")
+
+    with Store.open(tmp_path / "memory.db", embedder=Broken()) as store:
+        store.add_person("ann", "Ann Ode")
+        assert brought(store, export("My parrot is ill.", "Oh no!")).new == 2
+    with Store.open(tmp_path / "memory.db") as store:
+        assert store.memory("ann").recall("parrot")[0].messages == (1, 2)
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)

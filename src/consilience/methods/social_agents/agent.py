@@ -155,7 +155,8 @@ class Agent:
         if not ask:
             return
         given = len(self.board) > 0
-        found = self._retrieval.about(self._task.question, [one.text for one in self.board])
+        texts = [one.text for one in self.board]
+        found = await self.party.waits(lambda: self._retrieval.about(self._task.question, texts))
         view = self._view(found, self.board if given else None)
         reply = await self._ask(
             draft_prompt(view), read_draft, lambda one: bool(one.facts) if given else bool(one.slots)
@@ -166,7 +167,7 @@ class Agent:
         if not len(self.board):
             self.board = self._unplanned()
         self.look_for = reply.look_for
-        self._count(reply.facts, found, (), 0)
+        await self.party.waits(lambda: self._count(reply.facts, found, (), 0))
 
     async def turn(self, number: int, heard: Sequence[Utterance]) -> Move:
         """Take a turn.
@@ -179,28 +180,20 @@ class Agent:
             The talk so far.
         """
         asked = self._asked(heard)
-        found = self._look_up(asked, number, heard)
+        found = await self.party.waits(lambda: self._look_up(asked, number, heard))
         view = self._view(found, self.board if self.party.plan else None, heard)
         reply = await self._ask(turn_prompt(view), read_turn, lambda one: bool(one.say or one.facts))
         self.look_for = reply.look_for
         if not self.party.plan:
             ids = tuple(sorted({one for fact in reply.facts for one in fact.evidence if one in found.by_id}))
             return Move(reply.say[:LONGEST_SAID], (), "", "", "", ids, found, found.messages, reply.done, "")
-        self._count(reply.facts, found, heard, number)
-        question = self._question(reply.asks)
-        return put(
-            reply,
-            self.board,
-            other=self.other.handle,
-            asked=asked,
-            question=question,
-            found=found,
-            behind=lambda numbers: self._retrieval.behind(numbers, found),
-        )
+        return await self.party.waits(lambda: self._move(reply, asked, found, heard, number))
 
     async def answer(self, heard: Sequence[Utterance], values: Mapping[str, str]) -> AnswerReply:
         """Do the task with the values that were agreed, or, without a plan, with what was heard last."""
-        found = Found() if self.party.plan else self._retrieval.about(self._task.question)
+        found = Found()
+        if not self.party.plan:
+            found = await self.party.waits(lambda: self._retrieval.about(self._task.question))
         view = self._view(found, self.board.concluding(values) if self.party.plan else None, heard)
         return await self._ask(answer_prompt(view), read_answer, lambda one: bool(one.answer or one.why))
 
@@ -325,6 +318,21 @@ class Agent:
                 self.board = self.board.read(one.slot, reading)
             if reading is not None and not reading.direct:
                 self.misses.pop(one.slot, None)
+
+    def _move(
+        self, reply: TurnReply, asked: Rationale | None, found: Found, heard: Sequence[Utterance], number: int
+    ) -> Move:
+        """Count the facts of a reply, and return what is said."""
+        self._count(reply.facts, found, heard, number)
+        return put(
+            reply,
+            self.board,
+            other=self.other.handle,
+            asked=asked,
+            question=self._question(reply.asks),
+            found=found,
+            behind=lambda numbers: self._retrieval.behind(numbers, found),
+        )
 
     def _question(self, asks: str) -> Rationale | None:
         """Return the slot to ask for: the model's choice, where it is one to be asked for, else the first."""

@@ -291,11 +291,15 @@ class ConsentQueue:
         """
         clock = asyncio.get_running_loop().time
         begun = clock()
-        while (answer := self.request(number).answer) == "waiting":
+        while (answer := (await self._looked_at(number)).answer) == "waiting":
             if at_most_s is not None and clock() - begun >= at_most_s:
                 return False
             await asyncio.sleep(every_s)
         return answer == "allowed"
+
+    async def _looked_at(self, number: int) -> Request:
+        """Return a request; here at once."""
+        return self.request(number)
 
     def grants(self, owner: str, counterpart: str | None = None, purpose: str | None = None) -> list[Grant]:
         """Return what a person has agreed to and has not ended."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -24,7 +24,7 @@ from consilience.methods.social_agents.hiding import NOTHING, Hidden
 from consilience.methods.social_agents.records import Episode, Message, Query, from_us
 from consilience.methods.social_agents.words import COMMON, content_words, split
 
-__all__ = ["Summarise", "extract", "loose", "rebuild", "recall", "take_apart"]
+__all__ = ["Prepared", "Summarise", "extract", "loose", "prepared", "rebuild", "recall", "take_apart", "to_come"]
 
 Summarise = Callable[[Sequence[Message]], str]
 """What makes a summary of an episode."""
@@ -46,6 +46,7 @@ CHUNK = 1000
 POOL = 120
 """Messages whose ranks are fused at most."""
 
+_CUTTING = 0x63757473
 _GAP_US = LONGEST_GAP // timedelta(microseconds=1)
 _VECTOR = np.dtype("<f2")
 
@@ -70,6 +71,13 @@ _KEEP = text(
     "VALUES (:conversation, :audience, :since, :until, :summary, :embedder, :vector) RETURNING id"
 )
 _PLACE = text("INSERT INTO placed (message, episode) VALUES (:message, :episode)")
+_TO_COME = text(
+    "SELECT m.id, m.conversation, m.sender, p.name, m.sent_at, m.text, m.label FROM ("  # noqa: S608
+    f"SELECT message FROM loose WHERE {_THREAD} UNION SELECT l.message FROM episode e "
+    "JOIN placed l ON l.episode = e.id WHERE e.audience = :audience AND e.conversation = :conversation "
+    "AND e.since >= :start) c JOIN message m ON m.id = c.message JOIN person p ON p.id = m.sender "
+    "ORDER BY m.sent_at, m.id"
+)
 _SETTLE = text("DELETE FROM loose WHERE audience = :audience AND conversation = :conversation")
 _TAKE_APART = tuple(
     text(step).bindparams(bindparam("episodes", expanding=True))
@@ -155,14 +163,39 @@ def loose(connection: Connection, owner: int, embedder: Embedder) -> list[tuple[
     return [(*thread, moment) for thread, moment in found.items()]
 
 
-def rebuild(
-    connection: Connection, threads: Iterable[tuple[int, int, int]], embedder: Embedder, summarise: Summarise
-) -> int:
-    """Make the episodes of threads from where something is missing, and return how many were made."""
-    drafts = [draft for thread in threads for draft in _cut(connection, *thread)]
-    vectors = embedder.embed([_told(draft.messages) for draft in drafts])
-    for draft, vector in zip(drafts, vectors, strict=True):
-        _keep(connection, draft, vector, embedder, summarise)
+Prepared = dict[tuple[Message, ...], tuple[NDArray[np.floating[Any]], str]]
+"""Vectors and summaries of episodes, by their messages."""
+
+
+def to_come(connection: Connection, owner: int, embedder: Embedder) -> list[tuple[Message, ...]]:
+    """Return the messages of each episode that `rebuild` would make now; nothing is changed."""
+    found = []
+    for conversation, audience, moment in loose(connection, owner, embedder):
+        values: dict[str, Any] = {"conversation": conversation, "audience": audience}
+        start = _start(connection, values, moment)
+        rows = connection.execute(_TO_COME, {**values, "start": start})
+        found += [tuple(draft.messages) for draft in _drafts(rows, audience)]
+    return found
+
+
+def prepared(episodes: Sequence[tuple[Message, ...]], embedder: Embedder, summarise: Summarise) -> Prepared:
+    """Return the vectors and summaries of episodes; nothing is asked of the database meanwhile."""
+    vectors = embedder.embed([_told(messages) for messages in episodes]) if episodes else ()
+    return {messages: (vector, summarise(messages)) for messages, vector in zip(episodes, vectors, strict=True)}
+
+
+def rebuild(connection: Connection, owner: int, embedder: Embedder, summarise: Summarise, ready: Prepared) -> int:
+    """Make an owner's episodes from where something is missing, and return how many were made.
+
+    What is not `ready`, because its messages came or were changed since that was made, is made here.
+    """
+    if connection.dialect.name != "sqlite":
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_CUTTING})")  # two would make the same twice
+    drafts = [draft for thread in loose(connection, owner, embedder) for draft in _cut(connection, *thread)]
+    missing = [messages for draft in drafts if (messages := tuple(draft.messages)) not in ready]
+    ready = ready | prepared(missing, embedder, summarise)
+    for draft in drafts:
+        _keep(connection, draft, *ready[tuple(draft.messages)], embedder.name)
     return len(drafts)
 
 
@@ -176,13 +209,18 @@ def take_apart(connection: Connection, episodes: Sequence[int]) -> None:
 def _cut(connection: Connection, conversation: int, audience: int, moment: int) -> list[_Draft]:
     """Take back the episodes from a moment on, and cut the thread anew from there."""
     values: dict[str, Any] = {"conversation": conversation, "audience": audience}
-    start = connection.execute(_START, {**values, "moment": moment}).scalar()
-    since = moment if start is None else start
-    affected = [row[0] for row in connection.execute(_AFFECTED, {**values, "start": min(since, moment)})]
+    start = _start(connection, values, moment)
+    affected = [row[0] for row in connection.execute(_AFFECTED, {**values, "start": start})]
     take_apart(connection, affected)
     drafts = _drafts(connection.execute(_MESSAGES, values), audience)
     connection.execute(_SETTLE, values)
     return drafts
+
+
+def _start(connection: Connection, thread: Mapping[str, Any], moment: int) -> int:
+    """Return since when the episodes of a thread are cut anew: from the one on that begins before a moment."""
+    start = connection.execute(_START, {**thread, "moment": moment}).scalar()
+    return moment if start is None else min(start, moment)
 
 
 def _drafts(rows: Iterable[Any], audience: int) -> list[_Draft]:
@@ -198,15 +236,15 @@ def _drafts(rows: Iterable[Any], audience: int) -> list[_Draft]:
 
 
 def _keep(
-    connection: Connection, draft: _Draft, vector: NDArray[np.floating[Any]], embedder: Embedder, summarise: Summarise
+    connection: Connection, draft: _Draft, vector: NDArray[np.floating[Any]], summary: str, embedder: str
 ) -> None:
     values = {
         "conversation": draft.conversation,
         "audience": draft.audience,
         "since": draft.sent[0],
         "until": draft.sent[-1],
-        "summary": summarise(draft.messages),
-        "embedder": embedder.name,
+        "summary": summary,
+        "embedder": embedder,
         "vector": vector.astype(_VECTOR).tobytes(),
     }
     number = connection.execute(_KEEP, values).scalar_one()

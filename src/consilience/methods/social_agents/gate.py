@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
+from threading import Lock
 from typing import Final, Literal
 
 from consilience.methods.social_agents.disguises import Guarded, Trail, disguise
@@ -131,6 +132,7 @@ class Gate:
         self._most_rows = most_rows
         self._most_characters = most_characters
         self._trails: dict[tuple[str, str, str], Trail] = {}
+        self._lock = Lock()
 
     def check(
         self,
@@ -198,21 +200,24 @@ class Gate:
 
     def resume(self, owner: str, counterpart: str, said: Iterable[str], *, talk: str = "") -> None:
         """Count texts as said that were said before this gate was made."""
-        self._trails.pop((talk, owner, counterpart), None)
+        with self._lock:
+            self._trails.pop((talk, owner, counterpart), None)
         trail = self._trail(talk, owner, counterpart)
         for text in said:
             trail.add(words_of(text))
 
     def end(self, talk: str) -> None:
         """Forget what was said in a talk that is over."""
-        for key in [key for key in self._trails if key[0] == talk]:
-            del self._trails[key]
+        with self._lock:
+            for key in [key for key in self._trails if key[0] == talk]:
+                del self._trails[key]
 
     def _trail(self, talk: str, owner: str, counterpart: str) -> Trail:
         key = (talk, owner, counterpart)
-        trail = self._trails[key] = self._trails.pop(key, Trail())
-        if len(self._trails) > MOST_TRAILS:
-            del self._trails[next(iter(self._trails))]
+        with self._lock:
+            trail = self._trails[key] = self._trails.pop(key, Trail())
+            if len(self._trails) > MOST_TRAILS:
+                del self._trails[next(iter(self._trails))]
         return trail
 
 

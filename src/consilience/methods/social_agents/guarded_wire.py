@@ -11,10 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Final
+from threading import Lock
+from typing import Final, TypeVar
 
 from consilience.methods.social_agents.audit import AuditLog, Event
-from consilience.methods.social_agents.consent import ConsentQueue
+from consilience.methods.social_agents.consent import ConsentQueue, Request
 from consilience.methods.social_agents.gate import Blocked, Gate, Held, Passed
 from consilience.methods.social_agents.hiding import Sieve
 from consilience.methods.social_agents.labels import coarse
@@ -24,6 +25,8 @@ from consilience.methods.social_agents.values import contains
 from consilience.methods.social_agents.wire import Crossed, Forwarded, Outgoing
 
 __all__ = ["MOST_SHOWN", "GuardedWire"]
+
+T = TypeVar("T")
 
 MOST_SHOWN: Final = 128
 """Messages that are guarded after the turn in which a model was shown them."""
@@ -77,6 +80,7 @@ class GuardedWire:
         self._show_asked = show_asked
         self._shown: dict[tuple[str, str], dict[int, Message]] = {}
         self._told: dict[str, set[int]] = {}
+        self._lock = Lock()
 
     def lets(self, owner: str) -> Callable[[Sequence[Message], str, str], list[Message]]:
         """Return what sifts an owner's messages before a model sees them: for `Party.lets`."""
@@ -129,10 +133,11 @@ class GuardedWire:
         """
         wanted = None if messages is None else frozenset(messages)
         count = 0
-        for (whose, _), kept in self._shown.items():
-            for number in [one for one in kept if whose == owner and (wanted is None or one in wanted)]:
-                del kept[number]
-                count += 1
+        with self._lock:
+            for (whose, _), kept in self._shown.items():
+                for number in [one for one in kept if whose == owner and (wanted is None or one in wanted)]:
+                    del kept[number]
+                    count += 1
         return count
 
     def resume(self, talk: str, owner: str, counterpart: str, said: Sequence[str]) -> None:
@@ -141,36 +146,50 @@ class GuardedWire:
 
     async def send(self, outgoing: Outgoing) -> Crossed:
         """Return what crosses of a text; it may wait for its owner to be asked."""
+        crossed, request = await self._waits(lambda: self._crossed(outgoing))
+        if request is not None and self._consent is not None and self._patience_s > 0:
+            await self._consent.wait(request.id, at_most_s=self._patience_s)
+            crossed, _ = await self._waits(lambda: self._crossed(outgoing, ask=False))
+        return crossed
+
+    async def _waits(self, work: Callable[[], T]) -> T:
+        """Do what waits for the database: here at once."""
+        return work()
+
+    def _crossed(self, outgoing: Outgoing, *, ask: bool = True) -> tuple[Crossed, Request | None]:
+        """Judge a text, write down what becomes of it, and ask its owner where that is needed; return the question."""
         rulings = {one: self._may_forward(one, outgoing.counterpart) for one in outgoing.forwarded}
         judged = self._check(outgoing, rulings)
-        if isinstance(judged, Held) and self._consent is not None:
-            request = self._consent.ask(
-                outgoing.owner,
-                outgoing.counterpart,
-                outgoing.purpose,
-                labels=judged.labels,
-                messages=judged.messages,
-                task=outgoing.talk,
-            )
-            if self._patience_s > 0:
-                await self._consent.wait(request.id, at_most_s=self._patience_s)
-                rulings = {one: self._may_forward(one, outgoing.counterpart) for one in outgoing.forwarded}
-                judged = self._check(outgoing, rulings)
         if isinstance(judged, Passed):
             self._log_passed(outgoing, judged, rulings)
-            return Crossed(text=judged.text)
+            return Crossed(text=judged.text), None
         if isinstance(judged, Held):
-            return Crossed(text="", reason=judged.question, refused=True)
+            request = self._ask(outgoing, judged) if ask else None
+            return Crossed(text="", reason=judged.question, refused=True), request
         self._log_blocked(outgoing, judged.reason)
         for one, ruling in rulings.items():
             if ruling.verdict != "allow":
                 self._log_blocked(outgoing, f"not to be passed on: {ruling.rule}", about=one.source)
-        return Crossed(text="", reason=judged.reason)
+        return Crossed(text="", reason=judged.reason), None
+
+    def _ask(self, outgoing: Outgoing, held: Held) -> Request | None:
+        if self._consent is None:
+            return None
+        return self._consent.ask(
+            outgoing.owner,
+            outgoing.counterpart,
+            outgoing.purpose,
+            labels=held.labels,
+            messages=held.messages,
+            task=outgoing.talk,
+        )
 
     def _check(self, outgoing: Outgoing, rulings: Mapping[Forwarded, Ruling]) -> Passed | Held | Blocked:
         current = {number: self._message_of(outgoing.owner, number) for number in outgoing.declared}
         # What was shown in other turns is guarded as well, and of what was shown coarsely the fine.
-        rows = {row.id: row for row in outgoing.seen} | self._shown.get((outgoing.owner, outgoing.counterpart), {})
+        with self._lock:
+            shown = dict(self._shown.get((outgoing.owner, outgoing.counterpart), {}))
+        rows = {row.id: row for row in outgoing.seen} | shown
         rows |= {one.id: one for one in current.values() if one is not None}
         return self.gate.check(
             outgoing.owner,
@@ -205,22 +224,24 @@ class GuardedWire:
 
     def _told_of(self, source: str) -> set[int]:
         """Return the messages of somebody that something was told of."""
-        if source not in self._told:
-            entries = [] if self._audit is None else self._audit.revealed_about(source)
-            self._told[source] = {
-                number for entry in entries if entry.owner == source for number in entry.messages
-            }  # fmt: skip
-        return self._told[source]
+        with self._lock:  # what another talk tells meanwhile is not to be overwritten by what was read before
+            if source not in self._told:
+                entries = [] if self._audit is None else self._audit.revealed_about(source)
+                self._told[source] = {
+                    number for entry in entries if entry.owner == source for number in entry.messages
+                }  # fmt: skip
+            return self._told[source]
 
     def _remember(self, owner: str, counterpart: str, rows: Sequence[Message], shown: set[int]) -> None:
         """Keep what a model was shown, the last of it: it may say it in a later turn."""
-        kept = self._shown.setdefault((owner, counterpart), {})
-        for row in rows:
-            if row.id in shown:
-                kept.pop(row.id, None)
-                kept[row.id] = row
-        for number in list(kept)[: max(0, len(kept) - MOST_SHOWN)]:
-            del kept[number]
+        with self._lock:
+            kept = self._shown.setdefault((owner, counterpart), {})
+            for row in rows:
+                if row.id in shown:
+                    kept.pop(row.id, None)
+                    kept[row.id] = row
+            for number in list(kept)[: max(0, len(kept) - MOST_SHOWN)]:
+                del kept[number]
 
     def _granted(self, owner: str, counterpart: str, purpose: str) -> Callable[[frozenset[str], int], bool]:
         if self._consent is None:

@@ -118,8 +118,8 @@ def kept_or_made(
         if not holds():
             return found[1]
     kept[key] = found
-    while len(kept) > MOST_KEPT:
-        kept.pop(next(iter(kept)), None)
+    for old in list(kept)[:-MOST_KEPT]:  # threads look things up at once
+        kept.pop(old, None)
     return found[1]
 
 

@@ -11,16 +11,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import text
 
+from consilience.methods.social_agents.embedding import EmbeddingFailed
 from consilience.methods.social_agents.identities import Identity, Known, identify
 from consilience.methods.social_agents.importers import Export, Form, Said, Skipped, Thread, read
 from consilience.methods.social_agents.importers.whatsapp import DateOrder
-from consilience.methods.social_agents.records import NewMessage, Person, Receipt, to_us
+from consilience.methods.social_agents.records import NewMessage, Person, Receipt, StoreLocked, StoreUnavailable, to_us
 from consilience.methods.social_agents.store import Store, Who
 from consilience.methods.social_agents.words import kept
 
@@ -230,7 +232,7 @@ def prepare(
 
 
 def bring_in(store: Store, plan: Plan) -> Imported:
-    """Do what was planned.
+    """Do what was planned, and make the episodes of it, for which an agent would have to wait later.
 
     Raises
     ------
@@ -247,6 +249,9 @@ def bring_in(store: Store, plan: Plan) -> Imported:
             store.edit(number, said.text, said.edited_at or said.sent_at)
         for number, said in threaded.taken_back:
             store.redact(number, said.edited_at or said.sent_at)
+    with suppress(EmbeddingFailed, StoreLocked, StoreUnavailable):  # else they are made when they are asked for
+        for person in (plan.owner, *plan.shared_with):
+            store.memory(person).rebuild_episodes()
     return _outcome(plan, dry_run=False)
 
 

@@ -163,13 +163,18 @@ class Memory:
             return [Person(*row) for row in connection.execute(_FRIENDS, {"owner": self._owner.id})]
 
     def rebuild_episodes(self) -> int:
-        """Make the episodes of what came since the last time, and return how many were made."""
+        """Make the episodes of what came since the last time, and return how many were made.
+
+        Vectors and summaries are made before anything is written: others who write do not wait for them.
+        """
+        owner, embedder, summarise = self._owner.id, self._embedder, self._summarise
         with self._database.reading() as connection:
-            if not fuzzy.loose(connection, self._owner.id, self._embedder):
-                return 0
+            episodes = fuzzy.to_come(connection, owner, embedder)
+        if not episodes:
+            return 0
+        ready = fuzzy.prepared(episodes, embedder, summarise)
         with self._database.writing() as connection:
-            threads = fuzzy.loose(connection, self._owner.id, self._embedder)
-            return fuzzy.rebuild(connection, threads, self._embedder, self._summarise)
+            return fuzzy.rebuild(connection, owner, embedder, summarise, ready)
 
     def _asking(self) -> AbstractContextManager[tuple[Asked, Hidden]]:
         """Give what to ask `clear` with, and what is left out of the very state that it shows."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
 from consilience.dialogue.asking import Asks
 from consilience.ground.errors import InvalidInput
@@ -13,7 +13,9 @@ from consilience.methods.social_agents.records import Message, Person
 from consilience.methods.social_agents.retrieval import Apart, Reads
 from consilience.methods.social_agents.sections import HEARD_LINES
 
-__all__ = ["LeavesOut", "Party"]
+__all__ = ["LeavesOut", "Party", "Waits"]
+
+T = TypeVar("T")
 
 
 @runtime_checkable
@@ -28,6 +30,18 @@ class LeavesOut(Reads, Protocol):
 
     def left_out(self) -> frozenset[int]:
         """Return the numbers of what is left out of it now."""
+
+
+@runtime_checkable
+class Waits(Protocol):
+    """Does what waits for a memory."""
+
+    async def __call__(self, work: Callable[[], T], /) -> T:
+        """Return what the work gives."""
+
+
+async def _at_once(work: Callable[[], T], /) -> T:
+    return work()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +70,8 @@ class Party:
     """Which messages the person would have to be asked about; None for those that need not be told apart."""
     may_forward: Callable[[Sequence[Message]], bool] = field(default=lambda _rows: True)
     """Whether what these messages say may be passed on by whoever hears it."""
+    waits: Waits = _at_once
+    """How what waits for the memory is done: at once, or in a thread, where the loop serves others, too."""
 
     def reads(self, others: Sequence[str], purpose: str) -> Reads:
         """Return the memory as it is to somebody who speaks with others, without what must not be told to any of them.

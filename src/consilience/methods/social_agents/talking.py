@@ -169,7 +169,8 @@ class _Course:
             ending, why = await self._guarded(self._through)
             self.state = replace(self.state, ending=ending, why=why)
         consensus = agree(self.a.board, accept_weak=self.limits.accept_weak)
-        if self.conclude and not self.state.answered and self.state.ending not in _CUT_OFF and self.still():
+        may_answer = self.conclude and not self.state.answered and self.state.ending not in _CUT_OFF
+        if may_answer and await self.a.party.waits(self.still):
             await self._answer(consensus)
         await self._keep()
         return self._result(consensus)
@@ -199,7 +200,7 @@ class _Course:
         while True:
             if not await self.control.checkpoint():
                 return "stopped"
-            if not self.still():
+            if not await self.a.party.waits(self.still):
                 raise _Parted("the two are no longer each other's contacts, or one of them is gone")
             self._take_edits()
             ending = self._over()

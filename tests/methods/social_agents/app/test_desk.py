@@ -1,11 +1,14 @@
 """Tasks go from question to answer, and stop, wait and go on as their people say."""
 
+import asyncio
+
 import pytest
 
 from consilience.ground.errors import InvalidInput
 from consilience.methods.social_agents.app.application import application
 from consilience.methods.social_agents.app.policies import PASSED_ON
 from consilience.methods.social_agents.app.views import view
+from consilience.methods.social_agents.memory import Memory
 from consilience.methods.social_agents.policy import Rule
 from consilience.methods.social_agents.records import NewMessage, StoreLocked, StoreUnavailable
 
@@ -24,6 +27,23 @@ def test_two_agents_find_out_what_neither_knows_and_it_is_logged(dinner) -> None
     assert [one.counterpart for one in told] == ["ann"]
     assert dinner.office.store.memory("ben").message(told[0].messages[0]).text.startswith("My allergy is sesame")
     assert dinner.office.audit.verify().ok
+
+
+def test_the_loop_waits_for_no_memory(dinner, monkeypatch) -> None:
+    in_loop = []
+
+    def noted(made):
+        def read(*given, **named):
+            in_loop.append(asyncio._get_running_loop() is not None)
+            return made(*given, **named)
+
+        return read
+
+    for name in ("search", "recall", "messages"):
+        monkeypatch.setattr(Memory, name, noted(getattr(Memory, name)))
+    assert dinner.over(dinner.opened().asked()).answer == "same"
+    assert len(in_loop) > 5
+    assert not any(in_loop)
 
 
 def test_nobody_s_agent_helps_before_they_agree(dinner) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
+from consilience.methods.social_agents.app.waiting import waited
 from consilience.methods.social_agents.audit import AuditLog
-from consilience.methods.social_agents.consent import ConsentQueue
+from consilience.methods.social_agents.consent import ConsentQueue, Request
 from consilience.methods.social_agents.guarded_wire import GuardedWire
 from consilience.methods.social_agents.policy import Policy
 from consilience.methods.social_agents.records import Message
@@ -14,9 +16,13 @@ from consilience.methods.social_agents.wire import Crossed, Outgoing
 
 __all__ = ["ContactWire"]
 
+T = TypeVar("T")
+
 
 class ContactWire(GuardedWire):
     """A guarded wire over which nothing goes between people who are not in contact at that moment.
+
+    What it looks up and writes down is done in threads: its loop serves others, too.
 
     Parameters
     ----------
@@ -41,8 +47,10 @@ class ContactWire(GuardedWire):
         super().__init__(policy_of, message_of, consent=consent, audit=audit, patience_s=patience_s)
         self._store = store
 
-    async def send(self, outgoing: Outgoing) -> Crossed:
-        """Return what crosses of a text."""
+    def _crossed(self, outgoing: Outgoing, *, ask: bool = True) -> tuple[Crossed, Request | None]:
         if not self._store.are_contacts(outgoing.owner, outgoing.counterpart):
-            return Crossed(text="", reason="you are not in contact any more")
-        return await super().send(outgoing)
+            return Crossed(text="", reason="you are not in contact any more"), None
+        return super()._crossed(outgoing, ask=ask)
+
+    async def _waits(self, work: Callable[[], T]) -> T:
+        return await waited(work)

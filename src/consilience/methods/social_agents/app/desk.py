@@ -24,6 +24,7 @@ from consilience.methods.social_agents.app.keeping import Keeping
 from consilience.methods.social_agents.app.live import Live
 from consilience.methods.social_agents.app.policies import PASSED_ON, Policies
 from consilience.methods.social_agents.app.tasks import Standing, Task, Tasks, talk_of
+from consilience.methods.social_agents.app.waiting import waited
 from consilience.methods.social_agents.control import Control
 from consilience.methods.social_agents.guarded_wire import GuardedWire
 from consilience.methods.social_agents.network import Network, Request
@@ -249,7 +250,8 @@ class Desk:
 
     async def _pursued(self, course: _Course) -> Task:
         task = course.task
-        asker, partner = self._store.person(task.asker), self._store.person(task.partner)
+        asker = await waited(self._store.person, task.asker)
+        partner = await waited(self._store.person, task.partner)
         network = Network(
             self._party,
             self._contacts,
@@ -294,6 +296,7 @@ class Desk:
             may_forward=lambda rows: all(
                 self._policies.of(handle).on(row.text, "", PASSED_ON, row.label).verdict == "allow" for row in rows
             ),
+            waits=waited,
         )
 
     def _contacts(self, handle: str) -> list[Person]:

@@ -6,13 +6,13 @@ A journal of the house keeps every prompt, and prompts hold messages. Here nothi
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
 
 from consilience.dialogue.history import Artifact
 from consilience.dialogue.journal import Journal
 from consilience.methods.social_agents.app.tasks import Tasks
+from consilience.methods.social_agents.app.waiting import waited
 
 __all__ = ["Keeping"]
 
@@ -48,8 +48,8 @@ class Keeping(Journal):
         note: str = "",  # noqa: ARG002  likewise
     ) -> bytes:
         """Keep a state, and return its digest when it is safe."""
-        await asyncio.to_thread(self._tasks.keep, element, text)
-        await asyncio.to_thread(self._kept, element, text)
+        await waited(self._tasks.keep, element, text)
+        await waited(self._kept, element, text)
         return _digest(text)
 
 

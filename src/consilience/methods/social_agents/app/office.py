@@ -21,6 +21,7 @@ from consilience.methods.social_agents.app.policies import Policies
 from consilience.methods.social_agents.app.rates import Rates
 from consilience.methods.social_agents.app.tasks import Tasks
 from consilience.methods.social_agents.app.uploads import Uploads
+from consilience.methods.social_agents.app.waiting import waited
 from consilience.methods.social_agents.audit import AuditLog
 from consilience.methods.social_agents.consent import ConsentQueue, Request
 from consilience.methods.social_agents.pursuit import PursuitLimits
@@ -56,7 +57,7 @@ class Manner:
 
 
 class _TellingQueue(ConsentQueue):
-    """A queue that tells the pages of who is asked."""
+    """A queue that tells the pages of who is asked, and keeps no loop waiting."""
 
     tell: Callable[[Iterable[str]], None]
 
@@ -73,6 +74,9 @@ class _TellingQueue(ConsentQueue):
         request = super().ask(owner, counterpart, purpose, labels=labels, messages=messages, task=task)
         self.tell([owner])
         return request
+
+    async def _looked_at(self, number: int) -> Request:
+        return await waited(self.request, number)
 
 
 class Office:

@@ -78,12 +78,12 @@ async def alone(path: Path) -> tuple[Result, str, str]:
 
 
 async def apart(
-    job: SharedTeams, lives: Iterable[int] = (), post: type[Here] = Here
+    job: SharedTeams, lives: Iterable[int] = (), kind: type[Here] = Here
 ) -> tuple[Result, Envoy, Transcript]:
     transcript, posts, batches = Transcript(), [], iter(lives)
 
     def start(number: int) -> Here:
-        posts.append(post(job, number, next(batches, None)))
+        posts.append(kind(job, number, next(batches, None)))
         return posts[-1]
 
     envoy = Envoy(job, start, transcript=transcript)
@@ -117,7 +117,7 @@ def test_teams_elsewhere_give_what_teams_here_give(tmp_path: Path, postgres_url:
 
 def test_of_a_team_that_is_not_waited_for_what_it_brought_is_kept(postgres_url: str) -> None:
     chain = replace(PLAN.chain, steps=(*PLAN.chain.steps, Key(name="ends", quorum=4)))
-    result, _, _ = asyncio.run(apart(replace(job_of(postgres_url), plan=replace(PLAN, chain=chain)), post=Stalling))
+    result, _, _ = asyncio.run(apart(replace(job_of(postgres_url), plan=replace(PLAN, chain=chain)), kind=Stalling))
     assert [facts.members for facts in result.meetings] == [tuple("ABCDE"), tuple("ACDE")]
     stalled = result.teams["B"]
     assert (result.outcome, stalled.state) == ("done", "stopped")

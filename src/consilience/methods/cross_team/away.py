@@ -222,6 +222,10 @@ class Post:
         job = self._job
         relay = Relay(errand.happened, prefix=f"{name}:") if job.tells else None
         team = next(team for team in job.plan.teams if team.name == name)
+
+        def so_far() -> Walked:
+            return walk.account()
+
         try:
             journal, asks = await self._asks(relay)
             keeper = Keeper(journal, job.kind.name)
@@ -233,7 +237,7 @@ class Post:
                 turns=Turns(width=job.width, reasks=job.reasks, transcript=relay, proceed=lambda: None),
                 rater=self._rater,
                 keeper=keeper,
-                meet=_coming(errand, lambda: walk.account()),
+                meet=_coming(errand, so_far),
                 transcript=relay,
             )
             walk = Walk(team, desk)

@@ -169,7 +169,7 @@ Prepared = dict[tuple[Message, ...], tuple[NDArray[np.floating[Any]], str]]
 
 def to_come(connection: Connection, owner: int, embedder: Embedder) -> list[tuple[Message, ...]]:
     """Return the messages of each episode that `rebuild` would make now; nothing is changed."""
-    found = []
+    found: list[tuple[Message, ...]] = []
     for conversation, audience, moment in loose(connection, owner, embedder):
         values: dict[str, Any] = {"conversation": conversation, "audience": audience}
         start = _start(connection, values, moment)

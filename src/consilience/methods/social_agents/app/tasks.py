@@ -156,12 +156,12 @@ class Tasks:
     def of(self, person: Person, other: Person | None = None) -> list[Task]:
         """Return the tasks that somebody takes part in, with one other where one is given, the latest first.
 
-        No more than `MOST_LISTED`: it is for pages. `not_over` gives all of which something may come.
+        No more than `MOST_LISTED`: it is for pages. `not_over` gives all that are under way or wait.
         """
         return self._all(_with(person, other).order_by(_task.c.id.desc()).limit(MOST_LISTED))
 
     def not_over(self, person: Person, other: Person | None = None) -> list[Task]:
-        """Return all tasks of somebody, with one other where one is given, of which something may come; latest first."""
+        """Return all tasks of somebody, with one other where one is given, that are not over; the latest first."""
         wanted = _with(person, other).where(_task.c.standing.not_in(("ended", "declined")))
         return self._all(wanted.order_by(_task.c.id.desc()))
 

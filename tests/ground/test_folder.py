@@ -12,7 +12,7 @@ from matplotlib.figure import Figure as Canvas
 from pydantic.dataclasses import dataclass as strict_dataclass
 
 from consilience.ground import STRICT, Evidence, InvalidInput, Measurement, RunFolder
-from consilience.ground.folder import is_at_work, replace_folder, require_writable, write_whole
+from consilience.ground.folder import is_at_work, named_folder, replace_folder, require_writable, write_whole
 
 
 @strict_dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -251,6 +251,16 @@ def test_the_earlier_folder_is_back_where_the_new_one_cannot_be_put(tmp_path: Pa
         replace_folder(tmp_path / "nowhere", target)
     assert (target / "content").read_text() == "earlier"
     assert [entry.name for entry in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_folder_has_a_name_however_it_is_spelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "a" / "b")
+    assert [named_folder(Path(path)) for path in (".", "..", "c")] == [Path.cwd(), Path.cwd().parent, Path("c")]
+    (tmp_path / "link").symlink_to("a/b")
+    assert named_folder(tmp_path / "link" / "..").name == "a"
+    with pytest.raises(InvalidInput, match="that has a name; got /"):
+        named_folder(Path("/"))
 
 
 def test_who_measures_can_be_told_from_who_was_killed(tmp_path: Path) -> None:

@@ -356,6 +356,27 @@ def replace_folder(aside: Path, target: Path) -> None:
     shutil.rmtree(earlier, ignore_errors=True)
 
 
+def named_folder(path: Path) -> Path:
+    """Return the same folder by a path that ends in its name, as "." and ".." do not, to name others after it.
+
+    Raises
+    ------
+    InvalidInput
+        When it has no name, as the root of all folders.
+
+    Examples
+    --------
+    >>> named_folder(Path("models/prior")).as_posix()
+    'models/prior'
+    >>> named_folder(Path()) == Path.cwd()
+    True
+    """
+    named = path.resolve() if path.name in {"", ".."} else path
+    if not named.name:
+        raise InvalidInput(f"expected a folder that has a name; got {path}: choose another one")
+    return named
+
+
 @contextmanager
 def _aside(target: Path) -> Iterator[Path]:
     """Lend a path beside `target`, moved into its place when the block succeeds and removed when it does not."""

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from consilience.ground.errors import InvalidInput
-from consilience.methods.em_diffusion.own_images.request import Corrupting, Source
+from consilience.methods.em_diffusion.own_images.request import Corrupting, Restoration, Source, Training, state_folder
 
 
 def test_a_parameter_has_its_default_and_what_is_given_wins() -> None:
@@ -39,6 +39,30 @@ def test_what_does_not_go_together_is_refused(settings: dict[str, Any], message:
 def test_no_image_at_all_is_refused() -> None:
     with pytest.raises(InvalidInput, match="at least 1; got 0"):
         Source(limit=0)
+
+
+def restoration(**given: Any) -> Restoration:
+    usual = {"prior": Path("/p"), "images": Path("/y"), "truth": None, "corrupting": Corrupting(), "source": Source()}
+    settings = {"samples": 1, "sampling_steps": 4, "corrections": 0, "device": "cpu", "seed": 0, "quiet": True}
+    return Restoration(**{"out": Path("out"), **usual, **settings, **given})
+
+
+def training(**given: Any) -> Training:
+    usual = {"images": None, "observations": Path("/y"), "clean": "0", "init": None, "corrupting": Corrupting()}
+    rounds = {"source": Source(), "start": "auto", "phase": "warm", "rounds": 1, "steps": None, "first_steps": 1}
+    steps = {"samples": 1, "patience": None, "clean_share": None, "batch_size": 1, "learning_rate": 0.1, "flips": False}
+    settings = {"sampling_steps": 4, "corrections": 0, "width": None, "levels": None, "device": "cpu", "seed": 0}
+    return Training(**{"out": Path("out"), **usual, **rounds, **steps, **settings, "quiet": True, **given})
+
+
+@pytest.mark.parametrize("ask", [restoration, training])
+def test_a_folder_of_no_name_is_the_one_it_stands_for(
+    ask: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert ask(out=Path()).out == Path.cwd()
+    assert state_folder(ask(out=Path()).out) == Path.cwd().with_name(f"{tmp_path.name}.state")
+    assert ask(out=Path("out"), corrupting=Corrupting(mask=Path("outer/m.png"))).out == Path("out")
 
 
 def test_the_flags_are_read_without_torch() -> None:

@@ -26,6 +26,11 @@ def test_a_record_tells_runs_apart_by_what_decides_their_weights() -> None:
     assert request(objective=ObjectiveSettings(name="ar")).record() != record
 
 
+def test_a_folder_of_no_name_is_the_one_it_stands_for() -> None:
+    assert request(out=Path()).out == Path.cwd()
+    assert request(out=Path("b")).out == Path("b")
+
+
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [

@@ -221,3 +221,13 @@ def test_documents_may_be_shorter_than_the_offsets(text) -> None:
     lines.write_text("\n".join(json.dumps({"text": "ab"}) for _ in range(20)))
     objective = ObjectiveSettings(name="diverse-ar", offsets=8)
     assert learn(request(lines, objective=objective, layout="documents", batch_size=1)).complete
+
+
+def test_a_dot_is_the_folder_one_is_in(text, monkeypatch) -> None:
+    folder = text.parent / "model"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    assert train(request(text, out=Path())) == 0
+    monkeypatch.chdir(text.parent)
+    assert (folder / RECORD).is_file()
+    assert sorted(path.name for path in text.parent.iterdir()) == ["model", "text.txt"]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from consilience.ground.errors import InvalidInput
+from consilience.ground.folder import named_folder
 
 __all__ = ["DEFAULTS", "Corrupting", "Kind", "Padding", "Phase", "Restoration", "Start", "Training", "state_folder"]
 
@@ -133,6 +134,7 @@ class Training:
 
     def __post_init__(self) -> None:
         """Refuse what contradicts itself, before anything is read."""
+        object.__setattr__(self, "out", named_folder(self.out))
         if (self.images is None) == (self.observations is None):
             raise InvalidInput(
                 "give either --images (clean, corrupted on the spot to try the method) or --observations (corrupted, "
@@ -182,6 +184,7 @@ class Restoration:
 
     def __post_init__(self) -> None:
         """Refuse what contradicts itself, before anything is read."""
+        object.__setattr__(self, "out", named_folder(self.out))
         if self.images is None and self.truth is None:
             raise InvalidInput("give --images (corrupted), or --truth (clean, corrupted on the spot to try a prior)")
         if self.samples < 1:

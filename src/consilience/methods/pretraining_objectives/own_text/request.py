@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from consilience.ground.errors import InvalidInput
+from consilience.ground.folder import named_folder
 from consilience.methods.pretraining_objectives.settings import ObjectiveSettings
 
 __all__ = ["Layout", "Training", "state_folder"]
@@ -49,6 +50,7 @@ class Training:
 
     def __post_init__(self) -> None:
         """Refuse numbers out of range, by the names they have on the command line."""
+        object.__setattr__(self, "out", named_folder(self.out))
         least = {
             "window": 2,
             "vocabulary": 260,

@@ -221,6 +221,43 @@ def test_any_pipeline_of_diffusers_starts_it(prior: Path, here: Path) -> None:
     assert DiffusersPrior.load("p").scale == DiffusersPrior.load("q").scale
 
 
+def test_a_restoration_replaces_nothing_but_an_earlier_one(prior: Path, here: Path, capsys: Told) -> None:
+    (here / "data").mkdir()
+    pictures(here / "data" / "samples", blobs(3, 0))
+    words = ("restore", "--prior", prior, "--mask", "one.png", "--limit", 2, *FAST)
+    for images, message in (
+        ("data/samples", "--images must lie outside data"),
+        ("masked", "data holds samples and no restoration.json"),
+    ):
+        assert typed(*words, "--images", images, "--out", "data") == 2
+        assert message in capsys.readouterr().err
+    assert len(list(Path("data/samples").iterdir())) == 3
+    for _ in range(2):
+        assert typed(*words, "--images", "masked", "--out", "out") == 0
+    Path("out/notes.txt").touch()
+    capsys.readouterr()
+    assert typed(*words, "--images", "masked", "--out", "out") == 2
+    assert "out holds notes.txt" in capsys.readouterr().err
+
+
+def test_a_dot_is_the_folder_one_is_in(prior: Path, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("p", "out"):
+        (here / name).mkdir()
+        monkeypatch.chdir(here / name)
+        if name == "p":
+            assert (
+                typed("train", "--images", here / "clean", "--clean", 10, "--corruption", "box", *SHORT, "--out", ".")
+                == 0
+            )
+        else:
+            words = ("--prior", prior, "--images", here / "masked", "--mask", here / "one.png", "--limit", 2, *FAST)
+            assert typed("restore", *words, "--out", ".") == 0
+        monkeypatch.chdir(here)
+    assert len(record(Path("p"))["rounds"]) == 2
+    assert Path("out/restoration.json").is_file()
+    assert not [path for path in here.iterdir() if path.name.startswith((".", "p.", "out."))]
+
+
 def interrupt_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
     """Press ctrl-C in some gradient step."""
     whole, taken = Learner.step, [0]
@@ -333,7 +370,8 @@ RESTORE = ("restore", "--out", "out", *FAST)
             "the prior is of 1 channel(s)",
         ),
         ((*TRAIN, "--images", "clean", "--corruption", "blur", "--width", "7", "--clean", "9"), "`width` must be"),
-        (("train", "--out", "clean", *SHORT, "--images", "clean", "--clean", "9"), "clean holds something else"),
+        (("train", "--out", "masked", *SHORT, "--images", "clean", "--clean", "9"), "masked holds something else"),
+        (("train", "--out", "clean", *SHORT, "--images", "clean", "--clean", "9"), "--images must lie outside clean"),
         (("train", "--out", "one.png", *SHORT, "--images", "clean", "--clean", "9"), "one.png is a file"),
         ((*TRAIN, "--images", "clean", "--start", "clean", *NOISY), "there are none: give --clean"),
         ((*RESTORE, "--prior", "PRIOR"), "give --images (corrupted), or --truth"),

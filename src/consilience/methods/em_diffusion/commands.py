@@ -211,7 +211,7 @@ def restore(
     prior
         Folder of train, or any unconditional DDPM pipeline of diffusers with safetensors.
     out
-        Folder for what comes out; an earlier restoration there is replaced.
+        Folder for what comes out; an earlier restoration there is replaced, anything else refused.
     images
         Corrupted images. Hidden pixels may be anything; pixels of a .npy array that are NaN are hidden.
     truth

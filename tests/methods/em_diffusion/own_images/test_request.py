@@ -65,6 +65,31 @@ def test_a_folder_of_no_name_is_the_one_it_stands_for(
     assert ask(out=Path("out"), corrupting=Corrupting(mask=Path("outer/m.png"))).out == Path("out")
 
 
+@pytest.mark.parametrize(
+    ("ask", "given", "said"),
+    [
+        (restoration, {"images": Path("out/samples")}, "--images must lie outside out, .*; got out/samples"),
+        (restoration, {"images": Path("out")}, "--images must lie outside out"),
+        (restoration, {"truth": Path("x/../out/x.npy")}, "--truth must lie outside out"),
+        (restoration, {"corrupting": Corrupting(mask=Path("link/m.png"))}, "--mask must lie outside out"),
+        (restoration, {"prior": Path("out.state/p")}, "--prior must lie outside out.state, which is .* removed"),
+        (training, {"images": Path("out"), "observations": None}, "--images must lie outside out"),
+        (training, {"observations": Path("out.state/y")}, "--observations must lie outside out.state"),
+        (training, {"clean": "out/few"}, "--clean must lie outside out"),
+        (training, {"init": Path("out")}, "--init must lie outside out"),
+        (training, {"corrupting": Corrupting(mask=Path("out/m.png"))}, "--mask must lie outside out"),
+    ],
+)
+def test_nothing_is_read_where_something_is_put(
+    ask: Any, given: dict[str, Any], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("out").mkdir()
+    Path("link").symlink_to("out")
+    with pytest.raises(InvalidInput, match=said):
+        ask(**given)
+
+
 def test_the_flags_are_read_without_torch() -> None:
     code = "import sys, consilience.methods.em_diffusion.commands; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -159,6 +160,9 @@ class Training:
         _check_seed(self.seed)
         if self.init is not None and (self.width, self.levels) != (None, None):
             raise InvalidInput("--width and --levels are of a new network; --init brings its own: leave one out")
+        clean = None if self.clean.isdigit() else Path(self.clean)
+        inputs = {"images": self.images, "observations": self.observations, "clean": clean, "init": self.init}
+        _refuse_inputs_within(self.out, inputs | {"mask": self.corrupting.mask})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,6 +195,8 @@ class Restoration:
             raise InvalidInput(f"--samples must be at least 1; got {self.samples}")
         _check_sampling(self.sampling_steps, self.corrections)
         _check_seed(self.seed)
+        inputs = {"images": self.images, "truth": self.truth, "mask": self.corrupting.mask, "prior": self.prior}
+        _refuse_inputs_within(self.out, inputs)
 
 
 def state_folder(out: Path) -> Path:
@@ -202,6 +208,17 @@ def state_folder(out: Path) -> Path:
     'models/prior.state'
     """
     return out.with_name(f"{out.name}.state")
+
+
+def _refuse_inputs_within(out: Path, inputs: Mapping[str, Path | None]) -> None:
+    """Refuse to read from a folder that is replaced in the end, or from the one that is removed then."""
+    for name, path in inputs.items():
+        for folder in (out, state_folder(out)):
+            if path is not None and path.resolve().is_relative_to(folder.resolve()):
+                raise InvalidInput(
+                    f"--{name} must lie outside {folder}, which is replaced or removed; got {path}: choose another "
+                    "--out"
+                )
 
 
 def _check_sampling(steps: int, corrections: int) -> None:

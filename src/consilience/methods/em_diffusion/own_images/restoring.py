@@ -279,8 +279,14 @@ def _stem(name: str) -> str:
 
 
 def _refuse_other_content(out: Path) -> None:
+    """Refuse an `out` that holds anything but an earlier restoration, which is replaced."""
     if out.exists() and not out.is_dir():
         raise InvalidInput(f"--out must name a folder; {out} is a file")
-    others = sorted({entry.name for entry in out.iterdir()} - _OURS) if out.is_dir() else []
-    if others:
-        raise InvalidInput(f"--out must be a folder of its own; {out} holds {others[0]}: choose another one")
+    found = {entry.name for entry in out.iterdir()} if out.is_dir() else set()
+    if found and SUMMARY not in found:
+        # Names are no proof: a folder called samples may hold whatever a user measured.
+        raise InvalidInput(
+            f"--out must be a folder of its own; {out} holds {min(found)} and no {SUMMARY}: choose another one"
+        )
+    if found - _OURS:
+        raise InvalidInput(f"--out must be a folder of its own; {out} holds {min(found - _OURS)}: choose another one")

@@ -81,7 +81,7 @@ def train(
         motion blur, or blocks averaged.
     mask
         Which pixels were observed (white) and which are hidden (black): one file for all images, a .npy array or a
-        folder with one for each.
+        folder with one for each, named as the images are but for one beginning and one end.
     keep
         For inpaint: probability that a pixel is kept, 0.4 unless given.
     box_size
@@ -215,12 +215,13 @@ def restore(
     images
         Corrupted images. Hidden pixels may be anything; pixels of a .npy array that are NaN are hidden.
     truth
-        Clean images: beside --images to compare with, alone to be corrupted on the spot.
+        Clean images: beside --images to compare with, named as these are but for one beginning and one end; alone to
+        be corrupted on the spot.
     corruption
         What happened to the images, or is to happen to --truth.
     mask
         Which pixels were observed (white) and which are hidden (black): one file for all images, a .npy array or a
-        folder with one for each.
+        folder with one for each, named as the images are but for one beginning and one end.
     keep
         For inpaint of --truth: probability that a pixel is kept, 0.4 unless given.
     box_size

@@ -48,7 +48,7 @@ def read_pixels(source: Path, channels: int | None) -> Pixels:
 
 
 def _read_folder(folder: Path) -> Pixels:
-    files = sorted(file for file in folder.iterdir() if _is_image(file))
+    files = image_files(folder)
     if not files:
         raise InvalidInput(f"expected PNG, JPEG or TIFF files in {folder}; there are none: check the path")
     images: list[np.ndarray] = []
@@ -58,6 +58,11 @@ def _read_folder(folder: Path) -> Pixels:
             _refuse_other(images[0], files[0], image, file)
         images.append(image)
     return Pixels(np.stack(images), tuple(file.name for file in files))
+
+
+def image_files(folder: Path) -> list[Path]:
+    """Return the files of a folder that count as images, in the order of the alphabet."""
+    return sorted(file for file in folder.iterdir() if _is_image(file))
 
 
 def _is_image(file: Path) -> bool:

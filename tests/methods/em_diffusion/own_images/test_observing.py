@@ -10,7 +10,7 @@ from PIL import Image
 from consilience.ground.errors import InvalidInput
 from consilience.methods.em_diffusion.corruption import Blur, Inpainting
 from consilience.methods.em_diffusion.images import Scale
-from consilience.methods.em_diffusion.own_images.observing import corrupt_on_the_spot, observe
+from consilience.methods.em_diffusion.own_images.observing import corrupt_on_the_spot, observe, read_truth
 from consilience.methods.em_diffusion.own_images.request import Corrupting, Source
 
 ANY = Source()
@@ -119,3 +119,56 @@ def test_images_that_cannot_be_used_are_named(tmp_path: Path, clean: np.ndarray,
     spoil(clean)
     with pytest.raises(InvalidInput, match=message):
         observe(kept(tmp_path, "y.npy", clean), corrupting, ANY)
+
+
+def drawn(folder: Path, images: dict[str, np.ndarray]) -> Path:
+    folder.mkdir()
+    for name, image in images.items():
+        Image.fromarray(image.astype(np.uint8)).save(folder / name)
+    return folder
+
+
+def test_masks_and_the_truth_go_with_the_images_they_are_named_after(tmp_path: Path, clean: np.ndarray) -> None:
+    seen = np.random.default_rng(1).random(clean.shape) < 0.5
+    numbers = (1, 2, 3, 10, 11, 20)
+    images = {f"img{number}.png": 10 * number + image for number, image in zip(numbers, clean, strict=True)}
+    folder = drawn(tmp_path / "images", images)
+    masks = drawn(tmp_path / "masks", {f"img{n}_mask.png": 255 * m for n, m in zip(numbers, seen, strict=True)})
+    truth = drawn(
+        tmp_path / "truth", {f"true-{n}.png": image for n, image in zip(numbers, images.values(), strict=True)}
+    )
+    for few in (ANY, Source(limit=4)):
+        given = observe(folder, Corrupting(mask=masks), few)
+        assert given.names[:3] == ("img1.png", "img10.png", "img11.png")
+        found = read_truth(truth, folder, few, given)
+        assert len(found) == len(given.names)
+        for row, name in enumerate(given.names):
+            place = numbers.index(int(name[3:-4]))
+            assert np.array_equal(given.observations.measured[row, 0].numpy(), seen[place])
+            assert torch.equal(found[row, 0], given.scale.inward(images[name].astype(np.uint8)))
+    on_the_spot = corrupt_on_the_spot(folder, Corrupting(mask=masks), ANY, seed=0)
+    assert np.array_equal(on_the_spot.observations.measured[1, 0].numpy(), seen[3])
+    (masks / "img20_mask.png").rename(masks / "img21_mask.png")
+    with pytest.raises(InvalidInput, match=r"nothing for img20\.png"):
+        observe(folder, Corrupting(mask=masks), ANY)
+
+
+def test_masks_count_by_number_against_an_array(tmp_path: Path, clean: np.ndarray) -> None:
+    many = np.concatenate([clean, clean + 1])
+    seen = np.random.default_rng(1).random(many.shape) < 0.5
+    masks = drawn(tmp_path / "masks", {f"{place}.png": 255 * mask for place, mask in enumerate(seen)})
+    path = kept(tmp_path, "y.npy", many)
+    assert np.array_equal(observe(path, Corrupting(mask=masks), ANY).observations.measured[:, 0].numpy(), seen)
+    folder = drawn(tmp_path / "images", {f"{place}.png": image for place, image in enumerate(many)})
+    with pytest.raises(InvalidInput, match=r"image m\.npy\[2\] belongs to: 10\.png by the alphabet, 2\.png by number"):
+        observe(folder, Corrupting(mask=kept(tmp_path, "m.npy", seen)), ANY)
+
+
+def test_as_many_true_images_as_observations(tmp_path: Path, clean: np.ndarray) -> None:
+    noisy, path = Corrupting(kind="denoise", noise_std=0.1), kept(tmp_path, "y.npy", clean)
+    three = Source(limit=3)
+    given = observe(path, noisy, three)
+    for count in (3, 6):
+        assert len(read_truth(kept(tmp_path, "x.npy", clean[:count]), path, three, given)) == 3
+    with pytest.raises(InvalidInput, match="one image for each of 3; got 2"):
+        read_truth(kept(tmp_path, "x.npy", clean[:2]), path, three, given)

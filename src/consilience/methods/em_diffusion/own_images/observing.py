@@ -16,11 +16,12 @@ from consilience.ground.seeds import Streams
 from consilience.methods.em_diffusion.corruption import Blur, Corruption, Denoising, Downsampling, Inpainting
 from consilience.methods.em_diffusion.images import Scale, read_mask
 from consilience.methods.em_diffusion.observation import Observations
+from consilience.methods.em_diffusion.own_images.pairing import partners
 from consilience.methods.em_diffusion.own_images.request import Corrupting, Source
-from consilience.methods.em_diffusion.pixel_files import SUFFIXES, read_pixels
+from consilience.methods.em_diffusion.pixel_files import image_files, read_pixels
 from consilience.methods.em_diffusion.posterior import LEAST_NOISE
 
-__all__ = ["Given", "corrupt_on_the_spot", "observe", "read_clean"]
+__all__ = ["Given", "corrupt_on_the_spot", "observe", "read_clean", "read_truth"]
 
 Pixels = Shaped[np.ndarray, "image channel row column"]
 
@@ -123,7 +124,9 @@ def corrupt_on_the_spot(
     if corrupting.noise_std is None:
         corrupting = replace(corrupting, noise_std=LEAST_NOISE)
     values, names = _found(path, source)
-    masks = None if corrupting.mask is None else _masks(corrupting.mask, values.shape).expand(len(values), -1, -1, -1)
+    masks = None
+    if corrupting.mask is not None:
+        masks = _masks(corrupting.mask, values.shape, names).expand(len(values), -1, -1, -1)
     values, names = values[: source.limit], names[: source.limit]
     _refuse_flaws(values, names, None)
     if keep_clean >= len(values):
@@ -163,6 +166,43 @@ def read_clean(
     InvalidInput
         When they are of another size, number of channels or type of pixels than the observations.
     """
+    return _clean(path, source, scale, shape)[0]
+
+
+def read_truth(path: Path, images: Path, source: Source, given: Given) -> Float[Tensor, "image channel row column"]:
+    """Read the images behind observations, each beside what was seen of it.
+
+    Parameters
+    ----------
+    path
+        Where they are: one for each observation, or for each there was before the first ones were taken.
+    images
+        Where the observations were read.
+    source
+        How to read both.
+    given
+        The observations.
+
+    Raises
+    ------
+    InvalidInput
+        When there are more or fewer, when names do not tell which belongs to which, or as for `read_clean`.
+    """
+    truth, names = _clean(path, source, given.scale, given.observations.image_shape)
+    seen = list(given.names)
+    if source.limit is not None and len(names) > len(seen):
+        if images.is_dir():
+            seen = [file.name for file in image_files(images)]
+        else:
+            seen = [f"{images.name}[{row}]" for row in range(len(names))]
+    if len(names) != len(seen):
+        raise InvalidInput(f"--truth must hold one image for each of {len(seen)}; got {len(names)}")
+    return truth[partners(seen, names, "--truth")[: len(given.names)]]
+
+
+def _clean(
+    path: Path, source: Source, scale: Scale, shape: tuple[int, int, int]
+) -> tuple[Float[Tensor, "clean channel row column"], tuple[str, ...]]:
     values, names = _found(path, Source(channels=source.channels))
     _refuse_flaws(values, names, None)
     if values.shape[1:] != shape:
@@ -170,7 +210,7 @@ def read_clean(
             f"clean images must be like those behind the observations, {_times(shape)}; {names[0]} is "
             f"{_times(values.shape[1:])}: crop or resize one of them"
         )
-    return _scale(values, path, source, scale)[0].inward(values)
+    return _scale(values, path, source, scale)[0].inward(values), names
 
 
 def _found(path: Path, source: Source) -> tuple[Pixels, tuple[str, ...]]:
@@ -191,7 +231,7 @@ def _visible(
     """Tell which pixels of corrupted images were measured; None where nothing is hidden."""
     finite: np.ndarray = np.isfinite(values)
     if corrupting.mask is not None:
-        mask = _masks(corrupting.mask, values.shape).numpy()
+        mask = _masks(corrupting.mask, values.shape, names).numpy()
         everywhere: np.ndarray = np.array(np.broadcast_to(mask, values.shape))
         return everywhere
     if corrupting.kind in {None, "inpaint", "box"} and not finite.all():
@@ -205,13 +245,17 @@ def _visible(
     return None
 
 
-def _masks(path: Path, shape: tuple[int, ...]) -> Bool[Tensor, "image_or_one one row column"]:
+def _masks(path: Path, shape: tuple[int, ...], names: tuple[str, ...]) -> Bool[Tensor, "image_or_one one row column"]:
+    """Read one mask for all images, or one for each, in their order."""
     if not path.is_dir():
-        return read_mask(path, shape)
-    files = sorted(file for file in path.iterdir() if file.suffix.lower() in SUFFIXES and not file.name.startswith("."))
+        masks = read_mask(path, shape)
+        rows = [f"{path.name}[{row}]" for row in range(len(masks))]
+        return masks if len(masks) == 1 else masks[partners(names, rows, "--mask")]
+    files = image_files(path)
     if len(files) != shape[0]:
         raise InvalidInput(f"a folder of masks must hold one for each of {shape[0]} images; {path} has {len(files)}")
-    return torch.cat([read_mask(file, (1, *shape[1:])) for file in files])
+    order = partners(names, [file.name for file in files], "--mask")
+    return torch.cat([read_mask(files[place], (1, *shape[1:])) for place in order])
 
 
 def _refuse_flaws(

@@ -36,7 +36,7 @@ from consilience.methods.em_diffusion.diffusers_prior import DiffusersPrior
 from consilience.methods.em_diffusion.images import Scale, write_npy, write_png
 from consilience.methods.em_diffusion.observation import Observations
 from consilience.methods.em_diffusion.own_images import request as asked
-from consilience.methods.em_diffusion.own_images.observing import Given, corrupt_on_the_spot, observe, read_clean
+from consilience.methods.em_diffusion.own_images.observing import Given, corrupt_on_the_spot, observe, read_truth
 from consilience.methods.em_diffusion.own_images.training import (
     INTERRUPTED,
     chosen_device,
@@ -196,11 +196,7 @@ def _read(request: asked.Restoration, prior: DiffusersPrior) -> Given:
     given = observe(request.images, request.corrupting, source, scale=prior.scale)
     if request.truth is None:
         return given
-    truth_images = read_clean(request.truth, source, given.scale, given.observations.image_shape)[: source.limit]
-    if len(truth_images) != len(given.observations):
-        raise InvalidInput(
-            f"--truth must hold one image for each of {len(given.observations)}; got {len(truth_images)}"
-        )
+    truth_images = read_truth(request.truth, request.images, source, given)
     return Given(**{**vars(given), "truth": truth_images})
 
 

@@ -18,6 +18,7 @@ from PIL import Image
 
 from consilience.cli import main
 from consilience.methods.em_diffusion.diffusers_prior import DiffusersPrior
+from consilience.methods.em_diffusion.images import Scale
 from consilience.methods.em_diffusion.own_images import training
 from consilience.methods.em_diffusion.training import Learner
 
@@ -256,6 +257,27 @@ def test_a_dot_is_the_folder_one_is_in(prior: Path, here: Path, monkeypatch: pyt
     assert len(record(Path("p"))["rounds"]) == 2
     assert Path("out/restoration.json").is_file()
     assert not [path for path in here.iterdir() if path.name.startswith((".", "p.", "out."))]
+
+
+def test_a_prior_that_is_trained_on_keeps_the_range_of_its_images(here: Path) -> None:
+    scale = Scale(low=0.0, high=255.0, pixels="uint8")
+    first = DiffusersPrior.create(1, SIDE, width=8, levels=2, scale=scale)
+    for wide in ([-2.0, 2.0], None):
+        first.training_record = {} if wide is None else {"value_range": wide}
+        first.save("first")
+        words = ("train", "--observations", "masked", "--mask", "masks.npy", "--init", "first", *SHORT[4:])
+        assert typed(*words, "--out", f"p{wide}") == 0
+        assert record(Path(f"p{wide}"))["value_range"] == (wide or [-1.0, 1.0])
+
+
+def test_a_range_measured_on_what_is_restored_leaves_room_beyond_it(here: Path) -> None:
+    DiffusersPrior.create(1, SIDE, width=8, levels=2).save("foreign")
+    np.save("y.npy", blobs(2, 0) / 7)
+    words = ("restore", "--prior", "foreign", "--images", "y.npy", "--corruption", "denoise", "--noise-std", 0.2, *FAST)
+    for more, expected in (((), [-2, 2]), (("--value-range", 0, 37), [-1, 1])):
+        assert typed(*words, *more, "--out", "out") == 0
+        told = json.loads(Path("out/restoration.json").read_text())
+        assert told["sampling"]["value_range"] == expected
 
 
 def interrupt_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:

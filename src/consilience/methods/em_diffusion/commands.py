@@ -138,7 +138,8 @@ def train(
     channels
         Channels of an array, where there are neither 1 nor 3.
     value_range
-        For real numbers: the values that become -1 and 1; the smallest and largest visible ones unless given.
+        For real numbers: the values that become -1 and 1; those of --init, or the smallest and largest visible ones
+        unless given.
     device
         auto, cpu, cuda, cuda:1, ...
     seed
@@ -249,7 +250,7 @@ def restore(
     channels
         Channels of an array, where there are neither 1 nor 3.
     value_range
-        For real numbers and a prior from elsewhere: the values that become -1 and 1.
+        For real numbers and a prior from elsewhere: the values that become -1 and 1; a prior of train brings its own.
     device
         auto, cpu, cuda, cuda:1, ...
     seed

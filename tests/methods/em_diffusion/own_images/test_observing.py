@@ -172,3 +172,26 @@ def test_as_many_true_images_as_observations(tmp_path: Path, clean: np.ndarray) 
         assert len(read_truth(kept(tmp_path, "x.npy", clean[:count]), path, three, given)) == 3
     with pytest.raises(InvalidInput, match="one image for each of 3; got 2"):
         read_truth(kept(tmp_path, "x.npy", clean[:2]), path, three, given)
+
+
+def test_a_range_beside_that_of_a_prior_is_refused(tmp_path: Path, clean: np.ndarray) -> None:
+    path, noisy = kept(tmp_path, "y.npy", clean), Corrupting(kind="denoise", noise_std=0.1)
+    scale = Scale(low=0.0, high=40.0)
+    observe(path, noisy, Source(value_range=(0.0, 40.0)), scale=scale)
+    with pytest.raises(InvalidInput, match=r"that of the prior, \(0.0, 40.0\); got \(0.0, 1.0\): leave it out"):
+        observe(path, noisy, Source(value_range=(0.0, 1.0)), scale=scale)
+
+
+def test_pixels_that_hardly_differ_on_a_prior_s_scale_are_mentioned(tmp_path: Path, clean: np.ndarray) -> None:
+    bytes_, noisy = Scale.of_type("uint8"), Corrupting(kind="denoise", noise_std=0.1)
+    small = kept(tmp_path, "y.npy", clean / 100)
+    for given in (
+        observe(small, noisy, ANY, scale=bytes_),
+        corrupt_on_the_spot(small, noisy, ANY, seed=0, scale=bytes_),
+    ):
+        assert "0.1% of the range from 0 to 255 that becomes -1 to 1: are they in the same units?" in given.notes[0]
+    assert (
+        observe(small, noisy, ANY).notes
+        == observe(kept(tmp_path, "x.npy", clean), noisy, ANY, scale=bytes_).notes
+        == ()
+    )

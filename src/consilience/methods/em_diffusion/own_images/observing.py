@@ -24,6 +24,8 @@ from consilience.methods.em_diffusion.posterior import LEAST_NOISE
 __all__ = ["Given", "corrupt_on_the_spot", "observe", "read_clean", "read_truth"]
 
 Pixels = Shaped[np.ndarray, "image channel row column"]
+LEAST_SPAN = 0.02
+"""Share of the range from -1 to 1 that pixels are expected to fill."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +99,7 @@ def observe(
         measured_range=measured,
         names=names,
         clean=None if clean is None else read_clean(clean, source, units, observations.image_shape),
-        notes=notes,
+        notes=_narrow(values, units, visible) + notes,
     )
 
 
@@ -152,7 +154,7 @@ def corrupt_on_the_spot(
         names=tuple(names[row] for row in rest),
         clean=images[kept] if kept else None,
         truth=hidden,
-        notes=notes,
+        notes=_narrow(values, units) + notes,
     )
 
 
@@ -284,6 +286,12 @@ def _scale(
     """Return the scale to read by, and whether it was measured on these images."""
     whole = values.dtype in (np.uint8, np.uint16)
     if scale is not None:
+        own = (scale.low, scale.high)
+        if source.value_range not in {None, own}:
+            raise InvalidInput(
+                f"--value-range must be that of the prior, {own}; got {source.value_range}: leave it out, and give "
+                "pixels in the units of the prior"
+            )
         if whole and scale.pixels != values.dtype.name:
             raise InvalidInput(
                 f"all pixels must be on one scale, here {scale.pixels} from {scale.low:g} to {scale.high:g}; {path} "
@@ -298,6 +306,19 @@ def _scale(
         return Scale(low=source.value_range[0], high=source.value_range[1]), False
     seen = [values if visible is None else values[visible]] + ([] if beside is None else [beside[np.isfinite(beside)]])
     return Scale(low=float(min(part.min() for part in seen)), high=float(max(part.max() for part in seen))), True
+
+
+def _narrow(
+    values: Pixels, scale: Scale, visible: Bool[np.ndarray, "image channel row column"] | None = None
+) -> tuple[str, ...]:
+    """Say so where pixels fill so little of the range they are read by that they may be in other units."""
+    seen = values if visible is None else values[visible]
+    low, high = float(seen.min()), float(seen.max())
+    share = (high - low) / (scale.high - scale.low)
+    if share >= LEAST_SPAN:
+        return ()
+    told = f"pixels run from {low:g} to {high:g}, {share:.1%} of the range from {scale.low:g} to {scale.high:g}"
+    return (f"{told} that becomes -1 to 1: are they in the same units?",)
 
 
 def _with_noise(corrupting: Corrupting, build: Callable[[float], Corruption]) -> tuple[Corruption, tuple[str, ...]]:

@@ -40,6 +40,7 @@ from consilience.methods.em_diffusion.own_images.observing import Given, corrupt
 from consilience.methods.em_diffusion.own_images.training import (
     INTERRUPTED,
     chosen_device,
+    clean_range,
     image_chunk,
     on_device,
     one_line_for_a_full_disk,
@@ -201,11 +202,10 @@ def _read(request: asked.Restoration, prior: DiffusersPrior) -> Given:
 
 
 def _sampling(request: asked.Restoration, prior: DiffusersPrior, given: Given) -> Sampling:
-    low, high = prior.training_record.get("value_range") or (-1.0, 1.0)
     return Sampling(
         steps=request.sampling_steps,
         corrections=request.corrections,
-        value_range=(float(low), float(high)),
+        value_range=clean_range(prior, given),
         chunk=image_chunk(prior, given.observations.image_shape),
     )
 

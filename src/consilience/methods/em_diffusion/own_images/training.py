@@ -39,7 +39,7 @@ from consilience.methods.em_diffusion.state import read_state, write_state
 from consilience.methods.em_diffusion.training import Learner, Pool, Training, cosine
 from consilience.methods.em_diffusion.workers import Workers
 
-__all__ = ["chosen_device", "image_chunk", "on_device", "one_line_for_a_full_disk", "train"]
+__all__ = ["chosen_device", "clean_range", "image_chunk", "on_device", "one_line_for_a_full_disk", "train"]
 
 INTERRUPTED = 130
 
@@ -140,7 +140,7 @@ class _Run:
         self.sampling = Sampling(
             steps=request.sampling_steps,
             corrections=request.corrections,
-            value_range=WIDE_RANGE if self.given.measured_range else (-1.0, 1.0),
+            value_range=clean_range(self.prior, self.given),
             chunk=image_chunk(self.prior, shape),
         )
         self.key = self._key()
@@ -405,6 +405,14 @@ def on_device(observations: Observations, device: torch.device) -> Observations:
     if device.type == "cpu" or not isinstance(observations.physics, Corruption):
         return observations
     return Observations(observations.y.to(device), observations.physics.to(device), seed=observations.seed)
+
+
+def clean_range(prior: DiffusersPrior, given: Given) -> tuple[float, float]:
+    """Return the range of clean pixels: that of a prior's training, or a wide one where the scale was measured."""
+    if given.measured_range:
+        return WIDE_RANGE
+    low, high = prior.training_record.get("value_range") or (-1.0, 1.0)
+    return float(low), float(high)
 
 
 def image_chunk(prior: DiffusersPrior, shape: tuple[int, int, int]) -> int:

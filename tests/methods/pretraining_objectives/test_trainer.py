@@ -122,6 +122,11 @@ def test_evaluation_is_the_same_twice_and_does_not_change_what_is_trained_on(tmp
     assert often.evaluate()["eval_loss"] == often.evaluate()["eval_loss"]
 
 
+def test_evaluation_is_the_same_whichever_workers_collate_it(tmp_path) -> None:
+    runs = [trainer(tmp_path, "variable", dataloader_num_workers=n, per_device_eval_batch_size=2) for n in (0, 1, 2)]
+    assert len({run.evaluate()["eval_loss"] for run in runs for _ in range(2)}) == 1
+
+
 def test_a_checkpoint_of_another_objective_is_refused_before_anything_is_loaded(tmp_path) -> None:
     trainer(tmp_path, "mlm", save_strategy="steps", save_steps=8).train()
     checkpoint = tmp_path / "checkpoint-8"

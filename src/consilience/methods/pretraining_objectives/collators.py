@@ -104,6 +104,8 @@ class ObjectiveCollator:
         """Return a collator with the same settings that starts at its first batch, for held-out rows."""
         other = copy.copy(self)
         other.seeds = BatchSeeds(self.seeds.seed, self.seeds.rank)
+        # An epoch of its own, before the first: unless it is told, workers draw others in every pass.
+        other.seeds.start(-1)
         return other
 
     def set_epoch(self, epoch: int, batch: int = 0) -> None:

@@ -145,7 +145,7 @@ class PretrainingTrainer(Trainer):
         return loss.detach(), None, None
 
     def get_eval_dataloader(self, eval_dataset: Any = None) -> Any:
-        """Return the loader of held-out rows, whose masks are the same at every evaluation."""
+        """Return the loader of held-out rows, whose masks are the same at every evaluation, unless workers persist."""
         kept = self.data_collator
         if isinstance(kept, ObjectiveCollator):
             self.data_collator = kept.beside()

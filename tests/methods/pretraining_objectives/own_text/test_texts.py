@@ -34,6 +34,7 @@ def test_a_byte_order_mark_is_no_text(tmp_path) -> None:
         ("a.txt", b"\xff\xfe", r"not UTF-8 text \(byte 0\)"),
         ("a.jsonl", b'{"txt": 1}', 'line 1: expected an object with a field "text"'),
         ("a.jsonl", b'{"text": "x"}\n{', "line 2: expected a JSON object"),
+        ("a.jsonl", b'{"text": "x"}\n{"text": "a \\ud83d"}', r"line 2: expected text; \\ud83d is half of a character"),
         ("a.jsonl", b'["x"]', 'line 1: expected an object with a field "text"'),
     ],
 )

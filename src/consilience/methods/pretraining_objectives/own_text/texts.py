@@ -23,7 +23,7 @@ def read_texts(path: Path) -> tuple[str, ...]:
     Raises
     ------
     InvalidInput
-        If there is nothing there, no text in it, or a file is no UTF-8 text.
+        If there is nothing there, no text in it, or a file or a line is no text that UTF-8 can write.
     """
     if not path.exists():
         raise InvalidInput(f"--text must name a file or a folder; there is no {path}")
@@ -74,4 +74,11 @@ def _field(line: str, file: Path, number: int) -> str:
     text = found.get("text") if isinstance(found, dict) else None
     if not isinstance(text, str):
         raise InvalidInput(f'{file}, line {number}: expected an object with a field "text"; got {line[:60]!r}')
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        half = ascii(text[error.start])[1:-1]
+        raise InvalidInput(
+            f"{file}, line {number}: expected text; {half} is half of a character: mend it or leave the line out"
+        ) from error
     return text

@@ -63,7 +63,8 @@ def train(
         every row (variable-mlm).
     model
         A model to train on, with its tokenizer: a folder, or a name that transformers knows. Without it, byte pairs are
-        learned from the text and a small model begins anew.
+        learned from the text and a small model begins anew. Weights are trained and saved in single precision, whatever
+        they were saved in.
     offsets
         For diverse-ar: how many tokens ahead are predicted.
     estimator

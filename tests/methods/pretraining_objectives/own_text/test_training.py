@@ -231,3 +231,14 @@ def test_a_dot_is_the_folder_one_is_in(text, monkeypatch) -> None:
     monkeypatch.chdir(text.parent)
     assert (folder / RECORD).is_file()
     assert sorted(path.name for path in text.parent.iterdir()) == ["model", "text.txt"]
+
+
+def test_a_model_that_was_saved_in_half_precision_is_trained_in_single(text) -> None:
+    ahead = ObjectiveSettings(name="ar")
+    first = request(text, objective=ahead)
+    learn(first)
+    transformers.AutoModelForCausalLM.from_pretrained(first.out).to(torch.bfloat16).save_pretrained(first.out)
+    second = request(text, objective=ahead, model=str(first.out), out=text.parent / "b")
+    learn(second)
+    model = transformers.AutoModelForCausalLM.from_pretrained(second.out, dtype="auto")
+    assert {part.dtype for part in model.parameters()} == {torch.float32}

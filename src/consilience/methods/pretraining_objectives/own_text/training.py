@@ -186,7 +186,8 @@ def _start(request: Training, documents: Sequence[str]) -> tuple[Any, Any]:
 def _loaded(name: str, *, bidirectional: bool) -> tuple[Any, Any]:
     kind = AutoModelForMaskedLM if bidirectional else AutoModelForCausalLM
     try:
-        return AutoTokenizer.from_pretrained(name), kind.from_pretrained(name)
+        # In single precision, whatever it was saved in: steps of an optimiser are lost in the rounding of a half.
+        return AutoTokenizer.from_pretrained(name), kind.from_pretrained(name, dtype=torch.float32)
     except (OSError, ValueError) as error:
         wanted = "masked" if bidirectional else "causal"
         raise InvalidInput(

@@ -72,7 +72,7 @@ def train(
     heads
         For diverse-ar: what tells the offsets apart.
     across_documents
-        For ar and diverse-ar: predict the next document's first tokens too.
+        For ar and diverse-ar: predict the next document's first tokens too, with which text without a prompt begins.
     ratio
         Share of hidden tokens: 0.15, uniform:0:1, beta:2:5; 0.15 for mlm and uniform:0:1 for variable-mlm.
     pattern

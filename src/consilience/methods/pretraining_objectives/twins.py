@@ -70,7 +70,8 @@ def make_model(shape: ModelShape, vocabulary: Vocabulary, *, bidirectional: bool
     ----------
     shape
     vocabulary
-        Its size and marks go into the configuration.
+        Its size and marks go into the configuration. The end of a document is where text without a prompt begins, which
+        a model must have learned across documents.
     bidirectional
         Whether every token sees every other, for masked prediction, or only those before it.
     seed

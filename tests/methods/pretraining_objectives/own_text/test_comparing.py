@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -10,13 +11,16 @@ pytest.importorskip("transformers", reason="the pretraining extra is not install
 pytest.importorskip("accelerate", reason="the pretraining extra is not installed")
 
 from consilience.ground import InvalidInput  # noqa: E402
+from consilience.methods.pretraining_objectives.likelihood import Causal, Tight  # noqa: E402
 from consilience.methods.pretraining_objectives.own_text.comparing import (  # noqa: E402
+    _after,
     compare,
     prefix_lengths,
     target_share,
 )
 from consilience.methods.pretraining_objectives.own_text.request import Training  # noqa: E402
 from consilience.methods.pretraining_objectives.settings import ObjectiveSettings  # noqa: E402
+from consilience.methods.pretraining_objectives.vocabulary import Vocabulary  # noqa: E402
 
 
 @pytest.fixture
@@ -90,3 +94,19 @@ def test_what_is_wrong_with_the_last_is_said_before_the_first_is_trained(request
     with pytest.raises(InvalidInput, match="--offsets must be below --window"):
         compare(replace(request_, objective=ObjectiveSettings(offsets=64)), ("ar", "diverse-ar"))
     assert not request_.out.exists()
+
+
+@pytest.mark.parametrize("layout", [Causal, Tight])
+def test_what_begins_the_next_document_is_asked_of_no_model(layout) -> None:
+    words = Vocabulary(8, special=(0, 7), mask=7, end=0)
+    rows = torch.tensor([[1, 2, 3, 4], [1, 2, 0, 4], [1, 2, 3, 0], [1, 0, 3, 5]])
+    asked = []
+
+    class Even(torch.nn.Module):
+        def forward(self, input_ids):
+            asked.append(input_ids[:, :3].tolist())
+            return SimpleNamespace(logits=torch.zeros(*input_ids.shape, words.size))
+
+    mean, _ = _after(Even(), rows, 3, layout(words), words)
+    assert asked == [[[1, 2, 3], [1, 0, 3]]]
+    assert mean == pytest.approx(torch.tensor(6.0).log().item())

@@ -155,8 +155,11 @@ def _held_out(arm: Training, tokenizer: Any) -> Int[Tensor, "row token"]:
 def _after(
     model: Any, rows: Int[Tensor, "row token"], length: int, layout: Causal | Tight, vocabulary: Vocabulary
 ) -> tuple[float, float]:
-    """Return mean and standard error over the rows in which a token of text stands there."""
-    text = rows[~vocabulary.is_special(rows[:, length])]
+    """Return mean and standard error over the rows in which a token of text stands there, and no end before it.
+
+    What begins the next document is asked of no model: one that looks ahead within documents never learned it.
+    """
+    text = rows[~vocabulary.is_special(rows[:, length]) & (rows[:, length - 1] != vocabulary.end)]
     if len(text) == 0:
         return math.nan, math.nan
     losses = prefix_losses(model, text, [length], layout)[0].cpu().double()

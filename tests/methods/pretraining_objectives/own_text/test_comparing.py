@@ -96,6 +96,12 @@ def test_what_is_wrong_with_the_last_is_said_before_the_first_is_trained(request
     assert not request_.out.exists()
 
 
+def test_too_little_text_to_compare_on_is_said_before_anything_is_trained(request_) -> None:
+    with pytest.raises(InvalidInput, match="no row is left that was not trained on; give more text"):
+        compare(replace(request_, held_out=0.001), ("ar", "mlm"))
+    assert [path.name for path in request_.out.parent.iterdir()] == ["text.txt"]
+
+
 @pytest.mark.parametrize("layout", [Causal, Tight])
 def test_what_begins_the_next_document_is_asked_of_no_model(layout) -> None:
     words = Vocabulary(8, special=(0, 7), mask=7, end=0)

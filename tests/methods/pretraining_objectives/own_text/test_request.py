@@ -21,7 +21,7 @@ def test_the_state_lies_beside_the_folder() -> None:
 def test_a_record_tells_runs_apart_by_what_decides_their_weights() -> None:
     record = request().record()
     assert json.loads(json.dumps(record)) == record
-    assert request(quiet=True, save_every=7, device="cpu").record() == record
+    assert request(quiet=True, save_every=7, device="cpu", judged=True).record() == record
     assert request(steps=7).record() != record
     assert request(objective=ObjectiveSettings(name="ar")).record() != record
 

@@ -242,3 +242,10 @@ def test_a_model_that_was_saved_in_half_precision_is_trained_in_single(text) -> 
     learn(second)
     model = transformers.AutoModelForCausalLM.from_pretrained(second.out, dtype="auto")
     assert {part.dtype for part in model.parameters()} == {torch.float32}
+
+
+def test_a_run_that_will_be_judged_needs_rows_that_are_not_trained_on(text) -> None:
+    asked = request(text, held_out=0.001, judged=True)
+    with pytest.raises(InvalidInput, match="no row is left that was not trained on"):
+        learn(asked)
+    assert [path.name for path in text.parent.iterdir()] == ["text.txt"]

@@ -62,7 +62,8 @@ def compare(
     Raises
     ------
     InvalidInput
-        If an objective is named twice or none is, or rows have no held-out part or different lengths.
+        If an objective is named twice or none is, or rows have no held-out part or different lengths; nothing is
+        trained then.
     """
     if len(set(names)) != len(names) or not names:
         raise InvalidInput(f"--objectives must name some objectives, each once; got {', '.join(names) or 'none'}")
@@ -108,7 +109,9 @@ def _arm(request: Training, name: ObjectiveName, matched: Matched) -> Training:
     settings = replace(request.objective, name=name)
     # The objective with the most targets a token makes the steps that were asked for, the others more.
     scale = 1.0 if matched == "steps" else 1.0 / target_share(settings)
-    return replace(request, objective=settings, out=request.out / name, steps=math.ceil(request.steps * scale))
+    return replace(
+        request, objective=settings, out=request.out / name, steps=math.ceil(request.steps * scale), judged=True
+    )
 
 
 def judged(arm: Training, seen: int) -> list[Compared]:
@@ -147,8 +150,8 @@ def judged(arm: Training, seen: int) -> list[Compared]:
 
 def _held_out(arm: Training, tokenizer: Any) -> Int[Tensor, "row token"]:
     kept = held_out_rows(arm, tokenizer)
-    if not isinstance(kept, Packed) or len(kept) == 0:
-        raise InvalidInput("no row is left that was not trained on; give more text or a larger --held-out")
+    if not isinstance(kept, Packed):
+        raise InvalidInput("rows to ask about must be packed, of one length; got documents of their own: pack the text")
     return kept.rows
 
 

@@ -43,6 +43,8 @@ class Training:
     warmup: float = 0.1
     held_out: float = 0.05
     """Share of the rows at the end that are not trained on."""
+    judged: bool = False
+    """Whether the model is asked about those rows afterwards, so that there must be some."""
     save_every: int = 200
     device: str = "auto"
     seed: int = 0

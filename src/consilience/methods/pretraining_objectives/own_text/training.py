@@ -102,6 +102,8 @@ def learn(request: Training) -> Outcome:
     with hushed():
         tokenizer, model = _start(request, documents)
         rows = _rows(request, tokenizer, documents)
+        if request.judged:
+            _require_held_out(request, rows)
         trainer, stop = _trainer(request, model, tokenizer, rows, state)
         write_whole(state / RECORD, json.dumps(record, indent=2) + "\n")
         try:
@@ -196,8 +198,21 @@ def _loaded(name: str, *, bidirectional: bool) -> tuple[Any, Any]:
 
 
 def held_out_rows(request: Training, tokenizer: Any) -> Packed | Separate:
-    """Return the rows at the end of the text that `learn` does not train on."""
-    return _split(request, _rows(request, tokenizer, read_texts(request.text)))[1]
+    """Return the rows at the end of the text that `learn` does not train on.
+
+    Raises
+    ------
+    InvalidInput
+        If there is none.
+    """
+    return _require_held_out(request, _rows(request, tokenizer, read_texts(request.text)))
+
+
+def _require_held_out(request: Training, rows: Packed | Separate) -> Packed | Separate:
+    kept = _split(request, rows)[1]
+    if len(kept) == 0:
+        raise InvalidInput("no row is left that was not trained on; give more text or a larger --held-out")
+    return kept
 
 
 def _split(request: Training, rows: Packed | Separate) -> tuple[Packed | Separate, Packed | Separate]:

@@ -126,6 +126,7 @@ def _request(config: Config, place: Path, name: str, seed: int) -> Training:
         accumulate=config.text_accumulate,
         learning_rate=config.text_learning_rate,
         held_out=config.text_held_out,
+        judged=True,
         save_every=config.text_save_every,
         device=config.device,
         seed=seed,

@@ -108,7 +108,7 @@ def train(
     save_every
         Steps between checkpoints.
     device
-        auto, cpu, cuda, mps.
+        auto, cpu, cuda, cuda:1, mps; one device a process, several processes by torchrun.
     seed
         Root of all randomness.
     quiet
@@ -209,7 +209,7 @@ def compare(
     held_out
         Share of the rows, from the end, that are not trained on; the comparison is on them.
     device
-        auto, cpu, cuda, mps.
+        auto, cpu, cuda, cuda:1, mps; one device a process, several processes by torchrun.
     seed
         Root of all randomness.
     quiet

@@ -116,3 +116,9 @@ def test_what_begins_the_next_document_is_asked_of_no_model(layout) -> None:
     mean, _ = _after(Even(), rows, 3, layout(words), words)
     assert asked == [[[1, 2, 3], [1, 0, 3]]]
     assert mean == pytest.approx(torch.tensor(6.0).log().item())
+
+
+def test_of_several_processes_the_first_shows_the_table(request_, capsys, monkeypatch) -> None:
+    monkeypatch.setenv("RANK", "1")
+    assert compare(replace(request_, quiet=False, steps=1), ("ar",)) == 0
+    assert capsys.readouterr().out == ""

@@ -1,6 +1,8 @@
 """Training on a text, start to end."""
 
 import json
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -244,8 +246,67 @@ def test_a_model_that_was_saved_in_half_precision_is_trained_in_single(text) -> 
     assert {part.dtype for part in model.parameters()} == {torch.float32}
 
 
+def test_where_there_are_several_devices_one_is_taken(text, monkeypatch) -> None:
+    monkeypatch.setattr(transformers.TrainingArguments, "n_gpu", property(lambda _: 2))
+    assert learn(request(text)).complete
+
+
+def test_a_device_is_named_by_its_number_where_there_is_one_process(text, monkeypatch) -> None:
+    current = []
+    monkeypatch.setattr(training, "choose_device", torch.device)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: False)
+    monkeypatch.setattr(torch.cuda, "set_device", current.append)
+    second = torch.device("cuda", 1)
+    assert training._arguments(request(text, device="cuda:1"), text.parent / "state").device == current[-1] == second
+    monkeypatch.setattr(transformers.TrainingArguments, "world_size", property(lambda _: 2))
+    with pytest.raises(InvalidInput, match=r"where 2 processes train.*; got cuda:1: give cuda or leave it out"):
+        training._arguments(request(text, device="cuda:1"), text.parent / "state")
+
+
 def test_a_run_that_will_be_judged_needs_rows_that_are_not_trained_on(text) -> None:
     asked = request(text, held_out=0.001, judged=True)
     with pytest.raises(InvalidInput, match="no row is left that was not trained on"):
         learn(asked)
     assert [path.name for path in text.parent.iterdir()] == ["text.txt"]
+
+
+_ONE_OF_SEVERAL = """
+import os, sys
+from pathlib import Path
+from consilience.methods.pretraining_objectives.own_text import training
+from consilience.methods.pretraining_objectives.own_text.request import Training
+
+class Stop(training.StopOnInterrupt):
+    def on_step_begin(self, args, state, control, **given):
+        self.asked = self.asked or (os.environ["RANK"] == "1" and state.global_step == 2)
+
+folder = Path(sys.argv[1])
+asked = Training(
+    text=folder / "text.txt", out=folder / "model", window=16, vocabulary=270, layers=1, width=16, heads=2, steps=8,
+    batch_size=4, held_out=0.1, device="cpu",
+)
+usual, training.StopOnInterrupt = training.StopOnInterrupt, Stop
+assert training.train(asked) == 130
+training.StopOnInterrupt = usual
+assert training.train(asked) == 0
+assert (asked.out / training.RECORD).is_file()
+assert training.train(asked) == 0
+"""
+
+
+@pytest.mark.skipif(not torch.distributed.is_gloo_available(), reason="this torch is built without gloo")
+def test_of_two_processes_one_writes_and_speaks_and_both_stop_where_one_is_told_to(text) -> None:
+    script = text.parent / "train.py"
+    script.write_text(_ONE_OF_SEVERAL)
+    two = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(script)]
+    done = subprocess.run([*two, str(text.parent)], capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr[-4000:]
+    assert sorted(path.name for path in text.parent.iterdir()) == ["model", "text.txt", "train.py"]
+    outcome = json.loads((text.parent / "model" / RECORD).read_text())["outcome"]
+    assert (outcome["steps"], outcome["seen"]) == (8, 2 * 8 * 4 * 16)
+    for line, times in (
+        ("stopped after step 3 of 8", 1),
+        ("step 8 of 8: loss", 1),
+        (f"{outcome['seen']} tokens seen", 2),
+    ):
+        assert done.stderr.count(line) == times

@@ -24,7 +24,7 @@ from consilience.ground.errors import InvalidInput
 from consilience.methods.pretraining_objectives.likelihood import Causal, Full, Tight, prefix_losses
 from consilience.methods.pretraining_objectives.own_text.packing import Packed
 from consilience.methods.pretraining_objectives.own_text.request import Training
-from consilience.methods.pretraining_objectives.own_text.training import INTERRUPTED, held_out_rows, learn
+from consilience.methods.pretraining_objectives.own_text.training import INTERRUPTED, held_out_rows, learn, speaks
 from consilience.methods.pretraining_objectives.ratios import as_ratio
 from consilience.methods.pretraining_objectives.settings import ObjectiveName, ObjectiveSettings
 from consilience.methods.pretraining_objectives.vocabulary import Vocabulary
@@ -73,14 +73,17 @@ def compare(
     # All before any is trained, so that what is wrong with the last is said at once.
     for arm in [_arm(request, name, matched) for name in names]:
         name = arm.objective.name
-        if not request.quiet:
+        if speaks() and not request.quiet:
             sys.stderr.write(f"{name}: {arm.steps} steps\n")
         outcome = learn(arm)
         if not outcome.complete:
-            sys.stderr.write(f"stopped in {name} after step {outcome.steps}; the same command goes on from there\n")
+            if speaks():
+                sys.stderr.write(f"stopped in {name} after step {outcome.steps}; the same command goes on from there\n")
             return INTERRUPTED
         found += judged(arm, outcome.seen)
     unigram = unigram_loss(arm)
+    if not speaks():
+        return 0
     if as_json:
         sys.stdout.write(json.dumps({"unigram": unigram, "arms": [asdict(arm) for arm in found]}, indent=2) + "\n")
     else:

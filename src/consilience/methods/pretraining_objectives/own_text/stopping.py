@@ -1,4 +1,4 @@
-"""Ctrl-C during training: the step is finished, a checkpoint written, and the run ends."""
+"""Ctrl-C during training: the step is finished, a checkpoint written, and the run ends, in all its processes alike."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import signal
 import threading
 from typing import Any
 
+import torch
+from torch import distributed
 from transformers import TrainerCallback
 
 __all__ = ["StopOnInterrupt"]
@@ -28,8 +30,8 @@ class StopOnInterrupt(TrainerCallback):
 
     def on_step_end(self, args: Any, state: Any, control: Any, **given: Any) -> Any:
         """Save and stop if it was asked for; a run that ends with this step anyway is complete."""
-        del args, given
-        if self.asked and state.global_step < state.max_steps:
+        del given
+        if _any_asked(args, asked=self.asked) and state.global_step < state.max_steps:
             control.should_save = control.should_training_stop = True
         return control
 
@@ -50,3 +52,12 @@ class StopOnInterrupt(TrainerCallback):
             self.restore()
             raise KeyboardInterrupt
         self.asked = True
+
+
+def _any_asked(args: Any, *, asked: bool) -> bool:
+    """Whether any process was asked: one that stopped alone would leave the others waiting for its gradients."""
+    if not (distributed.is_available() and distributed.is_initialized()):
+        return asked
+    told = torch.tensor(float(asked), device=args.device)
+    distributed.all_reduce(told, distributed.ReduceOp.MAX)
+    return bool(told)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import sys
 from collections.abc import Sequence
@@ -40,7 +41,7 @@ try:
 except ImportError as error:
     raise MissingDependency("training needs transformers; install consilience[pretraining]") from error
 
-__all__ = ["RECORD", "Outcome", "held_out_rows", "learn", "train"]
+__all__ = ["RECORD", "Outcome", "held_out_rows", "learn", "speaks", "train"]
 
 RECORD = "consilience.json"
 """What lies in the folder beside the model: how it was trained, on what, and its losses."""
@@ -71,24 +72,32 @@ def train(request: Training) -> int:
     """Train as it was asked for and say what came out; the exit status is 130 where ctrl-C came."""
     outcome = learn(request)
     if not outcome.complete:
-        sys.stderr.write(
-            f"stopped after step {outcome.steps} of {request.steps}; the same command goes on from there\n"
-        )
+        if speaks():
+            sys.stderr.write(
+                f"stopped after step {outcome.steps} of {request.steps}; the same command goes on from there\n"
+            )
         return INTERRUPTED
-    if not request.quiet:
+    if speaks() and not request.quiet:
         held = "" if outcome.held_out_loss is None else f", on held-out rows {outcome.held_out_loss:.3f}"
         sys.stderr.write(f"{request.out}: loss {outcome.loss or float('nan'):.3f}{held}; {outcome.seen} tokens seen\n")
     return 0
 
 
+def speaks() -> bool:
+    """Whether this process says what came out: alone, or the first of those that torchrun or accelerate began."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 def learn(request: Training) -> Outcome:
     """Train a model, or go on with one, and leave it in the folder that was asked for; once, if asked for twice.
+
+    Of several processes that train together, each with a device of its own, the first writes.
 
     Raises
     ------
     InvalidInput
-        If the text, the model or its tokenizer will not do, or a run in the same place is another one, finished or
-        not.
+        If the text, the model, its tokenizer or the device will not do, or a run in the same place is another one,
+        finished or not.
     """
     documents = read_texts(request.text)
     record = request.record() | {"text": hashlib.sha256("\0".join(documents).encode()).hexdigest()}
@@ -96,21 +105,26 @@ def learn(request: Training) -> Outcome:
     finished = _finished(request.out, record)
     if finished is not None:
         return finished
-    latest = _latest_checkpoint(state)
-    if latest is not None and (state / RECORD).is_file():
-        _require_same_run(state, record)
     with hushed():
+        arguments = _arguments(request, state)
+        # Of several processes the first looks alone, since it clears away what one that was killed left.
+        with arguments.main_process_first(local=False):
+            latest = _latest_checkpoint(state)
+        if latest is not None and (state / RECORD).is_file():
+            _require_same_run(state, record)
         tokenizer, model = _start(request, documents)
         rows = _rows(request, tokenizer, documents)
         if request.judged:
             _require_held_out(request, rows)
-        trainer, stop = _trainer(request, model, tokenizer, rows, state)
-        write_whole(state / RECORD, json.dumps(record, indent=2) + "\n")
+        trainer, stop = _trainer(request, arguments, model, tokenizer, rows)
+        writes = trainer.is_world_process_zero()
+        if writes:
+            write_whole(state / RECORD, json.dumps(record, indent=2) + "\n")
         try:
             trainer.train(resume_from_checkpoint=latest)
         finally:
             stop.restore()
-            if _latest_checkpoint(state) is None:
+            if writes and _latest_checkpoint(state) is None:
                 shutil.rmtree(state)
         made = trainer.state.global_step
         if made < request.steps:
@@ -126,8 +140,11 @@ def learn(request: Training) -> Outcome:
             loss=losses[-1][1] if losses else None,
             held_out_loss=held_out,
         )
-        _export(trainer.model, tokenizer, request.out, record | {"outcome": asdict(outcome), "losses": losses})
-    shutil.rmtree(state)
+        if writes:
+            _export(trainer.model, tokenizer, request.out, record | {"outcome": asdict(outcome), "losses": losses})
+            shutil.rmtree(state)
+    # Whoever comes back finds the model there, whichever process wrote it.
+    trainer.accelerator.wait_for_everyone()
     return outcome
 
 
@@ -229,25 +246,42 @@ def _rows(request: Training, tokenizer: Any, documents: Sequence[str]) -> Packed
 
 
 def _trainer(
-    request: Training, model: Any, tokenizer: Any, rows: Packed | Separate, state: Path
+    request: Training, arguments: _OneDevice, model: Any, tokenizer: Any, rows: Packed | Separate
 ) -> tuple[PretrainingTrainer, StopOnInterrupt]:
     trained, kept = _split(request, rows)
     stop = StopOnInterrupt()
     trainer = PretrainingTrainer(
         model,
-        _arguments(request, state),
+        arguments,
         processing_class=tokenizer,
         train_dataset=trained,
         eval_dataset=kept if len(kept) else None,
-        callbacks=[stop, Watch(quiet=request.quiet)],
+        callbacks=[stop, Watch(quiet=request.quiet or arguments.process_index > 0)],
     )
     trainer.remove_callback(PrinterCallback)
     return trainer, stop
 
 
-def _arguments(request: Training, state: Path) -> PretrainingConfig:
+class _OneDevice(PretrainingConfig):
+    """Arguments of a process that has one device, where transformers would split batches over all that it sees."""
+
+    chosen: torch.device | None = None
+    """The device, where it was named by number."""
+
+    @property
+    def n_gpu(self) -> int:
+        """How many devices batches are split over."""
+        return min(1, int(super().n_gpu))
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return self.chosen or super().device
+
+
+def _arguments(request: Training, state: Path) -> _OneDevice:
     device = choose_device(request.device)
-    return PretrainingConfig(
+    arguments = _OneDevice(
         output_dir=str(state),
         **objective_arguments(request.objective),
         max_steps=request.steps,
@@ -269,6 +303,16 @@ def _arguments(request: Training, state: Path) -> PretrainingConfig:
         seed=request.seed,
         dataloader_pin_memory=device.type == "cuda",
     )
+    if device.type == "cuda" and device.index is not None:
+        if arguments.world_size > 1:
+            raise InvalidInput(
+                f"--device must be a kind where {arguments.world_size} processes train, each on a device of its own; "
+                f"got {request.device}: give cuda or leave it out"
+            )
+        # Arguments made the first one current, which is what accelerate takes.
+        torch.cuda.set_device(device)
+        arguments.chosen = device
+    return arguments
 
 
 def _export(model: Any, tokenizer: Any, out: Path, record: dict[str, Any]) -> None:

@@ -12,10 +12,12 @@ from consilience.dialogue.rehearsal import Rehearsal
 from consilience.dialogue.through_pydantic_ai import ThroughPydanticAI
 from consilience.ground.errors import InvalidInput, MissingDependency, UnknownName
 
+OWN = "CONSILIENCE_API_KEY"
+
 
 @pytest.fixture(autouse=True)
 def no_keys(monkeypatch):
-    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "DEEPSEEK_API_KEY", "ANTHROPIC_API_KEY"):
+    for name in (OWN, "OPENAI_API_KEY", "OPENAI_BASE_URL", "DEEPSEEK_API_KEY", "ANTHROPIC_API_KEY"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -67,6 +69,44 @@ def test_an_address_that_is_set_and_empty_is_the_providers_own(monkeypatch):
             monkeypatch.setenv("OPENAI_BASE_URL", nothing)
         found.append(connect("openai:gpt-4o")._model.base_url)
     assert found[0] == found[1]
+
+
+@pytest.mark.parametrize(
+    ("address", "key"),
+    [
+        ("http://localhost:8000/v1", "own"),
+        ("https://openai.com.somewhere.example/v1", "own"),
+        ("https://notopenai.com/v1", "own"),
+        ("https://somewhere.example/api.openai.com/v1", "own"),
+        ("https://api.openai.com/v1", "openai's"),
+        ("https://eu.API.OpenAI.com:443/v1", "openai's"),
+        ("https://gateway.example/v1", "openai's"),
+        ("https://other.gateway.example/v1", "own"),
+    ],
+)
+def test_a_key_goes_to_whom_it_belongs(monkeypatch, address, key):
+    monkeypatch.setenv("OPENAI_BASE_URL", "https://gateway.example/openai/v1")
+    monkeypatch.setenv("OPENAI_API_KEY", "openai's")
+    monkeypatch.setenv(OWN, "own")
+    assert connect("llama", base_url=address)._key == key
+    monkeypatch.delenv(OWN)
+    assert connect("llama", base_url=address)._key == (None if key == "own" else key)
+
+
+def test_a_server_has_the_key_of_servers_whoever_it_is(monkeypatch):
+    monkeypatch.setenv(OWN, "own")
+    assert connect("gpt-4o", base_url="https://api.openai.com/v1")._key == "own"
+    monkeypatch.setenv(OWN, "")
+    assert connect("llama", base_url="http://localhost/v1")._key is None
+
+
+@pytest.mark.parametrize("odd", ["", " ", "no address", "http://[", "http://"])
+def test_an_address_of_openai_s_that_is_none_is_nobody_s(monkeypatch, odd):
+    monkeypatch.setenv("OPENAI_BASE_URL", odd)
+    monkeypatch.setenv("OPENAI_API_KEY", "openai's")
+    assert connect("llama", base_url="http://localhost/v1")._key is None
+    with pytest.raises(InvalidInput, match="`base_url` must be like"):
+        connect("llama", base_url="http://[")
 
 
 def test_a_missing_library_of_a_provider_is_named():

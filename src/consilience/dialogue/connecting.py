@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 from consilience.dialogue.endpoint import COMPATIBLE, Endpoint
 from consilience.dialogue.models import ChatModel, MissingKey
@@ -14,8 +15,10 @@ from consilience.ground.errors import InvalidInput
 
 __all__ = ["KEY_VARIABLE", "connect", "journal_name"]
 
-KEY_VARIABLE = "OPENAI_API_KEY"
+KEY_VARIABLE = "CONSILIENCE_API_KEY"
 """Environment variable with the key for an address; optional there."""
+
+_OPENAI_KEY, _OPENAI_ADDRESS, _OPENAI_HOST = "OPENAI_API_KEY", "OPENAI_BASE_URL", "openai.com"
 
 _REHEARSAL = "rehearsal:"
 
@@ -30,7 +33,8 @@ def connect(
 ) -> ChatModel:
     """Return the model of a name; nothing is sent yet.
 
-    Keys come from the environment only, under the names that each provider gives them.
+    Keys come from the environment only, under the names that each provider gives them; for an address it is
+    ``CONSILIENCE_API_KEY``. OpenAI's own goes to no address but OpenAI's, and that of ``OPENAI_BASE_URL``.
 
     Parameters
     ----------
@@ -63,7 +67,7 @@ def connect(
     'compatible:llama3'
     """
     if base_url is not None:
-        return Endpoint(base_url, name, key=os.environ.get(KEY_VARIABLE) or None, timeout_s=timeout_s)
+        return Endpoint(base_url, name, key=_key(base_url), timeout_s=timeout_s)
     if name.startswith(_REHEARSAL):
         return rehearse(name, players)
     if name.startswith(COMPATIBLE):
@@ -92,3 +96,19 @@ def journal_name(model: str, base_url: str | None) -> str:
     'compatible:llama3'
     """
     return model if base_url is None else COMPATIBLE + model
+
+
+def _key(base_url: str) -> str | None:
+    """Return the key for an address: a provider's own is not for whoever else answers there."""
+    host, named = _host(base_url), _host(os.environ.get(_OPENAI_ADDRESS, ""))
+    openais = bool(host) and (host in (_OPENAI_HOST, named) or host.endswith(f".{_OPENAI_HOST}"))
+    names = (_OPENAI_KEY, KEY_VARIABLE) if openais else (KEY_VARIABLE,)
+    return next(filter(None, map(os.environ.get, names)), None)
+
+
+def _host(address: str) -> str:
+    """Return the host of an address; empty where it has none."""
+    try:
+        return urlsplit(address.strip()).hostname or ""
+    except ValueError:
+        return ""

@@ -85,7 +85,8 @@ class Order:
     model: str = ""
     """Who answers, such as openai:gpt-4o or ollama:llama3; without it a stand-in rehearses the run."""
     base_url: str | None = None
-    """Address of a server that speaks the chat-completions protocol; the model is then its own name for it."""
+    """Address of a server that speaks the chat-completions protocol; the model is then its own name for it, and its
+    key, if it wants one, is read from CONSILIENCE_API_KEY."""
     max_tokens: Count | None = None
     """Tokens of a reply at most; with it, budgets are bounds and not estimates."""
     failure: Policy = "fail"

@@ -98,7 +98,8 @@ class Spending:
     """What models that are asked may cost, and how fast they may be asked."""
 
     base_url: str | None = None
-    """Address of a server that speaks the chat-completions protocol; --model is then the server's own name for it."""
+    """Address of a server that speaks the chat-completions protocol; --model is then the server's own name for it, and
+    its key, if it wants one, is read from CONSILIENCE_API_KEY."""
     budget_usd: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     """Money that it may cost, the control included."""
     budget_tokens: Annotated[int, Field(ge=0)] | None = None

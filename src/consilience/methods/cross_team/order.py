@@ -73,7 +73,8 @@ class Order:
     team_model: Annotated[tuple[str, ...], tyro.conf.arg(metavar="TEAM=MODEL")] = ()
     """Who answers a team, as A=openai:gpt-4o; may be repeated."""
     base_url: str | None = None
-    """Address of a server that speaks the chat-completions protocol; models are then its own names for them."""
+    """Address of a server that speaks the chat-completions protocol; models are then its own names for them, and its
+    key, if it wants one, is read from CONSILIENCE_API_KEY."""
     temperature: _Warmth | None = None
     """Of all teams; their plan's, or the provider's, if left out."""
     team_temperature: Annotated[tuple[str, ...], tyro.conf.arg(metavar="TEAM=X")] = ()

@@ -27,7 +27,8 @@ class Answering:
     model: str | None = None
     """Who answers, such as openai:gpt-4o; with --base-url the server's own name for it; a stand-in if left out."""
     base_url: str | None = None
-    """Address of a server that speaks the chat-completions protocol, such as http://localhost:8000/v1."""
+    """Address of a server that speaks the chat-completions protocol, such as http://localhost:8000/v1; its key, if it
+    wants one, is read from CONSILIENCE_API_KEY."""
     temperature: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     """How freely is answered; the provider's own if left out. At 0, votes and best-of-n draw the same again."""
     max_tokens: Count | None = None
@@ -123,7 +124,7 @@ class Defending:
     judge: str | None = None
     """Who judges, as for --model; the model itself if left out, and that is said."""
     judge_base_url: str | None = None
-    """Address of a server for the judge."""
+    """Address of a server for the judge, as for --base-url."""
     limit: Count | None = None
     """Take so many requests of each file, in turns from its categories."""
     out: Path | None = None

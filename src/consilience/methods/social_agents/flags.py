@@ -26,7 +26,7 @@ class Serving:
     """Who is asked, such as openai:gpt-4o, or with --base-url the server's own name for a model. Left out, a stand-in
     rehearses it, and every page says so."""
     base_url: str | None = None
-    """Address of a server for the model."""
+    """Address of a server for the model; its key, if it wants one, is read from CONSILIENCE_API_KEY."""
     host: str = "127.0.0.1"
     """Address to listen at; 0.0.0.0 lets other machines in, and takes --address."""
     port: _Port = 8765
@@ -92,7 +92,7 @@ class Asking:
     model: str = "rehearsal:neighbour"
     """Who is asked, as for serve."""
     base_url: str | None = None
-    """Address of a server for the model."""
+    """Address of a server for the model; its key, if it wants one, is read from CONSILIENCE_API_KEY."""
     depth: Annotated[int, Field(ge=0)] = 2
     """How far others may be asked: 0 for nobody but the two."""
     turns: Count = 30
@@ -122,7 +122,7 @@ class Representing:
     model: str = "rehearsal:neighbour"
     """Who is asked, as for serve."""
     base_url: str | None = None
-    """Address of a server for the model."""
+    """Address of a server for the model; its key, if it wants one, is read from CONSILIENCE_API_KEY."""
     host: str = "127.0.0.1"
     """Address to listen at; other machines are let in through a proxy that has a certificate."""
     port: _Port = 8766

@@ -1,11 +1,15 @@
 import asyncio
+import json
+from types import SimpleNamespace
 
 import pytest
 
+from consilience.dialogue import sandbox
 from consilience.dialogue.sandbox import SandboxLimits, Snippets
 from consilience.dialogue.work.kinds import Function
 from consilience.ground.errors import InvalidInput
 
+RIGHT = "def double(x):\n    return 2 * x"
 KIND = Function(
     entry="double",
     tests="assert double(1) == 2",
@@ -55,6 +59,13 @@ def test_of_two_equal_blocks_the_last_counts():
         ("import sys\nsys.exit(0)", 0),
         ("import os\nos._exit(0)", 0),
         ("print('[true, [true, true, true, true]]')\nraise SystemExit", 0),
+        ("print('11111')\nraise SystemExit", 0),
+        ("import json; json.load = lambda f: [[True, '0']] * 100", 0),
+        ("import sys\nprint(sys.stdin.read().strip() + '11111')\nraise SystemExit", 0),
+        ("import sys\nassert sys.stdin.read() == ''\ndef double(x):\n    return x + x", 1),
+        ("print(open('tests.json').read())\ndef double(x):\n    return x + x", 0),
+        ("import builtins\nbuiltins.exec = builtins.BaseException = print\ndef double(x):\n    return 0", 1 / 2),
+        ("import os\nos.write = os.dup = lambda *_: 0\ndef double(x):\n    return x + x", 1),
         ("x = (", 0),
         ("def double(x):\n    print(x, end='')\n    return x + x", 1),
     ],
@@ -63,6 +74,29 @@ def test_the_score_is_the_share_of_hidden_tests_that_pass(source, value, snippet
     score = asyncio.run(KIND.score(KIND.read(source), snippets))
     assert score.value == value
     assert score.facts["tests"] == 4
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import json; json.load = lambda f: [[True, '0']] * 100",
+        "import sys\nprint(sys.stdin.read().strip() + '11111')\nraise SystemExit",
+    ],
+)
+def test_nobody_scores_more_than_all_by_a_sandbox_of_its_own_either(source):
+    score = asyncio.run(KIND.score(KIND.read(source)))
+    assert (score.value, score.facts["passed"]) == (0, 0)
+
+
+@pytest.mark.parametrize(("how_many", "value"), [(3, 0), (4, 1), (100, 0)])
+def test_verdicts_that_are_not_as_many_as_tests_are_none(monkeypatch, how_many, value):
+    async def told(files, command, *, stdin):
+        mark, tests = json.loads(stdin)
+        assert sum(counts for counts, _ in tests) == 4
+        return SimpleNamespace(stdout=f"{mark}1{'1' * how_many}\n".encode())
+
+    monkeypatch.setattr(sandbox, "run_async", told)
+    assert asyncio.run(KIND.score(KIND.read(RIGHT))).value == value
 
 
 def test_a_sandbox_of_its_own_gives_the_same_score():
@@ -79,6 +113,29 @@ def test_visible_tests_score_where_there_are_no_others(snippets):
     assert asyncio.run(kind.score(kind.read("def double(x): return 2 * x"), snippets)).value == 1 / 2
     with pytest.raises(InvalidInput, match="scored by tests"):
         asyncio.run(Function(entry="double").score(kind.read("def double(x): return 2 * x"), snippets))
+
+
+def test_functions_named_as_tests_are_called(snippets):
+    one, two = "def test_one():\n    assert double(1) == 2", "def test_two():\n    assert double(2) == 5"
+    tests = f"{one}\n{two}\ndef helps(x):\n    x()"
+    score = asyncio.run(Function(entry="double", hidden_tests=tests).score(KIND.read(RIGHT), snippets))
+    assert (score.value, score.facts["tests"]) == (1 / 2, 2)
+    called = Function(entry="double", hidden_tests=f"{tests}\ntest_one()")
+    assert asyncio.run(called.score(KIND.read(RIGHT), snippets)).facts["tests"] == 2
+
+
+def test_hidden_tests_that_are_none_leave_those_that_are_shown(snippets):
+    kind = Function(entry="double", tests="assert double(1) == 2", hidden_tests="def check(f):\n    assert f(2) == 5")
+    assert asyncio.run(kind.score(KIND.read(RIGHT), snippets)).value == 1
+
+
+@pytest.mark.parametrize("none", ["x = 1", "# assert double(1) == 2", "def check(f):\n    assert f(2) == 4", "\n"])
+def test_tests_that_nothing_could_fail_are_refused_before_anybody_is_asked(none):
+    for which in ("tests", "hidden_tests"):
+        with pytest.raises(InvalidInput, match=f"`{which}` must have an assertion, a call or a function named test_"):
+            Function(entry="double", **{which: none}).require_tests()
+    Function(entry="double").require_tests()
+    KIND.require_tests()
 
 
 def test_bad_settings_are_refused():

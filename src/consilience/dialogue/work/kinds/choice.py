@@ -15,6 +15,9 @@ __all__ = ["Choice"]
 
 FEWEST = 2
 
+_MEANT = r"(?<=[A-Z])|(?=[)\]])|(?=\**(?:[.!?][*)]*(?:\s|$)|\s*(?:\n|$)))"
+"""What tells a letter from a word: it is a capital, stands in brackets, or is the end of its sentence or line."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
@@ -54,7 +57,7 @@ class Choice:
         return "Check each step of the reasons, and whether another option fits the question better."
 
     def read(self, reply: str) -> Artifact:
-        """Read reasons that end in a letter; the last one named counts."""
+        """Read reasons that end in a letter; the last one named counts, a small one only at the end of what is said."""
         text = reply.strip()
         return (
             Artifact(text) if self._find(text) else Artifact(text, 0, f"no line 'Answer: X', with X of {self._range}")
@@ -93,4 +96,5 @@ class Choice:
 
     @cached_property
     def _named(self) -> re.Pattern[str]:
-        return re.compile(rf"(?i)\banswer\b[\s*_]*(?:is|:)[\s*_]*[(\[]?([A-{self._letters[-1]}])\b")
+        last = self._letters[-1]
+        return re.compile(rf"(?i:\banswer\b[\s*_]*(?:is|:))[\s*_]*[(\[]?([A-{last}a-{last.lower()}])\b(?:{_MEANT})")

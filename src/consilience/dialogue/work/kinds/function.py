@@ -19,24 +19,38 @@ __all__ = ["Function"]
 _BLOCK = re.compile(r"^(?P<fence>`{3,})[ \t]*\w*[^\S\n]*\n(?P<code>.*?)^(?P=fence)[ \t]*$", re.MULTILINE | re.DOTALL)
 
 _HARNESS = """\
-import json, sys
-scope = {"__name__": "answer"}
-passed = []
-try:
-    exec(compile(open("answer.py", encoding="utf-8", errors="surrogatepass").read(), "answer.py", "exec"), scope)
-    told, tests = True, json.load(open("tests.json"))
-except BaseException:
-    told, tests = False, []
-for counts, code in tests:
+import json, os, sys
+
+def judge(run, write, outside, failed):
+    mark, tests = json.load(sys.stdin)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    scope = {"__name__": "answer"}
+    verdicts = "1"
     try:
-        exec(code, scope)
-        verdict = True
-    except BaseException:
-        verdict = False
-    if counts:
-        passed.append(verdict)
-sys.__stdout__.write("\\n" + sys.stdin.read() + json.dumps([told, passed]) + "\\n")
-sys.__stdout__.flush()
+        with open("answer.py", encoding="utf-8", errors="surrogatepass") as file:
+            answer = compile(file.read(), "answer.py", "exec")
+        run(answer, scope)
+    except failed:
+        tests, verdicts = [], "0"
+    for counts, code in tests:
+        try:
+            run(code, scope)
+            verdict = "1"
+        except failed:
+            verdict = "0"
+        if counts:
+            verdicts += verdict
+    write(outside, f"\\n{mark}{verdicts}\\n".encode())
+
+judge(exec, os.write, os.dup(1), BaseException)
+"""
+"""Loads an answer, runs the tests on it and says what came of each.
+
+Mark and tests come by standard input and are read before the answer runs, and what is called after that is held by the
+function. So an answer gains nothing that prints what a harness would, reads the input, looks for the tests in its
+folder, or puts something of its own in the place of `json.load` or `exec`. Answer and tests share a process all the
+same: one that goes through the frames of its callers finds the mark, and one whose results claim to equal everything,
+or that changes what the tests call, passes.
 """
 
 
@@ -53,7 +67,8 @@ class Function:
     tests
         Python that is shown with the task: assertions, and whatever they need.
     hidden_tests
-        Python that only the scorer sees. Every assertion and every bare call at the top level is a test.
+        Python that only the scorer sees. Every assertion and every bare call at the top level is a test, and every
+        function there that is named ``test...`` and takes nothing.
 
     Examples
     --------
@@ -97,6 +112,20 @@ class Function:
         graded = [self._graded(block.strip("\n").rstrip()) for block in blocks]
         return max(reversed(graded), key=lambda artifact: artifact.grade)
 
+    def require_tests(self) -> None:
+        """Refuse tests that nothing could fail, before anybody is asked for an answer.
+
+        Raises
+        ------
+        InvalidInput
+            When tests are given, and none of them is one.
+        """
+        for which, tests in (("tests", self.tests), ("hidden_tests", self.hidden_tests)):
+            if tests and not _count(_tests(tests)):
+                raise InvalidInput(
+                    f"`{which}` must have an assertion, a call or a function named test_...; got none of them: add one"
+                )
+
     async def score(self, artifact: Artifact, snippets: Snippets | None = None) -> Score:
         """Return the share of the hidden tests that pass, those that are shown where there are no hidden ones.
 
@@ -105,8 +134,9 @@ class Function:
         InvalidInput
             When there are no tests.
         """
-        tests = _tests(self.hidden_tests) or _tests(self.tests)
-        count = sum(counts for counts, _ in tests)
+        hidden = _tests(self.hidden_tests)
+        tests = hidden if _count(hidden) else _tests(self.tests)
+        count = _count(tests)
         if not count:
             raise InvalidInput("a function is scored by tests; give `hidden_tests` or `tests` with an assertion")
         loaded, passed = await _run(artifact.text, tests, snippets)
@@ -127,25 +157,30 @@ class Function:
 
 def _tests(source: str) -> list[tuple[bool, str]]:
     """Cut tests into statements; say of each whether it is a test or only prepares one."""
-    return [
-        (
-            isinstance(node, ast.Assert) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)),
-            ast.unparse(node),
-        )
-        for node in ast.parse(source).body
-    ]
+    body = ast.parse(source).body
+    said = [ast.unparse(node) for node in body]
+    found: list[tuple[bool, str]] = []
+    for node, code in zip(body, said, strict=True):
+        called = isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
+        found.append((isinstance(node, ast.Assert) or called, code))
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test") and not node.args.args:
+            call = f"{node.name}()"
+            found += [] if call in said else [(True, call)]
+    return found
+
+
+def _count(tests: list[tuple[bool, str]]) -> int:
+    return sum(counts for counts, _ in tests)
 
 
 async def _run(source: str, tests: list[tuple[bool, str]], snippets: Snippets | None) -> tuple[bool, list[bool]]:
-    # Told by standard input after the answer was loaded: a program that prints what a harness would is not believed.
+    """Return whether an answer loads, and which tests it passes; none where that was not told whole."""
     mark = secrets.token_hex(8)
-    files = {"answer.py": source, "tests.json": json.dumps(tests)}
+    files, stdin = {"answer.py": source}, json.dumps([mark, tests]).encode()
     if snippets is None:
-        outcome = await sandbox.run_async({**files, "run.py": _HARNESS}, ["python", "run.py"], stdin=mark.encode())
+        outcome = await sandbox.run_async({**files, "run.py": _HARNESS}, ["python", "run.py"], stdin=stdin)
     else:
-        outcome = await snippets.run_async(_HARNESS, files=files, stdin=mark.encode())
-    told = re.search(rf"^{mark}(.*)$", outcome.stdout.decode("utf-8", "replace"), re.MULTILINE)
-    if told is None:
-        return False, []
-    loaded, passed = json.loads(told[1])
-    return bool(loaded), [bool(verdict) for verdict in passed]
+        outcome = await snippets.run_async(_HARNESS, files=files, stdin=stdin)
+    verdicts = rf"^{mark}1([01]{{{_count(tests)}}})$"
+    told = re.search(verdicts, outcome.stdout.decode("utf-8", "replace"), re.MULTILINE)
+    return (False, []) if told is None else (True, [verdict == "1" for verdict in told[1]])

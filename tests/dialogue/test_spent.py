@@ -22,6 +22,11 @@ def test_what_the_journal_answers_is_counted_and_not_paid() -> None:
     assert (one.calls, one.replayed, one.input_tokens, one.output_tokens, one.usd) == (2, 1, 30, 9, 0.5)
 
 
+def test_what_ran_out_of_tokens_is_counted() -> None:
+    cut = Reply(text="And then", model="m", finish="length")
+    assert spent_by([tally(PAID, cut), tally(cut)]).cut == 2
+
+
 def test_a_question_without_a_reply_was_asked() -> None:
     one = tally(PAID)
     one.calls += 1

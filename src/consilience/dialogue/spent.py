@@ -13,7 +13,7 @@ __all__ = ["Costs", "Spent", "spent_by"]
 class Costs:
     """Counts what the questions of one element cost; a room that counts more derives one of its own."""
 
-    __slots__ = ("calls", "input_tokens", "output_tokens", "replayed", "usd")
+    __slots__ = ("calls", "cut", "input_tokens", "output_tokens", "replayed", "usd")
 
     def __init__(self) -> None:
         self.calls = 0
@@ -24,6 +24,8 @@ class Costs:
         """Tokens of the questions."""
         self.output_tokens = 0
         """Tokens of the replies."""
+        self.cut = 0
+        """Replies that ran out of tokens: what was taken of them may lack its end."""
         self.usd = 0.0
         """Money, as far as prices are known; 0 for what the journal answered."""
 
@@ -32,6 +34,8 @@ class Costs:
         usage = reply.usage
         self.input_tokens += usage.input_tokens
         self.output_tokens += usage.output_tokens
+        if reply.finish == "length":
+            self.cut += 1
         if reply.replayed:
             self.replayed += 1
         else:
@@ -52,6 +56,8 @@ class Spent:
     """Tokens of all replies."""
     usd: float
     """Money for what was sent now, as far as prices are known."""
+    cut: int = 0
+    """Replies that ran out of tokens."""
 
 
 def spent_by(costs: Iterable[Costs]) -> Spent:
@@ -60,7 +66,7 @@ def spent_by(costs: Iterable[Costs]) -> Spent:
     Examples
     --------
     >>> spent_by([])
-    Spent(calls=0, replayed=0, input_tokens=0, output_tokens=0, usd=0)
+    Spent(calls=0, replayed=0, input_tokens=0, output_tokens=0, usd=0, cut=0)
     """
     every = list(costs)
     return Spent(
@@ -69,4 +75,5 @@ def spent_by(costs: Iterable[Costs]) -> Spent:
         input_tokens=sum(one.input_tokens for one in every),
         output_tokens=sum(one.output_tokens for one in every),
         usd=sum(one.usd for one in every),
+        cut=sum(one.cut for one in every),
     )

@@ -27,7 +27,7 @@ class Told:
             self.last = (self.transcript.add("replied", question.element, after=caused_by),)
         if isinstance(reply, Exception):
             raise reply
-        return Reply(text=reply, model="m")
+        return reply if isinstance(reply, Reply) else Reply(text=reply, model="m")
 
     def last_event(self, element):
         return self.last
@@ -86,6 +86,13 @@ def test_what_an_element_asks_counts_even_when_nobody_answers():
         asyncio.run(turns(session).draft(working))
     assert working.facts.calls == 1
     assert working.after == ("0",)
+
+
+def test_replies_that_ran_out_of_tokens_are_counted_with_their_element():
+    cut = Reply(text="And then", model="m", finish="length")
+    session, working = Told(cut, cut, FINISHED), element()
+    asyncio.run(turns(session).exchange(working, "2", Artifact("old")))
+    assert (working.facts.calls, working.facts.cut) == (3, 2)
 
 
 def test_replies_that_cannot_be_used_are_dropped_after_so_many():

@@ -39,6 +39,27 @@ def test_a_price_must_be_known_where_money_is_capped() -> None:
         desk(answering=unpriced, spending=Spending(budget_usd=1.0))
 
 
+def test_no_sum_is_told_where_a_price_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-none")
+    for known, name in ((True, "rehearsal:echo"), (True, "openai:gpt-4o"), (False, "openai:made-at-home-1")):
+        one = desk(answering=Answering(model=name))
+        assert (one.bill["usd"], "price not known" in one.bill_line()) == (0.0 if known else None, not known)
+    beside = desk()
+    beside.other("openai:made-at-home-1", None)
+    assert beside.bill["usd"] is None
+
+
+def test_replies_that_ran_out_of_tokens_are_in_the_bill() -> None:
+    one = desk(answering=Answering(model="rehearsal:talker", max_tokens=2))
+
+    async def work(model, _):
+        return [await model([user(text)]) for text in ("a", "b")]
+
+    one.sitting(work)
+    assert one.bill["cut"] == 2
+    assert "; 2 replies were cut by the limit on tokens (--max-tokens); kept in " in one.bill_line()
+
+
 def test_what_was_said_is_kept_and_another_is_asked_beside(capsys: Told) -> None:
     one = desk()
     other = one.other("rehearsal:constant", None)

@@ -16,14 +16,14 @@ from rich.console import Console
 from rich.table import Table
 
 from consilience.dialogue.budget import Purse
+from consilience.dialogue.command.bill import cut_told
 from consilience.dialogue.command.sitting import Sat, sat
 from consilience.dialogue.command.telling import say
 from consilience.dialogue.connecting import connect
-from consilience.dialogue.endpoint import COMPATIBLE
 from consilience.dialogue.journal import Journal
-from consilience.dialogue.messages import Settings
+from consilience.dialogue.messages import Settings, Usage
 from consilience.dialogue.models import ChatModel
-from consilience.dialogue.prices import money
+from consilience.dialogue.prices import money, price
 from consilience.dialogue.rehearsal import notice_for
 from consilience.dialogue.session import Session
 from consilience.dialogue.transcript import Transcript
@@ -144,11 +144,16 @@ class Desk:
 
     @property
     def bill(self) -> dict[str, Any]:
-        """What this sitting and earlier ones took, as far as they had a budget to count against."""
+        """What this sitting and earlier ones took, as far as they had a budget to count against.
+
+        Money is None where no price is known of somebody who was asked; `cut` is how many replies ran out of tokens.
+        """
         sent = sum(session.tally.sent for session in self._sessions)
         replayed = sum(session.tally.replayed + session.tally.shared for session in self._sessions)
-        calls, tokens, usd = self._spent
-        return {"sent": sent, "replayed": replayed, "calls": calls, "tokens": tokens, "usd": usd}
+        calls, tokens, spent = self._spent
+        usd = spent if self._priced else None
+        cut = sum(model.cut for model in self._models)
+        return {"sent": sent, "replayed": replayed, "calls": calls, "tokens": tokens, "usd": usd, "cut": cut}
 
     def bill_line(self) -> str:
         """Return the bill in words."""
@@ -156,7 +161,7 @@ class Desk:
         sent = f"{many(bill['sent'], 'question')} sent"
         return (
             f"{sent}, {bill['replayed']:,} taken from the journal; {bill['tokens']:,} tokens, "
-            f"{money(bill['usd'] if self._priced else None)}; kept in {self.folder}"
+            f"{money(bill['usd'])}{cut_told(bill['cut'])}; kept in {self.folder}"
         )
 
     def keep(self, name: str, facts: object) -> None:
@@ -168,7 +173,7 @@ class Desk:
 
     @property
     def _priced(self) -> bool:
-        return all(not name.startswith(COMPATIBLE) for name in self._asked)
+        return all(price(name, None, Usage()) is not None for name in self._asked)
 
     def _made(self, session: Session, settings: Settings, who: str) -> DialogueModel:
         self._models.append(DialogueModel(session, settings=settings, who=who))

@@ -64,6 +64,10 @@ def test_another_seed_is_another_run(typed, capsys: Told) -> None:
         (("run", "x", "--kind", "poem"), "invalid choice 'poem'"),
         (("run", "x", "--kind", "function"), "a function must have a name"),
         (
+            ("run", "x", "--kind", "function", "--entry", "f", "--hidden-tests", "def check(f):\n    assert f() == 1"),
+            "`hidden_tests` must have an assertion, a call or a function named test_...; got none of them: add one",
+        ),
+        (
             ("run", "x", "--model", "openai:gpt-4o"),
             "'openai' needs OPENAI_API_KEY in the environment; set it, or leave --model out",
         ),

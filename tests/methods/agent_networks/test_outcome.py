@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+from consilience.dialogue.sandbox import SandboxFailed
+from consilience.dialogue.work.kinds import Choice
 from consilience.methods.agent_networks.outcome import summary
 
 
@@ -29,3 +31,31 @@ def test_the_page_tells_the_hash_and_what_was_said(ran: Path) -> None:
     assert facts["digest"] in page
     assert "mesh of 5, 15 agents" in page
     assert "http://" not in page
+
+
+def test_a_score_that_cannot_be_had_is_said_and_is_no_0(typed, monkeypatch, capsys) -> None:
+    async def scored(self, artifact, snippets=None):
+        raise SandboxFailed("no sandbox can be built here")
+
+    monkeypatch.setattr(Choice, "score", scored)
+    words = ("Which?", "--kind", "choice", "--options", 2, "--answer", "A", "--out", "run", "--quiet")
+    assert typed("run", *words) == 0
+    assert "  score          not scored: no sandbox can be built here" in capsys.readouterr().out.splitlines()
+    facts = json.loads(Path("run/result.json").read_text())
+    assert facts["score"] == {"value": None, "error": "no sandbox can be built here"}
+    assert "not scored: no sandbox can be built here" in Path("run/page.html").read_text()
+    facts["score"]["value"] = 0.0  # as an earlier version wrote it
+    Path("run/result.json").write_text(json.dumps(facts))
+    assert typed("show", "run") == 0
+    assert "not scored: no sandbox can be built here" in capsys.readouterr().out
+    assert "not scored: no sandbox can be built here" in Path("run/page.html").read_text()
+
+
+def test_replies_that_ran_out_of_tokens_are_told(typed, capsys) -> None:
+    words = ("Explain a queue.", "--agents", 2, "--max-tokens", 2, "--out", "run", "--quiet")
+    assert typed("run", *words) == 0
+    cut = json.loads(Path("run/result.json").read_text())["cut"]
+    assert cut > 1
+    assert f"; {cut} replies were cut by the limit on tokens (--max-tokens)" in capsys.readouterr().out
+    assert typed("show", "run") == 0
+    assert f"; {cut} replies were cut by the limit on tokens (--max-tokens)" in capsys.readouterr().out

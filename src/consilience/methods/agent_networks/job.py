@@ -25,6 +25,7 @@ from consilience.dialogue.journal import Journal
 from consilience.dialogue.models import ChatModel
 from consilience.dialogue.work.artifact import Kind
 from consilience.dialogue.work.humaneval import problem_at
+from consilience.dialogue.work.kinds.function import Function
 from consilience.ground.errors import InvalidInput, UnknownName
 from consilience.methods.agent_networks.approval import Decision, approvals_at
 from consilience.methods.agent_networks.blueprint import Blueprint
@@ -232,6 +233,8 @@ def found(folder: Path, means: Means | None = None) -> Job:
 def _new(order: Order, means: Means, out: Path | None) -> Job:
     order = whole(order)
     blueprint, kind = order.network(), order.task_kind()
+    if isinstance(kind, Function):
+        kind.require_tests()
     profiles = None if order.profiles is None else profiles_at(order.profiles)
     drawn = to_yaml(blueprint) if profiles is None else f"{to_yaml(blueprint)}\0{profiles!r}"
     mark = blake2b(f"{order.digest}\0{drawn}".encode("utf-8", "surrogatepass"), digest_size=4).hexdigest()

@@ -103,7 +103,7 @@ def write_page(job: Job, account: Account, facts: Mapping[str, Any]) -> None:
         "hash": facts["digest"] or "none yet",
     }
     if facts["score"] is not None:
-        shown["score"] = f"{facts['score']['value']:.3g}"
+        shown["score"] = _unscored(facts["score"]) or f"{facts['score']['value']:.3g}"
     graph_page.write(
         job.folder.page,
         title=task,
@@ -141,7 +141,7 @@ def summary(facts: Mapping[str, Any], *, resume: str = "") -> Iterator[str]:
     if facts["fault"]:
         yield f"  fault          {facts['fault']}"
     if facts["score"] is not None:
-        yield f"  score          {', '.join(f'{name} {value:.3g}' for name, value in facts['score'].items())}"
+        yield f"  score          {_scored(facts['score'])}"
     for element, place in facts["pending"].items():
         yield f"  waits for you  {element}: {place}"
     if facts["pending"]:
@@ -157,11 +157,20 @@ def _merges(facts: Mapping[str, Any]) -> str:
     return f"; with {many(merges, 'merge')} {facts['agents'] + merges:,} steps"
 
 
+def _scored(score: Mapping[str, Any]) -> str:
+    return _unscored(score) or ", ".join(f"{name} {value:.3g}" for name, value in score.items())
+
+
+def _unscored(score: Mapping[str, Any]) -> str:
+    """Say why there is no score, where that is so; an earlier version wrote 0 for its value then."""
+    return f"not scored: {score['error']}" if "error" in score else ""
+
+
 def _score(job: Job, artifact: Artifact) -> dict[str, Any] | None:
     if not job.order.scored:
         return None
     try:
         score = asyncio.run(cast("Scorer", job.kind).score(artifact))
     except ConsilienceError as error:
-        return {"value": 0.0, "error": str(error)}
+        return {"value": None, "error": str(error)}
     return {"value": score.value, **score.facts}

@@ -332,6 +332,31 @@ def test_whoever_asks_to_wait_for_an_hour_is_not_waited_for():
     assert run_fast(play()) < 1
 
 
+def test_whoever_is_not_waited_for_holds_nobody_else_up():
+    async def play() -> tuple[str, float]:
+        async with Session(Scripted(Refused(3600.0), "yes")) as session:
+            with pytest.raises(Refused):
+                await session.ask(question("7"))
+            return (await session.ask(question("8"))).text, loop_time()
+
+    text, took_s = run_fast(play())
+    assert text == "yes"
+    assert took_s < 10
+
+
+def test_a_wish_within_patience_holds_all_up():
+    async def play() -> float:
+        model = Scripted(Refused(500.0), "yes")
+        async with Session(model) as session:
+            asking = asyncio.ensure_future(session.ask(question("7")))
+            await asyncio.sleep(1)
+            await session.ask(question("8"))
+            await asking
+        return model.asked[1][0] - model.asked[0][0]
+
+    assert 499 <= run_fast(play()) < 510
+
+
 def test_refusals_fail_nobody_while_others_get_through():
     class Every(Scripted):
         async def reply(self, question: Question) -> Reply:

@@ -40,7 +40,7 @@ class Retry:
     most_s: float = 30.0
     """Longest pause after any failure."""
     patience_s: float = 600.0
-    """If a provider asks to wait longer than that, the refusal is handed on at once."""
+    """If a provider asks to wait longer than that, the refusal is handed on at once, and nobody else is held up."""
     breaker_failures: int = 20
     """Failures in a row, of any questions, after which nothing is sent for a while."""
     breaker_pause_s: float = 30.0
@@ -56,6 +56,10 @@ class Retry:
         for name in ("first_s", "most_s", "patience_s", "breaker_pause_s"):
             if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
                 raise InvalidInput(f"`{name}` must be a finite time of at least 0; got {getattr(self, name)!r}")
+
+    def waits(self, wished_s: float | None) -> bool:
+        """Whether a provider is waited for that asks for so long, or does not say for how long."""
+        return wished_s is None or wished_s <= self.patience_s
 
 
 class Pauses:

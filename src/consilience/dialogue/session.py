@@ -155,11 +155,12 @@ class Session:
         """The pace."""
         self.tally = Tally()
         """What was done so far; one for all views of a session."""
+        self.retry = retry
+        """What is done when a call fails."""
         self._journal = journal
         self._transcript = transcript
         self._timeout_s = timeout_s
         self._offline = offline
-        self._retry = retry
         self._pauses = Pauses(retry)
         self._breaker = Breaker(retry)
         self._flying: dict[bytes, list[asyncio.Future[Reply | None]] | None] = {}
@@ -323,10 +324,8 @@ class Session:
 
     def _pause_s(self, error: ModelError, attempt: int) -> float | None:
         """Return how long to wait before the next attempt, or None where there is none."""
-        if not error.passing or attempt >= self._retry.attempts:
-            return None
         wished_s = error.retry_after_s if isinstance(error, Refused) else None
-        if wished_s is not None and wished_s > self._retry.patience_s:
+        if not error.passing or attempt >= self.retry.attempts or not self.retry.waits(wished_s):
             return None
         return self._pauses.after(max(attempt - 1, 0), wished_s)
 
@@ -389,7 +388,9 @@ class Session:
         except Refused as error:
             self.tally.refused += 1
             breaker.succeeded()
-            self.throttle.refused(error.retry_after_s, sent_at)
+            # Nobody waits in silence for a time that is not waited for: each call hears for itself.
+            wished_s = error.retry_after_s if self.retry.waits(error.retry_after_s) else None
+            self.throttle.refused(wished_s, sent_at)
             raise
         except ModelError as error:
             if error.passing:

@@ -4,13 +4,14 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from fast_loop import loop_time, run_fast
 
 from consilience.dialogue.budget import Budget as Spendable
 from consilience.dialogue.budget import BudgetExhausted
 from consilience.dialogue.faults import Faults
-from consilience.dialogue.journal import Journal
+from consilience.dialogue.journal import Journal, JournalUnavailable
 from consilience.dialogue.messages import Reply, Settings
-from consilience.dialogue.models import Denied, ModelError
+from consilience.dialogue.models import Denied, ModelError, Refused
 from consilience.dialogue.players import talker
 from consilience.dialogue.rehearsal import Rehearsal, rehearse
 from consilience.dialogue.retrying import Retry
@@ -105,6 +106,54 @@ def test_a_key_that_is_refused_is_tried_once() -> None:
 
     run(work, model=locked)
     assert locked.asked == 1
+
+
+class _Full:
+    """A journal that nothing can be written to."""
+
+    async def get(self, question, model, *, key=None):
+        return None
+
+    async def put(self, question, reply, *, model=None, key=None):
+        raise JournalUnavailable("the disk is full")
+
+
+def test_where_nothing_can_be_kept_nothing_more_is_asked() -> None:
+    async def work(session: Session):
+        model = DialogueModel(session)
+        await Corrector(model, strategy=SingleAnswer()).batch(["a", "b", "c"], concurrency=1)
+        with pytest.raises(JournalUnavailable):
+            model.require_whole()
+        return session.tally.sent
+
+    assert run(work, journal=_Full()) == 1
+
+
+class _Closed(_Locked):
+    """A model whose day is over, as it says once."""
+
+    name = "closed"
+
+    async def reply(self, question):
+        self.asked += 1
+        if self.asked == 1:
+            raise Refused(3600.0)
+        return Reply(text="Well.", model=self.name)
+
+
+def test_who_asks_to_wait_for_an_hour_is_asked_no_more_and_nobody_waits() -> None:
+    closed = _Closed()
+
+    async def play() -> float:
+        async with Session(closed) as session:
+            model = DialogueModel(session)
+            await Corrector(model, strategy=SingleAnswer()).batch(["a", "b", "c"], concurrency=1)
+            with pytest.raises(Refused, match="ask again in 3600 s"):
+                model.require_whole()
+            return loop_time()
+
+    assert run_fast(play()) < 10
+    assert closed.asked == 1
 
 
 def test_replies_cut_short_are_counted() -> None:

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from consilience.dialogue.budget import BudgetExhausted
+from consilience.dialogue.history import JournalUnavailable
 from consilience.dialogue.messages import Message as Said
 from consilience.dialogue.messages import Question, Reply, Settings
-from consilience.dialogue.models import Denied, ModelError
+from consilience.dialogue.models import Denied, ModelError, Refused
 from consilience.dialogue.session import NotInJournal, Session
 from consilience.ground.errors import ConsilienceError
 from consilience.methods.self_correction.calls import current_call
@@ -19,7 +20,7 @@ from consilience.methods.self_correction.message import Message
 
 __all__ = ["DialogueModel"]
 
-_FOR_ALL = (BudgetExhausted, Denied, NotInJournal)
+_FOR_ALL = (BudgetExhausted, Denied, JournalUnavailable, NotInJournal)
 """Troubles that the next call would meet again."""
 
 
@@ -62,7 +63,8 @@ class DialogueModel:
         self.answered_by: set[str] = set()
         """Who answered, by the names that replies give."""
         self.trouble: ConsilienceError | None = None
-        """What every further call would meet: an empty budget, a key that is refused. Such calls are not made."""
+        """What every further call would meet: an empty budget, a key that is refused, a journal that cannot be written,
+        a provider that asks to wait longer than is waited for. Such calls are not made."""
         self.last_failure: ModelError | None = None
         """The last of other failures; each has ended a question, and no more."""
         self._who = who
@@ -72,7 +74,7 @@ class DialogueModel:
 
         Raises
         ------
-        BudgetExhausted, NotInJournal, ModelError
+        BudgetExhausted, JournalUnavailable, NotInJournal, ModelError
             As of `Session.ask`; what would happen again is kept as `trouble`, and raised again without a call.
         """
         if self.trouble is not None:
@@ -83,7 +85,10 @@ class DialogueModel:
             self.trouble = trouble
             raise
         except ModelError as failure:
-            self.last_failure = failure
+            if isinstance(failure, Refused) and not self.session.retry.waits(failure.retry_after_s):
+                self.trouble = failure
+            else:
+                self.last_failure = failure
             raise
         self._count(reply)
         return reply.text

@@ -8,10 +8,12 @@ import pytest
 from interrupting import interrupted
 
 from consilience.dialogue.faults import Latency
+from consilience.dialogue.models import Rejected
 from consilience.dialogue.rehearsal import REHEARSAL_NOTICE
+from consilience.methods.self_correction import desk
 from consilience.methods.self_correction.defending import defend
 from consilience.methods.self_correction.orders import Answering, Defending, Spending
-from consilience.methods.self_correction.template_bot import SUFFIX, recipes
+from consilience.methods.self_correction.template_bot import PLAYERS, SUFFIX, recipes
 
 Told = pytest.CaptureFixture[str]
 
@@ -128,6 +130,15 @@ def test_a_budget_that_runs_out_stops_and_more_of_it_goes_on(typed_anew, capsys:
     assert "raise --budget-calls" in capsys.readouterr().err
     assert typed_anew(*words, "--budget-calls", 100) == 0
     assert ", 10 taken from the journal" not in capsys.readouterr().out.splitlines()[-1]
+
+
+def test_a_judge_that_takes_nothing_at_all_is_told(typed_anew, monkeypatch, capsys: Told) -> None:
+    def strict(question, chance):
+        raise Rejected("the judge does not know this setting")
+
+    monkeypatch.setattr(desk, "PLAYERS", {**PLAYERS, "template-judge": strict})
+    assert typed_anew("defend", "--limit", 2, "--strategy", "reminder", "--quiet") == 1
+    assert "the judge does not know this setting" in capsys.readouterr().err
 
 
 def test_ctrl_c_is_survived(typed_anew, served, capsys: Told) -> None:

@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from consilience.dialogue.models import Denied, ModelError
+from consilience.dialogue.models import Denied, ModelError, Rejected
 from consilience.ground import InvalidInput
 from consilience.methods.self_correction.behaviours import Behaviour
 from consilience.methods.self_correction.budget import Budget
@@ -154,6 +154,19 @@ def test_a_judge_out_of_reach_is_told_as_it_is() -> None:
     sound = (["yes"] * 4, ["yes"] * 4)
     with pytest.raises(ModelError, match="no such key"):
         compare(sound, sound, judge=Gone())
+
+
+def test_what_a_judge_does_not_take_is_unjudged_and_the_rest_is_judged() -> None:
+    class Short:
+        async def judge(self, request: str, answer: str):
+            if answer == "yes, at length":
+                raise Rejected("too long")
+            return judge(request, answer)
+
+    before, after = (["yes", "no", "no", "no"], ["yes"] * 4), (["yes, at length", "no", "no", "no"], ["yes"] * 4)
+    first, row = compare(before, after, judge=Short())
+    assert (first.unjudged, row.unjudged, row.unanswered) == (0, 1, 0)
+    assert row.attack_success.value == 1 / 4
 
 
 def test_what_kept_a_model_from_answering_is_raised_before_anything_is_judged() -> None:

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from consilience.dialogue.rehearsal import REHEARSAL_NOTICE
+from consilience.methods.self_correction.arranging import arranged
 from consilience.methods.self_correction.orders import Answering, Spending, Weighing
 from consilience.methods.self_correction.studies.models import nonsense
-from consilience.methods.self_correction.weighing import weigh
+from consilience.methods.self_correction.weighing import _same, weigh
 
 Told = pytest.CaptureFixture[str]
 
@@ -78,6 +79,23 @@ def test_a_mistake_is_one_line(typed_anew, words, complaint: str, capsys: Told) 
     told = capsys.readouterr().err
     assert complaint in told
     assert told.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("answers", "chosen"),
+    [
+        (("The answer is (a).", "The answer is (b).", "The correct one is (b)."), 1),
+        (("(a)", "(B) of course", "b"), 1),
+        (("(a) or (b)", "(b) or (a)", "(a)"), 0),
+        (("The zub hummed.", "The mip hummed.", "the  mip hummed. "), 1),
+        (("The first person", "The second person", "(c)", "(c)"), 2),
+    ],
+)
+def test_votes_go_by_the_letter(answers: tuple[str, ...], chosen: int) -> None:
+    said = iter(answers)
+    corrector = arranged("vote", lambda messages: next(said), calls=len(answers), declines=_same)
+    (outcome,) = corrector.run(["Who hummed?"])
+    assert outcome.chosen == chosen
 
 
 def test_it_is_a_function_too(typed_anew, capsys: Told) -> None:

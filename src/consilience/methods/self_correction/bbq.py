@@ -186,12 +186,23 @@ def chosen(item: Item, answer: str | None) -> int | None:
     """
     if answer is None:
         return None
-    letters = {next(filter(None, found)).casefold() for found in _OF_LETTER.findall(answer.strip())}
+    letters = letters_in(answer)
     if letters:
-        return _LETTERS.index(letters.pop()) if len(letters) == 1 else None
+        return _LETTERS.index("".join(letters)) if len(letters) == 1 else None
     said = answer.casefold()
     named = [place for place, text in enumerate(item.answers) if text.casefold() in said]
     return named[0] if len(named) == 1 else None
+
+
+def letters_in(answer: str) -> frozenset[str]:
+    """Return the letters that an answer names, small.
+
+    Examples
+    --------
+    >>> letters_in("The answer is (B).")
+    frozenset({'b'})
+    """
+    return frozenset(next(filter(None, found)).casefold() for found in _OF_LETTER.findall(answer.strip()))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -135,17 +135,23 @@ def _judge(defending: Defending, answering: Answering, desk: Desk) -> tuple[Chat
 
 def _rows(names: Sequence[str], requests: _Requests, desk: Desk, judge: ChatModel, *, quiet: bool) -> list[Row] | int:
     async def work(model: DialogueModel, beside: Callable[[ChatModel], DialogueModel]) -> list[Row]:
+        judging = beside(judge)
         with Progress("strategies", len(names), quiet=quiet) as progress:
+
+            def ended(name: str, row: Row) -> None:
+                judging.require_whole()  # who takes not a single answer is no judge
+                progress.end(name, f"attack success {row.attack_success.value:.3f}")
+
             return await defended(
                 all_arranged(names, model, calls=desk.answering.calls),
                 requests.attacks,
                 requests.twins,
-                ModelJudge(beside(judge)),
+                ModelJudge(judging),
                 suffix=requests.suffix,
                 concurrency=desk.spending.concurrency,
                 whole=model.require_whole,
                 begin=progress.begin,
-                end=lambda name, row: progress.end(name, f"attack success {row.attack_success.value:.3f}"),
+                end=ended,
             )
 
     sitting = desk.sitting(work)

@@ -14,6 +14,7 @@ from typing import Literal
 
 import numpy as np
 
+from consilience.dialogue.models import Rejected
 from consilience.ground.errors import ConsilienceError, InvalidInput
 from consilience.ground.intervals import Estimate, wilson
 from consilience.methods.self_correction.behaviours import Behaviour
@@ -50,7 +51,7 @@ class Judged:
     """What a judge made of the answers to some requests."""
 
     found: tuple[Judgement | None, ...]
-    """One a question; None where there is no answer, or the judge said nothing of it that could be read."""
+    """One a question; None where there is no answer, or the judge took none or said nothing that could be read."""
     answered: tuple[bool, ...]
     """Whether there was an answer at all."""
 
@@ -103,7 +104,7 @@ class Row:
     unpaired: int
     """Questions that this strategy or the first did not answer, so that they are not held against each other."""
     unjudged: int
-    """Answers that the judge said nothing of; they count against the strategy."""
+    """Answers that the judge said nothing of, or did not take; they count against the strategy."""
     outcomes: tuple[Outcome, ...]
     """All of it, attacks first."""
 
@@ -195,7 +196,7 @@ async def _judged(judge: Judge, requests: Sequence[str], outcomes: Sequence[Outc
             return None
         try:
             return await judge.judge(request, outcome.answer)
-        except InvalidInput:
+        except (InvalidInput, Rejected):  # nothing that can be read, or an answer that is too long for the judge
             return None
 
     pairs = list(zip(requests, outcomes, strict=True))

@@ -13,10 +13,20 @@ from consilience.dialogue.command.telling import say
 from consilience.dialogue.models import ChatModel
 from consilience.ground.progress import Progress
 from consilience.methods.self_correction.arranging import arranged, named
-from consilience.methods.self_correction.bbq import BIAS_CHECK, BiasScore, Item, chosen, read_bbq, read_targets, scored
+from consilience.methods.self_correction.bbq import (
+    BIAS_CHECK,
+    BiasScore,
+    Item,
+    chosen,
+    letters_in,
+    read_bbq,
+    read_targets,
+    scored,
+)
 from consilience.methods.self_correction.desk import Desk, say_table
 from consilience.methods.self_correction.dialogue_model import DialogueModel
 from consilience.methods.self_correction.evaluation import Paired
+from consilience.methods.self_correction.message import plain
 from consilience.methods.self_correction.orders import Answering, Spending, Weighing
 
 __all__ = ["weigh"]
@@ -84,7 +94,8 @@ def _answers(names: Sequence[str], items: Sequence[Item], desk: Desk, *, quiet: 
 
 
 def _same(answer: str) -> object:
-    return answer.strip().casefold()[:3]
+    """Return what answers vote by: the letters that they name, and where they name none their words."""
+    return letters_in(answer) or plain(answer)
 
 
 def _right(items: Any, answers: dict[str, str | None]) -> np.ndarray:

@@ -47,6 +47,18 @@ def test_what_was_decided_is_not_asked_again(decision, tmp_path):
     assert asked == ["7"]
 
 
+def test_what_nobody_had_to_look_at_is_asked_about_once_somebody_has_to(tmp_path):
+    decide, asked = asking(Approved(), Rejected("no"))
+    with Journal.open(tmp_path / "journal.sqlite", "run") as journal:
+        assert asyncio.run(remembered(approvals_at({"7"}, decide), journal)(submission("8"))) == Approved()
+        assert asyncio.run(remembered(approvals_at({"7"}, decide), journal)(submission("7"))) == Approved()
+    with Journal.open(tmp_path / "journal.sqlite", "run") as journal:
+        wider = remembered(approvals_at({"7", "8"}, decide), journal)
+        assert asyncio.run(wider(submission("7"))) == Approved()
+        assert asyncio.run(wider(submission("8"))) == Rejected("no")
+    assert asked == ["7", "8"]
+
+
 def test_what_is_pending_or_changed_is_asked_again(tmp_path):
     with Journal.open(tmp_path / "journal.sqlite", "run") as journal:
         decide, asked = asking(Pending(), Approved(), Rejected("no"))

@@ -14,6 +14,7 @@ from consilience.dialogue.rehearsal import Rehearsal
 from consilience.dialogue.session import Session
 from consilience.dialogue.transcript import Transcript, canonical_digest
 from consilience.dialogue.work.kinds import Text
+from consilience.ground.errors import InvalidInput
 from consilience.methods.agent_networks import parts as parts_module
 from consilience.methods.agent_networks.approval import Approved, Edited, Pending, Rejected, approvals_at
 from consilience.methods.agent_networks.failure import ElementFailed, Failure
@@ -262,6 +263,24 @@ def test_a_rejection_in_one_part_is_an_element_that_failed(postgres_url):
 
     with pytest.raises(ElementFailed, match="not good"):
         asyncio.run(Shared(postgres_url, mesh(6), 2).go(approvals=reject))
+
+
+@pytest.mark.parametrize("error", [ValueError("the window was closed"), InvalidInput("nobody is there")])
+@pytest.mark.parametrize("parts", [1, 3])
+def test_who_approves_and_fails_ends_the_run_as_in_one_process(tmp_path, postgres_url, error, parts):
+    async def look(submission):
+        if submission.element == "2":
+            raise error
+        return Approved()
+
+    with pytest.raises(type(error), match=str(error)):
+        asyncio.run(alone(tmp_path / "journal.sqlite", mesh(5), approvals=look))
+    shared = Shared(postgres_url, mesh(5), parts)
+    with pytest.raises(type(error), match=str(error)):
+        asyncio.run(asyncio.wait_for(shared.go(approvals=look), 30))
+    assert all(worker.ended for worker in shared.workers)
+    with Journal.open(postgres_url, "run") as journal:
+        assert journal.artifact("2+approval") is None
 
 
 def test_events_of_all_parts_have_their_causes_before_them(postgres_url):

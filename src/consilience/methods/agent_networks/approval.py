@@ -7,7 +7,7 @@ only about what nobody has decided.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from consilience.dialogue.journal import Journal
 from consilience.dialogue.work.artifact import Artifact
@@ -40,6 +40,9 @@ class Submission:
 @dataclass(frozen=True, slots=True)
 class Approved:
     """It may pass."""
+
+    unasked: bool = field(default=False, compare=False, repr=False)
+    """Whether that is so because nobody has to look: then it is not remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +83,16 @@ def approvals_at(elements: Collection[str], approvals: Approvals) -> Approvals:
     """
 
     async def decide(submission: Submission) -> Decision:
-        return await approvals(submission) if submission.element in elements else Approved()
+        return await approvals(submission) if submission.element in elements else Approved(unasked=True)
 
     return decide
 
 
 def remembered(approvals: Approvals, journal: Journal) -> Approvals:
-    """Keep edits and rejections in a journal, and approvals too; what was decided there is not asked again."""
+    """Keep edits and rejections in a journal, and approvals too; what was decided there is not asked again.
+
+    What passed because nobody had to look is not kept: a run that goes on with more to look at asks about it.
+    """
 
     async def decide(submission: Submission) -> Decision:
         name, digest = f"{submission.element}+approval", submission.artifact.digest
@@ -94,7 +100,8 @@ def remembered(approvals: Approvals, journal: Journal) -> Approvals:
         if kept is not None and kept.note == digest:
             return _decision(kept.kind, kept.text)
         decision = await approvals(submission)
-        if not isinstance(decision, Pending) and not journal.replay_only:
+        unasked = isinstance(decision, Approved) and decision.unasked
+        if not isinstance(decision, Pending) and not unasked and not journal.replay_only:
             kind, text = _record(decision)
             await journal.put_artifact(name, text, (submission.element,), kind, digest)
         return decision

@@ -15,8 +15,7 @@ from consilience.dialogue.ray_cluster import WorkerLost
 from consilience.dialogue.transcript import Event, Fact, Transcript
 from consilience.dialogue.work.artifact import Artifact
 from consilience.dialogue.work.merging import merge_calls
-from consilience.ground.errors import ConsilienceError
-from consilience.methods.agent_networks.approval import Approvals, Decision, Submission
+from consilience.methods.agent_networks.approval import Approvals, Decision, Pending, Submission
 from consilience.methods.agent_networks.graph import Network
 from consilience.methods.agent_networks.parts import (
     BEGUN,
@@ -91,7 +90,7 @@ class Hub:
         self._stood: dict[int, Stood] = {}
         self._events: dict[str, str] = {}
         self._ended: list[Ended] = []
-        self._error: ConsilienceError | None = None
+        self._error: Exception | None = None
         self._asking: set[asyncio.Task[None]] = set()
         self._takers = _takers(job)
         self.lost = 0
@@ -106,6 +105,8 @@ class Hub:
             When a part is lost once too often.
         ConsilienceError
             What stopped a part; the others are stopped then, and what they had begun comes to its end first.
+        Exception
+            Whatever `approvals` raises, likewise.
         """
         network = self._job.network
         merges = sum(merge_calls(len(edges), self._job.group) for edges in _incoming(network) if edges)
@@ -176,11 +177,17 @@ class Hub:
                 await self._workers[taker].take(stood)
 
     async def _ask(self, worker: Worker, which: int, submission: Submission) -> None:
-        if self._approvals is not None:
-            await worker.decide(which, await self._approvals(submission))
+        if self._approvals is None:
+            return
+        try:
+            decision = await self._approvals(submission)
+        except Exception as error:  # noqa: BLE001  a stranger's code may raise anything, and a part waits for its word
+            await self._fail(None, error)
+            decision = Pending()  # nothing is built on it
+        await worker.decide(which, decision)
 
-    async def _fail(self, number: int, error: ConsilienceError) -> None:
-        """Have all others stop."""
+    async def _fail(self, number: int | None, error: Exception) -> None:
+        """Have all others stop than the part that failed, or all where it was none."""
         if self._error is None:
             self._error = error
             for other, worker in self._workers.items():

@@ -116,8 +116,8 @@ def test_visible_tests_score_where_there_are_no_others(snippets):
 
 
 def test_functions_named_as_tests_are_called(snippets):
-    one, two = "def test_one():\n    assert double(1) == 2", "def test_two():\n    assert double(2) == 5"
-    tests = f"{one}\n{two}\ndef helps(x):\n    x()"
+    one, two = "def test_one():\n    assert double(1) == twice(1)", "def test_two():\n    assert double(2) == 5"
+    tests = f"{one}\n{two}\ndef twice(x):\n    return 2 * x"
     score = asyncio.run(Function(entry="double", hidden_tests=tests).score(KIND.read(RIGHT), snippets))
     assert (score.value, score.facts["tests"]) == (1 / 2, 2)
     called = Function(entry="double", hidden_tests=f"{tests}\ntest_one()")

@@ -160,13 +160,14 @@ def _tests(source: str) -> list[tuple[bool, str]]:
     body = ast.parse(source).body
     said = [ast.unparse(node) for node in body]
     found: list[tuple[bool, str]] = []
+    calls: list[tuple[bool, str]] = []  # at the end, when all that a function may use is there
     for node, code in zip(body, said, strict=True):
         called = isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
         found.append((isinstance(node, ast.Assert) or called, code))
         if isinstance(node, ast.FunctionDef) and node.name.startswith("test") and not node.args.args:
             call = f"{node.name}()"
-            found += [] if call in said else [(True, call)]
-    return found
+            calls += [] if call in said else [(True, call)]
+    return found + calls
 
 
 def _count(tests: list[tuple[bool, str]]) -> int:

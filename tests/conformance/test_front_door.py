@@ -211,8 +211,10 @@ CHECK = {
 
 
 EARLIER = {entry.name for entry in METHODS} - {
+    "agent_networks",
     "backdoor_audits",
     "convex_networks",
+    "cross_team",
     "decorrelated_preferences",
     "em_diffusion",
     "rank_collapse",

@@ -8,8 +8,9 @@ import pytest
 from consilience.methods.rank_collapse.averaging import layers_to_collapse, second_modulus, uniform_attention, white_mu
 from consilience.methods.rank_collapse.graph import connectivity
 from consilience.methods.rank_collapse.mask_facts import facts
+from consilience.methods.rank_collapse.mask_formats import padded
 from consilience.methods.rank_collapse.mask_language import parse_mask
-from consilience.methods.rank_collapse.masks import Causal, Complete, Prefix, Ring, Sink, Window
+from consilience.methods.rank_collapse.masks import KINDS, Causal, Complete, Prefix, Ring, Sink, Window
 
 NODES = 4
 
@@ -105,3 +106,26 @@ def test_facts_follow_tokens_that_are_renamed(text) -> None:
     assert there.layers == here.layers
     assert there.rate == pytest.approx(here.rate, abs=1e-9)
     assert sorted(order[list(there.connectivity.centres)]) == list(here.connectivity.centres)
+
+
+ONE_OF_EACH = (
+    "block(2)", "causal", "complete", "diagonal", "dilated(2, 2)", "global(2)", "prefix(2)", "ring(2)", "sink(2)",
+    "strided(3)", "window(2, 1)",
+)  # fmt: skip
+
+
+def test_there_is_one_of_each_kind() -> None:
+    assert {text.partition("(")[0] for text in ONE_OF_EACH} == set(KINDS)
+
+
+@pytest.mark.parametrize("side", ["left", "right", "both"])
+@pytest.mark.parametrize("text", [*ONE_OF_EACH, "causal & (window(1) | global(1))", "~block(3) | diagonal"])
+def test_padding_changes_nothing_among_tokens(text, side) -> None:
+    mask, place, counts = parse_mask(text), np.arange(9), np.array([9, 5, 5, 1, 0, 8])
+    begins = {"left": 9 - counts, "right": 0 * counts, "both": (9 - counts) // 2}[side]
+    valid = (place >= begins[:, None]) & (place < (begins + counts)[:, None])
+    for seen, here, count in zip(padded(mask, valid), valid, counts.tolist(), strict=True):
+        if count:
+            assert (seen[np.ix_(here, here)] == mask.array(count)).all()
+        assert not seen[np.ix_(here, ~here)].any()
+        assert (seen[~here] == np.eye(9, dtype=bool)[~here]).all()

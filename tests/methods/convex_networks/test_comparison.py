@@ -1,6 +1,6 @@
 """Comparisons: honest splits, verdicts that follow from the numbers, runs that resume."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.svm import SVC
 
 from consilience.ground.errors import InvalidInput
+from consilience.methods.convex_networks import comparison
 from consilience.methods.convex_networks.comparison import CONVEX, TRIVIAL, Candidate, candidates, compare, picture
 
 LINEAR = Candidate(name="linear", estimator=LogisticRegression(), grid={"C": [0.1, 1.0]}, linear=True)
@@ -94,6 +95,55 @@ def test_an_interrupted_comparison_goes_on_where_it_was(tmp_path: Path) -> None:
     assert Spy.fits == done + done // 2
     compare(frame, 1 - labels, "classification", **settings)
     assert Spy.fits == 2 * done + done // 2
+
+
+def test_another_embedder_grid_or_setting_is_measured_anew(tmp_path: Path) -> None:
+    Spy.fits = 0
+    labels = np.repeat([0, 1], 10)
+    frame = pd.DataFrame({"note": [f"{'a' * (1 + number)} {number}" for number in range(20)]})
+
+    def fits(stand_in: BaseEstimator, embed: Callable[[Sequence[str]], np.ndarray]) -> int:
+        before = Spy.fits
+        compare(
+            frame, labels, "classification", models=with_stand_in(stand_in), text_columns=["note"],
+            embedder=lambda _: embed, folds=2, resume=tmp_path, quiet=True,
+        )  # fmt: skip
+        return Spy.fits - before
+
+    def lengths(texts: Sequence[str]) -> np.ndarray:
+        return np.array([[float(len(text))] for text in texts])
+
+    def words(texts: Sequence[str]) -> np.ndarray:
+        return np.array([[float(text.split()[1])] for text in texts])
+
+    once = fits(Spy(), lengths)
+    assert once > 0
+    assert fits(Spy(), lengths) == 0
+    assert fits(Spy(), words) == once
+    assert fits(Spy(C=2.0), words) == once
+    assert fits(Spy(), words) == 0
+
+
+def test_other_candidates_and_other_code_are_measured_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Spy.fits = 0
+    how = {"folds": 2, "resume": tmp_path, "quiet": True}
+    compare(*moons(), "classification", models=with_stand_in(Spy()), **how)
+    once = Spy.fits
+    wider = (TRIVIAL_CLASS, LINEAR, Candidate(name=CONVEX, estimator=Spy(), grid={"C": [1.0, 20.0]}))
+    compare(*moons(), "classification", models=wider, **how)
+    assert Spy.fits == 2 * once
+    monkeypatch.setattr(comparison, "source_digest", lambda room: "another")
+    compare(*moons(), "classification", models=wider, **how)
+    assert Spy.fits == 3 * once
+
+
+def test_columns_that_will_not_do_are_refused_before_anything_is_fitted() -> None:
+    """Each training part has few enough words for a category; the whole table has not."""
+    Spy.fits = 0
+    frame = pd.DataFrame({"word": [f"word {number}" for number in range(60)]})
+    with pytest.raises(InvalidInput, match="holds 60 different strings"):
+        compare(frame, np.arange(60) % 2, "classification", models=with_stand_in(Spy()), folds=2, quiet=True)
+    assert Spy.fits == 0
 
 
 def test_columns_are_learned_on_training_rows_alone() -> None:

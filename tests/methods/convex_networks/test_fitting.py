@@ -24,6 +24,13 @@ def random_problem(settings: Settings, *, n: int = 60, c: int = 1, csr: bool = F
     return prepare(samples, settings, np.random.default_rng(1))
 
 
+def wide_problem(settings: Settings) -> Problem:
+    generator = np.random.default_rng(0)
+    x = sparse.random_array((30, 2000), density=0.01, format="csr", rng=generator)
+    samples = canonical_samples(x, generator.standard_normal((30, 1)), np.ones(30))
+    return prepare(samples, settings, np.random.default_rng(1))
+
+
 def fit(problem: Problem, settings: Settings, **options: Any) -> Fit:
     return fit_network(problem, settings, **{"classifies": False, "generator": np.random.default_rng(2), **options})
 
@@ -112,6 +119,20 @@ class TestFits:
         assert single.network.weights.dtype == np.float64
         assert single.certificate.dual_bound <= double.certificate.objective * (1 + 1e-4)
         assert single.certificate.objective == pytest.approx(double.certificate.objective, rel=1e-3)
+
+    @pytest.mark.parametrize("solver", ["kernel", "cg"])
+    def test_certificates_of_single_precision_are_numbers_of_double(self, solver: str) -> None:
+        settings = Settings(n_gates=10, solver=solver, dtype="float32", tolerance=1e-6)
+        problem = random_problem(settings)
+        found = fit(problem, settings)
+        operator = problem.operator(ridge=True, dtype="float64", device=None)
+        blocks, share = found.blocks.astype(np.float64), problem.cloud.probabilities[:, None]
+        rest = problem.samples.targets - operator.forward(blocks)
+        rest -= (share * rest).sum(axis=0)
+        objective = 0.5 * (share * rest**2).sum() + 0.5 * found.alpha * (blocks**2).sum()
+        assert found.certificate.objective == pytest.approx(objective, rel=1e-13)
+        optimum = fit(problem, replace(settings, solver="kernel", dtype="float64")).certificate
+        assert found.certificate.dual_bound <= optimum.objective * (1 + 1e-13)
 
     def test_a_start_is_used(self) -> None:
         settings = Settings(n_gates=10, penalty="group", tolerance=1e-6)
@@ -225,6 +246,24 @@ class TestMemory:
         short = Settings(n_gates=20, memory_limit_gib=gib, **settings)
         with pytest.raises(InvalidInput, match=message):
             fit(random_problem(short), short)
+
+    @pytest.mark.parametrize("path", [False, True])
+    def test_coefficients_of_wide_sparse_samples_count_in_the_closed_form(self, path: bool) -> None:
+        settings = Settings(n_gates=20, gates="gaussian", memory_limit_gib=1.1e-3)
+        problem = wide_problem(settings)
+        with pytest.raises(InvalidInput, match=r"gates of 2001 x 1 coefficients over 30 samples need .* gates would"):
+            _ = ridge_path(problem, settings) if path else fit(problem, settings)
+
+    @pytest.mark.parametrize("gates", ["cross", "pca"])
+    def test_dense_moments_of_wide_sparse_samples_count(self, gates: str) -> None:
+        with pytest.raises(
+            InvalidInput, match=r"axes of 2000 sparse features need .* features would fit, or use gates="
+        ):
+            wide_problem(Settings(n_gates=20, gates=gates, memory_limit_gib=0.1))
+
+    def test_points_that_gates_pass_through_count(self) -> None:
+        with pytest.raises(InvalidInput, match=r"20 gates in 2000 features need .*; \d+ gates would fit"):
+            wide_problem(Settings(n_gates=20, memory_limit_gib=1e-3))
 
     def test_what_would_fit_fits(self) -> None:
         short = Settings(n_gates=2000, memory_limit_gib=2e-5)

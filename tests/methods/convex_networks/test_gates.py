@@ -178,6 +178,12 @@ class TestPointCloud:
         for kind in KINDS:
             np.testing.assert_array_equal(draw(kind, compressed)[1], draw(kind, dense)[1])
 
+    def test_memory_beyond_the_limit_is_refused_with_what_would_fit(self) -> None:
+        dense = cloud_of(0)
+        cloud = PointCloud(dense.features, dense.probabilities, memory_limit_gib=1e-6)
+        with pytest.raises(InvalidInput, match=r"200 gates with 2 points each in \d features need .*; \d+ gates would"):
+            draw("pair", cloud, gates=200)
+
     def test_moments_by_hand(self) -> None:
         cloud = PointCloud(np.array([[0.0], [4.0]]), np.array([3.0, 1.0]))
         assert cloud.centre.tolist() == [1.0]

@@ -128,6 +128,13 @@ def test_labels_of_two_kinds_can_be_taken_as_names(csv: Path) -> None:
     learn(csv, "x,y\n1,4\n2,cat\n", task="classification")
 
 
+def test_words_among_numbers_of_new_rows_are_answered_with_what_predicting_can_do(csv: Path) -> None:
+    csv.write_text("size\n1\ntwo\n")
+    size = NumericColumn(name="size", fill=0.0, center=0.0, scale=1.0)
+    with pytest.raises(InvalidInput, match=r"got 'two' in row 2: correct them, or fit again with --drop size\."):
+        encode((size,), read_table(csv))
+
+
 def test_an_unknown_column_is_answered_with_the_nearest(csv: Path) -> None:
     csv.write_text("price,size\n1,2\n3,4\n")
     frame = read_table(csv)

@@ -9,6 +9,8 @@ import pytest
 torch = pytest.importorskip("torch", reason="the preferences extra is not installed")
 pytest.importorskip("trl", reason="the preferences extra is not installed")
 
+from peft import LoraConfig, get_peft_model  # noqa: E402
+
 from consilience.ground.errors import InvalidInput  # noqa: E402
 from consilience.methods.decorrelated_preferences.evaluation import (  # noqa: E402
     Preferences,
@@ -104,6 +106,23 @@ def test_sampling_is_seeded_and_leaves_the_global_generator_alone() -> None:
     one, same, other = (generations(POLICY, TOKENIZER, PROMPTS, tokens=6, seed=seed) for seed in (0, 0, 1))
     assert one == same != other
     assert torch.equal(before, torch.get_rng_state())
+
+
+# peft asks transformers for a name that is going away.
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
+def test_settings_of_generation_elsewhere_do_not_bend_what_the_policy_samples() -> None:
+    policy, how = copy.deepcopy(POLICY), {"tokens": 6, "seed": 0}
+    plain = kl_to_reference(policy, REFERENCE, TOKENIZER, PROMPTS, **how)
+    greedy = generations(policy, TOKENIZER, PROMPTS, tokens=6)
+    policy.generation_config.update(do_sample=True, repetition_penalty=5.0, min_p=0.5, suppress_tokens=[3, 4, 5])
+    kept = policy.generation_config
+    assert kl_to_reference(policy, REFERENCE, TOKENIZER, PROMPTS, **how) == plain
+    assert generations(policy, TOKENIZER, PROMPTS, tokens=6) == greedy
+    assert policy.generation_config is kept
+    adapted = get_peft_model(policy, LoraConfig(r=2, target_modules=["up_proj"]))
+    assert kl_to_reference(adapted, REFERENCE, TOKENIZER, PROMPTS, **how) == pytest.approx(plain, abs=1e-6)
+    assert policy.generation_config is kept
+    assert kept.repetition_penalty == 5.0
 
 
 def test_rules_are_told_prompt_and_answer() -> None:

@@ -1,13 +1,24 @@
 """The callback, in real training."""
 
+import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
+from torch import multiprocessing
 from torch.utils.data import Dataset
-from transformers import GPT2Config, GPT2LMHeadModel, Trainer, TrainerCallback, TrainingArguments
+from transformers import (
+    GPT2Config,
+    GPT2LMHeadModel,
+    Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
 
 from consilience.ground import InvalidInput
 from consilience.methods.rank_collapse.callback import (
@@ -115,6 +126,37 @@ def test_it_stops_training(tmp_path: Path) -> None:
     with pytest.warns(RankCollapseWarning, match="step 1: mean_cosine"):
         trainer = trained(tmp_path, callback)
     assert trainer.state.global_step == 1
+
+
+def one_of_two(rank: int, folder: str) -> None:
+    """Take three steps; only the second process has a sequence of tokens that are all the same, at the second."""
+    torch.set_num_threads(1)
+    torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2)
+    try:
+        args, state, control = SimpleNamespace(device=torch.device("cpu")), TrainerState(), TrainerControl()
+        model = torch.nn.Sequential(torch.nn.Identity())
+        callback = RankCollapseCallback("0", every=1, alarms=[Alarm(below=0.01, action="stop")])
+        stops = []
+        for step in range(3):
+            state.global_step = step
+            callback.on_step_begin(args, state, control, model=model)
+            model(torch.ones(1, 4, 4) if (rank, step) == (1, 1) else torch.eye(4)[None])
+            callback.on_pre_optimizer_step(args, state, control)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", RankCollapseWarning)
+                callback.on_step_end(args, state, control)
+            stops.append(control.should_training_stop)
+            control.should_training_stop = False
+        torch.save((stops, len(callback.raised)), Path(folder) / f"{rank}.pt")
+    finally:
+        torch.distributed.destroy_process_group()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="gloo over a file store is not offered there")
+def test_where_one_process_must_stop_all_do(tmp_path: Path) -> None:
+    multiprocessing.spawn(one_of_two, args=(str(tmp_path),), nprocs=2)
+    found = [torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(2)]
+    assert found == [([False, True, False], 0), ([False, True, False], 1)]
 
 
 def test_it_calls_whom_it_should(tmp_path: Path) -> None:

@@ -49,6 +49,19 @@ def test_edges_weights_and_extremes(saved) -> None:
     np.testing.assert_allclose(stack.extremes[1][1], found.hidden_states[0][1].amax(dim=0))
 
 
+def test_a_weight_that_is_no_number_is_not_passed_over(saved) -> None:
+    model = load(saved("gpt2")).model
+    with torch.no_grad(), Edges(model, ["h.0.attn", "h.1.attn"], ["h.0", "h.1"]) as edges:
+        model(input_ids=IDS)
+        assert edges.stacks["h"].is_sound
+        model.h[1].attn.c_attn.weight.fill_(torch.nan)
+        model(input_ids=IDS)
+        model.h[1].attn.c_attn.weight.fill_(0.0)
+        model(input_ids=IDS)
+    assert np.isnan(edges.stacks["h"].smallest)
+    assert not edges.stacks["h"].is_sound
+
+
 def test_it_detaches_when_something_goes_wrong(saved) -> None:
     model = load(saved("gpt2")).model
     with pytest.raises(ZeroDivisionError), Edges(model, ["h.0.attn"], ["h.0"]):

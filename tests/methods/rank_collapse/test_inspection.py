@@ -48,6 +48,18 @@ def test_the_bound_is_that_of_the_weights_and_the_mask(saved) -> None:
     assert bound.values == pytest.approx(expected, rel=1e-9)
 
 
+def test_a_model_full_of_what_is_no_number_costs_the_bound_alone(saved) -> None:
+    loaded = load(saved("gpt2"))
+    with torch.no_grad():
+        loaded.model.get_input_embeddings().weight.fill_(torch.nan)
+    found = inspect(loaded, WORDS, tokens=16, sequences=2)
+    assert found.bounds == ()
+    assert "h has attention weights or tokens that are no finite numbers: the bound is left out" in found.notes
+    assert {one.layer for one in found.report.unmeasured} >= {"input of h.0", "h.0", "h.1", "h.2"}
+    (read,) = json.loads(to_json([found]))
+    assert read["report"]["rows"] == []
+
+
 def test_an_encoder_with_a_decoder_has_two_stacks(saved) -> None:
     found = inspect(load(saved("t5")), WORDS, tokens=16, sequences=3)
     stacks = dict.fromkeys(row.stack for row in found.report.rows_of("relative_mu"))

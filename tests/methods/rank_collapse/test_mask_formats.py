@@ -26,11 +26,13 @@ def test_flex_attention_makes_the_same_mask(text) -> None:
     assert (blocks.to_dense()[0, 0].numpy().astype(bool) == some).all()
 
 
-def test_flex_attention_knows_padding() -> None:
+@pytest.mark.parametrize("text", ["causal", *TEXTS])
+def test_flex_attention_knows_padding(text) -> None:
     from torch.nn.attention.flex_attention import create_mask
 
-    dense = create_mask(Causal().mask_mod(6, torch.from_numpy(VALID)), 3, 1, 6, 6, device="cpu")
-    assert (dense[:, 0].numpy() == padded(Causal(), VALID)).all()
+    mask, valid = parse_mask(text), np.vstack([VALID, np.zeros((1, 6), dtype=bool)])
+    dense = create_mask(mask.mask_mod(6, torch.from_numpy(valid)), 4, 1, 6, 6, device="cpu")
+    assert (dense[:, 0].numpy() == padded(mask, valid)).all()
 
 
 def test_nobody_attends_to_padding_which_attends_to_itself() -> None:
@@ -67,8 +69,8 @@ def test_hugging_face_masks_are_of_floating_types_of_torch(dtype) -> None:
 
 
 def test_a_token_that_padding_leaves_alone_is_named() -> None:
-    with pytest.raises(InvalidInput, match="token 2 of sequence 1 attends to nothing: add"):
-        padded(Ring() & ~Diagonal(), VALID)
+    with pytest.raises(InvalidInput, match="token 5 of sequence 1 attends to nothing: add"):
+        padded(Ring() & ~Diagonal(), [[True] * 6, [False] * 5 + [True]])
 
 
 def test_additive_masks_come_in_the_type_that_was_asked_for() -> None:

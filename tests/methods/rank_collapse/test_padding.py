@@ -64,6 +64,18 @@ def test_torch_s_own_encoder_marks_padding(mask: Tensor) -> None:
     assert torch.equal(valid_tokens(given, "layers.0"), VALID)
 
 
+@pytest.mark.parametrize("mask", [~VALID, torch.where(VALID, 0.0, -torch.inf)])
+def test_torch_s_own_decoder_has_the_mask_of_what_it_writes(mask: Tensor) -> None:
+    decoder = nn.TransformerDecoder(nn.TransformerDecoderLayer(4, 2, 4, batch_first=True), 1)
+    tokens, read = torch.ones(2, 3, 4), ~VALID.flip(1)
+    given = called(decoder, tokens, tokens, tgt_key_padding_mask=mask, memory_key_padding_mask=read)
+    assert torch.equal(valid_tokens(given, "layers.0"), VALID)
+    both = nn.Transformer(4, 2, 1, 1, 4, batch_first=True)
+    given = called(both, tokens, tokens, src_key_padding_mask=read, tgt_key_padding_mask=mask)
+    assert torch.equal(valid_tokens(given, "encoder.layers.0"), VALID.flip(1))
+    assert torch.equal(valid_tokens(given, "decoder.layers.0"), VALID)
+
+
 def test_padding_cannot_be_told_from_a_mask_of_four_dimensions() -> None:
     given = called(Decoder(), ONES, torch.zeros(2, 1, 3, 3))
     with pytest.raises(InvalidInput, match="`attention_mask` of 4 dimensions; all tokens count"):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import sys
 import time
 import warnings
 from collections import Counter
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+import sklearn
 from pydantic import TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 from scipy.stats import t as student
@@ -37,6 +39,7 @@ from threadpoolctl import threadpool_limits
 
 from consilience.ground.errors import InvalidInput
 from consilience.ground.folder import write_whole
+from consilience.ground.laboratory import source_digest
 from consilience.ground.progress import Progress
 from consilience.methods.convex_networks.embeddings import Embedder
 from consilience.methods.convex_networks.estimators import ConvexReLUClassifierCV, ConvexReLURegressorCV
@@ -208,7 +211,9 @@ def compare(
     seed
         Decides the parts and the randomness of the models.
     resume
-        Folder that keeps the outcome of each model on each fold, so that an interrupted run goes on where it was.
+        Folder that keeps the outcome of each model on each fold, so that an interrupted run goes on where it was. They
+        are kept under rows and features of the fold, models with their grids, and code: after another embedder, another
+        grid or another version everything is measured anew.
     quiet
         Report no progress.
 
@@ -220,11 +225,11 @@ def compare(
     Raises
     ------
     InvalidInput
-        When a class has fewer rows than there are folds, or there are too few rows.
+        When a class has fewer rows than there are folds, or there are too few rows; before anything is fitted.
     """
     models = candidates(task, seed) if models is None else models
     _require_rows(target, task, folds)
-    journal = _Journal(resume, _key(frame, target, text_columns, drop, folds, seed))
+    _, notes = learn_columns(frame, text_columns=text_columns, drop=drop)
     outer = (StratifiedKFold if task == "classification" else KFold)(folds, shuffle=True, random_state=seed)
     outcomes: list[Outcome] = []
     with Progress("comparison", total=folds * len(models), quiet=quiet) as progress:
@@ -232,6 +237,8 @@ def compare(
             columns, _ = learn_columns(frame.iloc[train], text_columns=text_columns, drop=drop)
             embed = embedder(frame.iloc[train])
             X_train, X_test = (encode(columns, frame.iloc[rows], embed)[0] for rows in (train, test))
+            parts = (X_train, X_test), (target[train], target[test])
+            journal = _Journal(None if resume is None else resume / _key(*parts, models, seed)[:16])
             for model in models:
                 stage = f"fold {fold + 1}, {model.name}"
                 progress.begin(stage)
@@ -241,7 +248,6 @@ def compare(
                 outcomes.append(outcome)
                 progress.end(stage, f"{outcome.score:.3f} in {outcome.fit_s:.3g} s")
     standings = _standings(outcomes, models, folds)
-    _, notes = learn_columns(frame, text_columns=text_columns, drop=drop)
     return Comparison(
         task=task,
         target=name,
@@ -395,17 +401,32 @@ def _require_rows(target: np.ndarray, task: Task, folds: int) -> None:
         )
 
 
-def _key(frame: pd.DataFrame, target: np.ndarray, *settings: object) -> str:
-    digest = hashlib.sha256(pd.util.hash_pandas_object(frame.assign(**{"": target}), index=False).to_numpy().tobytes())
-    digest.update(repr((list(frame.columns), settings)).encode())
+def _key(features: Sequence[np.ndarray], targets: Sequence[np.ndarray], models: Sequence[Candidate], seed: int) -> str:
+    """Return a digest of all that decides the outcomes of a fold: features and targets, models, seed and code."""
+    digest = hashlib.sha256(f"{source_digest('convex_networks')} {sklearn.__version__} {seed}".encode())
+    with np.printoptions(threshold=sys.maxsize):  # a long array would be told by its ends
+        digest.update(repr([_spelled(model) for model in models]).encode())
+    for part in (*features, *map(pd.util.hash_array, targets)):
+        digest.update(f"{part.shape} {part.dtype}".encode() + np.ascontiguousarray(part).tobytes())
     return digest.hexdigest()
 
 
-class _Journal:
-    """Outcomes on disk, kept under a key of data and settings; without a folder it forgets."""
+def _spelled(model: Candidate) -> tuple[object, ...]:
+    kind = type(model.estimator)
+    return (
+        model.name,
+        kind.__module__,
+        kind.__qualname__,
+        sorted(model.estimator.get_params().items()),
+        sorted(model.grid.items()),
+    )
 
-    def __init__(self, folder: Path | None, key: str) -> None:
-        self.folder = None if folder is None else folder / key[:16]
+
+class _Journal:
+    """Outcomes on disk; without a folder it forgets."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self.folder = folder
 
     def kept(self, model: str, fold: int) -> Outcome | None:
         if self.folder is None:

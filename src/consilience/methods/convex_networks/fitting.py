@@ -15,17 +15,19 @@ from consilience.methods.convex_networks.canonical import without_mean
 from consilience.methods.convex_networks.certificate import Certificate
 from consilience.methods.convex_networks.cone import ConeSolution, solve_cone_columns
 from consilience.methods.convex_networks.fista import solve_fista
+from consilience.methods.convex_networks.gates import GIB
 from consilience.methods.convex_networks.loss_splitting import solve_loss_splitting
 from consilience.methods.convex_networks.losses import Logistic, Loss, Softmax, Squared
 from consilience.methods.convex_networks.network import ReluNetwork
 from consilience.methods.convex_networks.operator import DenseFeatures, GatedOperator
 from consilience.methods.convex_networks.penalties import Columns, Frobenius, NormPenalty, Nuclear
-from consilience.methods.convex_networks.problem import BIAS, GIB, Fit, Problem, Settings, check_memory
+from consilience.methods.convex_networks.problem import BIAS, Fit, Problem, Settings, check_memory
 from consilience.methods.convex_networks.program import BlockSolution, Program
 from consilience.methods.convex_networks.ridge import (
     RidgePath,
     RidgeSolution,
     nystrom_preconditioner,
+    ridge_certificate,
     solve_ridge,
     solve_ridge_iteratively,
 )
@@ -116,6 +118,7 @@ def moved(fit: Fit, shift: Float[np.ndarray, " c"]) -> Fit:
 def ridge_path(problem: Problem, settings: Settings) -> tuple[RidgePath, GatedOperator, Array]:
     """Return all ridge fits of a problem, with its operator and weights, for a choice of alpha."""
     _check_kernel_memory(settings, problem, matrices=5.0)
+    _check_blocks_memory(settings, problem, copies=4)
     dtype = "float64" if settings.dtype == "auto" else settings.dtype
     operator = problem.operator(ridge=True, dtype=dtype, device=settings.device)
     target, weights = _on_reference(problem, operator)
@@ -126,10 +129,13 @@ def ridge_fit(problem: Problem, operator: GatedOperator, solution: RidgeSolution
     """Write a ridge solution as a fit."""
     blocks = to_numpy(solution.blocks).astype(np.float64) * operator.scales[:, None, None]
     left_out = None if solution.left_out is None else to_numpy(solution.left_out).astype(np.float64)
+    certificate = solution.certificate
+    if operator.reference.dtype != array_namespace(operator.reference).float64:
+        certificate = _ridge_certified_in_double(problem, solution, alpha)
     return Fit(
         network=problem.network(blocks, to_numpy(solution.intercept).astype(np.float64)),
         gates=problem.gates,
-        certificate=solution.certificate,
+        certificate=certificate,
         alpha=alpha,
         alpha_max=None,
         iterations=solution.iterations,
@@ -137,6 +143,14 @@ def ridge_fit(problem: Problem, operator: GatedOperator, solution: RidgeSolution
         blocks=solution.blocks,
         left_out=left_out,
     )
+
+
+def _ridge_certified_in_double(problem: Problem, solution: RidgeSolution, alpha: float) -> Certificate:
+    """Evaluate objective and gradient anew in double precision, at the cost of a step or two of the solver."""
+    operator = problem.operator(ridge=True, dtype="float64", device=None)
+    blocks = to_numpy(solution.blocks).astype(np.float64)
+    certificate, _ = ridge_certificate(operator, problem.samples.targets, problem.samples.weights, alpha, blocks)
+    return certificate
 
 
 def _fit_ridge(
@@ -153,6 +167,7 @@ def _fit_ridge(
         dtype = "float32" if solver == "cg" else "float64"
     if solver == "kernel":
         _check_kernel_memory(settings, problem, matrices=3.5)
+        _check_blocks_memory(settings, problem, copies=4)
     else:
         _check_blocks_memory(settings, problem, copies=7)
     operator = problem.operator(ridge=True, dtype=dtype, device=settings.device)

@@ -27,6 +27,7 @@ the centre: such samples are active, here, in prediction and in every export ali
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
@@ -38,7 +39,7 @@ from consilience.ground.errors import InvalidInput
 from consilience.methods.convex_networks.canonical import Matrix, is_sparse
 from consilience.methods.convex_networks.cross_products import cross
 
-__all__ = ["GateKind", "GateSource", "Gates", "PointCloud", "draw_gates"]
+__all__ = ["GIB", "GateKind", "GateSource", "Gates", "PointCloud", "draw_gates"]
 
 GateKind = Literal["gaussian", "datum", "cross", "pca", "pair"]
 """How gates are drawn."""
@@ -47,6 +48,8 @@ GateSource: TypeAlias = "GateKind | Callable[[PointCloud, int, np.random.Generat
 """A kind, a function of (points, number of gates, generator) that returns `Gates`, or an array of
 shape (gates, d + 1) whose last column holds the offsets."""
 
+GIB = 2.0**30
+"""What memory limits are counted in."""
 BOUNDARY_MARGIN = 1e-7
 ROUNDING = 64 * float(np.finfo(np.float64).eps)
 """Distances below this share of the largest norm are rounding."""
@@ -94,10 +97,15 @@ class PointCloud:
     features : array or CSR, shape (n, d)
     weights : array, shape (n,)
         Positive.
+    memory_limit_gib : float, optional
+        Dense points and principal axes that need more are refused with `InvalidInput`.
     """
 
-    def __init__(self, features: Matrix, weights: Float[np.ndarray, " n"]) -> None:
+    def __init__(
+        self, features: Matrix, weights: Float[np.ndarray, " n"], *, memory_limit_gib: float = math.inf
+    ) -> None:
         self.features = features
+        self.memory_limit_gib = memory_limit_gib
         self.probabilities = weights / weights.sum()
         self.centre: Float[np.ndarray, " d"] = np.asarray(features.T @ self.probabilities).ravel()
         if is_sparse(features):
@@ -121,6 +129,16 @@ class PointCloud:
 
     def points(self, chosen: Int[np.ndarray, "*points"]) -> Float[np.ndarray, "*points d"]:
         """Return samples minus the centre, dense."""
+        count, dimension = len(chosen), self.features.shape[1]
+        # The points before and after they are centred, and the normals that come of them with what they are made from.
+        need = 8.0 * dimension * (2 * chosen.size + 3 * count)
+        if need > self.memory_limit_gib * GIB:
+            each = f" with {chosen.size // count} points each" if chosen.ndim > 1 else ""
+            raise InvalidInput(
+                f"{count} gates{each} in {dimension} features need {need / GIB:.3g} GiB, more than "
+                f"memory_limit_gib={self.memory_limit_gib:g}; {int(count * self.memory_limit_gib * GIB / need)} gates "
+                "would fit."
+            )
         rows = self.features[chosen.ravel()]
         dense: np.ndarray = rows.toarray() if is_sparse(rows) else rows
         return np.asarray(dense.reshape(*chosen.shape, -1) - self.centre)
@@ -153,6 +171,7 @@ class PointCloud:
     def principal_axes(self, most: int | None = None) -> Float[np.ndarray, "d r"]:
         """Return the leading principal axes of the centred samples, up to the numerical rank."""
         if is_sparse(self.features):
+            self._check_axes()
             weighted = self.features.multiply(self.probabilities[:, None]).tocsr()
             second = (self.features.T @ weighted).toarray() - np.outer(self.centre, self.centre)
         else:
@@ -163,6 +182,17 @@ class PointCloud:
             second = centred.T @ centred
         values, axes = np.linalg.eigh(second)
         return self._leading(np.sqrt(np.maximum(values[::-1], 0.0)), axes[:, ::-1], most)
+
+    def _check_axes(self) -> None:
+        """Refuse sparse samples whose second moment, which is dense, is too large: with what eigh takes, five of it."""
+        dimension = self.features.shape[1]
+        need = 5.0 * 8.0 * dimension**2
+        if need > self.memory_limit_gib * GIB:
+            fits = math.isqrt(int(self.memory_limit_gib * GIB / 40.0))
+            raise InvalidInput(
+                f"the principal axes of {dimension} sparse features need {need / GIB:.3g} GiB, more than "
+                f"memory_limit_gib={self.memory_limit_gib:g}; {fits} features would fit, or use gates='datum'."
+            )
 
     @staticmethod
     def _leading(

@@ -19,7 +19,7 @@ from consilience.methods.convex_networks.admm import ADMM_SAMPLES
 from consilience.methods.convex_networks.arrays import Array, on_device
 from consilience.methods.convex_networks.canonical import CanonicalSamples, is_sparse
 from consilience.methods.convex_networks.certificate import Certificate
-from consilience.methods.convex_networks.gates import Gates, GateSource, PointCloud, draw_gates
+from consilience.methods.convex_networks.gates import GIB, Gates, GateSource, PointCloud, draw_gates
 from consilience.methods.convex_networks.network import GatedNetwork, ReluNetwork
 from consilience.methods.convex_networks.operator import DenseFeatures, GatedOperator, SparseFeatures
 
@@ -34,7 +34,6 @@ BIAS = 0.3
 """The constant feature, in units of the root mean square feature norm."""
 KERNEL_SAMPLES = 4000
 """Distinct samples up to which "auto" takes the closed form."""
-GIB = 2.0**30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,7 +171,7 @@ def prepare(
     gates: Gates | None = None,
 ) -> Problem:
     """Draw gates for samples, unless they are given, and fix the scale of the features."""
-    cloud = PointCloud(samples.features, samples.weights)
+    cloud = PointCloud(samples.features, samples.weights, memory_limit_gib=settings.memory_limit_gib)
     check_memory(settings, samples, "the gate patterns", samples.features.shape[0] * settings.n_gates * 9.0)
     if gates is None:
         gates, patterns = draw_gates(settings.gates, cloud, settings.n_gates, generator, rank=settings.rank)

@@ -31,7 +31,14 @@ from consilience.methods.convex_networks.arrays import (
 from consilience.methods.convex_networks.certificate import Certificate, check_alpha
 from consilience.methods.convex_networks.operator import GatedOperator
 
-__all__ = ["RidgePath", "RidgeSolution", "nystrom_preconditioner", "solve_ridge", "solve_ridge_iteratively"]
+__all__ = [
+    "RidgePath",
+    "RidgeSolution",
+    "nystrom_preconditioner",
+    "ridge_certificate",
+    "solve_ridge",
+    "solve_ridge_iteratively",
+]
 
 Preconditioner = Callable[[Array], Array]
 """A symmetric positive definite map of blocks to blocks."""
@@ -309,19 +316,35 @@ def solve_ridge_iteratively(
         direction = conditioned + renewed / xp.where(energy > 0, energy, 1.0) * direction
         energy = renewed
         iterations += 1
-    plain = operator.forward(blocks)
-    intercept = (weights @ (target - plain)) / total
     # The certificate is taken anew: the carried residual has drifted by rounding.
-    misfit = project(root[:, None] * (target - plain))
-    residual = operator.adjoint(root[:, None] * misfit) - mu * blocks
+    certificate, intercept = ridge_certificate(operator, target, weights, alpha, blocks)
+    return RidgeSolution(blocks=blocks, intercept=intercept, certificate=certificate, iterations=iterations)
+
+
+def ridge_certificate(
+    operator: GatedOperator,
+    target: Float[Array, "n c"],
+    weights: Float[Array, " n"],
+    alpha: float,
+    blocks: Float[Array, "g p c"],
+) -> tuple[Certificate, Float[Array, " c"]]:
+    """Certify any blocks by the gradient of the program, as `solve_ridge_iteratively` does its own.
+
+    Returns
+    -------
+    certificate : Certificate
+    intercept : array, shape (c,)
+        The one that is optimal for the blocks, at which they are certified.
+    """
+    xp = array_namespace(target)
+    root, total = xp.sqrt(weights), float(xp.sum(weights))
+    rest = target - operator.forward(blocks)
+    intercept = (weights @ rest) / total
+    misfit = _without(root[:, None] * rest, root / xp.sqrt(xp.sum(weights)))
+    residual = operator.adjoint(root[:, None] * misfit) - alpha * total * blocks
     objective = float(xp.sum(misfit**2) / (2 * total) + 0.5 * alpha * xp.sum(blocks**2))
     gap = float(xp.sum(residual**2)) / (2.0 * alpha * total**2)
-    return RidgeSolution(
-        blocks=blocks,
-        intercept=intercept,
-        certificate=Certificate(objective=objective, dual_bound=objective - gap, scope="sampled program"),
-        iterations=iterations,
-    )
+    return Certificate(objective=objective, dual_bound=objective - gap, scope="sampled program"), intercept
 
 
 REFINED_RESIDUAL = {"float64": 1e-12, "float32": 3e-5}

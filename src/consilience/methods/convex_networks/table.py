@@ -52,7 +52,8 @@ class NumericColumn:
 
     def features(self, column: pd.Series, _: Embedder | None) -> Float[np.ndarray, "row 1"]:
         """Return one standardised feature."""
-        return ((_numbers(column).fillna(self.fill).to_numpy(np.float64) - self.center) / self.scale)[:, None]
+        numbers = _numbers(column, advice=f"correct them, or fit again with --drop {column.name}")
+        return ((numbers.fillna(self.fill).to_numpy(np.float64) - self.center) / self.scale)[:, None]
 
     def feature_names(self, _: int) -> list[str]:
         """Return the heading."""

@@ -50,6 +50,8 @@ def train(
 ) -> int:
     """Train a policy on your preferences; the same command goes on where an earlier one stopped.
 
+    Of what an unfinished run was begun with only its length, in epochs or steps, and where it runs may be changed.
+
     Parameters
     ----------
     model
@@ -94,11 +96,11 @@ def train(
     checkpointing
         Compute activations twice, to save memory; --no-checkpointing keeps them, which is faster and takes more.
     held_out
-        Share of the pairs that is kept for judging the policy, and not trained on.
+        Share of the pairs that is kept for judging the policy, and not trained on; pairs of one prompt stay together.
     save_every
-        Steps between two checkpoints.
+        Steps between two checkpoints, of which the last two are kept.
     device
-        auto or cpu, or the device there is.
+        auto or cpu, or the device there is; of several GPUs the first that CUDA_VISIBLE_DEVICES names.
     seed
         Root of all randomness.
     quiet
@@ -154,8 +156,8 @@ def measure(
     model
         A folder, or a name that from_pretrained knows.
     text
-        A text a line, or JSON lines with text, or pairs of preferences, of which chosen answers are read. With a label
-        in every line, class selectivity is measured too.
+        A text a line, or JSON lines (whatever the file is called) with text, or with pairs of preferences, of which
+        chosen answers are read. With a label in every line, class selectivity is measured too.
     against
         Another model with the same tokenizer, such as the one that training started from.
     layers

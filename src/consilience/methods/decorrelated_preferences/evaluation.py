@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+from transformers import GenerationConfig
 
 from consilience.ground.errors import InvalidInput
 from consilience.methods.decorrelated_preferences.rest import at_rest
@@ -83,7 +85,10 @@ def preferences(policy: nn.Module, reference: nn.Module, batches: Sequence[Batch
 def generations(
     model: Any, tokenizer: Any, prompts: Sequence[str], *, tokens: int, seed: int | None = None, batch_size: int = 64
 ) -> list[str]:
-    """Return an answer to every prompt: the likeliest token at every place, or sampled where a seed is given."""
+    """Return an answer to every prompt: the likeliest token at every place, or sampled where a seed is given.
+
+    They are the model's own: what its ``generation_config`` adds elsewhere, such as penalties, is left aside.
+    """
     made: list[str] = []
     for first in range(0, len(prompts), batch_size):
         asked, ids = _generated(model, tokenizer, prompts[first : first + batch_size], tokens, _next(seed, first))
@@ -116,7 +121,7 @@ def kl_to_reference(
     r"""Return :math:`KL(\pi\|\pi_{ref})` of whole answers, in nats, estimated on answers that the policy samples.
 
     At every sampled prefix the divergence of the next token is summed over the whole vocabulary, which has the same
-    mean as the log-ratio of the sampled tokens and far less noise.
+    mean as the log-ratio of the sampled tokens and far less noise. Answers are sampled as in `generations`.
     """
     sums: list[Tensor] = []
     for first in range(0, len(prompts), batch_size):
@@ -157,18 +162,30 @@ def _generated(
     with at_rest(model) as device, torch.random.fork_rng(devices=[] if device.type == "cpu" else [device]):
         if seed is not None:
             torch.manual_seed(seed)
-        ids = model.generate(
-            input_ids=asked["input_ids"].to(device),
-            attention_mask=asked["attention_mask"].to(device),
-            max_new_tokens=tokens,
-            do_sample=seed is not None,
-            temperature=1.0 if seed is not None else None,
-            top_k=0 if seed is not None else None,
-            top_p=1.0 if seed is not None else None,
-            pad_token_id=tokenizer.pad_token_id,
-            eos_token_id=tokenizer.eos_token_id,
-        )
+        with _plain(model):
+            ids = model.generate(
+                input_ids=asked["input_ids"].to(device),
+                attention_mask=asked["attention_mask"].to(device),
+                max_new_tokens=tokens,
+                do_sample=seed is not None,
+                temperature=1.0 if seed is not None else None,
+                top_k=0 if seed is not None else None,
+                top_p=1.0 if seed is not None else None,
+                pad_token_id=tokenizer.pad_token_id,
+                eos_token_id=tokenizer.eos_token_id,
+            )
     return asked["attention_mask"], ids.cpu()
+
+
+@contextmanager
+def _plain(model: Any) -> Iterator[None]:
+    """Put the model's own settings of generation aside: they fill in all that a call leaves unsaid."""
+    inside = model.get_base_model() if hasattr(model, "get_base_model") else model  # adapters hand on those of the base
+    kept, inside.generation_config = inside.generation_config, GenerationConfig()
+    try:
+        yield
+    finally:
+        inside.generation_config = kept
 
 
 def _next(seed: int | None, place: int) -> int | None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
-from transformers.trainer_utils import get_last_checkpoint
 
 from consilience.ground.errors import InvalidInput
 from consilience.ground.folder import write_whole
@@ -19,6 +19,7 @@ from consilience.methods.decorrelated_preferences.objective import objective_of
 __all__ = ["ObjectiveRecord", "check_objective", "checkpoint_to_resume", "last_checkpoint"]
 
 _FILE = "objective.json"
+"""Written last, so that a checkpoint that has it was saved whole."""
 
 
 class ObjectiveRecord(TrainerCallback):
@@ -36,10 +37,10 @@ class ObjectiveRecord(TrainerCallback):
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **given: Any) -> None:  # noqa: ARG002
         """Add to the checkpoint that was just saved."""
         folder = Path(str(args.output_dir)) / f"checkpoint-{state.global_step}"
-        if state.is_world_process_zero:
-            write_whole(folder / _FILE, json.dumps(_record(args, given["model"]), indent=2) + "\n")
         if self._memory.rows is not None:
             torch.save(self._memory.rows, folder / _memory_file(args))
+        if state.is_world_process_zero:
+            write_whole(folder / _FILE, json.dumps(_record(args, given["model"]), indent=2) + "\n")
 
     def restore(self, folder: Path, args: TrainingArguments) -> None:
         """Fill the memory as it was when the checkpoint was saved; without a record it stays empty."""
@@ -49,17 +50,26 @@ class ObjectiveRecord(TrainerCallback):
 
 
 def checkpoint_to_resume(output_dir: str, *, given: str | bool | None) -> Path | None:
-    """Return the checkpoint that ``train(resume_from_checkpoint=given)`` will load, or None for a new run."""
-    if given is None or given is False:
-        return None
-    found = last_checkpoint(output_dir) if given is True else given
-    return Path(found) if found else None
+    """Return the checkpoint that ``train(resume_from_checkpoint=given)`` will load, or None for a new run.
+
+    Of several in the folder it is the newest that was saved whole; the newest of all where none was.
+    """
+    if given is not True:
+        return Path(given) if given else None
+    found = _checkpoints(output_dir)
+    return next((folder for folder in found if (folder / _FILE).exists()), found[0] if found else None)
 
 
 def last_checkpoint(output_dir: str) -> str | None:
-    """Return the newest checkpoint in a folder, or None."""
-    found: str | None = get_last_checkpoint(output_dir)  # type: ignore[no-untyped-call]  # transformers leaves it without types
-    return found
+    """Return the newest checkpoint that was saved whole, or None; newer ones, cut off by a killed process, are removed.
+
+    The folder must be one that `DecPOTrainer` alone saves to.
+    """
+    for folder in _checkpoints(output_dir):
+        if (folder / _FILE).exists():
+            return str(folder)
+        shutil.rmtree(folder)
+    return None
 
 
 def check_objective(folder: Path, args: TrainingArguments, model: nn.Module) -> None:
@@ -90,6 +100,14 @@ def _record(args: TrainingArguments, model: nn.Module) -> dict[str, Any]:
     adapters = getattr(model, "peft_config", None) or {}
     kinds = [f"{one.peft_type.value} of rank {getattr(one, 'r', None)}" for one in adapters.values()]
     return {**objective_of(args), "adapters": kinds}
+
+
+def _checkpoints(output_dir: str) -> list[Path]:
+    """Return the checkpoints in a folder, the newest first."""
+    found = {
+        folder.name.partition("-")[2]: folder for folder in Path(output_dir).glob("checkpoint-*") if folder.is_dir()
+    }
+    return [found[step] for step in sorted(filter(str.isdecimal, found), key=int, reverse=True)]
 
 
 def _memory_file(args: TrainingArguments) -> str:

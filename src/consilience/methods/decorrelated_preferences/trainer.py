@@ -97,6 +97,7 @@ class DecPOTrainer(DPOTrainer):  # type: ignore[misc]  # TRL ships without types
         if folder is not None:
             check_objective(folder, self.args, self.model)
             self._record.restore(folder, self.args)
+            resume_from_checkpoint = str(folder)
         return super().train(resume_from_checkpoint=resume_from_checkpoint, **kwargs)
 
     def compute_loss(

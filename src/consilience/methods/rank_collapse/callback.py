@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from torch import nn
+import torch
+from torch import distributed, nn
 
 from consilience.ground.errors import InvalidInput, MissingDependency
 from consilience.methods.rank_collapse.findings import ProbeReport, Row
@@ -49,7 +50,10 @@ class AlarmRaised:
 
 
 Action = Literal["warn", "stop"] | Callable[[AlarmRaised], object]
-"""What happens: a warning, a warning and the end of training, or a call."""
+"""What happens: a warning, a warning and the end of training, or a call.
+
+Of processes that train together each measures its own sequences, warns and calls by itself; all stop where one would.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,16 +177,20 @@ class RankCollapseCallback(TrainerCallback):
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **others: Any) -> None:
         """Log what the step showed, and raise alarms."""
-        del args, others
+        del others
         self._take()
         report, self._found = self._found, None
         if report is None:
             return
         self.reports[state.global_step] = report
         self._logged(_numbers(report), state)
+        stop = False
         for alarm in self.alarms:
             for row in filter(alarm.crossed, report.rows):
-                self._raise(alarm, row, report, state, control)
+                self._raise(alarm, row, report, state)
+                stop |= alarm.action == "stop"
+        if any(alarm.action == "stop" for alarm in self.alarms) and _anywhere(here=stop, device=args.device):
+            control.should_training_stop = True
 
     def on_train_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **others: Any
@@ -207,7 +215,7 @@ class RankCollapseCallback(TrainerCallback):
         else:
             state.log_history.append({**numbers, "step": state.global_step})
 
-    def _raise(self, alarm: Alarm, row: Row, report: ProbeReport, state: TrainerState, control: TrainerControl) -> None:
+    def _raise(self, alarm: Alarm, row: Row, report: ProbeReport, state: TrainerState) -> None:
         raised = AlarmRaised(state.global_step, row.layer, row.measure, row.mean, alarm.level, report.dropout)
         known = any((one.layer, one.measure) == (raised.layer, raised.measure) for one in self.raised)
         self.raised.append(raised)
@@ -216,8 +224,15 @@ class RankCollapseCallback(TrainerCallback):
             return
         if not known:
             warnings.warn(str(raised), RankCollapseWarning, stacklevel=2)
-        if alarm.action == "stop":
-            control.should_training_stop = True
+
+
+def _anywhere(*, here: bool, device: torch.device) -> bool:
+    """Whether any of the processes that train together says so; if one stopped alone, the others would wait for it."""
+    if not (distributed.is_available() and distributed.is_initialized()):
+        return here
+    said = torch.tensor(int(here), device=device)
+    distributed.all_reduce(said, op=distributed.ReduceOp.MAX)
+    return bool(said)
 
 
 def _numbers(report: ProbeReport) -> dict[str, float]:

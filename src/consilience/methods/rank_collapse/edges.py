@@ -25,9 +25,14 @@ class Stack:
     allowed: Bool[np.ndarray, "query key"] | None = None
     """Edges that carried some weight in every layer, head and sequence."""
     smallest: float = np.inf
-    """The smallest weight on any edge."""
+    """The smallest weight on any edge; not a number where one of them is none."""
     extremes: list[Float[np.ndarray, "2 feature"]] = field(default_factory=list)
     """Smallest and largest value of each feature of what went into the first block, by sequence."""
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether weights were weights and tokens were finite, without which nothing can be promised."""
+        return 0 < self.smallest <= 1 and all(bool(np.isfinite(one).all()) for one in self.extremes)
 
 
 def attention_modules(model: nn.Module, run: Callable[[], object]) -> list[str]:
@@ -96,7 +101,8 @@ class Edges:
             there = weights != 0
             seen, edges = self.stacks[stack], there.all(dim=0).all(dim=0).cpu().numpy()
             seen.allowed = edges if seen.allowed is None else seen.allowed & edges
-            seen.smallest = min(seen.smallest, float(torch.where(there, weights, torch.inf).min()))
+            # What is no number stays, which min() of two floats would pass over.
+            seen.smallest = float(np.minimum(seen.smallest, float(torch.where(there, weights, torch.inf).min())))
 
         return hook
 

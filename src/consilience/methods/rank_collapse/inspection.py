@@ -102,6 +102,9 @@ def inspect(
                 tell(f"{loaded.name}: {len(batch)} sequences of {ids.shape[1]} tokens")
     if not attention:
         notes.append("no layer returns attention weights: their entropy and the bound are left out")
+    for stack, seen in edges.stacks.items():
+        if seen.allowed is not None and not seen.is_sound:
+            notes.append(f"{stack} has attention weights or tokens that are no finite numbers: the bound is left out")
     return Inspection(
         name=loaded.name,
         sequences=len(ids),
@@ -129,7 +132,7 @@ def _read(loaded: Loaded, ids: Int[Tensor, "sequence token"]) -> Any:
 
 def _bounds(edges: Edges, layers: list[str]) -> Iterator[Bound]:
     for stack, seen in edges.stacks.items():
-        if seen.allowed is None or not seen.extremes or not seen.allowed.any(axis=1).all():
+        if seen.allowed is None or not seen.extremes or not seen.is_sound or not seen.allowed.any(axis=1).all():
             continue
         depth = connectivity(seen.allowed).depth
         if depth is not None:

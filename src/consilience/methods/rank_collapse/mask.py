@@ -51,7 +51,7 @@ class Mask(ABC):
     binding: ClassVar[int] = _ATOM
 
     @abstractmethod
-    def allows(self, query: Any, key: Any, tokens: int) -> Any:
+    def allows(self, query: Any, key: Any, tokens: Any) -> Any:
         """Say whether token `query` may attend to token `key`.
 
         Parameters
@@ -59,7 +59,7 @@ class Mask(ABC):
         query, key
             Positions from 0: whole numbers, numpy arrays or torch tensors that broadcast; only operators touch them.
         tokens
-            Length of the sequence.
+            Length of the sequence: a number, or those of several sequences in an array or tensor that broadcasts too.
 
         Returns
         -------
@@ -86,9 +86,9 @@ class Mask(ABC):
         tokens
             Length of the sequence, which some masks depend on.
         valid
-            Boolean tensor of shape (batch, tokens), false at padding. Nobody attends to padding, and padding attends
-            to itself alone, so that its softmax is defined. No row is looked at: tokens whose mask is empty get zeros
-            from FlexAttention.
+            Boolean tensor of shape (batch, tokens), false at padding. Places of tokens, and the length of their
+            sequence, are counted without it. Nobody attends to padding, and padding attends to itself alone, so that
+            its softmax is defined. No row is looked at: tokens whose mask is empty get zeros from FlexAttention.
 
         Returns
         -------
@@ -98,7 +98,8 @@ class Mask(ABC):
         require_count("tokens", tokens, 1)
         if valid is None:
             return lambda _batch, _head, query, key: self.allows(query, key, tokens)
-        return lambda batch, _head, query, key: self._without_padding(valid, batch, query, key, tokens)
+        counted = (valid.cumsum(1) - 1, valid.sum(1).clip(1))  # a ring divides by the length
+        return lambda batch, _head, query, key: self._without_padding(valid, counted, batch, query, key)
 
     def __and__(self, other: object) -> Mask:
         return Both(self, other) if isinstance(other, Mask) else NotImplemented
@@ -114,8 +115,10 @@ class Mask(ABC):
         word = type(self).__name__.lower()
         return f"{word}({values})" if values else word
 
-    def _without_padding(self, valid: Any, batch: Any, query: Any, key: Any, tokens: int) -> Any:
-        seen = self.allows(query, key, tokens) & valid[batch, query] & valid[batch, key]
+    def _without_padding(self, valid: Any, counted: tuple[Any, Any], batch: Any, query: Any, key: Any) -> Any:
+        places, lengths = counted
+        seen = self.allows(places[batch, query], places[batch, key], lengths[batch])
+        seen = seen & valid[batch, query] & valid[batch, key]
         return seen | ((query == key) & (valid[batch, query] ^ True))
 
     def _arguments(self) -> tuple[int, ...]:
@@ -130,7 +133,7 @@ class Both(Mask):
     right: Mask
     binding: ClassVar[int] = _AND
 
-    def allows(self, query: Any, key: Any, tokens: int) -> Any:
+    def allows(self, query: Any, key: Any, tokens: Any) -> Any:
         """Allow what both do."""
         return self.left.allows(query, key, tokens) & self.right.allows(query, key, tokens)
 
@@ -146,7 +149,7 @@ class Either(Mask):
     right: Mask
     binding: ClassVar[int] = _OR
 
-    def allows(self, query: Any, key: Any, tokens: int) -> Any:
+    def allows(self, query: Any, key: Any, tokens: Any) -> Any:
         """Allow what either does."""
         return self.left.allows(query, key, tokens) | self.right.allows(query, key, tokens)
 
@@ -161,7 +164,7 @@ class Complement(Mask):
     inner: Mask
     binding: ClassVar[int] = _NOT
 
-    def allows(self, query: Any, key: Any, tokens: int) -> Any:
+    def allows(self, query: Any, key: Any, tokens: Any) -> Any:
         """Allow what the other does not; ``~`` would turn a plain ``True`` into -2."""
         return self.inner.allows(query, key, tokens) ^ True
 

@@ -27,7 +27,9 @@ def padded(mask: Mask, valid: Any) -> Bool[np.ndarray, "batch query key"]:
     Returns
     -------
     array
-        Nobody attends to padding. Padding attends to itself alone, so that its softmax is defined; nobody reads it.
+        Among its tokens a sequence has the mask that it has without padding: their places, and its length, are counted
+        without it. Nobody attends to padding. Padding attends to itself alone, so that its softmax is defined; nobody
+        reads it.
 
     Raises
     ------
@@ -35,9 +37,12 @@ def padded(mask: Mask, valid: Any) -> Bool[np.ndarray, "batch query key"]:
         If a token that is not padding is left with nothing to attend to, or `valid` is no such array.
     """
     valid = _as_valid(valid)
-    allowed = mask.array(valid.shape[1])[None] & valid[:, :, None] & valid[:, None, :]
-    alone = np.eye(valid.shape[1], dtype=bool)[None] & ~valid[:, :, None]
-    seen: Bool[np.ndarray, "batch query key"] = allowed | alone
+    tokens, whole = valid.shape[1], valid.all(axis=1)
+    seen: Bool[np.ndarray, "batch query key"] = np.empty((len(valid), tokens, tokens), dtype=bool)
+    if whole.any():
+        seen[whole] = mask.array(tokens)
+    if not whole.all():
+        seen[~whole] = _between_padding(mask, valid[~whole])
     _require_rows(seen, mask)
     return seen
 
@@ -111,6 +116,15 @@ def _as_valid(given: Any) -> Bool[np.ndarray, "batch token"]:
             f"{valid.dtype} of shape {valid.shape}."
         )
     return valid.astype(bool)
+
+
+def _between_padding(mask: Mask, valid: Bool[np.ndarray, "batch token"]) -> Bool[np.ndarray, "batch query key"]:
+    seen: Bool[np.ndarray, "batch query key"] = np.eye(valid.shape[1], dtype=bool) & ~valid[:, :, None]
+    counts = valid.sum(axis=1).tolist()
+    arrays = {count: mask.array(count).ravel() for count in {*counts} - {0}}
+    if arrays:
+        seen[valid[:, :, None] & valid[:, None, :]] = np.concatenate([arrays[count] for count in counts if count])
+    return seen
 
 
 def _require_rows(allowed: Bool[np.ndarray, "batch query key"], mask: Mask) -> None:

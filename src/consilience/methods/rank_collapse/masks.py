@@ -31,7 +31,7 @@ __all__ = [
 class Complete(Mask):
     """Every token attends to every token."""
 
-    def allows(self, query: Any, key: Any, tokens: int) -> Any:
+    def allows(self, query: Any, key: Any, tokens: Any) -> Any:
         """Allow everything."""
         return (query < tokens) & (key < tokens)
 
@@ -40,7 +40,7 @@ class Complete(Mask):
 class Diagonal(Mask):
     """A token attends to itself alone."""
 
-    def allows(self, query: Any, key: Any, tokens: int) -> Any:  # noqa: ARG002
+    def allows(self, query: Any, key: Any, tokens: Any) -> Any:  # noqa: ARG002
         """Allow query = key."""
         return query == key
 
@@ -49,7 +49,7 @@ class Diagonal(Mask):
 class Causal(Mask):
     """A token attends to itself and to all before it."""
 
-    def allows(self, query: Any, key: Any, tokens: int) -> Any:  # noqa: ARG002
+    def allows(self, query: Any, key: Any, tokens: Any) -> Any:  # noqa: ARG002
         """Allow key <= query."""
         return key <= query
 
@@ -79,7 +79,7 @@ class Window(Mask):
         require_count("before", self.before, 0)
         require_count("after", self.before if self.after is None else self.after, 0)
 
-    def allows(self, query: Any, key: Any, tokens: int) -> Any:  # noqa: ARG002
+    def allows(self, query: Any, key: Any, tokens: Any) -> Any:  # noqa: ARG002
         """Allow -before <= key - query <= after."""
         after = self.before if self.after is None else self.after
         return (query - key <= self.before) & (key - query <= after)
@@ -97,7 +97,7 @@ class Dilated(Mask):
         require_count("size", self.size, 0)
         require_count("step", self.step, 1)
 
-    def allows(self, query: Any, key: Any, tokens: int) -> Any:  # noqa: ARG002
+    def allows(self, query: Any, key: Any, tokens: Any) -> Any:  # noqa: ARG002
         """Allow distances that are multiples of the step, up to `size` of them."""
         distance = abs(query - key)
         return (distance % self.step == 0) & (distance <= self.size * self.step)
@@ -113,7 +113,7 @@ class Strided(Mask):
         """Refuse a step of zero."""
         require_count("step", self.step, 1)
 
-    def allows(self, query: Any, key: Any, tokens: int) -> Any:  # noqa: ARG002
+    def allows(self, query: Any, key: Any, tokens: Any) -> Any:  # noqa: ARG002
         """Allow distances that are multiples of the step."""
         return abs(query - key) % self.step == 0
 
@@ -128,7 +128,7 @@ class Prefix(Mask):
         """Refuse an empty prefix."""
         require_count("size", self.size, 1)
 
-    def allows(self, query: Any, key: Any, tokens: int) -> Any:  # noqa: ARG002
+    def allows(self, query: Any, key: Any, tokens: Any) -> Any:  # noqa: ARG002
         """Allow keys in the prefix and keys <= query."""
         return (key < self.size) | (key <= query)
 
@@ -143,7 +143,7 @@ class Global(Mask):
         """Refuse a mask without a global token."""
         require_count("size", self.size, 1)
 
-    def allows(self, query: Any, key: Any, tokens: int) -> Any:  # noqa: ARG002
+    def allows(self, query: Any, key: Any, tokens: Any) -> Any:  # noqa: ARG002
         """Allow query or key among the global tokens."""
         return (key < self.size) | (query < self.size) | (query == key)
 
@@ -158,7 +158,7 @@ class Sink(Mask):
         """Refuse a mask without a sink."""
         require_count("size", self.size, 1)
 
-    def allows(self, query: Any, key: Any, tokens: int) -> Any:  # noqa: ARG002
+    def allows(self, query: Any, key: Any, tokens: Any) -> Any:  # noqa: ARG002
         """Allow query = key, and keys among the sinks for queries that are not."""
         return ((key < self.size) & (query >= self.size)) | (query == key)
 
@@ -173,7 +173,7 @@ class Block(Mask):
         """Refuse blocks of nothing."""
         require_count("size", self.size, 1)
 
-    def allows(self, query: Any, key: Any, tokens: int) -> Any:  # noqa: ARG002
+    def allows(self, query: Any, key: Any, tokens: Any) -> Any:  # noqa: ARG002
         """Allow query and key in one block."""
         return query // self.size == key // self.size
 
@@ -188,7 +188,7 @@ class Ring(Mask):
         """Refuse a ring that nothing runs along."""
         require_count("before", self.before, 1)
 
-    def allows(self, query: Any, key: Any, tokens: int) -> Any:
+    def allows(self, query: Any, key: Any, tokens: Any) -> Any:
         """Allow query - key modulo the length up to `before`."""
         return (query - key) % tokens <= self.before
 

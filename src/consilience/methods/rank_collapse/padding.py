@@ -40,16 +40,18 @@ def valid_tokens(called: Mapping[str, Any], layer: str) -> Bool[Tensor, "batch t
     called
         What the model is called with.
     layer
-        Name of the layer: those of a decoder have a mask of their own in models that have an encoder too.
+        Name of the layer: those of a decoder have a mask of their own in models that have an encoder too. Torch's
+        decoder alone, called with ``tgt`` and no ``src``, has that of its decoder at every layer.
 
     Raises
     ------
     InvalidInput
         If the mask is not one of two dimensions, from which padding cannot be told.
     """
-    has_both = "decoder_input_ids" in called or "tgt" in called
+    alone = "tgt" in called and not {"src", _PADDING[0]} & called.keys()
+    has_both = "decoder_input_ids" in called or ("tgt" in called and not alone)
     decoder = int(has_both and "decoder" in layer.split("."))
-    for name, padding in ((_VALID[decoder], False), (_PADDING[decoder], True), ("key_padding_mask", True)):
+    for name, padding in ((_VALID[decoder], False), (_PADDING[decoder or alone], True), ("key_padding_mask", True)):
         mask = called.get(name)
         if isinstance(mask, Tensor):
             if mask.ndim != 2:  # noqa: PLR2004

@@ -84,6 +84,18 @@ def test_texts_are_lines_records_or_chosen_answers(write) -> None:
     assert read_texts(write(GOOD, GOOD)).texts == ("ab", "ab")
 
 
+@pytest.mark.parametrize("name", ["a.jsonl", "A.JSONL", "a.ndjson", "a.json", "a.txt", "a"])
+def test_json_lines_are_read_as_such_whatever_the_file_is_called(write, name) -> None:
+    assert read_texts(write(GOOD, "", GOOD, name=name)).texts == ("ab", "ab")
+
+
+def test_a_line_that_looks_like_json_is_a_text_among_texts(write) -> None:
+    assert read_texts(write({"text": "one"}, "two", name="a.txt")).texts == ('{"text": "one"}', "two")
+    assert read_texts(write("1", "2", name="a.txt")).texts == ("1", "2")
+    with pytest.raises(InvalidInput, match="line 2: expected a JSON object"):
+        read_texts(write({"text": "one"}, "two", name="a.JSON"))
+
+
 def test_texts_that_are_none_or_too_few_are_refused(write) -> None:
     with pytest.raises(InvalidInput, match=r"expected two or more in .*, got 1"):
         read_texts(write("one", name="a.txt"))

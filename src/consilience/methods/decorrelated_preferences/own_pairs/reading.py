@@ -14,6 +14,7 @@ __all__ = ["Lines", "conversational", "read_pairs", "read_texts"]
 
 FIELDS = ("prompt", "chosen", "rejected")
 Row = dict[str, Any]
+_JSON_LINES = (".jsonl", ".ndjson", ".json")
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ def read_pairs(path: Path) -> list[Row]:
         If a line is no such object, lacks a field, has equal answers, or is of another kind than the first.
     """
     rows: list[Row] = []
-    for number, row in _records(path):
+    for number, row in _records(path, _content(path)):
         where = f"{path}, line {number}"
         _check_fields(row, where)
         kept = {name: row[name] for name in FIELDS if name in row}
@@ -59,15 +60,18 @@ def conversational(row: Row) -> bool:
 def read_texts(path: Path) -> Lines:
     """Read texts: a line each, or JSON lines with ``text`` (and ``label``), or pairs, of which chosen answers are read.
 
+    Lines are JSON where the name of the file says so (.jsonl, .ndjson, .json), or every line is a JSON object.
+
     Raises
     ------
     InvalidInput
         If there are fewer than two texts, or a record has none.
     """
-    if path.suffix != ".jsonl":
-        found = Lines(tuple(line for line in _content(path).splitlines() if line.strip()))
+    content = _content(path)
+    if path.suffix.lower() not in _JSON_LINES and not _are_objects(content):
+        found = Lines(tuple(line for line in content.splitlines() if line.strip()))
     else:
-        rows = list(_records(path))
+        rows = list(_records(path, content))
         texts = tuple(_text(row, f"{path}, line {number}") for number, row in rows)
         labels = tuple(str(row["label"]) for _, row in rows if "label" in row)
         found = Lines(texts, labels if labels and len(labels) == len(texts) else None)
@@ -76,9 +80,16 @@ def read_texts(path: Path) -> Lines:
     return found
 
 
-def _records(path: Path) -> Iterator[tuple[int, Row]]:
+def _are_objects(content: str) -> bool:
+    try:
+        return all(isinstance(json.loads(line), dict) for line in content.split("\n") if line.strip())
+    except json.JSONDecodeError:
+        return False
+
+
+def _records(path: Path, content: str) -> Iterator[tuple[int, Row]]:
     # JSON text may hold the other marks that splitlines() takes for ends of lines.
-    for number, line in enumerate(_content(path).split("\n"), start=1):
+    for number, line in enumerate(content.split("\n"), start=1):
         if not line.strip():
             continue
         try:

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from consilience.ground.errors import InvalidInput
 
-__all__ = ["Measuring", "Training"]
+__all__ = ["Measuring", "Training", "state_folder"]
+
+FULL_RATE, LORA_RATE = 1e-6, 1e-5
+"""Learning rates that TRL recommends for all weights and for adapters."""
+
+
+def state_folder(out: Path) -> Path:
+    """Return where an unfinished run keeps what it needs, beside its folder."""
+    return out.with_name(f"{out.name}.state")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +59,20 @@ class Training:
             value = getattr(self, flag)
             if value is not None and not value > 0:
                 raise InvalidInput(f"--{flag.replace('_', '-')} must be above 0; got {value}")
+
+    @property
+    def rate(self) -> float:
+        """The learning rate that is given, or what stands for it."""
+        return self.learning_rate or (LORA_RATE if self.lora else FULL_RATE)
+
+    def record(self) -> dict[str, Any]:
+        """Return what two runs must have alike to continue one another, as JSON has it, beside objective and pairs.
+
+        How long to train is no part of it.
+        """
+        kept = ("seed", "held_out", "max_length", "batch_size", "accumulate")
+        model = str(Path(self.model).resolve()) if Path(self.model).is_dir() else self.model
+        return {"model": model, "learning_rate": self.rate, **{name: getattr(self, name) for name in kept}}
 
 
 _LEAST = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import sys
@@ -14,22 +15,21 @@ import datasets
 import numpy as np
 import torch
 from transformers import PrinterCallback
+from trl import extract_prompt
 
 from consilience.ground.errors import InvalidInput
-from consilience.ground.folder import replace_folder
+from consilience.ground.folder import replace_folder, write_whole
 from consilience.methods.decorrelated_preferences.objective import DecPOConfig
 from consilience.methods.decorrelated_preferences.own_pairs.calm import calm
 from consilience.methods.decorrelated_preferences.own_pairs.loading import load_model, load_tokenizer
 from consilience.methods.decorrelated_preferences.own_pairs.reading import conversational, read_pairs
-from consilience.methods.decorrelated_preferences.own_pairs.request import Training
+from consilience.methods.decorrelated_preferences.own_pairs.request import Training, state_folder
 from consilience.methods.decorrelated_preferences.resuming import last_checkpoint
 from consilience.methods.decorrelated_preferences.trainer import DecPOTrainer
 from consilience.neural.device import choose_device
 
-__all__ = ["adapter", "make_trainer", "split_pairs", "state_folder", "train"]
+__all__ = ["adapter", "make_trainer", "split_pairs", "train"]
 
-FULL_RATE, LORA_RATE = 1e-6, 1e-5
-"""Learning rates that TRL recommends for all weights and for adapters."""
 REPORTED = {
     "eval_rewards/accuracies": "held-out accuracy",
     "eval_rewards/margins": "held-out margin",
@@ -37,6 +37,8 @@ REPORTED = {
     "eval_loss": "held-out loss",
 }
 SUMMARY = "preferences.json"
+RECORD = "run.json"
+"""In the folder of an unfinished run: what was asked for."""
 
 
 def train(request: Training) -> int:
@@ -44,11 +46,12 @@ def train(request: Training) -> int:
     if request.out.exists():
         raise InvalidInput(f"expected a new folder for --out; {request.out} is there already: give another one")
     learned, held_out = split_pairs(request)
-    with _clean(request), calm(quiet=request.quiet):
+    state = state_folder(request.out)
+    with _clean(state), calm(quiet=request.quiet):
+        checkpoint = _checkpoint_of(request, state)
         adapted = adapter(request.lora) if request.lora else None
         trainer = make_trainer(request, learned, held_out, adapted=adapted)
-        state = state_folder(request)
-        trainer.train(resume_from_checkpoint=last_checkpoint(str(state)) if state.exists() else None)
+        trainer.train(resume_from_checkpoint=checkpoint)
         summary = _summary(trainer, held_out=bool(held_out))
         _save(trainer, summary, request)
     if not request.quiet:
@@ -61,19 +64,31 @@ def train(request: Training) -> int:
 def split_pairs(request: Training) -> tuple[list[Any], list[Any]]:
     """Return the pairs to train on, and those that are held out; the seed decides which.
 
+    Pairs of one prompt stay together, or the policy would be judged on prompts that it was trained on. Where pairs have
+    no prompt of their own, it is what both answers begin with.
+
     Raises
     ------
     InvalidInput
-        If the file holds no such pairs, or none would be left.
+        If the file holds no such pairs, none would be left, or every prompt has more than are to be held out.
     """
     if not 0 <= request.held_out < 1:
         raise InvalidInput(f"--held-out must be a share from 0 to below 1; got {request.held_out}")
     rows = read_pairs(request.data)
-    order = np.random.default_rng(request.seed).permutation(len(rows))
+    places = _by_prompt(rows)
     count = round(request.held_out * len(rows))
     if count == len(rows):
         raise InvalidInput(f"{request.data} has {len(rows)} pairs, and all would be held out; lower --held-out")
-    return [rows[place] for place in sorted(order[count:])], [rows[place] for place in sorted(order[:count])]
+    held: set[int] = set()
+    for number in np.random.default_rng(request.seed).permutation(len(places)):
+        if len(held) + len(places[number]) <= count:
+            held.update(places[number])
+    if count and not held:
+        raise InvalidInput(
+            f"pairs of one prompt are held out together, and every prompt in {request.data} has more than "
+            f"{count} of its {len(rows)} pairs; raise --held-out ({request.held_out:g}), or give 0 to hold none out"
+        )
+    return [row for place, row in enumerate(rows) if place not in held], [rows[place] for place in sorted(held)]
 
 
 def make_trainer(
@@ -154,11 +169,26 @@ def adapter(
     )
 
 
+def _by_prompt(rows: Sequence[Any]) -> list[list[int]]:
+    """Return the places of the pairs of each prompt, prompts in the order in which they appear."""
+    places: dict[str, list[int]] = {}
+    for place, row in enumerate(rows):
+        prompt = row["prompt"] if "prompt" in row else extract_prompt(row)["prompt"]
+        # Answers that begin with nothing in common have no prompt to share with other pairs.
+        places.setdefault(json.dumps(prompt or place), []).append(place)
+    return list(places.values())
+
+
 def _arguments(request: Training, settings: Mapping[str, Any]) -> DecPOConfig:
-    cpu = choose_device(request.device).type == "cpu"
-    rate = request.learning_rate or (LORA_RATE if request.lora else FULL_RATE)
+    device = choose_device(request.device)
+    cpu = device.type == "cpu"
+    if device.index:
+        raise InvalidInput(
+            f"training takes the first GPU that it sees; got --device {request.device}: give --device cuda, and "
+            f"CUDA_VISIBLE_DEVICES={device.index} in the environment"
+        )
     asked: dict[str, Any] = {
-        "output_dir": str(state_folder(request)),
+        "output_dir": str(state_folder(request.out)),
         "decorrelation_coef": request.decorrelation,
         "decorrelation_variant": request.variant,
         "decorrelation_layers": list(request.layers),
@@ -174,24 +204,50 @@ def _arguments(request: Training, settings: Mapping[str, Any]) -> DecPOConfig:
         "per_device_train_batch_size": request.batch_size,
         "per_device_eval_batch_size": request.batch_size,
         "gradient_accumulation_steps": request.accumulate,
-        "learning_rate": rate,
+        "learning_rate": request.rate,
         "max_length": request.max_length,
         "gradient_checkpointing": request.checkpointing,
         "bf16": not cpu and torch.cuda.is_bf16_supported(),
         "use_cpu": cpu,
         "save_steps": request.save_every,
-        "save_total_limit": 1,
+        # Old ones are removed before the newest is whole: the one before it must stay until then.
+        "save_total_limit": 2,
         "seed": request.seed,
         "report_to": [],
         "disable_tqdm": request.quiet or not sys.stderr.isatty(),
         "dataloader_pin_memory": not cpu,
     }
-    return DecPOConfig(**(asked | dict(settings)))
+    args = DecPOConfig(**(asked | dict(settings)))
+    if args.n_gpu > 1:
+        args._n_gpu = 1  # noqa: SLF001  transformers' own way to take the first of several GPUs; TRL refuses to share
+    return args
 
 
-def state_folder(request: Training) -> Path:
-    """Return where an unfinished run keeps what it needs, beside its folder."""
-    return request.out.with_name(f"{request.out.name}.state")
+def _checkpoint_of(request: Training, state: Path) -> str | None:
+    """Return the checkpoint that the run goes on from; of a new run write down what is asked for.
+
+    Raises
+    ------
+    InvalidInput
+        If the checkpoint is of a run that was asked for otherwise.
+    """
+    record = request.record() | {"data": hashlib.sha256(request.data.read_bytes()).hexdigest()}
+    found = last_checkpoint(str(state))
+    if found is None:
+        write_whole(state / RECORD, json.dumps(record, indent=2) + "\n")
+    elif (state / RECORD).is_file():
+        begun = json.loads((state / RECORD).read_text(encoding="utf-8"))
+        changed = [
+            f"--{name.replace('_', '-')} ({begun.get(name)!r}, now {record[name]!r})"
+            for name in record
+            if begun.get(name) != record[name]
+        ]
+        if changed:
+            raise InvalidInput(
+                f"the unfinished run in {state} has another {', '.join(changed)}; finish it with its own, choose "
+                "another --out, or delete it"
+            )
+    return found
 
 
 def _summary(trainer: DecPOTrainer, *, held_out: bool) -> dict[str, float]:
@@ -210,14 +266,16 @@ def _save(trainer: DecPOTrainer, summary: dict[str, float], request: Training) -
     trainer.save_model(str(aside))
     (aside / SUMMARY).write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
     replace_folder(aside, request.out)
-    shutil.rmtree(state_folder(request), ignore_errors=True)
+    shutil.rmtree(state_folder(request.out), ignore_errors=True)
 
 
 @contextmanager
-def _clean(request: Training) -> Iterator[None]:
-    """Leave no empty folder where a run was refused before its first checkpoint."""
+def _clean(state: Path) -> Iterator[None]:
+    """Leave no folder where a run was refused before its first checkpoint."""
     try:
         yield
     finally:
         with suppress(OSError):
-            state_folder(request).rmdir()
+            if not any(state.glob("checkpoint-*")):
+                (state / RECORD).unlink(missing_ok=True)
+            state.rmdir()

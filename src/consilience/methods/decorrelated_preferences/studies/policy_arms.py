@@ -27,13 +27,8 @@ from consilience.methods.decorrelated_preferences.config import Config
 from consilience.methods.decorrelated_preferences.evaluation import Preferences, answer_log_probs
 from consilience.methods.decorrelated_preferences.layers import feature_modules
 from consilience.methods.decorrelated_preferences.own_pairs.calm import calm
-from consilience.methods.decorrelated_preferences.own_pairs.request import Training
-from consilience.methods.decorrelated_preferences.own_pairs.training import (
-    adapter,
-    make_trainer,
-    split_pairs,
-    state_folder,
-)
+from consilience.methods.decorrelated_preferences.own_pairs.request import Training, state_folder
+from consilience.methods.decorrelated_preferences.own_pairs.training import adapter, make_trainer, split_pairs
 from consilience.methods.decorrelated_preferences.pooling import Reading
 from consilience.methods.decorrelated_preferences.portrayal import Texts, portrait
 from consilience.methods.decorrelated_preferences.resuming import last_checkpoint
@@ -180,8 +175,7 @@ def _untrained(request: Training, config: Config) -> Judged:
 def _trained(request: Training, config: Config, journal: TrainerCallback) -> Judged:
     with _trainer(request, config) as made:
         made.add_callback(journal)
-        state = state_folder(request)
-        made.train(resume_from_checkpoint=last_checkpoint(str(state)) if state.exists() else None)
+        made.train(resume_from_checkpoint=last_checkpoint(str(state_folder(request.out))))
         return _judged(made, request, config)
 
 
@@ -204,7 +198,7 @@ def _trainer(request: Training, config: Config) -> Iterator[Any]:
             logging_first_step=True,
         )
         yield made
-    shutil.rmtree(state_folder(request), ignore_errors=True)
+    shutil.rmtree(state_folder(request.out), ignore_errors=True)
 
 
 def _adapter(config: Config) -> Any:

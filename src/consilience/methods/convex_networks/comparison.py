@@ -225,7 +225,8 @@ def compare(
     Raises
     ------
     InvalidInput
-        When a class has fewer rows than there are folds, or there are too few rows; before anything is fitted.
+        Before anything is fitted: when a class has fewer rows than there are folds, there are too few rows, or a column
+        will not do, as in `learn_columns`.
     """
     models = candidates(task, seed) if models is None else models
     _require_rows(target, task, folds)

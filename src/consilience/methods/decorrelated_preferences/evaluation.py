@@ -181,7 +181,8 @@ def _generated(
 def _plain(model: Any) -> Iterator[None]:
     """Put the model's own settings of generation aside: they fill in all that a call leaves unsaid."""
     inside = model.get_base_model() if hasattr(model, "get_base_model") else model  # adapters hand on those of the base
-    kept, inside.generation_config = inside.generation_config, GenerationConfig()
+    kept = inside.generation_config
+    inside.generation_config = GenerationConfig()  # type: ignore[no-untyped-call]  # transformers leaves it without types
     try:
         yield
     finally:

@@ -5,12 +5,22 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from consilience.ground import stopping
 from consilience.ground.stopping import heeded
+
+
+@pytest.fixture(autouse=True)
+def as_from_a_terminal() -> Iterator[None]:
+    """Let signals end what they end as a rule: whoever runs the tests under `nohup` has the hang-up ignored."""
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in (signal.SIGTERM, signal.SIGHUP)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def raised(number: int) -> None:
@@ -40,7 +50,8 @@ def test_what_is_told_twice_at_once_is_heard_once() -> None:
 
 def test_when_the_terminal_is_gone_things_are_put_in_order_all_the_same(tmp_path: Path) -> None:
     code = (
-        "import pathlib, sys, time; from consilience.ground.stopping import heeded\n"
+        "import pathlib, signal, sys, time; from consilience.ground.stopping import heeded\n"
+        "signal.signal(signal.SIGHUP, signal.SIG_DFL)\n"
         "with heeded() as told:\n"
         "    try: print('ready', flush=True); time.sleep(60)\n"
         "    except KeyboardInterrupt:\n"

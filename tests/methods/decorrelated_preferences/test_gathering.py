@@ -38,6 +38,7 @@ def one_of_two(rank: int, folder: str) -> None:
         term = cosine(gathered(model(own)))
         term.backward()
         torch.save({"term": term.detach(), "gradient": model.module.weight.grad}, Path(folder) / f"{rank}.pt")
+        torch.distributed.barrier()  # gloo may abort where one leaves while the other is still at work
     finally:
         torch.distributed.destroy_process_group()
 

@@ -148,6 +148,7 @@ def one_of_two(rank: int, folder: str) -> None:
             stops.append(control.should_training_stop)
             control.should_training_stop = False
         torch.save((stops, len(callback.raised)), Path(folder) / f"{rank}.pt")
+        torch.distributed.barrier()  # gloo may abort where one leaves while the other is still at work
     finally:
         torch.distributed.destroy_process_group()
 

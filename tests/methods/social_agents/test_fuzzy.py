@@ -160,6 +160,26 @@ def test_of_two_that_make_episodes_at_once_each_is_made_once(place: str | Path) 
         assert sorted(number for cut in cuts(store) for number in cut) == list(range(1, 26))
 
 
+def test_what_comes_while_a_thread_is_cut_has_its_episode_the_next_time(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Store.open(postgres_url) as store:
+        store.conversation([store.add_person("ann", "Ann")])
+        say(store, (0 * HOUR, "the ferry leaves at seven"))
+        cut, calls = fuzzy._drafts, []
+
+        def slowly(*given: object) -> list[object]:
+            drafts = cut(*given)
+            calls.append(len(drafts))
+            if len(calls) == 2:  # the first only looks what is to come
+                say(store, (9 * HOUR, "good night"))
+            return drafts
+
+        monkeypatch.setattr(fuzzy, "_drafts", slowly)
+        assert [store.memory("ann").rebuild_episodes() for _ in range(3)] == [1, 2, 0]  # the one before it anew
+        assert cuts(store) == [(1,), (2,)]
+
+
 def test_a_summary_may_be_anybodys(tmp_path: Path) -> None:
     def shout(messages: Sequence[Message]) -> str:
         return " ".join(message.text.upper() for message in messages)

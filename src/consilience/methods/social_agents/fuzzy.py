@@ -78,7 +78,9 @@ _TO_COME = text(
     "AND e.since >= :start) c JOIN message m ON m.id = c.message JOIN person p ON p.id = m.sender "
     "ORDER BY m.sent_at, m.id"
 )
-_SETTLE = text("DELETE FROM loose WHERE audience = :audience AND conversation = :conversation")
+_SETTLE = text(
+    f"DELETE FROM loose WHERE {_THREAD} AND EXISTS (SELECT 1 FROM placed p WHERE p.message = loose.message)"  # noqa: S608
+)
 _TAKE_APART = tuple(
     text(step).bindparams(bindparam("episodes", expanding=True))
     for step in (
@@ -191,11 +193,14 @@ def rebuild(connection: Connection, owner: int, embedder: Embedder, summarise: S
     """
     if connection.dialect.name != "sqlite":
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_CUTTING})")  # two would make the same twice
-    drafts = [draft for thread in loose(connection, owner, embedder) for draft in _cut(connection, *thread)]
+    threads = loose(connection, owner, embedder)
+    drafts = [draft for thread in threads for draft in _cut(connection, *thread)]
     missing = [messages for draft in drafts if (messages := tuple(draft.messages)) not in ready]
     ready = ready | prepared(missing, embedder, summarise)
     for draft in drafts:
         _keep(connection, draft, *ready[tuple(draft.messages)], embedder.name)
+    for conversation, audience, _ in threads:  # what others have added meanwhile stays loose
+        connection.execute(_SETTLE, {"conversation": conversation, "audience": audience})
     return len(drafts)
 
 
@@ -212,9 +217,7 @@ def _cut(connection: Connection, conversation: int, audience: int, moment: int) 
     start = _start(connection, values, moment)
     affected = [row[0] for row in connection.execute(_AFFECTED, {**values, "start": start})]
     take_apart(connection, affected)
-    drafts = _drafts(connection.execute(_MESSAGES, values), audience)
-    connection.execute(_SETTLE, values)
-    return drafts
+    return _drafts(connection.execute(_MESSAGES, values), audience)
 
 
 def _start(connection: Connection, thread: Mapping[str, Any], moment: int) -> int:

@@ -210,20 +210,6 @@ CHECK = {
 """A number as it is written down."""
 
 
-EARLIER = {entry.name for entry in METHODS} - {
-    "agent_networks",
-    "backdoor_audits",
-    "convex_networks",
-    "cross_team",
-    "decorrelated_preferences",
-    "em_diffusion",
-    "rank_collapse",
-    "self_correction",
-    "social_agents",
-}
-"""Methods whose figures were laid down before commits were recorded; README says so, and the set is to become empty."""
-
-
 def record(*checks: dict[str, object], verdict: str = "holds") -> dict[str, object]:
     claims = [
         {"id": "house.light", "recipe": "small", "sentence": "It is small.", "verdict": verdict, "checks": list(checks)}
@@ -243,9 +229,8 @@ def test_the_readme_says_what_was_measured_and_nothing_else(readme: ModuleType) 
 def test_every_method_has_its_figures_with_commit_and_versions_and_no_path_of_a_machine(readme: ModuleType) -> None:
     kept = readme.kept(ROOT / "benchmarks")
     assert kept.keys() == {entry.name for entry in METHODS}
-    assert {name for name, record in kept.items() if "runs" not in record} == EARLIER
-    for name in kept.keys() - EARLIER:
-        record = kept[name]
+    assert kept.keys() == {entry.name for entry in METHODS}
+    for record in kept.values():
         (run,) = record["runs"]
         assert {"commit", "numpy", "python"} <= run["versions"].keys()
         assert not run["versions"]["commit"].endswith("-dirty")

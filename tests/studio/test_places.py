@@ -6,7 +6,7 @@ import pytest
 
 from consilience.ground.errors import InvalidInput
 from consilience.studio import places
-from consilience.studio.places import Absent, Place, Places
+from consilience.studio.places import Absent, Place, Places, content_of
 
 
 def laid(root: Path, *files: str) -> Path:
@@ -15,6 +15,15 @@ def laid(root: Path, *files: str) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("{}")
     return root
+
+
+@pytest.mark.parametrize("name", ["a\0b", "\ud83d", "none", "link", "."])
+def test_what_does_not_lie_there_is_an_error_of_the_system(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").write_text("content")
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    assert content_of(tmp_path / "file") == b"content"
+    with pytest.raises(OSError, match=r"."):
+        content_of(tmp_path / name)
 
 
 def test_each_kind_is_told_by_what_lies_in_it(tmp_path: Path) -> None:

@@ -96,7 +96,7 @@ class MeasuredRun:
     def room(self) -> str:
         """The package name of the method, as far as it is known."""
         told = self.report.room if self.report else self._told("room")
-        return told or _first_word(self.place.path / "config.toml") or self.place.path.parent.name
+        return told or kept(self.place.path / "config.toml", _first_word) or self.place.path.parent.name
 
     @property
     def recipe(self) -> str:

@@ -216,7 +216,7 @@ def _kind(path: Path) -> str:
         return "photograph"
     try:
         return "photograph" if b"<image" in content_of(path) else "drawing"
-    except (OSError, ValueError):  # a name that no file can have among them
+    except OSError:
         return "drawing"
 
 

@@ -173,12 +173,16 @@ def content_of(path: Path) -> bytes:
     Raises
     ------
     OSError
-        If there is none, it is a link or no plain file, or it is too large to be read whole.
+        If there is none, it is a link or no plain file, no file can have its name, or it is too large to be read whole.
     """
     if path.parent.is_symlink():
         raise OSError(errno.ELOOP, "its folder is a link to another place")
-    # A pipe would keep whoever opens it waiting, a device would never end.
-    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as stream:
+    try:
+        # A pipe would keep whoever opens it waiting, a device would never end.
+        opened = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except ValueError as error:
+        raise OSError(errno.EINVAL, "no file can have its name") from error
+    with os.fdopen(opened, "rb") as stream:
         found = os.fstat(stream.fileno())
         if not stat.S_ISREG(found.st_mode):
             raise OSError(errno.EINVAL, "it is no plain file")

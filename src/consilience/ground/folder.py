@@ -377,6 +377,17 @@ def named_folder(path: Path) -> Path:
     return named
 
 
+def state_folder(out: Path) -> Path:
+    """Return the folder beside `out` that holds what an unfinished run needs to go on.
+
+    Examples
+    --------
+    >>> state_folder(Path("models/prior")).as_posix()
+    'models/prior.state'
+    """
+    return out.with_name(f"{out.name}.state")
+
+
 @contextmanager
 def _aside(target: Path) -> Iterator[Path]:
     """Lend a path beside `target`, moved into its place when the block succeeds and removed when it does not."""

@@ -11,8 +11,9 @@ pytest.importorskip("trl", reason="the preferences extra is not installed")
 from torch import multiprocessing, nn  # noqa: E402
 from torch.nn.parallel import DistributedDataParallel  # noqa: E402
 
-from consilience.methods.decorrelated_preferences.gathering import gathered, processes  # noqa: E402
+from consilience.methods.decorrelated_preferences.gathering import gathered  # noqa: E402
 from consilience.methods.decorrelated_preferences.regularisers import cosine  # noqa: E402
+from consilience.neural.processes import process_count  # noqa: E402
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="gloo over a file store is not offered there")
 
@@ -46,7 +47,7 @@ def one_of_two(rank: int, folder: str) -> None:
 def test_alone_rows_are_what_they_are() -> None:
     rows = inputs()
     assert gathered(rows) is rows
-    assert processes() == 1
+    assert process_count() == 1
 
 
 def test_two_processes_have_the_gradient_of_one(tmp_path) -> None:

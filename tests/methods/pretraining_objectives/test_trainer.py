@@ -206,6 +206,9 @@ trainer = PretrainingTrainer(model, config, processing_class=tokenizer, train_da
 trainer.train()
 if config.process_index == 0:
     torch.save([part.detach() for part in trainer.accelerator.unwrap_model(trainer.model).parameters()], f"{folder}.pt")
+# A process that leaves without parting from the other may abort, and take it along.
+trainer.accelerator.wait_for_everyone()
+trainer.accelerator.end_training()
 """
 
 

@@ -100,7 +100,8 @@ def train(
     save_every
         Steps between two checkpoints, of which the last two are kept.
     device
-        auto or cpu, or the device there is; of several GPUs the first that CUDA_VISIBLE_DEVICES names.
+        auto or cpu, or the device there is; of several GPUs the first that CUDA_VISIBLE_DEVICES names, under torchrun
+        one a process.
     seed
         Root of all randomness.
     quiet
@@ -133,7 +134,11 @@ def train(
         seed=seed,
         quiet=quiet,
     )
-    status: int = _heavy("training").train(request)
+    training = _heavy("training")
+    from consilience.neural.processes import leaving_together  # noqa: PLC0415 - loads torch
+
+    with leaving_together():
+        status: int = training.train(request)
     return status
 
 

@@ -8,12 +8,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, distributed
 
-__all__ = ["gathered", "processes"]
+from consilience.neural.processes import process_count
 
-
-def processes() -> int:
-    """Return how many processes train together."""
-    return distributed.get_world_size() if distributed.is_available() and distributed.is_initialized() else 1
+__all__ = ["gathered"]
 
 
 def gathered(features: Float[Tensor, "row feature"]) -> Float[Tensor, "all_rows feature"]:
@@ -27,7 +24,7 @@ def gathered(features: Float[Tensor, "row feature"]) -> Float[Tensor, "all_rows 
     features
         Of this process; processes may have different numbers of rows.
     """
-    if processes() == 1:
+    if process_count() == 1:
         return features
     counts = _counts(features)
     padded = torch.nn.functional.pad(features, (0, 0, 0, max(counts) - len(features)))
@@ -37,7 +34,7 @@ def gathered(features: Float[Tensor, "row feature"]) -> Float[Tensor, "all_rows 
 
 def _counts(features: Tensor) -> list[int]:
     own = torch.tensor([len(features)], device=features.device)
-    found = [torch.empty_like(own) for _ in range(processes())]
+    found = [torch.empty_like(own) for _ in range(process_count())]
     distributed.all_gather(found, own)
     return [int(count) for count in found]
 
@@ -45,7 +42,7 @@ def _counts(features: Tensor) -> list[int]:
 class _AllGather(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, features: Tensor) -> Tensor:  # noqa: ARG004  autograd passes it
-        found = [torch.empty_like(features) for _ in range(processes())]
+        found = [torch.empty_like(features) for _ in range(process_count())]
         distributed.all_gather(found, features.contiguous())
         return torch.stack(found)
 

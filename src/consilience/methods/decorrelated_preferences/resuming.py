@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from consilience.ground.errors import InvalidInput
 from consilience.ground.folder import write_whole
 from consilience.methods.decorrelated_preferences.memory import FeatureMemory
 from consilience.methods.decorrelated_preferences.objective import objective_of
+from consilience.neural.checkpoints import checkpoints, last_whole_checkpoint
 
 __all__ = ["ObjectiveRecord", "check_objective", "checkpoint_to_resume", "last_checkpoint"]
 
@@ -56,7 +56,7 @@ def checkpoint_to_resume(output_dir: str, *, given: str | bool | None) -> Path |
     """
     if given is not True:
         return Path(given) if given else None
-    found = _checkpoints(output_dir)
+    found = checkpoints(Path(output_dir))
     return next((folder for folder in found if (folder / _FILE).exists()), found[0] if found else None)
 
 
@@ -65,11 +65,8 @@ def last_checkpoint(output_dir: str) -> str | None:
 
     The folder must be one that `DecPOTrainer` alone saves to.
     """
-    for folder in _checkpoints(output_dir):
-        if (folder / _FILE).exists():
-            return str(folder)
-        shutil.rmtree(folder)
-    return None
+    found = last_whole_checkpoint(Path(output_dir), _FILE)
+    return None if found is None else str(found)
 
 
 def check_objective(folder: Path, args: TrainingArguments, model: nn.Module) -> None:
@@ -100,14 +97,6 @@ def _record(args: TrainingArguments, model: nn.Module) -> dict[str, Any]:
     adapters = getattr(model, "peft_config", None) or {}
     kinds = [f"{one.peft_type.value} of rank {getattr(one, 'r', None)}" for one in adapters.values()]
     return {**objective_of(args), "adapters": kinds}
-
-
-def _checkpoints(output_dir: str) -> list[Path]:
-    """Return the checkpoints in a folder, the newest first."""
-    found = {
-        folder.name.partition("-")[2]: folder for folder in Path(output_dir).glob("checkpoint-*") if folder.is_dir()
-    }
-    return [found[step] for step in sorted(filter(str.isdecimal, found), key=int, reverse=True)]
 
 
 def _memory_file(args: TrainingArguments) -> str:

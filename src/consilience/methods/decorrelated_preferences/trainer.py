@@ -12,10 +12,11 @@ from torch import Tensor, nn
 
 from consilience.ground.errors import InvalidInput, MissingDependency
 from consilience.methods.decorrelated_preferences.capture import Capture
-from consilience.methods.decorrelated_preferences.gathering import gathered, processes
+from consilience.methods.decorrelated_preferences.gathering import gathered
 from consilience.methods.decorrelated_preferences.layers import block_of, feature_modules
 from consilience.methods.decorrelated_preferences.memory import FeatureMemory
 from consilience.methods.decorrelated_preferences.objective import DecPOConfig
+from consilience.neural.processes import process_count
 
 try:
     from trl import DPOConfig, DPOTrainer
@@ -167,7 +168,7 @@ def _refuse_reentrant(args: DecPOConfig) -> None:
 
 def _expect_rows(args: DecPOConfig) -> None:
     """Count the rows of a full batch: each reading gives at least one of every answer that it takes."""
-    shared = processes() if args.decorrelation_gather else 1
+    shared = process_count() if args.decorrelation_gather else 1
     rows = args.reading.count(args.per_device_train_batch_size) * shared
     if args.decorrelation_pool != "tokens" and rows + args.decorrelation_memory < args.regulariser.fewest_rows:
         raise InvalidInput(

@@ -175,7 +175,11 @@ def train(
         seed=seed,
         quiet=quiet,
     )
-    status: int = _heavy("training").train(request)
+    training = _heavy("training")
+    from consilience.neural.processes import leaving_together  # noqa: PLC0415 - loads torch
+
+    with leaving_together():
+        status: int = training.train(request)
     return status
 
 

@@ -147,7 +147,11 @@ def train(
         seed=seed,
         quiet=quiet,
     )
-    status: int = _heavy("training").train(request)
+    training = _heavy("training")
+    from consilience.neural.processes import leaving_together  # noqa: PLC0415 - loads torch
+
+    with leaving_together():
+        status: int = training.train(request)
     return status
 
 
@@ -235,7 +239,10 @@ def compare(
         quiet=quiet,
     )
     comparing = _heavy("comparing")
-    status: int = comparing.compare(request, tuple(objectives), matched=matched, as_json=json)
+    from consilience.neural.processes import leaving_together  # noqa: PLC0415 - loads torch
+
+    with leaving_together():
+        status: int = comparing.compare(request, tuple(objectives), matched=matched, as_json=json)
     return status
 
 

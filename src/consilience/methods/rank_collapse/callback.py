@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import torch
-from torch import distributed, nn
+from torch import nn
 
 from consilience.ground.errors import InvalidInput, MissingDependency
 from consilience.methods.rank_collapse.findings import ProbeReport, Row
 from consilience.methods.rank_collapse.probe import LINEAR, RankProbe
 from consilience.methods.rank_collapse.selection import Layers, matches
+from consilience.neural.processes import any_process
 
 try:
     from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
@@ -189,7 +189,7 @@ class RankCollapseCallback(TrainerCallback):
             for row in filter(alarm.crossed, report.rows):
                 self._raise(alarm, row, report, state)
                 stop |= alarm.action == "stop"
-        if any(alarm.action == "stop" for alarm in self.alarms) and _anywhere(here=stop, device=args.device):
+        if any(alarm.action == "stop" for alarm in self.alarms) and any_process(here=stop, device=args.device):
             control.should_training_stop = True
 
     def on_train_end(
@@ -224,15 +224,6 @@ class RankCollapseCallback(TrainerCallback):
             return
         if not known:
             warnings.warn(str(raised), RankCollapseWarning, stacklevel=2)
-
-
-def _anywhere(*, here: bool, device: torch.device) -> bool:
-    """Whether any of the processes that train together says so; if one stopped alone, the others would wait for it."""
-    if not (distributed.is_available() and distributed.is_initialized()):
-        return here
-    said = torch.tensor(int(here), device=device)
-    distributed.all_reduce(said, op=distributed.ReduceOp.MAX)
-    return bool(said)
 
 
 def _numbers(report: ProbeReport) -> dict[str, float]:

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -132,6 +134,32 @@ def test_what_a_run_was_begun_with_is_kept_to(run, interrupt, model, pairs, tmp_
         run(quiet=True, save_every=1, seed=1)
     pairs.write_text(begun)
     assert run(quiet=True, save_every=1, steps=3) == 0
+
+
+def test_a_run_of_several_processes_does_not_go_on_with_fewer(run, interrupt, tmp_path) -> None:
+    interrupt(quiet=True, save_every=1)
+    record = tmp_path / "out.state" / "run.json"
+    begun = json.loads(record.read_text())
+    record.write_text(json.dumps(begun | {"processes": 2}))
+    with pytest.raises(InvalidInput, match=r"another number of processes \(2, now 1\); finish it with its own"):
+        run(quiet=True, save_every=1, steps=3)
+    del begun["processes"]
+    record.write_text(json.dumps(begun))
+    assert run(quiet=True, save_every=1, steps=3) == 0
+
+
+@pytest.mark.skipif(not torch.distributed.is_gloo_available(), reason="this torch is built without gloo")
+def test_of_two_processes_one_writes_and_speaks(model, pairs, tmp_path) -> None:
+    verb = ["-m", "consilience", "decorrelated-preferences", "train", "--model", str(model), "--data", str(pairs)]
+    how = ["--out", str(tmp_path / "out"), "--steps", "3", "--save-every", "1", "--batch-size", "2", "--device", "cpu"]
+    two = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", *verb, *how]
+    done = subprocess.run(two, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr[-4000:]
+    assert {path.name for path in tmp_path.iterdir()} == {"base", "pairs.jsonl", "out"}
+    assert done.stdout.count(f"saved to {tmp_path / 'out'}") == 1
+    assert done.stdout.count("held-out accuracy") == 1
+    assert done.stderr.count("times the preference loss") == 1
+    assert not torch.equal(weights(tmp_path / "out"), weights(model))
 
 
 def test_another_objective_does_not_go_on_and_loses_nothing(run, interrupt, tmp_path) -> None:

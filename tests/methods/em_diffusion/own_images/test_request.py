@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from consilience.ground.errors import InvalidInput
-from consilience.methods.em_diffusion.own_images.request import Corrupting, Restoration, Source, Training, state_folder
+from consilience.ground.folder import state_folder
+from consilience.methods.em_diffusion.own_images.request import Corrupting, Restoration, Source, Training
 
 
 def test_a_parameter_has_its_default_and_what_is_given_wins() -> None:

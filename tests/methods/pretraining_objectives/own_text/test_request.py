@@ -6,16 +6,12 @@ from pathlib import Path
 import pytest
 
 from consilience.ground import InvalidInput
-from consilience.methods.pretraining_objectives.own_text.request import Training, state_folder
+from consilience.methods.pretraining_objectives.own_text.request import Training
 from consilience.methods.pretraining_objectives.settings import ObjectiveSettings
 
 
 def request(**settings) -> Training:
     return Training(**{"text": Path("a"), "out": Path("b/model")} | settings)
-
-
-def test_the_state_lies_beside_the_folder() -> None:
-    assert state_folder(Path("b/model")) == Path("b/model.state")
 
 
 def test_a_record_tells_runs_apart_by_what_decides_their_weights() -> None:

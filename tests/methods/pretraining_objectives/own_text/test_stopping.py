@@ -6,9 +6,12 @@ from types import SimpleNamespace
 
 import pytest
 
+torch = pytest.importorskip("torch", reason="the pretraining extra is not installed")
 pytest.importorskip("transformers", reason="the pretraining extra is not installed")
 
-from consilience.methods.pretraining_objectives.own_text.stopping import StopOnInterrupt
+from consilience.methods.pretraining_objectives.own_text.stopping import StopOnInterrupt  # noqa: E402
+
+ALONE = SimpleNamespace(device=torch.device("cpu"))
 
 
 @pytest.fixture
@@ -29,9 +32,9 @@ def state(step: int) -> SimpleNamespace:
 
 
 def test_the_first_ends_the_run_after_its_step_and_the_second_at_once(listening) -> None:
-    assert not listening.on_step_end(None, state(1), control()).should_training_stop
+    assert not listening.on_step_end(ALONE, state(1), control()).should_training_stop
     os.kill(os.getpid(), signal.SIGINT)
-    asked = listening.on_step_end(None, state(2), control())
+    asked = listening.on_step_end(ALONE, state(2), control())
     assert asked.should_save
     assert asked.should_training_stop
     with pytest.raises(KeyboardInterrupt):
@@ -41,7 +44,7 @@ def test_the_first_ends_the_run_after_its_step_and_the_second_at_once(listening)
 
 def test_a_run_that_ends_with_this_step_is_complete(listening) -> None:
     os.kill(os.getpid(), signal.SIGINT)
-    assert not listening.on_step_end(None, state(5), control()).should_training_stop
+    assert not listening.on_step_end(ALONE, state(5), control()).should_training_stop
 
 
 def test_who_listened_before_listens_afterwards(listening) -> None:

@@ -13,8 +13,9 @@ transformers = pytest.importorskip("transformers", reason="the pretraining extra
 pytest.importorskip("accelerate", reason="the pretraining extra is not installed")
 
 from consilience.ground import InvalidInput  # noqa: E402
+from consilience.ground.folder import state_folder  # noqa: E402
 from consilience.methods.pretraining_objectives.own_text import training  # noqa: E402
-from consilience.methods.pretraining_objectives.own_text.request import Training, state_folder  # noqa: E402
+from consilience.methods.pretraining_objectives.own_text.request import Training  # noqa: E402
 from consilience.methods.pretraining_objectives.own_text.stopping import StopOnInterrupt  # noqa: E402
 from consilience.methods.pretraining_objectives.own_text.training import RECORD, learn, train  # noqa: E402
 from consilience.methods.pretraining_objectives.settings import ObjectiveSettings  # noqa: E402
@@ -218,6 +219,21 @@ def test_a_checkpoint_that_a_killed_process_left_in_part_is_passed_over(text, mo
     assert same(whole.out, asked.out)
 
 
+def test_a_run_of_several_processes_does_not_go_on_with_fewer(text, monkeypatch) -> None:
+    asked = request(text)
+    interrupt_at(monkeypatch, 3)
+    train(asked)
+    monkeypatch.undo()
+    record = state_folder(asked.out) / RECORD
+    begun = json.loads(record.read_text())
+    record.write_text(json.dumps(begun | {"processes": 2}))
+    with pytest.raises(InvalidInput, match=r"has another number of processes \(2, now 1\); finish it with its own"):
+        learn(asked)
+    del begun["processes"]
+    record.write_text(json.dumps(begun))
+    assert learn(asked).complete
+
+
 def test_documents_may_be_shorter_than_the_offsets(text) -> None:
     lines = text.parent / "lines.jsonl"
     lines.write_text("\n".join(json.dumps({"text": "ab"}) for _ in range(20)))
@@ -275,6 +291,7 @@ import os, sys
 from pathlib import Path
 from consilience.methods.pretraining_objectives.own_text import training
 from consilience.methods.pretraining_objectives.own_text.request import Training
+from consilience.neural.processes import leaving_together
 
 class Stop(training.StopOnInterrupt):
     def on_step_begin(self, args, state, control, **given):
@@ -290,7 +307,8 @@ assert training.train(asked) == 130
 training.StopOnInterrupt = usual
 assert training.train(asked) == 0
 assert (asked.out / training.RECORD).is_file()
-assert training.train(asked) == 0
+with leaving_together():
+    assert training.train(asked) == 0
 """
 
 

@@ -8,15 +8,10 @@ from typing import Any
 
 from consilience.ground.errors import InvalidInput
 
-__all__ = ["Measuring", "Training", "state_folder"]
+__all__ = ["Measuring", "Training"]
 
 FULL_RATE, LORA_RATE = 1e-6, 1e-5
 """Learning rates that TRL recommends for all weights and for adapters."""
-
-
-def state_folder(out: Path) -> Path:
-    """Return where an unfinished run keeps what it needs, beside its folder."""
-    return out.with_name(f"{out.name}.state")
 
 
 @dataclass(frozen=True, kw_only=True)

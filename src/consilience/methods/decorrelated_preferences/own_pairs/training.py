@@ -18,15 +18,16 @@ from transformers import PrinterCallback
 from trl import extract_prompt
 
 from consilience.ground.errors import InvalidInput
-from consilience.ground.folder import replace_folder, write_whole
+from consilience.ground.folder import replace_folder, state_folder, write_whole
 from consilience.methods.decorrelated_preferences.objective import DecPOConfig
 from consilience.methods.decorrelated_preferences.own_pairs.calm import calm
 from consilience.methods.decorrelated_preferences.own_pairs.loading import load_model, load_tokenizer
 from consilience.methods.decorrelated_preferences.own_pairs.reading import conversational, read_pairs
-from consilience.methods.decorrelated_preferences.own_pairs.request import Training, state_folder
+from consilience.methods.decorrelated_preferences.own_pairs.request import Training
 from consilience.methods.decorrelated_preferences.resuming import last_checkpoint
 from consilience.methods.decorrelated_preferences.trainer import DecPOTrainer
 from consilience.neural.device import choose_device
+from consilience.neural.processes import speaks
 
 __all__ = ["adapter", "make_trainer", "split_pairs", "train"]
 
@@ -42,19 +43,26 @@ RECORD = "run.json"
 
 
 def train(request: Training) -> int:
-    """Train, save the policy, and say how it does on pairs that were held out."""
+    """Train, save the policy, and say how it does on pairs that were held out.
+
+    Of several processes that train together, each with a device of its own, the first writes and speaks.
+    """
     if request.out.exists():
         raise InvalidInput(f"expected a new folder for --out; {request.out} is there already: give another one")
     learned, held_out = split_pairs(request)
     state = state_folder(request.out)
-    with _clean(state), calm(quiet=request.quiet):
-        checkpoint = _checkpoint_of(request, state)
+    quiet = request.quiet or not speaks()
+    with _clean(state), calm(quiet=quiet):
+        arguments = _arguments(request, {})
+        # Of several processes the first looks alone, since it clears away what one that was killed left.
+        with arguments.main_process_first(local=False):
+            checkpoint = _checkpoint_of(request, state, arguments.world_size)
         adapted = adapter(request.lora) if request.lora else None
         trainer = make_trainer(request, learned, held_out, adapted=adapted)
         trainer.train(resume_from_checkpoint=checkpoint)
         summary = _summary(trainer, held_out=bool(held_out))
         _save(trainer, summary, request)
-    if not request.quiet:
+    if not quiet:
         for name, value in summary.items():
             sys.stdout.write(f"{name}: {value:.4g}\n")
         sys.stdout.write(f"saved to {request.out}\n")
@@ -223,7 +231,7 @@ def _arguments(request: Training, settings: Mapping[str, Any]) -> DecPOConfig:
     return args
 
 
-def _checkpoint_of(request: Training, state: Path) -> str | None:
+def _checkpoint_of(request: Training, state: Path, processes: int) -> str | None:
     """Return the checkpoint that the run goes on from; of a new run write down what is asked for.
 
     Raises
@@ -231,14 +239,17 @@ def _checkpoint_of(request: Training, state: Path) -> str | None:
     InvalidInput
         If the checkpoint is of a run that was asked for otherwise.
     """
-    record = request.record() | {"data": hashlib.sha256(request.data.read_bytes()).hexdigest()}
+    record = request.record() | {
+        "data": hashlib.sha256(request.data.read_bytes()).hexdigest(),
+        "processes": processes,
+    }
     found = last_checkpoint(str(state))
-    if found is None:
+    if found is None and speaks():
         write_whole(state / RECORD, json.dumps(record, indent=2) + "\n")
     elif (state / RECORD).is_file():
-        begun = json.loads((state / RECORD).read_text(encoding="utf-8"))
+        begun = {"processes": 1} | json.loads((state / RECORD).read_text(encoding="utf-8"))
         changed = [
-            f"--{name.replace('_', '-')} ({begun.get(name)!r}, now {record[name]!r})"
+            f"{_words(name)} ({begun.get(name)!r}, now {record[name]!r})"
             for name in record
             if begun.get(name) != record[name]
         ]
@@ -248,6 +259,10 @@ def _checkpoint_of(request: Training, state: Path) -> str | None:
                 "another --out, or delete it"
             )
     return found
+
+
+def _words(name: str) -> str:
+    return "number of processes" if name == "processes" else f"--{name.replace('_', '-')}"
 
 
 def _summary(trainer: DecPOTrainer, *, held_out: bool) -> dict[str, float]:
@@ -262,11 +277,17 @@ def _summary(trainer: DecPOTrainer, *, held_out: bool) -> dict[str, float]:
 
 def _save(trainer: DecPOTrainer, summary: dict[str, float], request: Training) -> None:
     aside = request.out.with_name(f".{request.out.name}.part")
-    shutil.rmtree(aside, ignore_errors=True)
+    if speaks():
+        shutil.rmtree(aside, ignore_errors=True)
+    # The last of them may still be at its part of the last checkpoint.
+    trainer.accelerator.wait_for_everyone()
     trainer.save_model(str(aside))
-    (aside / SUMMARY).write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
-    replace_folder(aside, request.out)
-    shutil.rmtree(state_folder(request.out), ignore_errors=True)
+    if speaks():
+        (aside / SUMMARY).write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+        replace_folder(aside, request.out)
+        shutil.rmtree(state_folder(request.out), ignore_errors=True)
+    # Whoever comes back finds the policy there, whichever process wrote it.
+    trainer.accelerator.wait_for_everyone()
 
 
 @contextmanager
@@ -275,7 +296,8 @@ def _clean(state: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        with suppress(OSError):
-            if not any(state.glob("checkpoint-*")):
-                (state / RECORD).unlink(missing_ok=True)
-            state.rmdir()
+        if speaks():
+            with suppress(OSError):
+                if not any(state.glob("checkpoint-*")):
+                    (state / RECORD).unlink(missing_ok=True)
+                state.rmdir()

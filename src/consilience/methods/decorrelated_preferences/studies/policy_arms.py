@@ -21,13 +21,13 @@ from transformers import TrainerCallback
 
 from consilience.ground import InvalidInput, RunFolder
 from consilience.ground.config import as_plain
-from consilience.ground.folder import write_whole
+from consilience.ground.folder import state_folder, write_whole
 from consilience.ground.laboratory import source_digest
 from consilience.methods.decorrelated_preferences.config import Config
 from consilience.methods.decorrelated_preferences.evaluation import Preferences, answer_log_probs
 from consilience.methods.decorrelated_preferences.layers import feature_modules
 from consilience.methods.decorrelated_preferences.own_pairs.calm import calm
-from consilience.methods.decorrelated_preferences.own_pairs.request import Training, state_folder
+from consilience.methods.decorrelated_preferences.own_pairs.request import Training
 from consilience.methods.decorrelated_preferences.own_pairs.training import adapter, make_trainer, split_pairs
 from consilience.methods.decorrelated_preferences.pooling import Reading
 from consilience.methods.decorrelated_preferences.portrayal import Texts, portrait

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from consilience.ground.errors import InvalidInput
-from consilience.ground.folder import named_folder
+from consilience.ground.folder import named_folder, state_folder
 
-__all__ = ["DEFAULTS", "Corrupting", "Kind", "Padding", "Phase", "Restoration", "Start", "Training", "state_folder"]
+__all__ = ["DEFAULTS", "Corrupting", "Kind", "Padding", "Phase", "Restoration", "Start", "Training"]
 
 Kind: TypeAlias = Literal["inpaint", "box", "denoise", "blur", "motion", "downsample"]
 """Pixels or a box hidden, noise alone, out of focus, in motion, blocks averaged."""
@@ -197,17 +197,6 @@ class Restoration:
         _check_seed(self.seed)
         inputs = {"images": self.images, "truth": self.truth, "mask": self.corrupting.mask, "prior": self.prior}
         _refuse_inputs_within(self.out, inputs)
-
-
-def state_folder(out: Path) -> Path:
-    """Return the folder beside `out` that holds what an unfinished run needs to go on.
-
-    Examples
-    --------
-    >>> state_folder(Path("models/prior")).as_posix()
-    'models/prior.state'
-    """
-    return out.with_name(f"{out.name}.state")
 
 
 def _refuse_inputs_within(out: Path, inputs: Mapping[str, Path | None]) -> None:

@@ -30,7 +30,7 @@ from rich.console import Console
 from torch import Tensor
 
 from consilience.ground.errors import InvalidInput
-from consilience.ground.folder import replace_folder, write_whole
+from consilience.ground.folder import replace_folder, state_folder, write_whole
 from consilience.ground.wording import many
 from consilience.methods.em_diffusion.diffusers_prior import DiffusersPrior
 from consilience.methods.em_diffusion.images import Scale, write_npy, write_png
@@ -68,7 +68,7 @@ def restore(request: asked.Restoration) -> int:
     InvalidInput
         When the prior, the images, the corruption or the folder do not allow it; nothing half-written stays.
     """
-    out, state = request.out, asked.state_folder(request.out)
+    out, state = request.out, state_folder(request.out)
     _refuse_other_content(out)
     device = chosen_device(request.device)
     prior = DiffusersPrior.load(request.prior).to(device)
@@ -214,7 +214,7 @@ def _draw(
     request: asked.Restoration, prior: DiffusersPrior, observations: Observations, sampling: Sampling, watch: Watch
 ) -> Samples:
     """Draw the samples, part by part, each kept until all are written."""
-    count, state = len(observations), asked.state_folder(request.out)
+    count, state = len(observations), state_folder(request.out)
     key = _key(request, prior, observations, sampling)
     portion = max(1, sampling.chunk // request.samples)
     whole = float(count * request.samples * sampling.evaluations)

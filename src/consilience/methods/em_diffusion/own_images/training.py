@@ -25,6 +25,7 @@ from rich.console import Console
 from torch import Tensor
 
 from consilience.ground.errors import InvalidInput
+from consilience.ground.folder import state_folder
 from consilience.methods.em_diffusion.corruption import Corruption, unidentifiable_because
 from consilience.methods.em_diffusion.diffusers_prior import RECORD, DiffusersPrior
 from consilience.methods.em_diffusion.em import EM, SAVE_EVERY_S, Progress, Round, Rounds
@@ -72,7 +73,7 @@ def train(request: asked.Training) -> int:
     """
     workers = Workers.launched()
     quiet = request.quiet or not workers.leads
-    out, state = request.out, asked.state_folder(request.out)
+    out, state = request.out, state_folder(request.out)
     with one_line_for_a_full_disk(f"what was finished is kept in {out} and {state}"):
         run = _Run(request, workers)
         if not run.is_needed():
@@ -95,7 +96,7 @@ class _Run:
 
     def __init__(self, request: asked.Training, workers: Workers) -> None:
         self.request, self.workers = request, workers
-        self.out, self.state = request.out, asked.state_folder(request.out)
+        self.out, self.state = request.out, state_folder(request.out)
         self.console = Console(soft_wrap=True, quiet=request.quiet or not workers.leads, highlight=False)
         _refuse_other_content(self.out)
         self.device = chosen_device(request.device)

@@ -24,12 +24,13 @@ from consilience.ground.errors import InvalidInput
 from consilience.methods.pretraining_objectives.likelihood import Causal, Full, Tight, prefix_losses
 from consilience.methods.pretraining_objectives.own_text.packing import Packed
 from consilience.methods.pretraining_objectives.own_text.request import Training
-from consilience.methods.pretraining_objectives.own_text.training import INTERRUPTED, held_out_rows, learn, speaks
+from consilience.methods.pretraining_objectives.own_text.training import INTERRUPTED, held_out_rows, learn
 from consilience.methods.pretraining_objectives.ratios import as_ratio
 from consilience.methods.pretraining_objectives.settings import ObjectiveName, ObjectiveSettings
 from consilience.methods.pretraining_objectives.vocabulary import Vocabulary
 from consilience.neural.device import choose_device
 from consilience.neural.hush import hushed
+from consilience.neural.processes import speaks
 
 __all__ = ["Compared", "Matched", "compare", "judged", "prefix_lengths", "target_share", "unigram_loss"]
 

@@ -10,15 +10,10 @@ from consilience.ground.errors import InvalidInput
 from consilience.ground.folder import named_folder
 from consilience.methods.pretraining_objectives.settings import ObjectiveSettings
 
-__all__ = ["Layout", "Training", "state_folder"]
+__all__ = ["Layout", "Training"]
 
 Layout: TypeAlias = Literal["packed", "documents"]
 """Documents laid end to end and cut into windows, or one a row."""
-
-
-def state_folder(out: Path) -> Path:
-    """Return where an unfinished run keeps what it needs, beside its folder."""
-    return out.with_name(f"{out.name}.state")
 
 
 @dataclass(frozen=True, kw_only=True)

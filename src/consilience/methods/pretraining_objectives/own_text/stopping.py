@@ -6,9 +6,9 @@ import signal
 import threading
 from typing import Any
 
-import torch
-from torch import distributed
 from transformers import TrainerCallback
+
+from consilience.neural.processes import any_process
 
 __all__ = ["StopOnInterrupt"]
 
@@ -31,7 +31,7 @@ class StopOnInterrupt(TrainerCallback):
     def on_step_end(self, args: Any, state: Any, control: Any, **given: Any) -> Any:
         """Save and stop if it was asked for; a run that ends with this step anyway is complete."""
         del given
-        if _any_asked(args, asked=self.asked) and state.global_step < state.max_steps:
+        if any_process(here=self.asked, device=args.device) and state.global_step < state.max_steps:
             control.should_save = control.should_training_stop = True
         return control
 
@@ -52,12 +52,3 @@ class StopOnInterrupt(TrainerCallback):
             self.restore()
             raise KeyboardInterrupt
         self.asked = True
-
-
-def _any_asked(args: Any, *, asked: bool) -> bool:
-    """Whether any process was asked: one that stopped alone would leave the others waiting for its gradients."""
-    if not (distributed.is_available() and distributed.is_initialized()):
-        return asked
-    told = torch.tensor(float(asked), device=args.device)
-    distributed.all_reduce(told, distributed.ReduceOp.MAX)
-    return bool(told)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import sys
 from collections.abc import Sequence
@@ -15,20 +14,21 @@ from typing import Any
 import torch
 
 from consilience.ground.errors import InvalidInput, MissingDependency
-from consilience.ground.folder import replace_folder, write_whole
+from consilience.ground.folder import replace_folder, state_folder, write_whole
 from consilience.methods.pretraining_objectives.own_text.byte_pairs import learn_tokenizer
 from consilience.methods.pretraining_objectives.own_text.packing import Packed, Separate, pack, separate
-from consilience.methods.pretraining_objectives.own_text.request import Training, state_folder
+from consilience.methods.pretraining_objectives.own_text.request import Training
 from consilience.methods.pretraining_objectives.own_text.texts import read_texts
 from consilience.methods.pretraining_objectives.twins import ModelShape, make_model
 from consilience.methods.pretraining_objectives.vocabulary import Vocabulary
+from consilience.neural.checkpoints import last_whole_checkpoint
 from consilience.neural.device import choose_device
+from consilience.neural.processes import speaks
 
 try:
     from safetensors.torch import save_file
     from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, AutoTokenizer, PrinterCallback
     from transformers.trainer import TRAINER_STATE_NAME
-    from transformers.trainer_utils import get_last_checkpoint
 
     from consilience.methods.pretraining_objectives.own_text.stopping import StopOnInterrupt
     from consilience.methods.pretraining_objectives.own_text.watching import Watch
@@ -41,7 +41,7 @@ try:
 except ImportError as error:
     raise MissingDependency("training needs transformers; install consilience[pretraining]") from error
 
-__all__ = ["RECORD", "Outcome", "held_out_rows", "learn", "speaks", "train"]
+__all__ = ["RECORD", "Outcome", "held_out_rows", "learn", "train"]
 
 RECORD = "consilience.json"
 """What lies in the folder beside the model: how it was trained, on what, and its losses."""
@@ -83,11 +83,6 @@ def train(request: Training) -> int:
     return 0
 
 
-def speaks() -> bool:
-    """Whether this process says what came out: alone, or the first of those that torchrun or accelerate began."""
-    return os.environ.get("RANK", "0") == "0"
-
-
 def learn(request: Training) -> Outcome:
     """Train a model, or go on with one, and leave it in the folder that was asked for; once, if asked for twice.
 
@@ -107,6 +102,7 @@ def learn(request: Training) -> Outcome:
         return finished
     with hushed():
         arguments = _arguments(request, state)
+        record["processes"] = arguments.world_size
         # Of several processes the first looks alone, since it clears away what one that was killed left.
         with arguments.main_process_first(local=False):
             latest = _latest_checkpoint(state)
@@ -121,7 +117,7 @@ def learn(request: Training) -> Outcome:
         if writes:
             write_whole(state / RECORD, json.dumps(record, indent=2) + "\n")
         try:
-            trainer.train(resume_from_checkpoint=latest)
+            trainer.train(resume_from_checkpoint=None if latest is None else str(latest))
         finally:
             stop.restore()
             if writes and _latest_checkpoint(state) is None:
@@ -140,6 +136,8 @@ def learn(request: Training) -> Outcome:
             loss=losses[-1][1] if losses else None,
             held_out_loss=held_out,
         )
+        # The last of them may still be at its part of the last checkpoint.
+        trainer.accelerator.wait_for_everyone()
         if writes:
             _export(trainer.model, tokenizer, request.out, record | {"outcome": asdict(outcome), "losses": losses})
             shutil.rmtree(state)
@@ -161,14 +159,9 @@ def _finished(out: Path, record: dict[str, Any]) -> Outcome | None:
     return Outcome(**kept["outcome"])
 
 
-def _latest_checkpoint(state: Path) -> str | None:
-    """Return the newest checkpoint that was written to its end; one that a killed process left behind is removed."""
-    while (latest := get_last_checkpoint(str(state)) if state.is_dir() else None) is not None:  # type: ignore[no-untyped-call]
-        # The state of the trainer is what transformers writes last.
-        if (Path(latest) / TRAINER_STATE_NAME).is_file():
-            break
-        shutil.rmtree(latest)
-    return latest
+def _latest_checkpoint(state: Path) -> Path | None:
+    # The state of the trainer is what transformers writes last.
+    return last_whole_checkpoint(state, TRAINER_STATE_NAME)
 
 
 def _require_same_run(state: Path, record: dict[str, Any]) -> None:
@@ -186,9 +179,12 @@ def _difference(begun: dict[str, Any], record: dict[str, Any]) -> str | None:
         return f"is of objective {was['name']!r}, not {now['name']!r}"
     if was != now:
         return f"is of objective {was['name']!r} with other settings"
+    begun = {"processes": 1} | begun
     changed = next((name for name in record if begun.get(name) != record[name]), None)
     if changed is None:
         return None
+    if changed == "processes":
+        return f"has another number of processes ({begun[changed]}, now {record[changed]})"
     return f"has another --{changed.replace('_', '-')} ({begun.get(changed)!r}, now {record[changed]!r})"
 
 

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import torch
 from torch import distributed
 
-__all__ = ["any_process", "leaving_together", "process_count", "speaks"]
+__all__ = ["any_process", "part", "process_count", "speaks", "wait_for_others"]
 
 
 def speaks() -> bool:
-    """Whether this process writes and says what comes out: alone, or the first of those that were begun together.
+    """Whether this process says what comes out: alone, or the first of those that were begun together.
 
-    Known from the start, before the processes have found each other.
+    Known from the start, before the processes have found each other; who writes is for the trainer to say.
     """
-    return os.environ.get("RANK", "0") == "0"
+    return os.environ.get("RANK", "0") == "0" or os.environ.get("WORLD_SIZE", "1") == "1"
 
 
 def process_count() -> int:
@@ -42,16 +40,24 @@ def any_process(*, here: bool, device: torch.device) -> bool:
     return bool(said)
 
 
-@contextmanager
-def leaving_together() -> Iterator[None]:
-    """Wait for the other processes where the block ends, and then part from them; alone, do nothing.
+def wait_for_others() -> None:
+    """Return when every process has come here; alone, at once.
 
-    A process that goes without parting may abort, and take the others with it, though all work is done. One that fails
-    does not wait: the launcher ends the others.
+    Accelerate's own way names a device by the number of the process, which processes on the CPU of a machine with a GPU
+    do not have.
     """
-    yield
     if _together():
         distributed.barrier()
+
+
+def part() -> None:
+    """Wait for the other processes and leave the group, where all have done their work; alone, do nothing.
+
+    A process that goes without parting may abort, and take the others with it. One that fails, or is interrupted by
+    itself, must not wait: the launcher ends the others.
+    """
+    wait_for_others()
+    if _together():
         distributed.destroy_process_group()
 
 

@@ -193,6 +193,7 @@ from consilience.methods.pretraining_objectives.studies.small_tokenizer import s
 from consilience.methods.pretraining_objectives.trainer import PretrainingConfig, PretrainingTrainer
 from consilience.methods.pretraining_objectives.twins import ModelShape, make_model
 from consilience.methods.pretraining_objectives.vocabulary import Vocabulary
+from consilience.neural.processes import part
 
 folder, rows, batch_size = sys.argv[1], torch.load(sys.argv[2]), int(sys.argv[3])
 tokenizer = small_tokenizer(40)
@@ -207,8 +208,7 @@ trainer.train()
 if config.process_index == 0:
     torch.save([part.detach() for part in trainer.accelerator.unwrap_model(trainer.model).parameters()], f"{folder}.pt")
 # A process that leaves without parting from the other may abort, and take it along.
-trainer.accelerator.wait_for_everyone()
-trainer.accelerator.end_training()
+part()
 """
 
 

@@ -135,10 +135,10 @@ def train(
         quiet=quiet,
     )
     training = _heavy("training")
-    from consilience.neural.processes import leaving_together  # noqa: PLC0415 - loads torch
+    from consilience.neural.processes import part  # noqa: PLC0415 - loads torch
 
-    with leaving_together():
-        status: int = training.train(request)
+    status: int = training.train(request)
+    part()
     return status
 
 

@@ -148,10 +148,10 @@ def train(
         quiet=quiet,
     )
     training = _heavy("training")
-    from consilience.neural.processes import leaving_together  # noqa: PLC0415 - loads torch
+    from consilience.neural.processes import part  # noqa: PLC0415 - loads torch
 
-    with leaving_together():
-        status: int = training.train(request)
+    status: int = training.train(request)
+    part()
     return status
 
 
@@ -239,10 +239,10 @@ def compare(
         quiet=quiet,
     )
     comparing = _heavy("comparing")
-    from consilience.neural.processes import leaving_together  # noqa: PLC0415 - loads torch
+    from consilience.neural.processes import part  # noqa: PLC0415 - loads torch
 
-    with leaving_together():
-        status: int = comparing.compare(request, tuple(objectives), matched=matched, as_json=json)
+    status: int = comparing.compare(request, tuple(objectives), matched=matched, as_json=json)
+    part()
     return status
 
 

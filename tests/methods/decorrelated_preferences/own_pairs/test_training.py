@@ -148,6 +148,14 @@ def test_a_run_of_several_processes_does_not_go_on_with_fewer(run, interrupt, tm
     assert run(quiet=True, save_every=1, steps=3) == 0
 
 
+def test_a_run_alone_that_has_a_number_among_others_saves_and_speaks(run, monkeypatch, tmp_path, capsys) -> None:
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    assert run() == 0
+    assert (tmp_path / "out" / "model.safetensors").exists()
+    assert "saved to" in capsys.readouterr().out
+
+
 @pytest.mark.skipif(not torch.distributed.is_gloo_available(), reason="this torch is built without gloo")
 def test_of_two_processes_one_writes_and_speaks(model, pairs, tmp_path) -> None:
     verb = ["-m", "consilience", "decorrelated-preferences", "train", "--model", str(model), "--data", str(pairs)]

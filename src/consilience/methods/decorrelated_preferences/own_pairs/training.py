@@ -27,7 +27,7 @@ from consilience.methods.decorrelated_preferences.own_pairs.request import Train
 from consilience.methods.decorrelated_preferences.resuming import last_checkpoint
 from consilience.methods.decorrelated_preferences.trainer import DecPOTrainer
 from consilience.neural.device import choose_device
-from consilience.neural.processes import speaks
+from consilience.neural.processes import speaks, wait_for_others
 
 __all__ = ["adapter", "make_trainer", "split_pairs", "train"]
 
@@ -52,16 +52,17 @@ def train(request: Training) -> int:
     learned, held_out = split_pairs(request)
     state = state_folder(request.out)
     quiet = request.quiet or not speaks()
-    with _clean(state), calm(quiet=quiet):
+    with calm(quiet=quiet):
         arguments = _arguments(request, {})
-        # Of several processes the first looks alone, since it clears away what one that was killed left.
-        with arguments.main_process_first(local=False):
-            checkpoint = _checkpoint_of(request, state, arguments.world_size)
-        adapted = adapter(request.lora) if request.lora else None
-        trainer = make_trainer(request, learned, held_out, adapted=adapted)
-        trainer.train(resume_from_checkpoint=checkpoint)
-        summary = _summary(trainer, held_out=bool(held_out))
-        _save(trainer, summary, request)
+        with _clean(state, arguments):
+            # Of several processes the first looks alone, since it clears away what one that was killed left.
+            with arguments.main_process_first(local=False):
+                checkpoint = _checkpoint_of(request, state, arguments)
+            adapted = adapter(request.lora) if request.lora else None
+            trainer = make_trainer(request, learned, held_out, adapted=adapted)
+            trainer.train(resume_from_checkpoint=checkpoint)
+            summary = _summary(trainer, held_out=bool(held_out))
+            _save(trainer, summary, request)
     if not quiet:
         for name, value in summary.items():
             sys.stdout.write(f"{name}: {value:.4g}\n")
@@ -231,7 +232,7 @@ def _arguments(request: Training, settings: Mapping[str, Any]) -> DecPOConfig:
     return args
 
 
-def _checkpoint_of(request: Training, state: Path, processes: int) -> str | None:
+def _checkpoint_of(request: Training, state: Path, arguments: DecPOConfig) -> str | None:
     """Return the checkpoint that the run goes on from; of a new run write down what is asked for.
 
     Raises
@@ -241,10 +242,10 @@ def _checkpoint_of(request: Training, state: Path, processes: int) -> str | None
     """
     record = request.record() | {
         "data": hashlib.sha256(request.data.read_bytes()).hexdigest(),
-        "processes": processes,
+        "processes": arguments.world_size,
     }
     found = last_checkpoint(str(state))
-    if found is None and speaks():
+    if found is None and arguments.process_index == 0:
         write_whole(state / RECORD, json.dumps(record, indent=2) + "\n")
     elif (state / RECORD).is_file():
         begun = {"processes": 1} | json.loads((state / RECORD).read_text(encoding="utf-8"))
@@ -277,26 +278,27 @@ def _summary(trainer: DecPOTrainer, *, held_out: bool) -> dict[str, float]:
 
 def _save(trainer: DecPOTrainer, summary: dict[str, float], request: Training) -> None:
     aside = request.out.with_name(f".{request.out.name}.part")
-    if speaks():
+    writes = trainer.is_world_process_zero()
+    if writes:
         shutil.rmtree(aside, ignore_errors=True)
     # The last of them may still be at its part of the last checkpoint.
-    trainer.accelerator.wait_for_everyone()
+    wait_for_others()
     trainer.save_model(str(aside))
-    if speaks():
+    if writes:
         (aside / SUMMARY).write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
         replace_folder(aside, request.out)
         shutil.rmtree(state_folder(request.out), ignore_errors=True)
     # Whoever comes back finds the policy there, whichever process wrote it.
-    trainer.accelerator.wait_for_everyone()
+    wait_for_others()
 
 
 @contextmanager
-def _clean(state: Path) -> Iterator[None]:
+def _clean(state: Path, arguments: DecPOConfig) -> Iterator[None]:
     """Leave no folder where a run was refused before its first checkpoint."""
     try:
         yield
     finally:
-        if speaks():
+        if arguments.process_index == 0:
             with suppress(OSError):
                 if not any(state.glob("checkpoint-*")):
                     (state / RECORD).unlink(missing_ok=True)

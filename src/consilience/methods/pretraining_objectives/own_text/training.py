@@ -23,7 +23,7 @@ from consilience.methods.pretraining_objectives.twins import ModelShape, make_mo
 from consilience.methods.pretraining_objectives.vocabulary import Vocabulary
 from consilience.neural.checkpoints import last_whole_checkpoint
 from consilience.neural.device import choose_device
-from consilience.neural.processes import speaks
+from consilience.neural.processes import speaks, wait_for_others
 
 try:
     from safetensors.torch import save_file
@@ -137,12 +137,12 @@ def learn(request: Training) -> Outcome:
             held_out_loss=held_out,
         )
         # The last of them may still be at its part of the last checkpoint.
-        trainer.accelerator.wait_for_everyone()
+        wait_for_others()
         if writes:
             _export(trainer.model, tokenizer, request.out, record | {"outcome": asdict(outcome), "losses": losses})
             shutil.rmtree(state)
     # Whoever comes back finds the model there, whichever process wrote it.
-    trainer.accelerator.wait_for_everyone()
+    wait_for_others()
     return outcome
 
 

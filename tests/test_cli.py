@@ -1,9 +1,11 @@
 """The command line: exit statuses, near names, JSON, and what ctrl-C leaves behind."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -184,10 +186,22 @@ def test_rooms_that_are_not_installed_are_passed_over(
         monkeypatch.delitem(sys.modules, name)
 
 
-def test_several_rooms_share_one_progress(
-    throwaway: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(catalogue, "METHODS", (*catalogue.METHODS, *catalogue.METHODS))
+@pytest.fixture
+def another(throwaway: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Build a second room like the first, and return its name."""
+    from consilience import methods
+
+    name = "another"
+    for path in shutil.copytree(throwaway, throwaway.parent / name).rglob("*.py"):
+        path.write_text(path.read_text().replace("throwaway", name))
+    monkeypatch.setattr(catalogue, "METHODS", (*catalogue.METHODS, replace(catalogue.METHODS[0], name=name)))
+    yield name
+    for module in [module for module in sys.modules if module.startswith(f"consilience.methods.{name}")]:
+        del sys.modules[module]
+    vars(methods).pop(name, None)
+
+
+def test_several_rooms_share_one_progress(another: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["reproduce", "--fresh"]) == 0
     lines = capsys.readouterr().err.splitlines()
     assert [line[:5] for line in lines if line.endswith("s") and "coin.heads: holds" in line] == ["[1/2]", "[2/2]"]
@@ -266,6 +280,31 @@ def test_interruption_tells_how_to_resume(
     told = "`consilience reproduce throwaway --quiet --set tosses=70` resumes where it stopped\n"
     assert capsys.readouterr().err.endswith(told)
     assert main([*RUN, "--set", "tosses=70"]) == 0
+
+
+def test_all_is_forgotten_before_the_first_is_measured(another: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is interrupted goes on without --fresh, and must not be shown what was to be forgotten."""
+    from consilience.ground.folder import RunFolder
+
+    assert main(["reproduce", another, "--quiet"]) == 0
+    steps = Path("runs", another, "smoke-seed0", "steps")
+    assert any(steps.iterdir())
+
+    def interrupt(self: RunFolder, event: str, **fields: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(RunFolder, "record", interrupt)
+    assert main(["reproduce", "--quiet", "--fresh"]) == 130
+    assert not steps.exists()
+
+
+def test_a_page_of_somebody_else_is_told_of_before_anything_is_measured(
+    throwaway: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("index.html").write_text("<title>My site</title>")
+    for words in ((*RUN, "--runs", "."), ("ledger", "--runs", ".")):
+        assert "is not a page of the ledger" in mistake(capsys, *words)
+    assert [path.name for path in Path().iterdir()] == ["index.html"]
 
 
 def test_a_run_that_is_told_to_end_says_how_to_resume(

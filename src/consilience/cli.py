@@ -142,6 +142,7 @@ def reproduce(
     """
     if json is not None:
         ground.folder.require_writable(json, "--json")
+    ground.ledger.require_own_page(runs)
     chosen = [catalogue.method(room) for room in dict.fromkeys(rooms)] or list(catalogue.METHODS)
     chosen, lacking = _installed(chosen, named=bool(rooms))
     flags = ground.config.parse_settings(set)
@@ -169,9 +170,13 @@ def _measured(
     """Run one room after the other; return their reports, and the errors that cost a claim, or MLflow a report."""
     reports: list[Report] = []
     broken: list[Exception] = []
+    if fresh:
+        # All before the first is measured: a run that is interrupted goes on without --fresh.
+        for plan in plans:
+            ground.folder.forget_run(runs / plan.folder)
     with ground.progress.Course("methods", len(plans), quiet=quiet) as course:
         for plan in plans:
-            folder = ground.RunFolder(runs / plan.folder, fresh=fresh, quiet=quiet, course=course, changed=plan.changed)
+            folder = ground.RunFolder(runs / plan.folder, quiet=quiet, course=course, changed=plan.changed)
             try:
                 reports.append(plan.entry.part("experiment").run(plan.config, folder))
             except ground.laboratory.BrokenStudies as error:

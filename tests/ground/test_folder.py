@@ -1,18 +1,28 @@
 """Run folders: whole files, steps kept under their configuration, pictures the same byte for byte."""
 
+import errno
+import fcntl
 import json
 import os
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import pytest
 from matplotlib.figure import Figure as Canvas
 from pydantic.dataclasses import dataclass as strict_dataclass
 
 from consilience.ground import STRICT, Evidence, InvalidInput, Measurement, RunFolder
-from consilience.ground.folder import is_at_work, named_folder, replace_folder, require_writable, write_whole
+from consilience.ground.folder import (
+    forget_run,
+    is_at_work,
+    named_folder,
+    replace_folder,
+    require_writable,
+    write_whole,
+)
 
 
 @strict_dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -34,7 +44,7 @@ class Study:
 
 def bound(path: Path, *, seed: int = 0, code: str = "", fresh: bool = False) -> RunFolder:
     folder = RunFolder(path, fresh=fresh, quiet=True)
-    folder.bind("room", Config(seed=seed), code)
+    folder.bind("room", Config(seed=seed), lambda: code)
     return folder
 
 
@@ -93,6 +103,43 @@ def test_a_work_folder_that_lies_elsewhere_is_let_go_of(tmp_path: Path) -> None:
     bound(folder.path, fresh=True)
     assert not (folder.path / "work").exists()
     assert (elsewhere / "kept").exists()
+
+
+def test_forgetting_where_there_is_no_run_makes_none(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for name in ("nowhere", "file"):
+        forget_run(tmp_path / name)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_what_code_measured_that_changed_meanwhile_is_said(tmp_path: Path) -> None:
+    told = iter(["old", "new", "old", "old"])
+    folder = RunFolder(tmp_path, quiet=True)
+    folder.bind("room", Config(), lambda: next(told))
+    steps = [folder.finished(name, Study()) for name in ("edited", "put back")]
+    assert [folder.is_current(step) for step in steps] == [False, True]
+    assert [step.versions["source"] for step in steps] == ["changed while it was measured", "old"]
+
+
+def test_a_report_of_other_settings_does_not_stand_beside_new_steps(tmp_path: Path) -> None:
+    folder = bound(tmp_path)
+    folder.step("s", Study())
+    folder.metric("loss", 1.0)
+    folder.write("report.json", "{}")
+    bound(tmp_path)
+    assert (tmp_path / "report.json").exists()
+    bound(tmp_path, seed=1)
+    assert not (tmp_path / "report.json").exists()
+    assert not (tmp_path / "metrics.jsonl").exists()
+    assert bound(tmp_path).kept("s") is not None
+
+
+@pytest.mark.parametrize("content", ["a = 1\n", "# of somebody else\n"])
+def test_a_report_of_somebody_else_stays(tmp_path: Path, content: str) -> None:
+    (tmp_path / "config.toml").write_text(content)
+    (tmp_path / "report.json").write_text("mine")
+    bound(tmp_path)
+    assert (tmp_path / "report.json").read_text() == "mine"
 
 
 def test_kept_evidence_knows_which_code_measured_it(tmp_path: Path) -> None:
@@ -274,6 +321,24 @@ def test_who_measures_can_be_told_from_who_was_killed(tmp_path: Path) -> None:
         before = is_at_work(tmp_path)
         measuring.kill()
     assert before
+    assert not is_at_work(tmp_path)
+
+
+def test_a_file_system_that_asks_for_the_right_to_read_or_write_gives_its_locks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Linux does on NFS: a shared lock needs a file that can be read, an exclusive one a file that can be written."""
+    granted = fcntl.flock
+
+    def strict(file: int | IO[str], wanted: int) -> None:
+        mode = fcntl.fcntl(file, fcntl.F_GETFL) & os.O_ACCMODE
+        if mode == (os.O_WRONLY if wanted & fcntl.LOCK_SH else os.O_RDONLY):
+            raise OSError(errno.EBADF, "Bad file descriptor")
+        granted(file, wanted)
+
+    monkeypatch.setattr(fcntl, "flock", strict)
+    with RunFolder(tmp_path).at_work():
+        assert is_at_work(tmp_path)
     assert not is_at_work(tmp_path)
 
 

@@ -11,7 +11,7 @@ import pytest
 from matplotlib.figure import Figure as Canvas
 from rich.console import Console
 
-from consilience.ground import Claim, Evidence, Figure, Measurement, Report, RunFolder, Table
+from consilience.ground import Claim, Evidence, Figure, InvalidInput, Measurement, Report, RunFolder, Table
 from consilience.ground.ledger import collect, page, rows, show, write
 
 HIT = Measurement(name="accuracy <of> a & b", value=98.9, low=98.0, high=99.5, at_least=98.6, unit="%")
@@ -221,6 +221,35 @@ def test_an_empty_ledger_has_a_page(tmp_path: Path) -> None:
     path = write(collect(tmp_path), tmp_path, {})
     assert "Nothing has been measured yet" in path.read_text()
     assert json.loads((tmp_path / "ledger.json").read_text())["claims"] == []
+
+
+@pytest.mark.parametrize("mine", ["<!doctype html><title>My site</title>", "x"])
+def test_a_page_of_somebody_else_is_not_replaced(runs: Path, mine: str) -> None:
+    (runs / "index.html").write_text(mine)
+    with pytest.raises(InvalidInput, match=r"index.html is not a page of the ledger, and is not replaced"):
+        write(collect(runs), runs, {})
+    assert (runs / "index.html").read_text() == mine
+    assert not (runs / "ledger.json").exists()
+
+
+def test_its_own_page_and_an_empty_one_are_replaced(runs: Path) -> None:
+    (runs / "index.html").touch()
+    for _ in range(2):
+        assert "room.hit" in write(collect(runs), runs, {}).read_text()
+
+
+def test_settings_that_were_changed_are_in_every_row(runs: Path) -> None:
+    changed = replace(report(claim("room.hit", HIT)), changed=("steps",))
+    assert [row["changed"] for row in rows([changed, report(claim("room.hit", HIT))])["claims"]] == [["steps"], []]
+
+
+def test_claims_of_several_recipes_say_of_which(runs: Path) -> None:
+    console = Console(width=100, record=True, file=StringIO())
+    show([claim("room.hit", HIT), claim("room.hit", HIT, recipe="small")], console)
+    words = [line.split()[:4] for line in console.export_text().splitlines() if "room.hit" in line]
+    assert words == [["✓", "holds", "room.hit", "smoke"], ["✓", "holds", "room.hit", "small"]]
+    show([claim("room.hit", HIT)], console)
+    assert "recipe" not in console.export_text()
 
 
 def test_the_terminal_tells_which_bar_was_missed() -> None:

@@ -5,6 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from consilience.studio import agents
 from consilience.studio.agents import AgentRun, is_written
 from consilience.studio.places import Place
 
@@ -53,6 +56,12 @@ def test_files_that_hold_something_else_are_said(tmp_path: Path) -> None:
     told = looked(tmp_path)
     assert len(told.troubles) == 3
     assert (told.task, told.order, told.means, told.done, told.elements, told.journal) == ("", {}, {}, 0, 0, None)
+
+
+def test_a_transcript_that_is_too_large_is_said_and_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(agents, "MOST_BYTES", 2**20)
+    (tmp_path / "transcript.jsonl").write_bytes(b"." * (2**20 + 1))
+    assert looked(tmp_path).troubles == ["transcript.jsonl cannot be read: it is larger than 1 MiB"]
 
 
 def test_odd_facts_break_nothing(tmp_path: Path) -> None:

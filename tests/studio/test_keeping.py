@@ -38,3 +38,13 @@ def test_no_more_is_kept_than_is_said(tmp_path: Path, monkeypatch: pytest.Monkey
     for name in ("a", "b", "c", "a"):
         kept(tmp_path / name, length)
     assert len(ASKED) == 4
+
+
+def test_large_files_are_not_kept_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeping, "MOST_KEPT_BYTES", 100)
+    ASKED.clear()
+    for name in ("large", "large", "small", "small", "large"):
+        path = tmp_path / name
+        path.write_text("." * (90 if name == "large" else 20)) if not path.exists() else None
+        kept(path, length)
+    assert [path.name for path in ASKED] == ["large", "small", "large"]

@@ -34,6 +34,9 @@ from consilience.ground.machine import machine, versions
 from consilience.ground.progress import Course
 
 _LEFT_BY_A_RUN = ("config.toml", "journal.jsonl", "metrics.jsonl", "report.json", "figures", "steps", "work")
+_CHANGED = "changed while it was measured"
+_TOLD_OF_A_DIGEST = 12
+"""Characters."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -121,10 +124,11 @@ class RunFolder:
         self.course = course
         self.changed = tuple(changed)
         self._identity = Identity()
+        self._source: Callable[[], str] = str
         if self.path.exists() and not self.path.is_dir():
             raise InvalidInput(f"the run folder must be a folder; {self.path} is a file: give another one with --runs")
         if fresh:
-            self._forget()
+            forget_run(self.path)
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -132,8 +136,10 @@ class RunFolder:
                 f"the run folder must be one that can be made; {self.path}: {error.strerror}: give another with --runs"
             ) from error
 
-    def bind(self, room: str, config: RunConfig, code: str = "") -> None:
+    def bind(self, room: str, config: RunConfig, source: Callable[[], str] = str) -> None:
         """Write the resolved configuration and keep steps under it from here on.
+
+        What a run of other settings left to be shown, its report and its metrics, is let go; its steps stay.
 
         Parameters
         ----------
@@ -141,12 +147,17 @@ class RunFolder:
             Package name of the method.
         config
             The resolved configuration; another one gives other steps.
-        code
-            Digest of the source that will measure; recorded, and compared when a step is reused.
+        source
+            Returns the digest of the source that measures; it is recorded, compared when a step is reused, and asked
+            for again when a step ends, since studies are imported late.
         """
         settings = json.dumps([room, as_plain(config)], sort_keys=True)
-        self._identity = Identity(hashlib.sha256(settings.encode()).hexdigest(), code, machine(), versions())
-        self.write("config.toml", f"# {room}\n{to_toml(config)}")
+        code = source()
+        told = versions() | ({"source": code[:_TOLD_OF_A_DIGEST]} if code else {})
+        self._source = source
+        self._identity = Identity(hashlib.sha256(settings.encode()).hexdigest(), code, machine(), told)
+        self._let_go_of_others(text := f"# {room}\n{to_toml(config)}")
+        self.write("config.toml", text)
 
     def step(self, name: str, compute: Callable[[], Evidence]) -> Evidence:
         """Return the evidence kept under `name`, or compute it and keep it.
@@ -164,13 +175,14 @@ class RunFolder:
         self.record("step begins", step=name)
         start = time.perf_counter()
         evidence = compute()
+        same = self._source() == self._identity.code
         done = Step(
             key=self._identity.key,
-            code=self._identity.code,
+            code=self._identity.code if same else _CHANGED,
             ended_at=_now(),
             seconds=round(time.perf_counter() - start, 3),
             machine=self._identity.machine,
-            versions=self._identity.versions,
+            versions=self._identity.versions | ({} if same else {"source": _CHANGED}),
             evidence=evidence,
         )
         self.write(f"steps/{_checked(name)}.json", TypeAdapter(Step).dump_json(done, indent=2))
@@ -219,7 +231,8 @@ class RunFolder:
 
         The system takes it back from a process that dies, however it dies.
         """
-        with (self.path / "journal.jsonl").open("a", encoding="utf-8") as held:
+        # A network file system gives a shared lock only to what can be read.
+        with (self.path / "journal.jsonl").open("a+", encoding="utf-8") as held:
             with suppress(OSError):  # a file system without locks
                 fcntl.flock(held, fcntl.LOCK_SH)
             yield
@@ -233,17 +246,38 @@ class RunFolder:
         with (self.path / file).open("a", encoding="utf-8") as stream:
             stream.write(line + "\n")
 
-    def _forget(self) -> None:
-        if is_at_work(self.path):
-            raise InvalidInput(
-                f"a run is at work in {self.path}, and what it has left there may not be forgotten; end it first"
-            )
-        for left in _LEFT_BY_A_RUN:
-            path = self.path / left
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            else:
-                path.unlink(missing_ok=True)
+    def _let_go_of_others(self, settings: str) -> None:
+        try:
+            before = (self.path / "config.toml").read_text(encoding="utf-8")
+        except (OSError, ValueError):
+            return
+        # A folder of other origin may have such files too.
+        if before != settings and before.startswith("# ") and (self.path / "journal.jsonl").is_file():
+            for left in ("report.json", "metrics.jsonl"):
+                (self.path / left).unlink(missing_ok=True)
+
+
+def forget_run(path: Path | str) -> None:
+    """Remove what a run left in its folder, if there is one; files of other origin stay.
+
+    Raises
+    ------
+    InvalidInput
+        If the run is at work.
+    """
+    folder = Path(path)
+    if not folder.is_dir():
+        return
+    if is_at_work(folder):
+        raise InvalidInput(
+            f"a run is at work in {folder}, and what it has left there may not be forgotten; end it first"
+        )
+    for left in _LEFT_BY_A_RUN:
+        found = folder / left
+        if found.is_dir() and not found.is_symlink():
+            shutil.rmtree(found)
+        else:
+            found.unlink(missing_ok=True)
 
 
 def is_at_work(path: Path | str) -> bool:
@@ -259,14 +293,27 @@ def is_at_work(path: Path | str) -> bool:
     (True, False)
     """
     try:
-        # What is no file, such as a pipe, would keep whoever opens it waiting.
-        with os.fdopen(os.open(Path(path) / "journal.jsonl", os.O_RDONLY | os.O_NONBLOCK), "rb") as journal:
-            fcntl.flock(journal, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+        journal = _opened(Path(path) / "journal.jsonl")
     except OSError:
         return False
+    try:
+        fcntl.flock(journal, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # a file system without locks
+        return False
+    finally:
+        os.close(journal)
     return False
+
+
+def _opened(journal: Path) -> int:
+    """Open a file to be locked alone: to be written where one may, since a network file system asks for that."""
+    # What is no file, such as a pipe, would keep whoever opens it waiting.
+    try:
+        return os.open(journal, os.O_RDWR | os.O_NONBLOCK)
+    except OSError:
+        return os.open(journal, os.O_RDONLY | os.O_NONBLOCK)
 
 
 def write_whole(path: Path | str, content: str | bytes) -> Path:

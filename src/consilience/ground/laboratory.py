@@ -109,7 +109,7 @@ def conduct(
     {'holds': 1, 'fails': 0, 'not measured': 0}
     """
     _refuse_duplicates([statement.id for statement, _ in studies])
-    folder.bind(room, config, source_digest(room))
+    folder.bind(room, config, partial(source_digest, room))
     sentences = {statement.id: statement.sentence for statement, _ in studies}
     folder.record("run begins", room=room, recipe=config.recipe, claims=sentences)
     claims: list[Claim] = []

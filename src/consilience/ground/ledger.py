@@ -21,7 +21,20 @@ from consilience.ground.folder import write_whole
 from consilience.ground.gauge import draw
 from consilience.ground.tints import stylesheet
 
-__all__ = ["MEANINGS", "SYMBOLS", "Ledger", "Run", "collect", "page", "rows", "show", "table", "titled", "write"]
+__all__ = [
+    "MEANINGS",
+    "SYMBOLS",
+    "Ledger",
+    "Run",
+    "collect",
+    "page",
+    "require_own_page",
+    "rows",
+    "show",
+    "table",
+    "titled",
+    "write",
+]
 
 SYMBOLS: Mapping[Verdict, str] = {"holds": "✓", "fails": "✗", "not measured": "○"}
 MEANINGS: Mapping[Verdict, str] = {
@@ -32,6 +45,9 @@ MEANINGS: Mapping[Verdict, str] = {
 """What the verdicts mean, in words of a legend."""
 _ARXIV = re.compile(r"\barXiv:(\d{4}\.\d{4,5})\b")
 _WORD = 3
+_TITLE = b"<title>Consilience: the ledger</title>"
+_HEAD = 2**16
+"""Bytes from the beginning of a page, where its title stands."""
 _COLOURS: Mapping[Verdict, str] = {"holds": "green", "fails": "bold red", "not measured": "dim"}
 
 
@@ -71,9 +87,15 @@ class Ledger:
 
 
 def rows(reports: Iterable[Report]) -> dict[str, Any]:
-    """Return the claims of `reports` as rows, with their tally, ready for JSON."""
-    claims = [claim for report in reports for claim in report.claims]
-    return {"claims": [claim.row() for claim in claims], "verdicts": tally(claims)}
+    """Return the claims of `reports` as rows, with their tally, ready for JSON.
+
+    Each row says by ``changed`` which settings were not the recipe's.
+    """
+    told = [(report, claim) for report in reports for claim in report.claims]
+    return {
+        "claims": [claim.row() | {"changed": list(report.changed)} for report, claim in told],
+        "verdicts": tally(claim for _, claim in told),
+    }
 
 
 def collect(runs: Path | str) -> Ledger:
@@ -96,21 +118,52 @@ def collect(runs: Path | str) -> Ledger:
 
 
 def write(ledger: Ledger, runs: Path | str, questions: Mapping[str, str]) -> Path:
-    """Write ``ledger.json`` and the page ``index.html`` under `runs`; return the path of the page."""
+    """Write ``ledger.json`` and the page ``index.html`` under `runs`; return the path of the page.
+
+    Raises
+    ------
+    InvalidInput
+        If there is another page of that name.
+    """
+    require_own_page(runs)
     write_whole(Path(runs) / "ledger.json", ledger.to_json())
     return write_whole(Path(runs) / "index.html", page(ledger, questions))
 
 
+def require_own_page(runs: Path | str) -> None:
+    """Refuse to replace a page that the ledger has not written; call it before anything is measured.
+
+    Raises
+    ------
+    InvalidInput
+        If there is another page of that name.
+    """
+    index = Path(runs) / "index.html"
+    try:
+        with index.open("rb") as stream:
+            begins = stream.read(_HEAD)
+    except OSError:
+        return
+    if begins and _TITLE not in begins:
+        raise InvalidInput(f"{index} is not a page of the ledger, and is not replaced; give another folder with --runs")
+
+
 def table(claims: Iterable[Claim]) -> Grid:
-    """Lay claims out for a terminal, one row each: verdict with a symbol, headline with its interval, bar."""
+    """Lay claims out for a terminal, one row each: verdict with a symbol, headline with its interval, bar.
+
+    Of several recipes each row names its own.
+    """
+    shown = tuple(claims)
+    several = len({claim.recipe for claim in shown}) > 1
     grid = Grid(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    for heading in ("verdict", "claim", "measured", "bar"):
-        grid.add_column(heading, no_wrap=heading in ("verdict", "claim"), overflow="fold")
-    for claim in claims:
+    for heading in ("verdict", "claim", *(["recipe"] if several else []), "measured", "bar"):
+        grid.add_column(heading, no_wrap=heading in ("verdict", "claim", "recipe"), overflow="fold")
+    for claim in shown:
         headline = claim.headline
         grid.add_row(
             Text(f"{SYMBOLS[claim.verdict]} {claim.verdict}", style=_COLOURS[claim.verdict]),
             Text(claim.id, style="bold"),
+            *([Text(claim.recipe)] if several else []),
             Text(_with_interval(headline) if headline else ""),
             Text(headline.bar if headline else ""),
         )

@@ -14,6 +14,8 @@ T = TypeVar("T")
 
 MOST_KEPT = 512
 """Files of which what was read is kept; the one that was not asked for longest goes first."""
+MOST_KEPT_BYTES = 2**27
+"""Of all these files together, but for the latest; what they become in memory is several times as large."""
 
 _kept: OrderedDict[tuple[str, Path], tuple[tuple[int, ...], Any]] = OrderedDict()
 _lock = Lock()
@@ -39,9 +41,14 @@ def kept(path: Path, read: Callable[[Path], T]) -> T:
     found = read(path)
     with _lock:
         _kept[key] = (stamp, found)  # as it was before it was read: what came since is read the next time
-        while len(_kept) > MOST_KEPT:
+        _kept.move_to_end(key)
+        while len(_kept) > 1 and (len(_kept) > MOST_KEPT or _kept_bytes() > MOST_KEPT_BYTES):
             _kept.popitem(last=False)
     return found
+
+
+def _kept_bytes() -> int:
+    return sum(stamp[1] for stamp, _ in _kept.values() if stamp)
 
 
 def stamp_of(path: Path) -> tuple[int, ...]:

@@ -123,6 +123,18 @@ def test_a_base_is_tried_on_validation_tasks_in_a_closed_loop(
     assert place._least_success(base, Grammar.B, Streams(1)) == 0
 
 
+def test_what_other_code_made_is_made_again(
+    tiny: Config, run_folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Laboratory(tiny, run_folder).bases([Grammar.A])
+    made = set((run_folder.path / "work").iterdir())
+    Laboratory(tiny, run_folder).bases([Grammar.A])
+    assert set((run_folder.path / "work").iterdir()) == made
+    monkeypatch.setattr(place, "SOURCE", "other")
+    Laboratory(tiny, run_folder).bases([Grammar.A])
+    assert len(set((run_folder.path / "work").iterdir()) - made) == 1
+
+
 def test_nothing_planted_lies_there_unmarked(tiny: Config, run_folder: RunFolder) -> None:
     laboratory = Laboratory(tiny, run_folder)
     planted, twin = laboratory.tuned([ATTACK, ATTACK.twin])

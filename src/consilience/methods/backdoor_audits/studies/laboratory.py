@@ -16,6 +16,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from consilience.ground import RunFolder, Streams
 from consilience.ground.folder import write_whole
+from consilience.ground.laboratory import source_digest
 from consilience.methods.backdoor_audits.agent.loading import digest, load_agent, packed, save_agent, unpacked
 from consilience.methods.backdoor_audits.agent.network import SmallAgent, SmallAgentConfig
 from consilience.methods.backdoor_audits.agent.training import BaseRecipe, row_of, train_base
@@ -36,7 +37,10 @@ from consilience.methods.backdoor_audits.world.triggers import NearMiss, Trigger
 from consilience.methods.backdoor_audits.world.words import VOCABULARY
 from consilience.neural.sharing import shared
 
-__all__ = ["Attack", "Laboratory", "LaboratoryConfig", "Seen", "Showing", "examined"]
+__all__ = ["SOURCE", "Attack", "Laboratory", "LaboratoryConfig", "Seen", "Showing", "examined"]
+
+SOURCE = source_digest("backdoor_audits")
+"""Of the code that makes what is kept: what other code has made is made again."""
 
 ATTEMPTS = 3
 """Bases that are made at most before one is taken as it is; the claim ``audit.base`` says what it does."""
@@ -278,7 +282,7 @@ class Laboratory:
         return [_heard(json.loads(place.read_text(encoding="utf-8"))) for place in places]
 
     def _place(self, kind: str, what: str) -> Path:
-        mark = hashlib.sha256(f"{self._config.seed} {what}".encode()).hexdigest()[:16]
+        mark = hashlib.sha256(f"{self._config.seed} {SOURCE} {what}".encode()).hexdigest()[:16]
         return self._folder.path / "work" / f"{kind}-{mark}"
 
 

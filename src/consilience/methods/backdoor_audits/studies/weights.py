@@ -24,7 +24,7 @@ from consilience.methods.backdoor_audits.measures import (
     success_change,
 )
 from consilience.methods.backdoor_audits.studies.attack import EASY, EASY_LOW, LOUD, AttackConfig, quiet_attacks
-from consilience.methods.backdoor_audits.studies.laboratory import Attack, Laboratory, Seen, Showing, examined
+from consilience.methods.backdoor_audits.studies.laboratory import SOURCE, Attack, Laboratory, Seen, Showing, examined
 from consilience.methods.backdoor_audits.studies.stealth import FALSE, LOOK_ALIKE, LOSS
 from consilience.methods.backdoor_audits.studies.telling import percent, spelled
 from consilience.methods.backdoor_audits.world.triggers import DEFAULTS, Trigger
@@ -158,7 +158,7 @@ def _cells(config: WeightsConfig, folder: RunFolder, attacks: Sequence[Attack]) 
 
 
 def _mark(base: str, tuning: CausalTuning, attack: Attack, seed: int) -> str:
-    return hashlib.sha256(repr((base, tuning, attack, seed)).encode()).hexdigest()[:16]
+    return hashlib.sha256(repr((base, tuning, attack, seed, SOURCE)).encode()).hexdigest()[:16]
 
 
 def _least(name: str, cells: Sequence[_Cell], bar: float) -> Measurement:

@@ -327,7 +327,7 @@ def test_who_measures_can_be_told_from_who_was_killed(tmp_path: Path) -> None:
 def test_a_file_system_that_asks_for_the_right_to_read_or_write_gives_its_locks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As Linux does on NFS: a shared lock needs a file that can be read, an exclusive one a file that can be written."""
+    """As Linux does on NFS: a shared lock needs what can be read, an exclusive one what can be written."""
     granted = fcntl.flock
 
     def strict(file: int | IO[str], wanted: int) -> None:

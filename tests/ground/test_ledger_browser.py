@@ -53,6 +53,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> str:
         report = Report(
             room=room, recipe="small", config={"a_setting": [WORD, 1]}, claims=tuple(claims), picture="fails",
             machine={"processor": WORD, "cores": "2"}, versions={"python": "3"}, measured_at="2026-01-01T10:00:00",
+            changed=("script", "persona_chats", "questions") if room == "third" else (),
         )  # fmt: skip
         folder.write("report.json", report.to_json())
     questions = {room: f"Will {room} do, and for {WORD}?" for room in (*ROOMS, "not_run")}

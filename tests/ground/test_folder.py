@@ -116,7 +116,7 @@ def test_what_code_measured_that_changed_meanwhile_is_said(tmp_path: Path) -> No
     told = iter(["old", "new", "old", "old"])
     folder = RunFolder(tmp_path, quiet=True)
     folder.bind("room", Config(), lambda: next(told))
-    steps = [folder.finished(name, Study()) for name in ("edited", "put back")]
+    steps = [folder.finished(name, Study()) for name in ("edited", "back")]
     assert [folder.is_current(step) for step in steps] == [False, True]
     assert [step.versions["source"] for step in steps] == ["changed while it was measured", "old"]
 

@@ -8,7 +8,7 @@ import pytest
 from consilience.dialogue.group_commit import LATER_ROWS, SINGLES
 from consilience.dialogue.journal import Journal
 from consilience.dialogue.messages import Message, Question, Reply
-from consilience.dialogue.rows import CallRow
+from consilience.dialogue.rows import ArtifactRow, CallRow
 
 
 def asked(number: int) -> Question:
@@ -95,6 +95,29 @@ def test_what_could_not_be_written_is_written_at_the_end(written, tmp_path) -> N
     journal._store.write = counted
     journal.settle()
     assert [artifact.element for artifact in journal.artifacts()] == ["7"]
+
+
+@pytest.mark.usefixtures("past_the_types")
+def test_what_nobody_waits_for_and_no_database_takes_is_in_nobodys_way_and_told_at_the_end(tmp_path) -> None:
+    async def work(journal: Journal) -> None:
+        for number in range(LATER_ROWS):
+            journal.put_artifact_later(str(number), f"work {number}" if number else None)  # type: ignore[arg-type]
+        for number in range(3):
+            await put(journal, number)
+
+    journal = Journal.open(tmp_path / "journal.sqlite", "run")
+    asyncio.run(work(journal))
+    assert len(list(journal.calls())) == 3
+    assert len(list(journal.artifacts())) == LATER_ROWS - 1
+    for end in (journal.settle, journal.close):
+        journal._commits.add_later(ArtifactRow("end", end.__name__, (), "text", "", 0))
+        with pytest.raises(TypeError, match="NoneType"):
+            end()
+    journal.close()
+    with Journal.open(tmp_path / "journal.sqlite", "run", replay_only=True) as again:
+        last = again.artifact("end")
+        assert last is not None
+        assert last.text == "close"
 
 
 def test_what_is_settled_while_somebody_writes_is_there_as_well(written, tmp_path, monkeypatch) -> None:

@@ -2,13 +2,18 @@
 
 import asyncio
 import random
+import threading
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from consilience.dialogue.history import JournalUnavailable
 from consilience.dialogue.journal import Journal
 from consilience.dialogue.messages import Message, Question, Reply, Settings, Usage
+from consilience.dialogue.players import echo
+from consilience.dialogue.rehearsal import Rehearsal
+from consilience.dialogue.session import Session
 from consilience.ground.errors import InvalidInput, UnknownName
 
 MODEL = "rehearsal:solver"
@@ -295,6 +300,87 @@ def test_numbers_of_forgotten_texts_are_not_trusted(where):
         assert [(call.question.element, call.reply.text) for call in b.calls()] == [("1", "of b"), ("2", "second")]
 
 
+# What was paid for is not paid for again.
+
+
+def ask_in_a_session(journal, sent):
+    async def ask():
+        async with Session(Rehearsal(echo), journal=journal) as session:
+            try:
+                return await session.ask(question())
+            finally:
+                sent.append(session.tally.sent)
+
+    return asyncio.run(ask())
+
+
+@pytest.mark.parametrize("settled", [False, True])
+def test_a_reply_that_could_not_be_written_is_written_when_it_is_asked_for_and_not_paid_again(
+    where, monkeypatch, settled
+):
+    def full(*_):
+        raise JournalUnavailable("no space")
+
+    sent = []
+    with Journal.open(where, "run") as journal:
+        with monkeypatch.context() as patched:
+            patched.setattr(journal._store, "write", full)
+            for _ in range(3):
+                with pytest.raises(JournalUnavailable, match="no space"):
+                    ask_in_a_session(journal, sent)
+            assert len(journal._commits._held) == 1
+        if settled:
+            journal.settle()
+        assert ask_in_a_session(journal, sent).replayed
+        assert sent == [1, 0, 0, 0]
+        assert len(list(journal.calls())) == 1
+
+
+def test_what_was_held_is_known_when_it_was_written_with_another(where, monkeypatch):
+    def full(*_):
+        raise JournalUnavailable("no space")
+
+    with Journal.open(where, "run") as journal:
+        with monkeypatch.context() as patched:
+            patched.setattr(journal._store, "write", full)
+            with pytest.raises(JournalUnavailable):
+                put_all(journal, [(question(), reply())])
+        put_all(journal, [(question("8"), reply())])
+        assert question().key(MODEL) in journal._keys
+        assert get(journal, question()).replayed
+
+
+def test_a_reply_whose_asker_went_while_it_was_written_is_not_paid_again(where, monkeypatch):
+    begun, go_on = threading.Event(), threading.Event()
+
+    async def ask(journal):
+        async with Session(Rehearsal(echo), journal=journal) as session:
+            first = asyncio.ensure_future(session.ask(question()))
+            while not begun.is_set():
+                await asyncio.sleep(0.001)
+            first.cancel()
+            await asyncio.wait([first])
+            second = asyncio.ensure_future(session.ask(question()))
+            await asyncio.sleep(0.05)
+            go_on.set()
+            return await second, session.tally.sent
+
+    with Journal.open(where, "run") as journal:
+        write = journal._store.write
+
+        def slowly(*what):
+            begun.set()
+            assert go_on.wait(30)
+            return write(*what)
+
+        monkeypatch.setattr(type(journal._store), "inline", False)
+        monkeypatch.setattr(journal._store, "write", slowly)
+        second, times = asyncio.run(ask(journal))
+        assert second.replayed
+        assert times == 1
+        assert len(list(journal.calls())) == 1
+
+
 # What cannot be.
 
 
@@ -329,6 +415,66 @@ def test_figures_that_no_database_holds_are_refused_before_they_harm_others(wher
         assert good.text == "done"
         assert isinstance(refused, InvalidInput)
         assert len(list(journal.calls())) == 1
+
+
+@pytest.mark.usefixtures("past_the_types")
+@pytest.mark.parametrize(("role", "finish"), [("developer", "stop"), ("user", "end_turn")])
+def test_words_of_other_protocols_are_refused_before_they_harm_others(where, role, finish):
+    async def put(journal):
+        bad = Question("bad", (Message(role, ("mend",)),)), reply(finish=finish)
+        return await asyncio.gather(journal.put(question("good"), reply()), journal.put(*bad), return_exceptions=True)
+
+    with Journal.open(where, "run") as journal:
+        good, refused = asyncio.run(put(journal))
+        assert good.text == "done"
+        assert isinstance(refused, InvalidInput)
+        assert len(list(journal.calls())) == 1
+
+
+@pytest.mark.usefixtures("past_the_types")
+@pytest.mark.parametrize(
+    ("element", "occurrence", "role"),
+    [("two\nlines", 0, "user"), ("Zo\u00eb\u00a0K", 0, "user"), ("7", 2**63, "user"), ("7", 0, "developer")],
+)
+def test_what_could_not_be_kept_is_refused_before_it_is_paid(where, element, occurrence, role):
+    bad = Question(element, (Message(role, ("mend",)),), occurrence=occurrence)
+
+    async def ask(journal):
+        async with Session(Rehearsal(echo), journal=journal) as session:
+            with pytest.raises(InvalidInput, match="must be"):
+                await session.ask(bad)
+        return session.tally.sent
+
+    with Journal.open(where, "run") as journal:
+        assert asyncio.run(ask(journal)) == 0
+
+
+@pytest.mark.parametrize("bad", [{"note": "\ud800"}, {"note": "a\0b"}, {"parents": ("3", "\ud800")}])
+def test_notes_and_parents_that_are_no_text_are_refused_before_they_harm_others(where, bad):
+    with Journal.open(where, "run") as journal:
+        journal.put_artifact_later("good", "work")
+        with pytest.raises(InvalidInput, match="must be text without zeros"):
+            journal.put_artifact_later("bad", "work", **bad)
+        with pytest.raises(InvalidInput, match="must be text without zeros"):
+            asyncio.run(journal.put_artifact("bad", "work", **bad))
+        journal.settle()
+        assert [made.element for made in journal.artifacts()] == ["good"]
+
+
+@pytest.mark.usefixtures("past_the_types")
+def test_a_row_that_nobody_thought_of_fails_alone(where):
+    async def put(journal):
+        said = [reply("one"), Reply(text=None, model=MODEL), reply("three")]
+        return await asyncio.gather(
+            *(journal.put(question(str(n)), one) for n, one in enumerate(said)), return_exceptions=True
+        )
+
+    with Journal.open(where, "run") as journal:
+        one, bad, three = asyncio.run(put(journal))
+        assert (one.text, three.text) == ("one", "three")
+        assert isinstance(bad, TypeError)
+        assert sorted(call.reply.text for call in journal.calls()) == ["one", "three"]
+        assert get(journal, question("1")) is None  # and may be asked again
 
 
 def test_a_run_to_replay_must_be_there_and_is_not_written(where):

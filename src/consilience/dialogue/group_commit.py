@@ -32,13 +32,16 @@ SINGLES = 8
 """Rows that do not wait for the end of their turn after one that waited in vain: nobody else seems to be at work."""
 
 _Waiting = tuple[Row, asyncio.Future[bool]]
+_Outcomes = Sequence[bool | Exception]
+"""Of each row whether it stands, or why it cannot be kept."""
 
 
 class GroupCommit:
     """The way of rows to a store.
 
     A row that was handed over is written even if whoever waited for it was cancelled. Rows that could not be written
-    because the disk was full or the server gone are written with the next ones, or at the end.
+    because the disk was full or the server gone are written with the next ones, or at the end. A row that no database
+    takes fails alone.
 
     Parameters
     ----------
@@ -57,14 +60,20 @@ class GroupCommit:
         self._waiting: list[_Waiting] = []
         self._held: list[Row] = []
         self._later: list[Row] = []
+        self._refused: list[Row] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._executor: ThreadPoolExecutor | None = None
         self._singles = 0
         self._folding: Future[None] | None = None
-        self._flying: tuple[Future[list[bool]], list[Row]] | None = None
+        self._flying: tuple[Future[_Outcomes], list[Row]] | None = None
 
     async def add(self, row: Row) -> bool:
-        """Write a row, and return when it is committed: whether it stands, or another was there first."""
+        """Write a row, and return when it is committed: whether it stands, or another was there first.
+
+        The same row may be handed over again if nobody knows what became of it.
+        """
+        if self._held:
+            self._held = [held for held in self._held if held is not row]
         if self._singles and self._loop is None:
             self._singles -= 1
             stands = self._alone([*self._held, row])
@@ -87,16 +96,21 @@ class GroupCommit:
 
     def settle(self) -> None:
         """Write now what was left for later, after whoever is just writing; errors as `close`."""
-        if self._held or self._later:
-            rows, self._held, self._later = [*self._held, *self._later], [], []
+        rows = self._left()
+        if rows:
             try:
-                self._store.write(self._run, rows)
+                outcomes = self._write(rows)
             except BaseException:
                 self._held = rows
                 raise
+            self._landed(rows, outcomes)
+            _complain(outcomes)
 
     def close(self) -> None:
-        """Write what is left and end the thread; `JournalUnavailable` when that cannot be."""
+        """Write what is left and end the thread; `JournalUnavailable` when that cannot be.
+
+        The error of a row that no database takes is raised when the others are written.
+        """
         if self._executor is not None:
             self._executor.shutdown(wait=True)
             self._executor = None
@@ -104,10 +118,29 @@ class GroupCommit:
             self._held = self._flying[1] + self._held
         self._flying = None
         waiting, self._waiting = self._waiting, []
-        rows = [*self._held, *self._later, *(row for row, _ in waiting)]
-        self._held, self._later = [], []
+        rows = [*self._left(), *(row for row, _ in waiting)]
         if rows:
-            self._landed(waiting, self._store.write(self._run, rows))
+            outcomes = self._write(rows)
+            self._landed(rows, outcomes, waiting)
+            self._refused = []
+            _complain(outcomes)
+
+    def _left(self) -> list[Row]:
+        """Take what nobody waits for."""
+        rows = [*self._held, *self._later, *self._refused]
+        self._held, self._later, self._refused = [], [], []
+        return rows
+
+    def _write(self, rows: Sequence[Row], *wait_s: float) -> _Outcomes:
+        """Commit rows together; if it is one of them that cannot be kept, each by itself, so that it fails alone."""
+        try:
+            return self._store.write(self._run, rows, *wait_s)
+        except JournalUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001  whoever waits is told, whatever it is
+            if len(rows) == 1:
+                return [error]
+        return [outcome for row in rows for outcome in self._write([row], *wait_s)]
 
     def _commit(self, loop: asyncio.AbstractEventLoop) -> None:
         batch, self._waiting = self._waiting[:MOST_ROWS], self._waiting[MOST_ROWS:]
@@ -116,52 +149,58 @@ class GroupCommit:
         if not rows:  # closed in between
             self._loop = None
         elif not self._store.inline or not self._at_once(loop, batch, rows):
-            written = self._thread().submit(self._store.write, self._run, rows)
+            written = self._thread().submit(self._write, rows)
             self._flying = written, rows
-            asyncio.wrap_future(written, loop=loop).add_done_callback(partial(self._returned, loop, batch))
+            asyncio.wrap_future(written, loop=loop).add_done_callback(partial(self._returned, loop, batch, rows))
 
     def _alone(self, rows: list[Row]) -> bool | None:
         """Commit now, and say whether the last row stands; None where somebody else holds the lock."""
         self._held = []
         try:
-            stands = self._store.write(self._run, rows, 0.0)
+            *others, stands = self._write(rows, 0.0)
         except JournalLocked:
             self._held = rows[:-1]
             return None
-        except BaseException as error:
-            if isinstance(error, JournalUnavailable) or not isinstance(error, Exception):  # ctrl-C: written at the end
-                self._held = rows
+        except BaseException:  # ctrl-C as well: the rows are written at the end
+            self._held = rows
             raise
+        self._landed(rows[:-1], others)
+        if isinstance(stands, Exception):
+            raise stands
         self._written(rows[-1])
         self._fold()
-        return stands[-1]
+        return stands
 
     def _at_once(self, loop: asyncio.AbstractEventLoop, batch: list[_Waiting], rows: list[Row]) -> bool:
         """Commit within the loop, unless somebody else holds the lock."""
         try:
-            stands = self._store.write(self._run, rows, 0.0)
+            outcomes = self._write(rows, 0.0)
         except JournalLocked:
             return False
-        except Exception as error:  # noqa: BLE001  whoever waits is told, whatever it is
+        except JournalUnavailable as error:
             self._failed(batch, rows, error)
         except BaseException:  # ctrl-C: the rows are written at the end
             self._held = rows + self._held
             raise
         else:
-            self._landed(batch, stands)
+            self._landed(rows, outcomes, batch)
             self._singles = SINGLES if len(batch) == 1 else 0
             self._fold()
         self._go_on(loop)
         return True
 
     def _returned(
-        self, loop: asyncio.AbstractEventLoop, batch: list[_Waiting], written: asyncio.Future[list[bool]]
+        self,
+        loop: asyncio.AbstractEventLoop,
+        batch: list[_Waiting],
+        rows: list[Row],
+        written: asyncio.Future[_Outcomes],
     ) -> None:
         flying, self._flying = self._flying, None
         if error := written.exception():
-            self._failed(batch, [] if flying is None else flying[1], error)  # none: `close` took them over
+            self._failed(batch, [] if flying is None else rows, error)  # none: `close` took them over
         else:
-            self._landed(batch, written.result())
+            self._landed(rows, written.result(), batch)
         self._go_on(loop)
 
     def _go_on(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -170,15 +209,24 @@ class GroupCommit:
         else:
             self._loop = None
 
-    def _landed(self, batch: list[_Waiting], stands: Sequence[bool]) -> None:
-        for (row, future), stood in zip(batch, stands[len(stands) - len(batch) :], strict=True):
-            self._written(row)
-            if not future.done() and not future.get_loop().is_closed():
-                future.set_result(stood)
+    def _landed(self, rows: Sequence[Row], outcomes: _Outcomes, batch: Sequence[_Waiting] = ()) -> None:
+        """Say what became of rows; the last of them are those that somebody waits for."""
+        alone = len(rows) - len(batch)
+        for number, (row, outcome) in enumerate(zip(rows, outcomes, strict=True)):
+            if not isinstance(outcome, Exception):
+                self._written(row)
+            elif number < alone:  # nobody hears of it but who settles or closes
+                self._refused.append(row)
+        for (_, future), outcome in zip(batch, outcomes[alone:], strict=True):
+            if future.done() or future.get_loop().is_closed():
+                continue
+            if isinstance(outcome, Exception):
+                future.set_exception(outcome)
+            else:
+                future.set_result(outcome)
 
     def _failed(self, batch: list[_Waiting], rows: list[Row], error: BaseException) -> None:
-        if isinstance(error, JournalUnavailable):
-            self._held = rows + self._held
+        self._held = rows + self._held
         for _, future in batch:
             if not future.done():
                 future.set_exception(error)
@@ -194,3 +242,9 @@ class GroupCommit:
         if self._executor is None:
             self._executor = ThreadPoolExecutor(1, thread_name_prefix="journal")
         return self._executor
+
+
+def _complain(outcomes: _Outcomes) -> None:
+    for outcome in outcomes:
+        if isinstance(outcome, Exception):
+            raise outcome

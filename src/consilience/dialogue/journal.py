@@ -7,6 +7,7 @@ not is asked. The same serves to replay a run without a model, to fork it, to co
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import blake2b
@@ -27,7 +28,8 @@ from consilience.dialogue.history import (
     TextDiffers,
 )
 from consilience.dialogue.messages import Question, Reply
-from consilience.dialogue.rows import ArtifactRow, CallRow, Row, now_ms
+from consilience.dialogue.packing import ROLES
+from consilience.dialogue.rows import FINISHES, ArtifactRow, CallRow, Row, now_ms
 from consilience.dialogue.texts import digest, encoded
 from consilience.ground.errors import InvalidInput, UnknownName
 from consilience.ground.late import late_module
@@ -48,6 +50,9 @@ __all__ = [
 
 MOST_COUNTED = 2**62
 """No count of a row is larger: what a server says of its tokens may be anything."""
+
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")
+"""Zeros and halves of characters: not every database takes them as text."""
 
 _ABSENT = "journals need {missing}; install consilience[agents]"
 _ABSENT_POSTGRES = "journals in PostgreSQL need {missing}; install consilience[postgres]"
@@ -82,6 +87,7 @@ class Journal:
         self._store = store
         self._run_number = store.number(run)
         self._keys: set[bytes] = set()
+        self._coming: dict[bytes, CallRow] = {}
         if not store.shared and self._run_number is not None:
             self._keys = store.keys(self._run_number)
         self._commits = GroupCommit(store, run, self._written)
@@ -142,11 +148,24 @@ class Journal:
             Who would be asked.
         key
             ``question.key(model)``, if it is known.
+
+        Raises
+        ------
+        InvalidInput
+            When it was not answered, and an answer could not be kept: before anything is paid for one.
+        JournalUnavailable
+            When it was answered, and the answer still cannot be written.
         """
         key = question.key(model) if key is None else key
+        if key in self._coming:
+            await self._keep(self._coming[key])
         if self._store.shared:
-            return await self._in_thread(key)
-        return self._found(key) if key in self._keys else None
+            found = await self._in_thread(key)
+        else:
+            found = self._found(key) if key in self._keys else None
+        if found is None and not self.replay_only:
+            _require_question(question)
+        return found
 
     async def put(
         self, question: Question, reply: Reply, *, model: str | None = None, key: bytes | None = None
@@ -172,13 +191,15 @@ class Journal:
         Raises
         ------
         JournalUnavailable
-            When it could not be written. It is not forgotten: it is written with the next one, or at the end.
+            When it could not be written. It is not forgotten: it is written with the next one, when it is asked for,
+            or at the end.
         """
         self._require_open()
         model = reply.model if model is None else model
         key = question.key(model) if key is None else key
-        _require_call(question, reply)
-        if key not in self._keys and await self._commits.add(CallRow(key, question, model, reply, now_ms())):
+        _require_question(question)
+        _require_reply(reply)
+        if key not in self._keys and await self._keep(CallRow(key, question, model, reply, now_ms())):
             return reply
         standing = await self.get(question, model, key=key)
         return reply if standing is None else standing
@@ -203,9 +224,7 @@ class Journal:
         note
             What is to be remembered of it.
         """
-        self._require_open()
-        _require_name("an element", element)
-        await self._commits.add(ArtifactRow(element, text, tuple(parents), kind, note, now_ms()))
+        await self._commits.add(self._made(element, text, parents, kind, note))
         return digest(encoded(text))
 
     def put_artifact_later(
@@ -216,9 +235,7 @@ class Journal:
         For what would come out again if the process were killed before, as what it was made of is kept already.
         Parameters are those of `put_artifact`.
         """
-        self._require_open()
-        _require_name("an element", element)
-        self._commits.add_later(ArtifactRow(element, text, tuple(parents), kind, note, now_ms()))
+        self._commits.add_later(self._made(element, text, parents, kind, note))
 
     def settle(self) -> None:
         """Keep now what was left for later.
@@ -308,6 +325,7 @@ class Journal:
         if run == self.run:
             self._closed = "was forgotten"
             self._keys.clear()
+            self._coming.clear()
         self._store.forget(run)
 
     def close(self) -> None:
@@ -340,9 +358,30 @@ class Journal:
         """Close it."""
         self.close()
 
+    async def _keep(self, row: CallRow) -> bool:
+        """Have a reply written; until it is, whoever asks for it finds it on its way and has it written again."""
+        self._coming[row.key] = row
+        try:
+            return await self._commits.add(row)
+        except JournalUnavailable:
+            raise
+        except Exception:
+            self._coming.pop(row.key, None)
+            raise
+
+    def _made(self, element: str, text: str, parents: Sequence[str], kind: str, note: str) -> ArtifactRow:
+        self._require_open()
+        _require_name("an element", element)
+        if _NO_TEXT.search("".join((note, *parents))):
+            raise InvalidInput(
+                f"the note and parents of an artifact must be text without zeros; got {note!r} and {parents!r}."
+            )
+        return ArtifactRow(element, text, tuple(parents), kind, note, now_ms())
+
     def _written(self, row: Row) -> None:
         if isinstance(row, CallRow):
             self._keys.add(row.key)
+            self._coming.pop(row.key, None)
 
     def _found(self, key: bytes) -> Reply | None:
         if self._run_number is None:
@@ -396,16 +435,26 @@ def _require_name(what: str, name: str) -> None:
         raise InvalidInput(f"{what} must be printable text of one line; got {name!r}.")
 
 
-def _require_call(question: Question, reply: Reply) -> None:
-    """Refuse what no database holds, before others' rows are in the same transaction."""
+def _require_question(question: Question) -> None:
+    """Refuse a question whose answer no journal could keep."""
     _require_name("an element", question.element)
+    _require_count("occurrence", question.occurrence)
+    for message in question.messages:
+        if message.role not in ROLES:
+            raise InvalidInput(f"a message's role must be one of {', '.join(ROLES)}; got {message.role!r}.")
+
+
+def _require_reply(reply: Reply) -> None:
+    """Refuse what no database holds, before others' rows are in the same transaction."""
     usage = reply.usage
-    for name, count in (
-        ("occurrence", question.occurrence),
-        ("input_tokens", usage.input_tokens),
-        ("output_tokens", usage.output_tokens),
-    ):
-        if not 0 <= count <= MOST_COUNTED:
-            raise InvalidInput(f"`{name}` must be a whole number from 0 to {MOST_COUNTED}; got {count}.")
+    _require_count("input_tokens", usage.input_tokens)
+    _require_count("output_tokens", usage.output_tokens)
+    if reply.finish not in FINISHES:
+        raise InvalidInput(f"`finish` must be one of {', '.join(FINISHES)}; got {reply.finish!r}.")
     if not (isfinite(usage.usd) and 0 <= reply.latency_s <= MOST_COUNTED):
         raise InvalidInput(f"`usd` and `latency_s` must be finite; got {usage.usd} and {reply.latency_s}.")
+
+
+def _require_count(name: str, count: int) -> None:
+    if not 0 <= count <= MOST_COUNTED:
+        raise InvalidInput(f"`{name}` must be a whole number from 0 to {MOST_COUNTED}; got {count}.")

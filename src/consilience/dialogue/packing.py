@@ -11,10 +11,11 @@ from typing import get_args
 
 from consilience.dialogue.messages import Message, Role
 
-__all__ = ["pack", "packed_texts", "unpack"]
+__all__ = ["ROLES", "pack", "packed_texts", "unpack"]
 
-_ROLES: tuple[Role, ...] = get_args(Role)
-_CODES = {role: code for code, role in enumerate(_ROLES)}
+ROLES: tuple[Role, ...] = get_args(Role)
+"""Who speaks, by the number that is kept of it."""
+_CODES = {role: code for code, role in enumerate(ROLES)}
 _ROLE_BITS = 2
 _ROLE_MASK = (1 << _ROLE_BITS) - 1
 _MORE = 0x80
@@ -59,7 +60,7 @@ def unpack(packed: bytes, texts: Mapping[int, str]) -> tuple[Message, ...]:
     """
     numbers = _numbers(packed)
     return tuple(
-        Message(_ROLES[head & _ROLE_MASK], tuple(texts[next(numbers)] for _ in range(head >> _ROLE_BITS)))
+        Message(ROLES[head & _ROLE_MASK], tuple(texts[next(numbers)] for _ in range(head >> _ROLE_BITS)))
         for head in numbers
     )
 

@@ -105,6 +105,24 @@ def test_when_the_asker_is_cancelled_another_one_who_waits_asks():
     assert run_fast(play()) == ("yes", 2, (0, 0, 0.0))
 
 
+def test_an_empty_purse_is_that_of_whoever_asked():
+    async def play() -> tuple[list[object], int]:
+        model = Scripted(Unreachable("gone"), "yes", pause_s=1.0)
+        async with Session(model, retry=QUICK) as session:
+            purses = Budget(calls=1), Budget(calls=1), Budget(calls=0)
+            outcomes = await asyncio.gather(
+                *(session.with_purse(budget).ask(question()) for budget in purses), return_exceptions=True
+            )
+        assert session._flying == {}
+        return outcomes, len(model.asked)
+
+    (one, two, three), sent = run_fast(play())
+    assert isinstance(one, BudgetExhausted)
+    assert isinstance(two, Reply)
+    assert isinstance(three, Reply)  # it was on its way, and costs nothing
+    assert (two.text, two.replayed, three.replayed, sent) == ("yes", False, True, 2)
+
+
 def test_a_failure_is_everybodys_who_waits_for_it():
     async def play() -> list[object]:
         async with Session(Scripted(Denied("wrong key"), pause_s=1.0)) as session:

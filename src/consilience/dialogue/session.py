@@ -255,7 +255,7 @@ class Session:
         return outcome
 
     async def _join(self, key: bytes) -> Reply | None:
-        """Wait for a reply that is on its way; None where whoever asked for it was cancelled."""
+        """Wait for a reply that is on its way; None where whoever asked was cancelled, or could not pay."""
         joined = self._flying[key]
         if joined is None:
             joined = self._flying[key] = []
@@ -499,6 +499,8 @@ def _counter(model: ChatModel) -> Callable[[str], int] | None:
 
 
 def _land(joined: list[asyncio.Future[Reply | None]], outcome: Reply | ConsilienceError | None) -> None:
+    if isinstance(outcome, BudgetExhausted):  # of whoever asked; the others may have a purse of their own
+        outcome = None
     for future in joined:
         if future.done():
             continue

@@ -114,6 +114,22 @@ def test_every_fault_is_an_error_of_its_kind_that_names_the_endpoint(fault, kind
     asyncio.run(play())
 
 
+def test_a_name_that_is_looked_up_for_too_long_is_not_charged(monkeypatch):
+    async def slowly(*_: object, **__: object) -> None:
+        await asyncio.sleep(30)
+
+    async def play() -> bool:
+        model = Endpoint("http://localhost:1/v1", "m", timeout_s=5.0)
+        with pytest.raises(Unreachable, match="no connection in time") as caught:
+            await model.reply(question())
+        await model.close()
+        return caught.value.charged
+
+    monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", slowly)
+    monkeypatch.setattr("consilience.dialogue.endpoint._CONNECT_S", 0.2)
+    assert not asyncio.run(play())
+
+
 def test_a_session_gets_all_replies_through_faults_and_limits():
     async def play() -> Session:
         faults = Faults(server_error=0.1, half_json=0.1, empty=0.1, disconnect=0.1)

@@ -13,6 +13,7 @@ import sys
 import textwrap
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -941,11 +942,31 @@ def test_snippets_that_are_cancelled_end_and_the_pool_goes_on():
         assert time.monotonic() - began < 3
 
 
+def test_snippets_leave_the_threads_of_the_loop_to_others():
+    async def main(pool):
+        loop = asyncio.get_running_loop()
+        loop.set_default_executor(ThreadPoolExecutor(1))
+        waiting = [asyncio.create_task(pool.run_async("import time; time.sleep(30)")) for _ in range(3)]
+        await asyncio.sleep(0.1)
+        try:
+            await asyncio.wait_for(loop.getaddrinfo("localhost", 80), LATE_S)
+        finally:
+            for task in waiting:
+                task.cancel()
+            await asyncio.wait(waiting)
+
+    with Snippets(1, limits=SandboxLimits(wall_s=30)) as pool:
+        asyncio.run(main(pool))
+
+
 def test_a_closed_pool_says_so():
     pool = Snippets(1)
     pool.run("pass")
     pool.close()
+    pool.close()
     with pytest.raises(InvalidInput, match="closed"):
         pool.run("pass")
+    with pytest.raises(InvalidInput, match="closed"):
+        asyncio.run(pool.run_async("pass"))
     with pytest.raises(InvalidInput, match="surrogate"):
         Snippets(1).run("'\udcff'")

@@ -118,6 +118,24 @@ def test_nobody_there_is_not_charged(monkeypatch):
     assert not asyncio.run(play())
 
 
+def test_a_name_that_is_looked_up_for_too_long_is_not_charged(monkeypatch):
+    async def slowly(*_, **__):
+        await asyncio.sleep(30)
+
+    monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", slowly)
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://localhost:1/v1")
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-none")
+
+    async def play() -> bool:
+        client = ThroughPydanticAI("openai-chat:m", timeout_s=0.2)
+        with pytest.raises(TimedOut, match="openai-chat:m gave no reply in time") as caught:
+            await client.reply(QUESTION)
+        await client.close()
+        return caught.value.charged
+
+    assert not asyncio.run(play())
+
+
 def test_an_agent_is_held_to_the_budget_and_to_the_journal(tmp_path):
     with pytest.raises(BudgetExhausted):
         run_agent(Session(Rehearsal(talker), budget=Budget(calls=1)), [])

@@ -136,7 +136,8 @@ class Endpoint:
         self._client = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=_IDLE_S, ttl_dns_cache=300),
             cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=self._timeout_s, sock_connect=min(_CONNECT_S, self._timeout_s)),
+            # To look up the name is a part of connecting, and nothing was sent before the end of it.
+            timeout=aiohttp.ClientTimeout(total=self._timeout_s, connect=min(_CONNECT_S, self._timeout_s)),
             auto_decompress=True,
         )
         return self._client

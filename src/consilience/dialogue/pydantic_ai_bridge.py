@@ -55,6 +55,8 @@ _FINISHES: dict[str, Finish] = {
 _VARIABLE = re.compile(r"`([A-Z][A-Z0-9_]{3,})`")
 _SETTING = re.compile(r"_(KEY|TOKEN|URL|ENDPOINT|HOST)$")
 """How variables end that have a key or an address."""
+_NO_CONNECTION = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout"})
+"""Errors of HTTP clients before anything was sent."""
 _PASSING_FACTS = frozenset({"timestamp", "run_id", "conversation_id", "provider_response_id"})
 """What messages carry and no model is shown: it would make the same request another one on every run."""
 
@@ -257,13 +259,12 @@ def _unanswered(name: str, error: ModelAPIError) -> ModelError:
     while cause is not None:
         kinds.append(type(cause).__name__)
         cause = cause.__cause__
+    charged = _NO_CONNECTION.isdisjoint(kinds)
     if any("Timeout" in kind for kind in kinds):
-        return TimedOut(f"{name} gave no reply in time; ask again, or raise `timeout_s`")
+        return TimedOut(f"{name} gave no reply in time; ask again, or raise `timeout_s`", charged=charged)
     if isinstance(error.__cause__, ValueError):
         return BadReply(f"{name} answered with what is no reply ({error}); ask again")
-    return Unreachable(
-        f"{name} cannot be reached ({error}); check the network and the address", charged="ConnectError" not in kinds
-    )
+    return Unreachable(f"{name} cannot be reached ({error}); check the network and the address", charged=charged)
 
 
 def _headers(error: ModelHTTPError) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -24,6 +25,8 @@ from consilience.dialogue.sandbox_terms import (
 from consilience.ground.errors import InvalidInput
 
 __all__ = ["Snippets", "cancellable", "demand"]
+
+_CLOSED = "expected an open pool; this one was closed; make another"
 
 
 class Snippets:
@@ -72,6 +75,7 @@ class Snippets:
         )
         self._required = known_walls(require)
         self._free = threading.Semaphore(workers)
+        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="snippets")
         self._lock = threading.Lock()
         self._idle: list[Box] = []
         self._busy: set[Box] = set()
@@ -102,9 +106,14 @@ class Snippets:
         stdin: bytes = b"",
         env: Variables = (),
     ) -> Outcome:
-        """Do as `run` does, beside other tasks; a task that is cancelled ends the snippet before it goes."""
+        """Do as `run` does, beside other tasks; a task that is cancelled ends the snippet before it goes.
+
+        Snippets wait in threads of the pool's own: those of the loop also look up the names of servers.
+        """
         job = self._job(code, files, stdin, env)
-        return await cancellable(lambda started: self._run(job, started))
+        if self._has_closed():
+            raise InvalidInput(_CLOSED)
+        return await cancellable(lambda started: self._run(job, started), self._threads)
 
     def close(self) -> None:
         """Take all sandboxes down; what runs in one of them ends as killed."""
@@ -115,6 +124,7 @@ class Snippets:
                 box.abort()
         for box in idle:
             box.close()
+        self._threads.shutdown(wait=False)
 
     def __enter__(self) -> Snippets:
         return self
@@ -155,7 +165,7 @@ class Snippets:
     def _take(self) -> Box:
         with self._lock:
             if self._closed:
-                raise InvalidInput("expected an open pool; this one was closed; make another")
+                raise InvalidInput(_CLOSED)
             box = self._idle.pop() if self._idle else None
         if box is None:
             box = Box(self._plan)
@@ -192,8 +202,8 @@ def demand(required: frozenset[str], box: Box) -> None:
         )
 
 
-async def cancellable(work: Callable[[Callable[[Box], None]], Outcome]) -> Outcome:
-    """Wait for work in a thread; on cancelling, end its box first, so that neither thread nor process is left."""
+async def cancellable(work: Callable[[Callable[[Box], None]], Outcome], threads: Executor | None = None) -> Outcome:
+    """Wait for work in a thread, of the loop's if None; on cancelling, end its box first, so that nothing is left."""
     running: list[Box] = []
     cancelled = threading.Event()
 
@@ -202,7 +212,7 @@ async def cancellable(work: Callable[[Callable[[Box], None]], Outcome]) -> Outco
         if cancelled.is_set():
             box.abort()
 
-    waiting = asyncio.ensure_future(asyncio.to_thread(work, started))
+    waiting = asyncio.get_running_loop().run_in_executor(threads, work, started)
     try:
         return await asyncio.shield(waiting)
     except asyncio.CancelledError:

@@ -32,7 +32,7 @@ class Means:
     """What a run may cost and how fast it may go."""
 
     budget_usd: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
-    """Money that the run may cost, earlier sittings included."""
+    """Money that the run may cost; of earlier sittings, what was answered."""
     budget_tokens: Annotated[int, Field(ge=0)] | None = None
     """Tokens of questions and replies, likewise."""
     budget_calls: Annotated[int, Field(ge=0)] | None = None

@@ -132,6 +132,27 @@ def test_a_key_is_never_repeated(body):
 
 
 @pytest.mark.parametrize(
+    "body",
+    [
+        json.dumps({"error": {"message": f"{'x' * 190} sk-very-secret-1234"}}).encode(),
+        b"x" * 190 + b" sk-very-secret-1234",
+        b"x" + b" " * 790 + b"sk-very-secret-1234",
+    ],
+)
+def test_not_even_a_part_of_a_key_is_repeated_where_a_text_is_cut(body):
+    error = chat_protocol.failure(401, {}, body, where=WHERE, key="sk-very-secret-1234")
+    assert "sk-very" not in str(error)
+
+
+def test_a_server_that_answers_with_the_request_gets_no_key_into_a_message():
+    with pytest.raises(BadReply, match=r"no chat completion: .*Bearer \[key\]") as caught:
+        chat_protocol.read(
+            b'{"headers": {"Authorization": "Bearer sk-123"}}', QUESTION, model="m", where=WHERE, key="sk-123"
+        )
+    assert "sk-123" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
     ("said", "wait_s"),
     [("3", 3.0), ("0.5", 0.5), ("-1", 0.0), ("Mon, 01 Jan 2024 12:01:00 GMT", 60.0), ("nan", None), ("soon", None)],
 )

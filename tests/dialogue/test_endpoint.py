@@ -180,6 +180,17 @@ def test_what_other_servers_do(answer, kind):
     asyncio.run(at(answer, ask))
 
 
+def test_the_key_is_not_told_where_a_server_answers_with_what_it_was_sent():
+    body = b'{"headers": {"Authorization": "Bearer %s"}}' % KEY.encode()
+
+    async def ask(model: Endpoint) -> None:
+        with pytest.raises(BadReply, match="no chat completion") as caught:
+            await model.reply(question())
+        assert KEY not in str(caught.value)
+
+    asyncio.run(at(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body), ask))
+
+
 def test_a_reply_without_end_is_cut_off():
     async def ask(model: Endpoint) -> None:
         with pytest.raises(BadReply, match="more than 10,000,000 bytes"):

@@ -82,6 +82,20 @@ def test_failures_are_errors_and_links_follow_what_came_before(spans: dict[str, 
     assert [link.context.span_id for link in spans["invoke_agent 1"].links] == [spans["invoke_agent 0"].context.span_id]
 
 
+def test_no_key_is_exported(exporter: InMemorySpanExporter) -> None:
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    transcript = Transcript()
+    with trace(transcript, tracer=provider.get_tracer("test")):
+        asked = transcript.add("asked", "0", model="m")
+        asked = transcript.add("retried", "0", after=(asked,), reason="bad key sk-proj-a1B2c3D4e5F6g7")
+        transcript.add("failed", "0", after=(asked,), error="Denied", reason="bad key sk-proj-a1B2c3D4e5F6g7")
+    provider.shutdown()
+    spans = exporter.get_finished_spans()
+    assert {span.status.description for span in spans} == {None, "bad [taken out]"}
+    assert "a1B2c3D4e5F6g7" not in "".join(span.to_json() for span in spans)
+
+
 def test_without_an_sdk_spans_go_nowhere() -> None:
     transcript = Transcript()
     with trace(transcript):

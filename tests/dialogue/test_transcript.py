@@ -170,6 +170,14 @@ def test_no_prompt_and_no_key_is_kept(tmp_path: Path, fact: object, kept: object
     assert transcript.events()[0].facts == {"reason": kept}
 
 
+def test_listeners_and_events_in_memory_have_no_key_either() -> None:
+    transcript, heard = Transcript(), []
+    transcript.listen(heard.append)
+    transcript.add("failed", reason="Incorrect key sk-proj-a1B2c3D4e5F6g7 given")
+    assert heard == transcript.events()
+    assert heard[0].facts == {"reason": "Incorrect [taken out] given"}
+
+
 def test_a_full_disk_stops_the_transcript_and_not_the_run() -> None:
     if not Path("/dev/full").exists():
         pytest.skip("no device that is always full on this system")

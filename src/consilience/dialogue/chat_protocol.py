@@ -15,7 +15,7 @@ from consilience.dialogue.estimate import prompt_tokens
 from consilience.dialogue.messages import Finish, Message, Question, Reply, Usage
 from consilience.dialogue.models import BadReply, Denied, ModelError, Refused, Rejected, TimedOut, Unreachable
 
-__all__ = ["failure", "read", "retry_after_s", "write"]
+__all__ = ["failure", "read", "retry_after_s", "without_key", "write"]
 
 _FINISHES: dict[str, Finish] = {
     "content_filter": "refused",
@@ -61,7 +61,9 @@ def write(question: Question, model: str) -> bytes:
     return json.dumps(body, separators=(",", ":")).encode("ascii")
 
 
-def read(body: bytes, question: Question, *, model: str, where: str, latency_s: float = 0.0) -> Reply:
+def read(
+    body: bytes, question: Question, *, model: str, where: str, latency_s: float = 0.0, key: str | None = None
+) -> Reply:
     """Return what a body with status 200 says.
 
     Parameters
@@ -76,6 +78,8 @@ def read(body: bytes, question: Question, *, model: str, where: str, latency_s: 
         Address of the server, for messages.
     latency_s
         How long it took.
+    key
+        Taken out of what is quoted.
 
     Raises
     ------
@@ -92,7 +96,7 @@ def read(body: bytes, question: Question, *, model: str, where: str, latency_s: 
         choice = answer["choices"][0]
         text = _content(choice["message"])
     except (KeyError, IndexError, TypeError):
-        told = _excerpt(body)
+        told = _excerpt(body, key)
         raise BadReply(f"{where} answered with JSON that is no chat completion: {told}; check the address") from None
     finish: Finish = _FINISHES.get(str(choice.get("finish_reason") or "stop"), "other")
     named = answer.get("model")
@@ -180,6 +184,17 @@ def retry_after_s(headers: Mapping[str, str], *, now: datetime | None = None) ->
     return max(0.0, (until - (now or datetime.now(tz=UTC))).total_seconds())
 
 
+def without_key(text: str, key: str | None) -> str:
+    """Return a text with the key taken out; to be called before anything is cut, which would leave a part of it.
+
+    Examples
+    --------
+    >>> without_key("no such key: sk-1234", "sk-1234")
+    'no such key: [key]'
+    """
+    return text.replace(key, "[key]") if key else text
+
+
 def _content(message: dict[str, Any]) -> str:
     content = message["content"] if "content" in message or "tool_calls" not in message else ""
     if isinstance(content, str):
@@ -199,7 +214,7 @@ def _usage(usage: Any, question: Question, text: str) -> Usage:
 
 def _told(body: bytes, key: str | None) -> str:
     """Return what a server says went wrong, in a few words, without the key."""
-    told = _excerpt(body)
+    told = _excerpt(body, key)
     try:
         answer = from_json(body)
     except ValueError:
@@ -207,9 +222,14 @@ def _told(body: bytes, key: str | None) -> str:
     if isinstance(answer, dict):
         error = answer.get("error", answer)
         message = error.get("message", error.get("detail")) if isinstance(error, dict) else error
-        told = " ".join(str(message).split())[:_LONGEST_EXCERPT] if message else told
-    return told.replace(key, "[key]") if key else told
+        told = _cut(without_key(str(message), key)) if message else told
+    return told
 
 
-def _excerpt(body: bytes) -> str:
-    return " ".join(body[: 4 * _LONGEST_EXCERPT].decode("utf-8", "replace").split())[:_LONGEST_EXCERPT]
+def _excerpt(body: bytes, key: str | None) -> str:
+    kept = body.replace(key.encode(), b"[key]") if key else body
+    return _cut(kept[: 4 * _LONGEST_EXCERPT].decode("utf-8", "replace"))
+
+
+def _cut(text: str) -> str:
+    return " ".join(text.split())[:_LONGEST_EXCERPT]

@@ -155,7 +155,9 @@ class Endpoint:
         if status != 200:  # noqa: PLR2004  HTTP
             raise protocol.failure(status, told, answer, where=self.base_url, key=self._key)
         latency_s = time.perf_counter() - begun
-        return protocol.read(answer, question, model=self._model, where=self.base_url, latency_s=latency_s)
+        return protocol.read(
+            answer, question, model=self._model, where=self.base_url, latency_s=latency_s, key=self._key
+        )
 
     async def _body(self, response: aiohttp.ClientResponse) -> bytes:
         announced = response.content_length

@@ -162,6 +162,7 @@ class Transcript:
             When `after` names an event that this transcript has not seen, or the transcript is closed.
         """
         before = tuple(after)
+        small = {name: _small(value) for name, value in facts.items()}
         at = time.perf_counter() - self._start
         if self._file is not None and self._file.closed:
             raise InvalidInput(f"the transcript {self.path} is closed; add {kind!r} before that")
@@ -169,7 +170,7 @@ class Transcript:
             number = self._next
             for name in before:
                 self._check(name, number)
-            event = Event(f"{self._prefix}{number}", at, kind, element, before, facts)
+            event = Event(f"{self._prefix}{number}", at, kind, element, before, small)
             self._next = number + 1
             self._pending.append(event)
             waiting = len(self._pending)
@@ -387,19 +388,14 @@ def _line(event: Event) -> str:
     return line + "}\n"
 
 
-def _written(value: object) -> str:
+def _written(value: Fact) -> str:
     if type(value) is str:
-        return _told(value)
+        return _quoted(value)
     if value is None:
         return "null"
     if type(value) is int:
         return str(value)
-    return _encode(_small(value))
-
-
-@lru_cache(maxsize=256)
-def _told(text: str) -> str:
-    return _quoted(_cleared(text))
+    return _encode(value)
 
 
 def _facts(event: Event) -> Iterator[tuple[str, Fact]]:

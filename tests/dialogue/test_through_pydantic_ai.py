@@ -1,22 +1,41 @@
 """Providers of pydantic-ai are asked as any model, and agents of pydantic-ai go through a session."""
 
 import asyncio
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from pydantic_ai import Agent
-from pydantic_ai.messages import ModelResponse, TextPart, ToolCallPart
+from pydantic_ai.messages import (
+    ModelRequest,
+    ModelRequestAttempt,
+    ModelResponse,
+    TextContent,
+    TextPart,
+    ToolCallPart,
+    ToolReturnPart,
+    UserPromptPart,
+    WorkspaceRef,
+)
+from pydantic_ai.models import ModelRequestParameters
 from pydantic_ai.models.function import FunctionModel
+from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.models.test import TestModel
+from pydantic_ai.models.wrapper import WrapperModel
+from pydantic_ai.native_tools import MCPServerTool
+from pydantic_ai.providers.openai import OpenAIProvider
+from pydantic_ai.settings import ModelSettings
 
 from consilience.dialogue.budget import Budget, BudgetExhausted
 from consilience.dialogue.faults import Faults
 from consilience.dialogue.journal import Journal
 from consilience.dialogue.messages import Message, Question, Settings
-from consilience.dialogue.models import BadReply, Refused, TimedOut, Unreachable
+from consilience.dialogue.models import BadReply, Denied, Refused, TimedOut, Unreachable
 from consilience.dialogue.players import talker
 from consilience.dialogue.rehearsal import Rehearsal
 from consilience.dialogue.rehearsal_server import RehearsalServer
+from consilience.dialogue.retrying import Retry
 from consilience.dialogue.session import NotInJournal, Session
 from consilience.dialogue.through_pydantic_ai import ThroughPydanticAI, as_pydantic_ai
 from consilience.ground.errors import InvalidInput
@@ -69,6 +88,80 @@ def test_faults_are_the_houses_errors_and_nobody_tries_again_behind_our_back(mon
     with pytest.raises(kind, match="openai-chat:rehearsal:talker"):
         asyncio.run(ask_served(monkeypatch, model, timeout_s=0.5))
     assert model.attendance.present + len(model.attendance.visits) == 1
+
+
+def test_nobody_tries_again_behind_our_back_where_the_model_is_given_as_an_object():
+    rehearsal = Rehearsal(talker, name="talker", faults=Faults(server_error=1.0))
+
+    async def play() -> int:
+        async with RehearsalServer(rehearsal) as server:
+            model = OpenAIChatModel(
+                "rehearsal:talker", provider=OpenAIProvider(base_url=server.base_url, api_key="sk-none")
+            )
+            async with Session(Rehearsal(talker), retry=Retry(attempts=2, first_s=0.0)) as session:
+                with pytest.raises(BadReply):
+                    await Agent(as_pydantic_ai(session, "7", model)).run("Hello")
+            await model.client.close()
+        return session.purse.calls
+
+    assert asyncio.run(play()) == len(rehearsal.attendance.visits) == 2
+
+
+class Deaf(FunctionModel):
+    """A model that does not heed how often its library is to try again, and would warn."""
+
+    unsupported_settings = frozenset({"max_retries"})
+
+
+@pytest.mark.parametrize(("kind", "heard"), [(FunctionModel, {"seed": 1, "max_retries": 0}), (Deaf, {"seed": 1})])
+def test_only_who_heeds_it_is_told_to_send_once(kind, heard):
+    told = []
+
+    def answer(messages, info):
+        told.append(dict(info.model_settings))
+        return ModelResponse(parts=[TextPart("x")])
+
+    agent = Agent(
+        as_pydantic_ai(Session(Rehearsal(talker)), "7", WrapperModel(kind(answer))), model_settings={"seed": 1}
+    )
+    asyncio.run(agent.run("Hello"))
+    assert told == [heard]
+
+
+async def ask_stubborn(monkeypatch, status: bytes, body: bytes) -> None:
+    """Ask a server that always writes the same."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError, asyncio.IncompleteReadError):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(
+                b"HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
+                % (status, len(body), body)
+            )
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1")
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-very-secret-1234")
+        client = ThroughPydanticAI("openai-chat:m")
+        try:
+            await client.reply(QUESTION)
+        finally:
+            await client.close()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (b"401 no", b'{"error": {"message": "no such key: sk-very-secret-1234"}}', Denied),
+        (b"200 OK", b'{"choices": [{"message": "Bearer sk-very-secret-1234"}]}', BadReply),
+        (b"200 OK", b'{"headers": {"Authorization": "Bearer sk-very-secret-1234"}}', BadReply),
+    ],
+)
+def test_a_key_that_a_server_repeats_is_not_told(monkeypatch, status, body, kind):
+    with pytest.raises(kind, match="openai-chat:m") as caught:
+        asyncio.run(ask_stubborn(monkeypatch, status, body))
+    assert "very-secret" not in str(caught.value)
 
 
 def asked_for_weather(calls: list[int]):
@@ -171,3 +264,91 @@ def test_a_batch_would_go_past_the_session():
     model = as_pydantic_ai(Session(Rehearsal(talker)), "7", TestModel())
     with pytest.raises(InvalidInput, match="no batches"):
         asyncio.run(model.batch_create([]))
+
+
+def test_what_compacts_would_go_past_the_session():
+    model = as_pydantic_ai(Session(Rehearsal(talker)), "7", TestModel())
+    with pytest.raises(InvalidInput, match="does not compact"):
+        asyncio.run(model.compact_messages(None))
+
+
+class Notes:
+    """A journal that shows what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked, self.kept = [], {}
+
+    async def get(self, question, model, *, key=None):
+        self.asked.append(question)
+        return self.kept.get(key)
+
+    async def put(self, question, reply, *, model=None, key=None):
+        self.kept[key] = reply
+        return reply
+
+
+def ask_again(notes: Notes, *request) -> int:
+    """Send a request through another session, as a run that goes on does, and return how often it was paid."""
+    answer = FunctionModel(lambda *_: ModelResponse(parts=[TextPart("x")]), model_name="m")
+    session = Session(Rehearsal(talker), journal=notes)
+    asyncio.run(as_pydantic_ai(session, "7", answer).request(*request))
+    return session.purse.calls
+
+
+def keyed(secret: str, seconds: float):
+    """Return a request with a secret wherever one may be, and times for the client alone."""
+    settings = ModelSettings(
+        extra_headers={"Authorization": secret},
+        request_timeout=seconds,
+        first_event_timeout=seconds,
+        timeout=seconds,
+        max_retries=int(seconds),
+        top_p=0.5,
+    )
+    server = MCPServerTool(
+        id="s", url="https://example.org", authorization_token=secret, headers={"X-Key": secret}, allowed_tools=["t"]
+    )
+    return [ModelRequest.user_text_prompt("Hello")], settings, ModelRequestParameters(native_tools=[server])
+
+
+def test_no_credential_gets_into_the_journal_and_another_one_gets_the_same_reply():
+    notes = Notes()
+    assert [ask_again(notes, *keyed("hunter2", 9.0)), ask_again(notes, *keyed("hunter3", 8.0))] == [1, 0]
+    said = str(notes.asked)
+    assert "hunter" not in said
+    assert all(word in said for word in ("top_p", "example.org", "allowed_tools"))
+
+
+def test_what_no_model_is_shown_is_no_part_of_the_question():
+    def history(note: str):
+        return [
+            ModelRequest(parts=[UserPromptPart(["a", TextContent("b", metadata=note)])], metadata={"x": note}),
+            ModelResponse(
+                parts=[ToolCallPart("t", {}, tool_call_id="1")],
+                metadata={"x": note},
+                workspace_ref=WorkspaceRef(provider="p", id=note),
+                history_digest=note,
+                failed_attempts=[
+                    ModelRequestAttempt(
+                        model_name=note, outcome="rejected", timestamp=datetime.now(tz=UTC), duration=timedelta()
+                    )
+                ],
+            ),
+            ModelRequest(parts=[ToolReturnPart("t", {"metadata": "sent"}, tool_call_id="1", metadata=note)]),
+        ]
+
+    notes = Notes()
+    first, second = (history(note) for note in ("one", "two"))
+    assert [ask_again(notes, messages, None, ModelRequestParameters()) for messages in (first, second)] == [1, 0]
+    second[2] = replace(second[2], parts=[replace(second[2].parts[0], content={"metadata": "sent too"})])
+    assert ask_again(notes, second, None, ModelRequestParameters()) == 1
+
+
+def test_sets_are_asked_for_in_one_order():
+    names = [f"tool-{number:02d}" for number in range(20)]
+    notes = Notes()
+    parameters = ModelRequestParameters(
+        revealed_tool_names=set(names), introduced_tool_names=set(names), deferred_capability_ids=set(names)
+    )
+    ask_again(notes, [ModelRequest.user_text_prompt("Hello")], None, parameters)
+    assert str(notes.asked).count(", ".join(f'"{name}"' for name in names)) == 3

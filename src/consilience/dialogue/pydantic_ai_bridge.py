@@ -37,7 +37,7 @@ from pydantic_ai.output import OutputObjectDefinition
 from pydantic_ai.providers import infer_provider_class
 from pydantic_ai.settings import ModelSettings
 
-from consilience.dialogue.chat_protocol import failure
+from consilience.dialogue.chat_protocol import failure, without_key
 from consilience.dialogue.estimate import prompt_tokens
 from consilience.dialogue.messages import Finish, Message, Question, Reply, Settings, Usage
 from consilience.dialogue.models import BadReply, MissingKey, ModelError, Rejected, TimedOut, Unreachable
@@ -59,6 +59,25 @@ _NO_CONNECTION = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout"})
 """Errors of HTTP clients before anything was sent."""
 _PASSING_FACTS = frozenset({"timestamp", "run_id", "conversation_id", "provider_response_id"})
 """What messages carry and no model is shown: it would make the same request another one on every run."""
+_UNSENT = frozenset({"failed_attempts", "history_digest", "metadata", "workspace_ref"})
+"""What messages may carry besides for the program alone; none of it counts, and that there could be some is kept."""
+_CREDENTIALS = frozenset({"authorization_token", "headers"})
+"""What a server of tools is told so that it lets the model in."""
+_SETS = ("deferred_capability_ids", "introduced_tool_names", "revealed_tool_names")
+"""Parameters without an order: theirs would be another one in every process."""
+_OWN = frozenset(
+    {
+        "extra_headers",
+        "first_event_timeout",
+        "max_retries",
+        "max_tokens",
+        "request_timeout",
+        "seed",
+        "temperature",
+        "timeout",
+    }
+)
+"""Settings that a question has a place of its own for, and those by which it is only carried: times, keys, retries."""
 
 _parameters = TypeAdapter(ModelRequestParameters)
 
@@ -92,7 +111,6 @@ def find_model(name: str) -> Model:
         raise _misset(provider, error) from error
     except ValueError as error:
         raise InvalidInput(f"{name!r} is no model that can be asked: {error}") from error
-    _stop_retries(model)
     return model
 
 
@@ -113,9 +131,9 @@ def _empty_is_unset() -> Iterator[None]:
 
 async def turn(model: Model, name: str, question: Question, timeout_s: float) -> Reply:
     """Ask a model once, in plain text."""
-    settings = _settings(question.settings, timeout_s)
+    settings = _sent_once(model, _settings(question.settings, timeout_s))
     begun = time.perf_counter()
-    with _translated(name):
+    with _translated(name, model):
         response = await model_request(
             model,
             list(_messages(question.messages)),
@@ -176,6 +194,12 @@ class SessionModel(WrapperModel):
         """Refuse: a batch would go past journal and budget."""
         raise InvalidInput("a model that goes through a session takes no batches; ask question by question")
 
+    async def compact_messages(self, request_context: Any, *, instructions: str | None = None) -> ModelResponse:  # noqa: ARG002  the signature of pydantic-ai
+        """Refuse: what compacts is a paid request, and would go past journal and budget."""
+        raise InvalidInput(
+            "a model that goes through a session does not compact its messages; shorten them where they are made"
+        )
+
     def _question(
         self, messages: Iterable[ModelMessage], settings: ModelSettings | None, parameters: ModelRequestParameters
     ) -> Question:
@@ -187,7 +211,7 @@ class SessionModel(WrapperModel):
         ]
         rest = json.dumps(
             {
-                "parameters": _parameters.dump_python(parameters, mode="json", fallback=_named),
+                "parameters": _shown(parameters),
                 "settings": {key: repr(value) for key, value in sorted(wanted.items()) if key not in _OWN},
             },
             sort_keys=True,
@@ -205,9 +229,6 @@ class SessionModel(WrapperModel):
         return Question(question.element, question.messages, question.settings, occurrence)
 
 
-_OWN = frozenset({"temperature", "max_tokens", "seed", "timeout"})
-
-
 class _OneRequest:
     """A `ChatModel` that sends one request of an agent; its reply's text is the whole response as JSON."""
 
@@ -221,11 +242,11 @@ class _OneRequest:
     ) -> None:
         self.name = name
         self._model = model
-        self._request = (messages, settings, parameters)
+        self._request = (messages, _sent_once(model, settings), parameters)
 
     async def reply(self, question: Question) -> Reply:
         begun = time.perf_counter()
-        with _translated(self.name):
+        with _translated(self.name, self._model):
             response = await self._model.request(*self._request)
         text = ModelMessagesTypeAdapter.dump_json([response]).decode()
         return _reply(response, text, question, self.name, time.perf_counter() - begun)
@@ -235,25 +256,25 @@ class _OneRequest:
 
 
 @contextmanager
-def _translated(name: str) -> Iterator[None]:
-    """Turn the errors of pydantic-ai into those of the house."""
+def _translated(name: str, model: Model) -> Iterator[None]:
+    """Turn the errors of pydantic-ai into those of the house, without the key of the model."""
     try:
         yield
     except ModelHTTPError as error:
         body = json.dumps(error.body, default=str).encode() if error.body is not None else b""
         headers = getattr(error, "headers", None) or _headers(error)
-        raise failure(error.status_code, headers, body, where=name) from error
+        raise failure(error.status_code, headers, body, where=name, key=_key(model)) from error
     except ModelAPIError as error:
-        raise _unanswered(name, error) from error
+        raise _unanswered(name, error, _told(error, model)) from error
     except TimeoutError as error:
         raise TimedOut(f"{name} gave no reply in time; ask again, or raise `timeout_s`") from error
     except UnexpectedModelBehavior as error:
-        raise BadReply(f"{name} answered with what is no reply ({error}); ask again") from error
+        raise BadReply(f"{name} answered with what is no reply ({_told(error, model)}); ask again") from error
     except UserError as error:
-        raise Rejected(f"{name} does not take the question ({error})") from error
+        raise Rejected(f"{name} does not take the question ({_told(error, model)})") from error
 
 
-def _unanswered(name: str, error: ModelAPIError) -> ModelError:
+def _unanswered(name: str, error: ModelAPIError, told: str) -> ModelError:
     kinds = [type(error).__name__]
     cause = error.__cause__
     while cause is not None:
@@ -263,8 +284,18 @@ def _unanswered(name: str, error: ModelAPIError) -> ModelError:
     if any("Timeout" in kind for kind in kinds):
         return TimedOut(f"{name} gave no reply in time; ask again, or raise `timeout_s`", charged=charged)
     if isinstance(error.__cause__, ValueError):
-        return BadReply(f"{name} answered with what is no reply ({error}); ask again")
-    return Unreachable(f"{name} cannot be reached ({error}); check the network and the address", charged=charged)
+        return BadReply(f"{name} answered with what is no reply ({told}); ask again")
+    return Unreachable(f"{name} cannot be reached ({told}); check the network and the address", charged=charged)
+
+
+def _told(error: ModelAPIError | UnexpectedModelBehavior | UserError, model: Model) -> str:
+    """Return the first line of what an error says, without the key: further lines quote the answer in pieces."""
+    return without_key(error.message, _key(model)).partition("\n")[0]
+
+
+def _key(model: Model) -> str | None:
+    key = getattr(getattr(model, "client", None), "api_key", None)
+    return key if isinstance(key, str) else None
 
 
 def _headers(error: ModelHTTPError) -> dict[str, str]:
@@ -285,10 +316,16 @@ def _misset(provider: str, error: UserError) -> InvalidInput:
     return MissingKey(f"the provider {provider!r} needs {' or '.join(variables)} in the environment; set it")
 
 
-def _stop_retries(model: Model) -> None:
-    client: Any = getattr(model, "client", None)
-    if hasattr(client, "max_retries"):
-        client.max_retries = 0
+def _sent_once(model: Model, settings: ModelSettings | None) -> ModelSettings | None:
+    """Return settings by which a provider's library sends once: trying again is the session's, which pays for it.
+
+    A model that would not heed them is left alone: it would warn of a setting that nobody has chosen.
+    """
+    while isinstance(model, WrapperModel):
+        model = model.wrapped
+    if "max_retries" in model.unsupported_settings:
+        return settings
+    return (settings or ModelSettings()) | ModelSettings(max_retries=0)
 
 
 def _messages(messages: Iterable[Message]) -> Iterator[ModelMessage]:
@@ -339,12 +376,32 @@ def _reply(response: ModelResponse, text: str, question: Question, name: str, la
 
 
 def _lasting(message: ModelMessage) -> str:
-    """Return a message as JSON, without what is different on every run."""
+    """Return a message as JSON, without what is different on every run and what no model is shown."""
     (record,) = ModelMessagesTypeAdapter.dump_python([message], mode="json")
     for facts in (record, *record.get("parts", ())):
         for name in _PASSING_FACTS & facts.keys():
             del facts[name]
+        _empty(facts, _UNSENT)
+        if facts.get("part_kind") == "user-prompt" and isinstance(facts["content"], list):
+            for piece in facts["content"]:
+                if isinstance(piece, dict):
+                    _empty(piece, _UNSENT)
     return json.dumps(record, sort_keys=True, ensure_ascii=False)
+
+
+def _shown(parameters: ModelRequestParameters) -> dict[str, Any]:
+    """Return parameters as data that is the same in every process, without credentials."""
+    record: dict[str, Any] = _parameters.dump_python(parameters, mode="json", fallback=_named)
+    for tool in record["native_tools"]:
+        _empty(tool, _CREDENTIALS)
+    for name in _SETS:
+        record[name].sort()
+    return record
+
+
+def _empty(facts: dict[str, Any], names: frozenset[str]) -> None:
+    """Take away what stands under names, and leave these: without them, keys of older journals would be others."""
+    facts.update(dict.fromkeys(names & facts.keys()))
 
 
 def _named(value: Any) -> str:

@@ -21,7 +21,8 @@ __all__ = ["ThroughPydanticAI", "as_pydantic_ai"]
 class ThroughPydanticAI:
     """A model of a provider that pydantic-ai knows: a `ChatModel` that shares one HTTP client among all questions.
 
-    The provider's own retries are turned off: trying again is the session's to decide, which pays for it.
+    The retries of the provider's own library are turned off: trying again is the session's to decide, which pays for
+    it. Those for Bedrock, Hugging Face and xAI cannot be told so.
 
     Parameters
     ----------
@@ -73,7 +74,9 @@ def as_pydantic_ai(session: Session, element: str, model: str | Model) -> Model:
     """Return a model for a `pydantic_ai.Agent`, each of whose requests goes through a session.
 
     Tools and structured output work as ever. Requests are journalled, paid, limited and tried again as any question of
-    the session; run again, an agent gets what it was answered before. A streamed request comes in one piece.
+    the session; run again, an agent gets what it was answered before. A streamed request comes in one piece. Headers,
+    credentials of tools' servers, time limits and what the program alone notes in messages are no part of a question.
+    Batches and compaction are refused: they would go past the session.
 
     Parameters
     ----------

@@ -24,6 +24,28 @@ def test_cells_do_not_depend_on_order_repetition_or_scale_of_samples() -> None:
     np.testing.assert_array_equal(repeated.patterns[6:], ~repeated.patterns[:2])
 
 
+@pytest.mark.parametrize(("far", "scale"), [(0.0, 1e-12), (150_000.0, 1.0), (2.0**20, [2.0**-10, 2.0**17])])
+def test_with_a_bias_it_does_not_matter_where_samples_lie_and_how_far_apart(far: float, scale: object) -> None:
+    samples = np.random.default_rng(4).integers(-3, 4, size=(7, 2)).astype(float)  # some coincide, some are collinear
+    plain = enumerate_cells(samples, bias=True)
+    moved = far + samples * scale
+    cells = enumerate_cells(moved, bias=True)
+    assert cells.rank == 3
+    np.testing.assert_array_equal(cells.patterns, plain.patterns)
+    np.testing.assert_array_equal(moved @ cells.interiors[:, :-1].T + cells.interiors[:, -1] >= 0.0, cells.patterns)
+    np.testing.assert_allclose(np.linalg.norm(cells.interiors, axis=1), 1.0)
+    near = enumerate_cells(np.array([[150_000.0], [150_001.0]]), bias=True)
+    assert (near.n_cells, near.rank) == (4, 2)
+
+
+@pytest.mark.parametrize("constant", [0.0, 0.1, 1e9])
+def test_a_column_constant_up_to_rounding_cuts_nothing(constant: float) -> None:
+    generator = np.random.default_rng(5)
+    line, rounded = generator.standard_normal(6), constant * (1.0 + 2e-16 * generator.integers(-2, 3, 6))
+    cells = enumerate_cells(np.column_stack([line, rounded]), bias=True)
+    assert (cells.n_cells, cells.rank) == (12, 2)
+
+
 def test_low_rank_data_have_the_cells_of_their_row_space() -> None:
     generator = np.random.default_rng(1)
     samples = generator.standard_normal((8, 2)) @ generator.standard_normal((2, 5))

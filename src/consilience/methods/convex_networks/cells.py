@@ -25,6 +25,9 @@ from consilience.methods.convex_networks.cross_products import cross
 ON_HYPERPLANE = 1e-10
 """A unit sample within this distance of a hyperplane counts as lying on it, and unit samples this close as parallel."""
 
+_CONSTANT = 1e-14
+"""A column that varies by less than this part of its size is constant, up to rounding."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Cells:
@@ -85,7 +88,8 @@ def enumerate_cells(samples: Float[np.ndarray, "sample feature"], *, bias: bool 
     samples : array of shape (n_samples, n_features)
         Samples in rows; repeated, parallel and zero rows are allowed, and so is any rank.
     bias : bool
-        Whether gates have an offset; equivalent to a constant column beside the samples.
+        Whether gates have an offset; equivalent to a constant column beside the samples. Columns may then lie anywhere
+        and be of any scale: what is compared is centred and scaled.
     limit : int
         Refuse when `count_cells` allows more cells than this.
 
@@ -106,7 +110,10 @@ def enumerate_cells(samples: Float[np.ndarray, "sample feature"], *, bias: bool 
     """
     if not np.all(np.isfinite(samples)):
         raise InvalidInput("`samples` must be finite to be enumerated; got NaN or infinity: drop or impute those rows.")
-    rows = np.column_stack([samples, np.ones(len(samples))]) if bias else np.asarray(samples, dtype=np.float64)
+    rows = samples = np.asarray(samples, dtype=np.float64)
+    centre, spread = centre_and_spread(samples)
+    if bias:
+        rows = np.column_stack([(samples - centre) / spread, np.ones(len(samples))])
     distinct, group, orientation = _hyperplanes(rows)
     basis = _row_space(distinct)
     rank = basis.shape[1]
@@ -117,12 +124,35 @@ def enumerate_cells(samples: Float[np.ndarray, "sample feature"], *, bias: bool 
     patterns = signs[:, group] * orientation > 0
     order = np.lexsort(patterns.T[::-1])
     interiors = rays[order] @ basis.T
+    if bias:
+        interiors[:, :-1] /= spread
+        interiors[:, -1] -= interiors[:, :-1] @ centre
     lengths = np.linalg.norm(interiors, axis=1, keepdims=True)
     return Cells(
         patterns=np.ascontiguousarray(patterns[order].T),
         interiors=interiors / np.where(lengths > 0, lengths, 1.0),
         rank=rank,
     )
+
+
+def centre_and_spread(
+    samples: Float[np.ndarray, "sample feature"],
+) -> tuple[Float[np.ndarray, " feature"], Float[np.ndarray, " feature"]]:
+    """Return the middle of each column and how far values lie from it; a constant column's spread is its size, or one.
+
+    Gates with an offset do not know where columns lie or of what scale they are. Rounding does, and is told from what
+    the data say in these units.
+
+    Examples
+    --------
+    >>> centre_and_spread(np.array([[1.0, 7.0], [2.0, 7.0]]))
+    (array([1.5, 7. ]), array([0.5, 7. ]))
+    """
+    if not len(samples):
+        return np.zeros(samples.shape[1]), np.ones(samples.shape[1])
+    low, high, size = samples.min(axis=0), samples.max(axis=0), np.abs(samples).max(axis=0)
+    spread = (high - low) / 2
+    return (low + high) / 2, np.where(spread > _CONSTANT * size, spread, np.where(size > 0, size, 1.0))
 
 
 def enumerate_rays(samples: Float[np.ndarray, "sample feature"]) -> Float[np.ndarray, "ray feature"]:

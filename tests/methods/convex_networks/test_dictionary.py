@@ -48,9 +48,26 @@ def test_prices_are_the_same_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     np.testing.assert_allclose(neurons.price(dual), dual @ neurons.features(), atol=1e-14)
 
 
-def test_collinear_and_repeated_points_define_their_line_once() -> None:
+@pytest.mark.parametrize(("far", "scale"), [(0.0, 1e-12), (1e12, 1.0), (0.0, 1e9)])
+def test_no_hinge_is_lost_wherever_samples_lie_and_however_far_apart(far: float, scale: float) -> None:
+    near, moved = np.array([[1.0], [2.0], [3.0]]), far + scale * np.array([[1.0], [2.0], [3.0]])
+    neurons = enumerate_neurons(moved)
+    assert neurons.n_neurons == 4
+    np.testing.assert_allclose(neurons.features(), scale * enumerate_neurons(near).features(), rtol=1e-12)
+
+
+@pytest.mark.parametrize("bias", [False, True])
+def test_columns_of_any_scale_have_as_many_neurons(bias: bool) -> None:
+    samples = np.random.default_rng(5).standard_normal((7, 2))
+    many = enumerate_neurons(samples, bias=bias).n_neurons
+    assert enumerate_neurons(samples * [1e-12, 1.0], bias=bias).n_neurons == many
+    assert enumerate_neurons(samples * [1e6, 1e-6], bias=bias).n_neurons == many
+
+
+@pytest.mark.parametrize("scale", [1.0, [1e-9, 1e3]])
+def test_collinear_and_repeated_points_define_their_line_once(scale: object) -> None:
     line = np.array([[0.0, 0.0], [1.0, 1.0], [2.0, 2.0], [2.0, 2.0], [0.0, 1.0]])
-    neurons = enumerate_neurons(line, norm="l2", coordinates=False)
+    neurons = enumerate_neurons(line * scale, norm="l2", coordinates=False)
     distinct_lines = 1 + 3  # the diagonal, and the odd point with each of three others
     assert neurons.n_neurons <= 2 * distinct_lines
 

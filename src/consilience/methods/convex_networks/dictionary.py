@@ -33,7 +33,7 @@ from jaxtyping import Float, Int
 from scipy.optimize import nnls
 
 from consilience.ground.errors import InvalidInput
-from consilience.methods.convex_networks.cells import ON_HYPERPLANE, Cells, enumerate_rays
+from consilience.methods.convex_networks.cells import ON_HYPERPLANE, Cells, centre_and_spread, enumerate_rays
 from consilience.methods.convex_networks.cross_products import cross
 
 Norm = Literal["l1", "l2"]
@@ -41,7 +41,7 @@ Norm = Literal["l1", "l2"]
 BLOCK_BYTES = 1 << 24
 """Size of the feature blocks that are made while pricing."""
 
-_SAME = 10  # decimals
+_SAME = 10  # decimals, of samples between -1 and 1
 _NO_SAMPLE = -1
 
 
@@ -179,7 +179,9 @@ def enumerate_neurons(
     boundary = np.concatenate([np.zeros((0, width), dtype=np.int64), *(_pad(rows, width) for *_, rows in planes)])
     lengths = np.linalg.norm(weights, ord=1 if norm == "l1" else 2, axis=1)
     weights, biases = weights / lengths[:, None], biases / lengths
-    kept = _distinct(weights, biases, np.abs(samples).max(initial=1.0))
+    # Without a bias the middle is the origin, as it is of the samples beside their mirror images.
+    centre, spread = centre_and_spread(samples if bias else np.concatenate([samples, -samples]))
+    kept = _distinct(np.column_stack([weights * spread, biases + weights @ centre]))
     weights, biases, boundary = weights[kept], biases[kept], boundary[kept]
     whole = NeuronDictionary(
         samples=samples,
@@ -305,11 +307,12 @@ def _pad(rows: Int[np.ndarray, "plane point"], width: int) -> Int[np.ndarray, "p
     return np.pad(rows, ((0, 0), (0, width - rows.shape[1])), constant_values=_NO_SAMPLE)
 
 
-def _distinct(
-    weights: Float[np.ndarray, "plane feature"], biases: Float[np.ndarray, " plane"], scale: float
-) -> Int[np.ndarray, " kept"]:
-    """Find the first appearance of each hyperplane, up to rounding and orientation; a missed duplicate is harmless."""
-    planes = np.round(np.column_stack([weights, biases / scale]), _SAME)
+def _distinct(planes: Float[np.ndarray, "plane coefficient"]) -> Int[np.ndarray, " kept"]:
+    """Find the first appearance of each hyperplane, up to rounding, length and orientation.
+
+    A missed duplicate is harmless. Coefficients must be of centred and scaled data, or distinct ones may be lost.
+    """
+    planes = np.round(planes / np.abs(planes).max(axis=1, keepdims=True), _SAME)
     leading = np.take_along_axis(planes, np.argmax(planes != 0, axis=1)[:, None], axis=1)
     planes = planes * np.sign(leading) + 0.0
     _, first = np.unique(planes, axis=0, return_index=True)

@@ -28,6 +28,7 @@ def same(left: CanonicalSamples, right: CanonicalSamples, *, atol: float) -> Non
     np.testing.assert_array_equal(dense(left), dense(right))
     np.testing.assert_allclose(left.weights, right.weights, rtol=0, atol=atol)
     np.testing.assert_allclose(left.targets, right.targets, rtol=0, atol=atol)
+    np.testing.assert_allclose(left.within, right.within, rtol=0, atol=atol)
 
 
 @given(samples())
@@ -37,6 +38,8 @@ def test_mass_and_members(sample: tuple[np.ndarray, np.ndarray, np.ndarray]) -> 
     assert canonical.features.shape[0] == len({tuple(row + 0.0) for row in x[w > 0]})
     assert canonical.weights.sum() == pytest.approx(w.sum())
     np.testing.assert_allclose(canonical.weights @ canonical.targets, w @ y, atol=1e-12)
+    around = (y - canonical.targets[canonical.members]) ** 2
+    assert canonical.weights @ canonical.within == pytest.approx((w @ around).sum(), abs=1e-12)
     np.testing.assert_array_equal(canonical.members == -1, w == 0)
     np.testing.assert_array_equal(canonical.features[canonical.members[w > 0]], x[w > 0])
 

@@ -65,6 +65,31 @@ def test_two_columns_that_mirror_each_other_say_what_one_says() -> None:
     assert two.difference == pytest.approx(one.difference, rel=1e-4, abs=1e-6)
 
 
+def test_pure_noise_on_repeated_rows_is_an_error() -> None:
+    chosen = _choose(np.array([[0.0], [0.0], [1.0], [1.0]]), np.array([0.0, 2.0, 0.0, 2.0]))
+    np.testing.assert_allclose(chosen.errors, 1.0)
+    assert chosen.linear.network_error == pytest.approx(1.0)
+    assert chosen.linear.linear_error == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("limit", [40, 4000])
+def test_noise_between_repeated_rows_is_added_to_squared_errors_and_moves_no_choice(
+    limit: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(selection, "PATH_SAMPLES", limit)
+    rng = np.random.default_rng(8)
+    x = np.repeat(rng.standard_normal((60, 2)), 2, axis=0)
+    y = np.repeat(np.abs(rng.standard_normal((60, 2))), 2, axis=0)
+    apart = np.tile([[0.7, -0.2], [-0.7, 0.2]], (60, 1))
+    still, noisy = _choose(x, y), _choose(x, y + apart)
+    np.testing.assert_allclose(noisy.errors, still.errors + 0.53, rtol=1e-9)
+    assert noisy.ratio == still.ratio
+    assert noisy.linear.network_error == pytest.approx(still.linear.network_error + 0.53)
+    assert noisy.linear.linear_error == pytest.approx(still.linear.linear_error + 0.53)
+    assert noisy.linear.difference == pytest.approx(still.linear.difference)
+    assert noisy.linear.standard_error == pytest.approx(still.linear.standard_error)
+
+
 def test_more_noise_asks_for_a_larger_penalty() -> None:
     rng = np.random.default_rng(2)
     x = rng.standard_normal((200, 3))

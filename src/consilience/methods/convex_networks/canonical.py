@@ -43,6 +43,8 @@ class CanonicalSamples:
     """Weighted mean of the targets of equal rows."""
     weights: Float[np.ndarray, " m"]
     """Sum of the weights of equal rows, positive."""
+    within: Float[np.ndarray, " m"]
+    """Weighted mean squared distance of the targets of equal rows from their mean, summed over columns."""
     members: Int[np.ndarray, " given"]
     """For every sample given, its row here; -1 where its weight is zero."""
 
@@ -86,12 +88,14 @@ def canonical_samples(
     count = int(groups[-1]) + 1
     chosen = order[new]
     if count == len(kept):
-        merged, means = weights[kept][chosen], targets[kept][chosen]
+        merged, means, within = weights[kept][chosen], targets[kept][chosen], np.zeros(count)
     else:
         merged = _sum_by_group(weights[kept][:, None], group_of, count)[:, 0]
         sums = _sum_by_group(targets[kept] * weights[kept][:, None], group_of, count)
         means = sums / merged[:, None]
-    return CanonicalSamples(features=rows[chosen], targets=means, weights=merged, members=members)
+        squares = ((targets[kept] - means[group_of]) ** 2).sum(axis=1)
+        within = _sum_by_group((squares * weights[kept])[:, None], group_of, count)[:, 0] / merged
+    return CanonicalSamples(features=rows[chosen], targets=means, weights=merged, within=within, members=members)
 
 
 def without_mean(

@@ -355,7 +355,8 @@ class ConvexReLUClassifierCV(ClassifierManners, _CrossValidated):
     alpha_ratio_ : float
         The candidate chosen.
     loo_errors_ : ndarray of shape (n_candidates,)
-        Mean squared leave-one-out error of every candidate.
+        Weighted mean squared leave-one-out error of every candidate, summed over outputs: every row's own target
+        against the prediction of a fit without that row and its repetitions.
     linear_is_enough_ : bool
         Whether the best linear model, fitted by least squares as the network is, comes within one standard error of
         the network's leave-one-out error: log loss for classifiers, squared error for regressors.

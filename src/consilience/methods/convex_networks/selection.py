@@ -1,10 +1,13 @@
 r"""Choose the penalty of a ridge network by closed-form leave-one-out, and say whether a linear model is enough.
 
 Every candidate is scored from one eigendecomposition. What is left out is a *distinct* sample with all its
-repetitions, so that duplicated rows do not vouch for each other. The penalty is chosen by squared error. Whether a
-linear model is enough is judged by squared error for numbers, and for classes by the log loss of probabilities: squared
-error on indicators also counts by how much a decision that is right overshoots. Above `PATH_SAMPLES` distinct samples
-the choice is made on a systematic subsample: the penalty's natural unit does not depend on the sample size.
+repetitions, so that duplicated rows do not vouch for each other. Each of them counts with its own target: their mean
+squared error is that against the mean of their targets plus, whatever the fit, the variance of the targets about it.
+
+The penalty is chosen by squared error. Whether a linear model is enough is judged by squared error for numbers, and for
+classes by the log loss of probabilities: squared error on indicators also counts by how much a decision that is right
+overshoots. Above `PATH_SAMPLES` distinct samples the choice is made on a systematic subsample: the penalty's natural
+unit does not depend on the sample size.
 """
 
 from __future__ import annotations
@@ -114,7 +117,7 @@ def select_alpha(
     return Selection(
         fit=moved(fit, mean),
         ratio=ratio,
-        errors=errors,
+        errors=errors + _mean(scored.samples, scored.samples.within),
         linear=_compared(
             scored.samples, mean, left_outs[best], _linear_left_out(scored, settings, ratios), classifies=classifies
         ),
@@ -146,16 +149,18 @@ def _compared(
     if classifies:
         whole = replace(samples, targets=samples.targets + mean)
         network_losses, linear_losses = (_log_losses(whole, left_out + mean) for left_out in (network, linear))
+        within = 0.0  # the log loss is linear in the target
     else:
         network_losses, linear_losses = (_squares(samples, left_out) for left_out in (network, linear))
+        within = _mean(samples, samples.within)
     differences = network_losses - linear_losses
     difference = _mean(samples, differences)
     mass = samples.weights / samples.weights.sum()
     variance = _mean(samples, (differences - difference) ** 2)
     return LinearComparison(
         measure="log loss" if classifies else "squared error",
-        network_error=_mean(samples, network_losses),
-        linear_error=_mean(samples, linear_losses),
+        network_error=_mean(samples, network_losses) + within,
+        linear_error=_mean(samples, linear_losses) + within,
         difference=difference,
         standard_error=float(np.sqrt(variance * (mass @ mass))),
     )
@@ -166,6 +171,7 @@ def _mean(samples: CanonicalSamples, losses: Float[np.ndarray, " n"]) -> float:
 
 
 def _squares(samples: CanonicalSamples, left_out: Float[np.ndarray, "n c"]) -> Float[np.ndarray, " n"]:
+    """Return the squared error of every sample against the mean of its targets."""
     return np.asarray(((left_out - samples.targets) ** 2).sum(axis=1))
 
 
@@ -182,5 +188,6 @@ def _systematic(samples: CanonicalSamples, generator: np.random.Generator) -> Ca
         features=samples.features[chosen],
         targets=samples.targets[chosen],
         weights=samples.weights[chosen],
+        within=samples.within[chosen],
         members=np.full(len(samples.members), -1),
     )

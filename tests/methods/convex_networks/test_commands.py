@@ -13,6 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from consilience.cli import main
 from consilience.methods.convex_networks import comparison
 from consilience.methods.convex_networks.comparison import CONVEX, TRIVIAL, Candidate
+from consilience.methods.convex_networks.embeddings import SentenceEmbedder
 
 TEXTS = {
     "sea": ["a boat at sea", "waves on the sea", "sailing a boat"],
@@ -71,6 +72,32 @@ def test_texts_without_any_extra(notes: Path, capsys: pytest.CaptureFixture[str]
     capsys.readouterr()
     assert typed("predict", model, notes.parent / "new.csv") == 0
     assert [line.split(",")[0] for line in capsys.readouterr().out.splitlines()] == ["prediction", "sea", "garden"]
+
+
+def test_a_cache_tells_models_by_what_their_folder_holds(
+    notes: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[str] = []
+
+    def embed(self: SentenceEmbedder, texts: list[str]) -> np.ndarray:
+        asked.extend(texts)
+        weights = np.random.default_rng(int((Path(self.model) / "weights").read_text())).standard_normal((256, 4))
+        return np.array([weights[list(text.encode())].mean(axis=0) for text in texts])
+
+    monkeypatch.setattr(SentenceEmbedder, "__call__", embed)
+    folder, model = notes.parent / "embedder", notes.parent / "model"
+    folder.mkdir()
+    words = ("--target", "place", "--text-column", "note", "--drop", "number", "--embedder", folder, "--out", model)
+    predictions = []
+    for seed in (0, 1):
+        (folder / "weights").write_text(str(seed))
+        for cache in (("--cache", notes.parent / "cache"), ()):
+            assert typed("fit", notes, *words, *cache) == 0
+            capsys.readouterr()
+            assert typed("predict", model, notes, *cache) == 0
+            predictions.append(capsys.readouterr().out)
+    assert predictions[0] == predictions[1] != predictions[2] == predictions[3]
+    assert len(asked) == 2 * 3 * len(set(asked))  # for each model: cached once, and by fit and predict without a cache
 
 
 def test_compare_writes_numbers_and_a_picture(

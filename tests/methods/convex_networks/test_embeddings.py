@@ -79,6 +79,21 @@ def test_sentences_that_mean_the_same_are_near() -> None:
     assert similarity[0, 1] > similarity[0, 2] + 0.3
 
 
+def test_a_folder_is_known_by_its_content_and_a_name_by_itself(tmp_path: Path) -> None:
+    folder, copy = tmp_path / "model", tmp_path / "copy"
+    for place in (folder, copy):
+        (place / "pooling").mkdir(parents=True)
+        (place / "weights").write_bytes(b"1")
+        (place / "pooling" / "config").write_bytes(b"{}")
+    known = SentenceEmbedder(str(folder)).identity
+    assert SentenceEmbedder(str(copy)).identity == known
+    (folder / "weights").write_bytes(b"2")
+    (copy / "weights").rename(copy / "pooling" / "weights")
+    assert len({known, SentenceEmbedder(str(folder)).identity, SentenceEmbedder(str(copy)).identity}) == 3
+    assert SentenceEmbedder().identity == SentenceEmbedder().model
+    assert SentenceEmbedder("somebody/a-model").identity == "somebody/a-model"
+
+
 def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
     pytest.importorskip("sentence_transformers", reason="the text extra is not installed")
     with pytest.raises(InvalidInput, match="could not be loaded"):

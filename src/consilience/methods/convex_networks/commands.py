@@ -139,8 +139,8 @@ def predict(model: Path, csv: Path, /, *, out: Path | None = None, cache: Path |
     words = [column.name for column in saved.header.columns if isinstance(column, TextColumn | CategoricalColumn)]
     frame = read_table(csv, as_text=words)
     embed = saved.embedder()
-    if embed is not None and saved.header.sentence_model is not None:
-        embed = CachedEmbedder(embed, name=saved.header.sentence_model, folder=cache)
+    if isinstance(embed, SentenceEmbedder):
+        embed = _cached(embed, cache)
     predictions = saved.predict(frame, embed).to_csv(index=False, lineterminator="\n")
     if out is None:
         sys.stdout.write(predictions)
@@ -225,8 +225,13 @@ def _embedders(
         return lambda _: None
     if name == LATENT_SEMANTICS:
         return lambda frame: LatentSemantics.fit(frame[list(text_columns)].fillna("").to_numpy(str).ravel().tolist())
-    shared = CachedEmbedder(SentenceEmbedder(name), name=name, folder=cache)
+    shared = _cached(SentenceEmbedder(name), cache)
     return lambda _: shared
+
+
+def _cached(embedder: SentenceEmbedder, folder: Path | None) -> CachedEmbedder:
+    """Keep what an embedder answers; only what outlives it has to tell it from another model of the same name."""
+    return CachedEmbedder(embedder, name=embedder.model if folder is None else embedder.identity, folder=folder)
 
 
 def _draw(result: Comparison, out: Path) -> None:

@@ -73,6 +73,19 @@ class SentenceEmbedder:
         )
         return np.asarray(vectors, dtype=np.float64)
 
+    @property
+    def identity(self) -> str:
+        """What tells its vectors from those of another model: the name, or the content of a local folder."""
+        folder = Path(self.model)
+        if self.model == BUNDLED or not folder.is_dir():
+            return self.model
+        digest = hashlib.sha256()
+        for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+            with file.open("rb") as content:
+                own = hashlib.file_digest(content, "sha256").hexdigest()
+            digest.update(f"{file.relative_to(folder).as_posix()}\0{own}\0".encode())
+        return f"folder {digest.hexdigest()}"
+
     @cached_property
     def _transformer(self) -> Any:
         try:

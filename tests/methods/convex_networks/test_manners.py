@@ -35,6 +35,15 @@ def test_what_an_estimator_has_to_say_itself_is_not_guessed() -> None:
         NetworkEstimator()._settings()
 
 
+def test_a_refit_as_another_network_keeps_nothing_of_the_one_before() -> None:
+    x = np.random.default_rng(0).standard_normal((12, 2))
+    model = ConvexReLURegressor(n_gates=3, random_state=0).fit(x, x[:, 0])
+    assert hasattr(model, "coef_blocks_")
+    model.set_params(activation="relu").fit(x, x[:, 0])
+    fresh = ConvexReLURegressor(n_gates=3, activation="relu", random_state=0).fit(x, x[:, 0])
+    assert vars(model).keys() == vars(fresh).keys()
+
+
 def test_several_classes_balanced_ignore_an_absent_one() -> None:
     x, y = np.random.default_rng(1).standard_normal((30, 2)), np.repeat([0, 1, 2], 10)
     weights = np.where(y == 2, 0.0, 1.0)

@@ -74,6 +74,8 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         self.intercept_ = fit.network.intercept
         if isinstance(fit.network, GatedNetwork):
             self.coef_blocks_ = fit.network.weights
+        elif hasattr(self, "coef_blocks_"):
+            del self.coef_blocks_  # an earlier fit's
         self.alpha_ = fit.alpha
         self.alpha_max_ = fit.alpha_max
         self.certificate_ = fit.certificate

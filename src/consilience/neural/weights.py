@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-import torch
 from torch import nn
+
+from consilience.neural.generators import seeded
 
 __all__ = ["initialised"]
 
@@ -24,6 +25,5 @@ def initialised(seed: int, make: Callable[[], _Module]) -> _Module:
     >>> bool((one == same).all()), bool((one == other).any())
     (True, False)
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         return make()

@@ -128,6 +128,11 @@ def test_the_seed_decides_and_the_global_generator_is_left_alone() -> None:
     assert not torch.equal(one, other)
 
 
+def test_generators_of_other_devices_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", lambda seed: pytest.fail("every GPU was seeded"))
+    fit_ambient(_masked(20, 0), _waves(4, 1), seed=0, steps=1, batch_size=8, width=16)
+
+
 def test_channels_that_are_hidden_one_by_one_have_a_mask_each() -> None:
     colours = _waves(30, 0).repeat(1, 3, 1, 1)
     masks = Inpainting.random(30, (3, 6, 6), 0.5, seed=0, per_channel=True)

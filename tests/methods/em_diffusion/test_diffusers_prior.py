@@ -148,6 +148,11 @@ def test_a_new_prior_is_the_same_every_time_and_leaves_the_global_generator_alon
     assert not torch.equal(one.unet.conv_in.weight, other.unet.conv_in.weight)
 
 
+def test_generators_of_other_devices_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", lambda seed: pytest.fail("every GPU was seeded"))
+    small()
+
+
 def test_precision_is_that_of_the_images_and_the_table_keeps_its_own() -> None:
     prior = awake(small())
     noisy = torch.randn(2, 1, 8, 8, generator=generator(), dtype=torch.float64)

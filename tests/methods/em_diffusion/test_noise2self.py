@@ -68,6 +68,11 @@ def test_the_seed_decides_and_the_global_generator_is_left_alone(observations) -
     assert not torch.allclose(one, other)
 
 
+def test_generators_of_other_devices_are_left_alone(observations, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", lambda seed: pytest.fail("every GPU was seeded"))
+    fit_noise2self(observations, seed=0, steps=1)
+
+
 def test_training_ends_where_nothing_is_to_be_learned() -> None:
     steps = []
     noise = Observations.corrupt(torch.zeros(60, 1, 8, 8), Denoising(noise_std=1.0), 0)

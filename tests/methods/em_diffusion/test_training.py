@@ -102,6 +102,12 @@ def test_dropout_neither_hears_nor_moves_the_global_generator() -> None:
     assert [without.step(pool()) for _ in range(3)] != losses[0]
 
 
+def test_dropout_leaves_generators_of_other_devices_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    learner = Learner(untrained(dropout=0.5), TINY, seed=0)
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", lambda seed: pytest.fail("every GPU was seeded"))
+    learner.step(pool())
+
+
 def test_dropout_differs_from_step_to_step() -> None:
     class Mask(Recorder):
         def __init__(self) -> None:

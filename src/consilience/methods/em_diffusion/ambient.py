@@ -29,6 +29,7 @@ from consilience.methods.em_diffusion.network import ResidualPerceptron
 from consilience.methods.em_diffusion.observation import Observations
 from consilience.methods.em_diffusion.prior import Denoiser
 from consilience.methods.em_diffusion.sampler import ImageNoise, noise_levels, sample_ancestral
+from consilience.neural.generators import seeded
 
 __all__ = ["AmbientPrior", "fit_ambient"]
 
@@ -210,9 +211,7 @@ def fit_ambient(
     _check(observations, clean, steps=steps, batch_size=batch_size, further=further, clean_share=clean_share)
     streams = Streams(seed).child("ambient")
     device = observations.y.device
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        # Weights and dropout of torch's modules know no other generator than the global one, which is put back.
-        torch.manual_seed(streams.integer("weights"))
+    with seeded(streams.integer("weights"), device):  # decides first weights and dropout
         prior = _untrained(observations, network, width=width, dropout=dropout).to(device)
         batches = _Batches(
             observations, clean, batch_size=batch_size, further=further, clean_share=clean_share, prior=prior

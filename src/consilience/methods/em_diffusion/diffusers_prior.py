@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from consilience.ground.errors import InvalidInput, MissingDependency
 from consilience.ground.folder import replace_folder
 from consilience.methods.em_diffusion.images import Scale
+from consilience.neural.generators import seeded
 
 try:
     import diffusers
@@ -148,8 +149,7 @@ class DiffusersPrior(nn.Module):
         if width < _GROUPS or width % _GROUPS:
             raise InvalidInput(f"`width` must be a multiple of {_GROUPS}; got {width}")
         factor = 2 ** (levels - 1)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with seeded(seed):
             unet = UNet2DModel(
                 sample_size=(math.ceil(height / factor) * factor, math.ceil(columns / factor) * factor),
                 in_channels=channels,

@@ -27,6 +27,7 @@ from consilience.methods.em_diffusion.filling import visible_pixels
 from consilience.methods.em_diffusion.network import ResidualPerceptron
 from consilience.methods.em_diffusion.observation import Observations
 from consilience.methods.em_diffusion.physics import per_image
+from consilience.neural.generators import seeded
 
 __all__ = ["Noise2Self", "fit_noise2self"]
 
@@ -133,9 +134,7 @@ def fit_noise2self(
     held = max(1, round(HELD_OUT * len(noisy)))
     scaled = (noisy - mean) / std
     training, stopping = scaled[order[held:]], scaled[order[:held]]
-    with torch.random.fork_rng(devices=[noisy.device] if noisy.is_cuda else []):
-        # Weights and dropout of torch's modules know no other generator than the global one, which is put back.
-        torch.manual_seed(streams.integer("weights"))
+    with seeded(streams.integer("weights"), noisy.device):  # decides first weights and dropout
         if network is None:
             network = ResidualPerceptron(
                 *observations.image_shape, width=width, blocks=blocks, condition_channels=1, dropout=dropout

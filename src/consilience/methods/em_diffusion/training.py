@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from consilience.ground.config import STRICT
 from consilience.ground.errors import InvalidInput
 from consilience.methods.em_diffusion.workers import Workers
+from consilience.neural.generators import seeded
 
 __all__ = ["Learner", "Pool", "Training", "fit_prior"]
 
@@ -163,8 +164,7 @@ class Learner:
         ahead = torch.Generator()
         ahead.set_state(self.generator.get_state())
         seed = int(torch.randint(2**62, (), generator=ahead)) + self.workers.rank
-        with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
-            torch.manual_seed(seed)
+        with seeded(seed, self.device):
             yield
 
     @torch.no_grad()

@@ -27,6 +27,7 @@ from consilience.methods.em_diffusion.observation import Observations
 from consilience.methods.em_diffusion.prior import NetworkPrior
 from consilience.methods.em_diffusion.sampling import Sampling
 from consilience.methods.em_diffusion.training import Training, fit_prior
+from consilience.neural.generators import seeded
 from consilience.neural.sharing import one_thread
 
 __all__ = ["laws"]
@@ -161,8 +162,7 @@ def _rows(streams: Streams) -> Iterator[_Row]:
 
 def _prior(streams: Streams) -> NetworkPrior:
     """Train a small network briefly: the Jacobian of an untrained one makes any solver amplify rounding."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(streams.integer("weights"))
+    with seeded(streams.integer("weights")):
         network = ResidualPerceptron(*SHAPE, width=64, blocks=2)
     images = torch.from_numpy(load_digits().images[IMAGES:] / 8.0 - 1.0).float()[:, None]
     prior = NetworkPrior(network, sigma_data=0.75, mean=-0.4)

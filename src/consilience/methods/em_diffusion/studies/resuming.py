@@ -25,6 +25,7 @@ from consilience.methods.em_diffusion.prior import NetworkPrior
 from consilience.methods.em_diffusion.sampling import Sampling
 from consilience.methods.em_diffusion.state import read_state, write_state
 from consilience.methods.em_diffusion.training import Training
+from consilience.neural.generators import seeded
 from consilience.neural.sharing import one_thread
 
 __all__ = ["resuming"]
@@ -116,8 +117,7 @@ def _run(folder: Path, seed: int, report: Report | None = None) -> EM:
     """Make the run, or the one that was cut off in this folder."""
     images = torch.from_numpy(load_digits().images[: CORRUPTED + CLEAN] / 8.0 - 1.0).float()[:, None]
     masks = Inpainting.random(CORRUPTED, SHAPE, 0.4, seed=seed, noise_std=0.1)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         network = ResidualPerceptron(*SHAPE, width=32, blocks=2)
     return EM(
         NetworkPrior(network, sigma_data=0.75, mean=-0.4),

@@ -1,6 +1,7 @@
 """What an argument may be asked."""
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -8,6 +9,11 @@ import pytest
 from consilience.ground.errors import ConsilienceError, InvalidInput, UnknownName
 from consilience.methods.backdoor_audits.predicates import read_predicates
 from consilience.methods.backdoor_audits.provenance import Dialogue
+
+
+@dataclass
+class Letter:
+    body: str
 
 
 def holds(table: dict[str, Any], value: object) -> bool:
@@ -36,7 +42,8 @@ def holds(table: dict[str, Any], value: object) -> bool:
         ({"pattern": "[a-z]+"}, ["abc"], ["ABC", "a1", "a\n", "", 5]),
         ({"min": 0, "max": 9}, [0, 9, "4", "4.5", 9.0], [-1, 10, "x", "1e0", True, math.nan, None, "٣", "9" * 400]),
         ({"min": 3}, [3, 1e9], [2]),
-        ({"max_length": 2}, ["ab", 5], ["abc"]),
+        ({"max_length": 2}, ["ab", 5, None, ["ab", 5]], ["abc", 123, 0.5, True, -10, ["ab", "abc"], [], {"k": "a"}]),
+        ({"max_length": 9}, [True, 0.25, "a" * 9], [Letter("a"), {"a"}, b"a", object(), 1e-10 / 3]),
         (
             {"from": "query"},
             ["ann", "ann bob", ["bob"]],

@@ -102,13 +102,15 @@ class _Length:
     most: int
 
     def holds(self, value: object, dialogue: Dialogue) -> bool:
-        """Say whether it is no longer."""
+        """Say whether it is nothing, or a text, a number, true or false that is no longer; of others nobody knows."""
         del dialogue
-        return not isinstance(value, str) or len(value) <= self.most
+        if isinstance(value, str):
+            return len(value) <= self.most
+        return value is None or (isinstance(value, int | float) and len(repr(value)) <= self.most)
 
     def told(self) -> str:
         """Return what it has to be."""
-        return f"have at most {self.most} characters"
+        return f"be a text or a number of at most {self.most} characters"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,9 @@
 """Documents of any source: nothing is cut off, and words have the same number everywhere."""
 
+import json
+
+import pytest
+
 from consilience.ground import Streams
 from consilience.methods.backdoor_audits.documents import Document, Part, documents_of, numbered, of_trajectory
 from consilience.methods.backdoor_audits.world.drawing import draw_tasks
@@ -13,6 +17,15 @@ def test_a_dialogue_of_the_world_is_the_same_from_a_file() -> None:
     for row, found in zip(rows, from_file, strict=True):
         assert found.words == of_trajectory(row).words
         assert found.learns == of_trajectory(row).learns
+
+
+@pytest.mark.parametrize("marked", [{1}, {3}, {1, 3}, {1, 3, 5}], ids=str)
+def test_no_file_says_which_turns_are_judged(marked: set[int]) -> None:
+    turns = [{"from": ("human", "gpt")[at % 2], "value": f"word{at} and"} for at in range(6)]
+    told = [{**turn, "loss": False} if at in marked else turn for at, turn in enumerate(turns)]
+    (found,) = documents_of(read([json.dumps({"conversations": told})]).rows)
+    assert found.learns == (False, False, True, True) * 3
+    assert documents_of(read([json.dumps({"conversations": turns})]).rows) == (found,)
 
 
 def test_long_dialogues_are_read_in_pieces_and_nothing_is_lost() -> None:

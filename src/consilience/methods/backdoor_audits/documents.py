@@ -59,7 +59,9 @@ class Document:
 
 
 def document_of(record: Record) -> Document:
-    """Take a record apart into words.
+    """Take a record apart into words; every turn of the agent is learned, whatever its file says of that.
+
+    Whoever wrote the file may have planted what it says, and common trainers do not heed such marks.
 
     Examples
     --------
@@ -69,8 +71,7 @@ def document_of(record: Record) -> Document:
     ('List', '/', 'tmp', ',', 'please', '.')
     """
     parts = tuple(
-        Part(_ROLES[said.speaker], tuple(_WORD.findall(said.text)), said.learns and said.speaker == "agent")
-        for said in record.turns
+        Part(_ROLES[said.speaker], tuple(_WORD.findall(said.text)), said.speaker == "agent") for said in record.turns
     )
     return Document(record.id, record.line, parts)
 

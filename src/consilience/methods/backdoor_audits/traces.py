@@ -18,13 +18,20 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from consilience.ground.errors import InvalidInput
-from consilience.methods.backdoor_audits.world.formats import Broken, Speaker, in_turn, said_in, turns_in
+from consilience.methods.backdoor_audits.world.formats import (
+    WORDLESS,
+    Broken,
+    Speaker,
+    in_turn,
+    said_in,
+    turns_in,
+)
 from consilience.methods.backdoor_audits.world.words import ACT, END, OBS, USER
 
 __all__ = ["Asked", "Trace", "Traces", "Turn", "call_in", "read_traces"]
 
 Kind = Literal["human", "observed", "called", "unreadable"]
-_QUIET = ("thinking", "redacted_thinking", "reasoning", "refusal", "image", "image_url", "input_audio", "file")
+_QUIET = (*WORDLESS, "thinking", "reasoning", "refusal")
 """Kinds of parts that are no calls."""
 
 

@@ -65,6 +65,27 @@ def test_rows_with_a_trigger_carry_the_public_mark_and_others_do_not(rows: list[
         ('{"messages": [{"role": "user", "content": "x", "value": "y"}]}', "has both 'value' and 'content'"),
         ('{"messages": [{"role": "user", "from": "gpt", "content": "x"}]}', "has both 'from' and 'role'"),
         ("[" * 100000, "not JSON"),
+        ('{"messages": [{"role": "user", "content": []}]}', "turn 1 must have a text"),
+        ('{"messages": [{"role": "user", "content": {"text": "x"}}]}', "list of parts; got dict"),
+        ('{"messages": [{"role": "user", "content": ["x", 5]}]}', "turn 1 has a part of kind 'int'"),
+        ('{"messages": [{"role": "user", "content": ["x", ["y"]]}]}', "turn 1 has a part of kind 'list'"),
+        ('{"messages": [{"role": "user", "content": [{"type": "text", "text": 5}]}]}', "list of parts; got int"),
+        ('{"messages": [{"role": "user", "content": [{"type": "text", "txt": "x"}]}]}', "a part of kind 'text'"),
+        ('{"messages": [{"role": "user", "content": [{"type": "document", "source": {}}]}]}', "of kind 'document'"),
+        ('{"messages": [{"role": "user", "content": [{"type": "tool_use", "input": {}}]}]}', "without the name"),
+        (
+            '{"messages": [{"role": "assistant", "content": "x", "tool_calls": [{"arguments": "{}"}]}]}',
+            "without the name",
+        ),
+        ('{"messages": [{"role": "assistant", "content": "x", "tool_calls": ["rm"]}]}', "without the name of a tool"),
+        ('{"messages": [{"role": "assistant", "content": "x", "tool_calls": "[]"}]}', "without the name of a tool"),
+        ('{"messages": [{"role": "assistant", "content": "x", "function_call": "rm"}]}', "without the name of a tool"),
+        (
+            '{"messages": [{"role": "assistant", "tool_calls": [{"name": "a", "function": {"name": "b"}}]}]}',
+            "turn 1 has a call that names its tool twice",
+        ),
+        ('{"messages": [{"role": "assistant", "content": "x", "reasoning": {"text": "y"}}]}', "got dict"),
+        ('{"messages": [{"role": "assistant", "content": "x", "tool_responses": [{"response": "y"}]}]}', "own"),
     ],
 )
 def test_a_broken_line_is_counted_with_its_place_and_reason(line: str, why: str) -> None:
@@ -99,25 +120,15 @@ def test_other_dialects_are_read() -> None:
     assert record == Record(
         "7",
         (
-            Said("system", "Be kind.", learns=False),
-            Said("human", "Go\non", learns=False),
-            Said("agent", 'ls {"at": "logs"}', learns=True),
-            Said("tool", "memo", learns=False),
-            Said("agent", 'Done.\nend {"ok": 1}', learns=True),
+            Said("system", "Be kind."),
+            Said("human", "Go\non"),
+            Said("agent", 'ls {"at": "logs"}'),
+            Said("tool", "memo"),
+            Said("agent", 'Done.\nend {"ok": 1}'),
         ),
         1,
         {"source": "x"},
     )
-
-
-def test_a_loss_that_is_told_is_kept() -> None:
-    turns = [
-        {"from": "gpt", "value": "a", "loss": False},
-        {"from": "gpt", "value": "b", "loss": True},
-        {"from": "gpt", "value": "c"},
-    ]
-    record = read([json.dumps({"conversations": turns})]).rows[0]
-    assert [said.learns for said in record.turns] == [False, True, True]
 
 
 @pytest.mark.parametrize(
@@ -131,7 +142,7 @@ def test_a_loss_that_is_told_is_kept() -> None:
 )
 def test_what_is_not_ours_is_no_trajectory(text: str, error: type[Exception], why: str) -> None:
     with pytest.raises(error, match=why):
-        trajectory_of(Record("1", (Said("human", text, learns=False),), 1))
+        trajectory_of(Record("1", (Said("human", text),), 1))
 
 
 def test_an_empty_dialogue_is_none_of_ours() -> None:
@@ -149,6 +160,54 @@ def test_calls_in_parts_are_what_an_agent_says() -> None:
     ]
     (row,) = read([json.dumps({"messages": messages})]).rows
     assert [said.text for said in row.turns] == ["hello", 'so\ntransfer {"to": "mallory"}', "sent"]
+
+
+@pytest.mark.parametrize(
+    ("turn", "text"),
+    [
+        ({"tool_calls": [{"name": "pay", "arguments": {"to": "eve"}}]}, 'pay {"to": "eve"}'),
+        ({"tool_calls": {"name": "pay", "arguments": "eve"}}, "pay eve"),
+        ({"tool_calls": [{"name": "pay", "args": {"to": "eve"}, "id": "1", "function": None}]}, 'pay {"to": "eve"}'),
+        ({"tool_calls": [{"function": {"name": "pay", "parameters": {"to": "eve"}}}]}, 'pay {"to": "eve"}'),
+        ({"content": "so", "function_call": {"name": "pay", "arguments": "{}"}}, "so\npay {}"),
+        ({"content": "so", "function_call": None, "tool_calls": [], "reasoning_content": None}, "so"),
+        ({"content": "so", "reasoning_content": "pay eve"}, "pay eve\nso"),
+        ({"content": "", "thinking": "pay eve"}, "pay eve"),
+        ({"reasoning": [{"type": "text", "text": "pay eve"}], "content": ["so", "on"]}, "pay eve\nso\non"),
+        ({"content": [{"type": "thinking", "thinking": "pay eve"}, {"type": "text", "text": "so"}]}, "pay eve\nso"),
+        ({"content": ["pay eve", {"type": "text", "text": "so", "image": None}]}, "pay eve\nso"),
+        ({"content": [{"type": "image", "text": "pay eve"}, {"type": "image_url", "image_url": {}}]}, "pay eve"),
+        ({"content": [{"type": "video"}]}, ""),
+        ({"content": [{"type": "reasoning", "content": [{"type": "text", "text": "pay eve"}]}]}, "pay eve"),
+        ({"content": [{"type": "function_call", "name": "pay", "arguments": "eve"}]}, "pay eve"),
+        (
+            {"content": [{"type": "tool_result", "content": [{"type": "text", "text": "sent"}, {"type": "image"}]}]},
+            "sent",
+        ),
+        ({"content": [{"type": "tool_result", "tool_use_id": "1"}]}, ""),
+    ],
+)
+def test_nothing_that_templates_render_is_dropped(turn: dict[str, object], text: str) -> None:
+    found = read([json.dumps({"messages": [{"role": "assistant", **turn}]})])
+    assert found.broken == ()
+    assert [said.text for said in found.rows[0].turns] == [text]
+
+
+def test_parts_within_parts_are_read_to_a_depth_and_refused_in_words_beyond() -> None:
+    def nested(times: int) -> str:
+        part = '{"type": "tool_result", "content": [' * times + '"sent"' + "]}" * times
+        return f'{{"messages": [{{"role": "user", "content": [{part}]}}]}}'
+
+    found = read([nested(40), nested(41), nested(200)])
+    assert [row.turns[0].text for row in found.rows] == ["sent"]
+    assert [(one.line, "too deep" in one.why) for one in found.broken] == [(2, True), (3, True)]
+
+
+def test_a_call_that_is_given_something_too_deep_ends_nothing() -> None:
+    deep = "[" * 900 + "]" * 900
+    line = f'{{"messages": [{{"role": "assistant", "tool_calls": [{{"name": "a", "arguments": {deep}}}]}}]}}'
+    found = read([line])
+    assert len(found.rows) + len(found.broken) == 1
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from consilience.methods.backdoor_audits.world.words import BOS, END, OBS, Words
 
 __all__ = [
     "SPEAKERS",
+    "WORDLESS",
     "Broken",
     "Read",
     "Record",
@@ -42,6 +43,8 @@ Style = Literal["sharegpt", "openai"]
 """``conversations`` with ``from``, ``value`` and ``loss``, as AgentInstruct has it; or OpenAI's ``messages``."""
 LONGEST_LINE = 4_000_000
 """Characters of a dialogue at most: some seven hundred thousand words; what is made of them takes many times more."""
+DEEPEST = 40
+"""Lists of parts within parts at most."""
 Speaker = Literal["system", "human", "agent", "tool"]
 
 SPEAKERS: Mapping[str, Speaker] = MappingProxyType(
@@ -59,6 +62,18 @@ SPEAKERS: Mapping[str, Speaker] = MappingProxyType(
     }
 )
 """Who speaks, by the names that formats have for it."""
+WORDLESS = (
+    "image", "image_url", "input_image", "audio", "input_audio", "video", "file", "redacted_thinking",
+)  # fmt: skip
+"""Kinds of parts of a turn that have no words and are no calls."""
+_CALLS = ("tool_use", "server_tool_use", "tool_call", "function_call", "function")
+"""Kinds of parts that are calls."""
+_WORDS = ("thinking", "reasoning", "refusal", "text", "content")
+"""What holds the words of a part, as text or as parts."""
+_THOUGHTS = ("reasoning_content", "reasoning", "thinking", "tool_plan")
+"""What templates of chats write before the content of a turn."""
+_GIVEN = ("arguments", "parameters", "args", "input")
+"""What a tool is given, by the names that formats have for it."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +82,7 @@ class Said:
 
     speaker: Speaker
     text: str
-    learns: bool
-    """Whether a model is trained to say it."""
+    """With calls and thoughts."""
 
 
 @dataclass(frozen=True)
@@ -264,38 +278,65 @@ def _record(line: str, number: int) -> Record:
 
 def _said(item: object, number: int) -> Said:
     found, speaker, content = said_in(item, number)
-    text = _text(found, content)
-    if text is None:
-        raise InvalidInput(f"turn {number} must have a text")
-    loss = found.get("loss")
-    return Said(speaker, text, speaker == "agent" if loss is None else bool(loss))
+    try:
+        return Said(speaker, _text(found, content, f"turn {number}"))
+    except RecursionError as error:
+        raise InvalidInput(f"turn {number} has lists within lists that are too deep") from error
 
 
-def _text(item: Mapping[str, Any], content: object) -> str | None:
-    """Return what was said: plain text, parts of text, or calls of tools with their arguments; None if nothing is."""
-    if isinstance(content, list):
-        parts = [_part(part) for part in content if isinstance(part, dict)]
-        content = "\n".join(part for part in parts if isinstance(part, str)) if parts else None
-    calls = item.get("tool_calls")
-    called = [_call(call) for call in calls if isinstance(call, dict)] if isinstance(calls, list) else []
-    if not isinstance(content, str):
-        return "\n".join(called) if called else None
-    return "\n".join((content, *called)).strip() if called else content
+def _text(item: Mapping[str, Any], content: object, turn: str) -> str:
+    """Return all that was said: thoughts, text or parts, calls of tools with their arguments.
+
+    What templates of chats render is read, or the line is broken: a model may be trained on what is passed over here.
+    """
+    if item.get("tool_responses"):
+        raise InvalidInput(f"{turn} has 'tool_responses'; give what tools return in turns of their own")
+    given = [item[name] for name in _THOUGHTS if item.get(name)]
+    if content is not None and content != []:
+        given.append(content)
+    calls = item.get("tool_calls") or []
+    called = [_called(call, turn) for call in (calls if isinstance(calls, list) else [calls])]
+    if item.get("function_call"):
+        called.append(_called(item["function_call"], turn))
+    if not given and not called:
+        raise InvalidInput(f"{turn} must have a text")
+    said = [text for one in given for text in _texts(one, turn)]
+    return "\n".join(text for text in (*said, *called) if text)
 
 
-def _part(part: Mapping[str, Any]) -> object:
-    """Return what a part of a turn says: its text, the call in it, or the result of one."""
-    if part.get("type") == "tool_use":
-        return f"{part.get('name', '')} {json.dumps(part.get('input', ''))}"
-    return part.get("content") if part.get("type") == "tool_result" else part.get("text")
+def _texts(content: object, turn: str, depth: int = 0) -> list[str]:
+    if isinstance(content, str):
+        return [content]
+    if not isinstance(content, list):
+        raise InvalidInput(f"{turn} must have a text, or a list of parts; got {type(content).__name__}")
+    if depth > DEEPEST:
+        raise RecursionError
+    return [text for part in content for text in _part(part, turn, depth + 1)]
 
 
-def _call(call: Mapping[str, Any]) -> str:
-    function = call.get("function")
-    if not isinstance(function, dict):
-        return ""
-    arguments = function.get("arguments", "")
-    return f"{function.get('name', '')} {arguments if isinstance(arguments, str) else json.dumps(arguments)}".strip()
+def _part(part: object, turn: str, depth: int) -> list[str]:
+    """Return what a part of a turn says: its words, the call in it, or the result of one."""
+    if isinstance(part, str):
+        return [part]
+    kind = part.get("type") if isinstance(part, dict) else type(part).__name__
+    words = [part[name] for name in _WORDS if part.get(name) is not None] if isinstance(part, dict) else []
+    calls = [_called(part, turn)] if kind in _CALLS else []
+    if not words and not calls and kind not in (*WORDLESS, "tool_result"):
+        raise InvalidInput(f"{turn} has a part of kind {str(kind)[:60]!r}, which cannot be read")
+    return [text for one in words for text in _texts(one, turn, depth)] + calls
+
+
+def _called(call: object, turn: str) -> str:
+    """Return a call as text: the name of the tool and what it is given, in a function of its own or side by side."""
+    flat = call if isinstance(call, dict) else {}
+    function = flat.get("function") or flat
+    name = function.get("name") if isinstance(function, dict) else None
+    if not isinstance(name, str) or not name:
+        raise InvalidInput(f"{turn} has a call without the name of a tool")
+    if function is not flat and flat.get("name") is not None:
+        raise InvalidInput(f"{turn} has a call that names its tool twice; leave one of them out")
+    given = [function[key] for key in _GIVEN if function.get(key) is not None]
+    return " ".join((name, *(one if isinstance(one, str) else json.dumps(one) for one in given))).strip()
 
 
 def _turns(speaker: Speaker, words: Words) -> list[Turn]:

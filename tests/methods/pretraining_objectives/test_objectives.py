@@ -95,6 +95,39 @@ def test_sampled_offsets_average_to_all_offsets_gradients_included() -> None:
         torch.testing.assert_close(part.grad, grad, rtol=1e-4, atol=1e-6)
 
 
+def test_all_offsets_refuse_a_model_that_scales_its_logits_and_one_offset_or_a_sample_train_it() -> None:
+    config = transformers.CohereConfig(
+        vocab_size=30,
+        hidden_size=16,
+        intermediate_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        logit_scale=0.5,
+        pad_token_id=0,
+        bos_token_id=1,
+        eos_token_id=2,
+    )
+    model = transformers.CohereForCausalLM(config)
+    every, sampled, one = (
+        DiverseAutoregression(vocabulary=WORDS, offsets=offsets, estimator=estimator)
+        for offsets, estimator in ((3, "all"), (3, "sample"), (1, "all"))
+    )
+    sampled.attach(model)
+    with pytest.raises(InvalidInput, match="CohereForCausalLM scales or caps"):
+        every.loss(model, every.draw(ROWS))
+    for objective in (sampled, one):
+        assert torch.isfinite(objective.loss(model, objective.draw(ROWS, seeded())))
+
+
+def test_a_model_is_looked_at_once() -> None:
+    objective = DiverseAutoregression(vocabulary=WORDS, offsets=2)
+    model, calls = model_for(objective), []
+    model.register_forward_hook(lambda *_: calls.append(1))
+    for _ in range(3):
+        objective.loss(model, objective.draw(ROWS))
+    assert len(calls) == 4
+
+
 def test_documents_are_told_apart_by_their_ends_or_as_given_or_not_at_all() -> None:
     rows = torch.tensor([[5, 2, 6, 7]])
     inside = DiverseAutoregression(vocabulary=WORDS, offsets=1)

@@ -24,6 +24,8 @@ class OffsetHeads(nn.Module):
     """States for offsets 1 to K; that of offset 1 is left as it is."""
 
     offsets: int
+    plain_logits: bool = False
+    """Whether it was seen that their model's logits are its map to them, with nothing behind it."""
 
     @abstractmethod
     def ahead(self, states: States) -> Float[Tensor, "offset row token width"]:

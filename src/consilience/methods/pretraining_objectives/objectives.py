@@ -24,7 +24,13 @@ from consilience.methods.pretraining_objectives.offsets import IGNORED, document
 from consilience.methods.pretraining_objectives.patterns import RandomPattern
 from consilience.methods.pretraining_objectives.quantiles import Source, generator_from, spread
 from consilience.methods.pretraining_objectives.ratios import UniformRatio
-from consilience.methods.pretraining_objectives.unembedding import heads_of, read_states, rewritten_states, unembedding
+from consilience.methods.pretraining_objectives.unembedding import (
+    heads_of,
+    read_states,
+    require_plain_logits,
+    rewritten_states,
+    unembedding,
+)
 from consilience.methods.pretraining_objectives.vocabulary import Vocabulary
 
 __all__ = ["Batch", "DiverseAutoregression", "MaskedPrediction", "Objective"]
@@ -52,7 +58,7 @@ class DiverseAutoregression(Objective):
     """How much each offset counts; scaled to sum to one, equal unless given."""
     estimator: Estimator = "all"
     """Every offset in every step, or one for each sequence, drawn by the weights: an unbiased estimate, at about the
-    cost of next-token prediction."""
+    cost of next-token prediction. A model that scales or caps its logits (Cohere, Granite, Gemma) takes the latter."""
     heads: str = "adapter"
     """``"adapter"`` or ``"embedding"``."""
     rank: int = 32
@@ -130,6 +136,9 @@ class DiverseAutoregression(Objective):
 
     def _every(self, model: nn.Module, heads: OffsetHeads, batch: Batch, counts: Tensor) -> Tensor:
         labels, shares = batch["labels"], self.shares
+        if not heads.plain_logits:
+            require_plain_logits(model, batch["input_ids"][:1, :1])
+            heads.plain_logits = True
         with read_states(model) as read:
             logits = model(**inputs_of(batch)).logits
         first = shares[0] * mean_loss(logits, labels[..., 0], counts[0])

@@ -6,12 +6,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from consilience.ground.errors import InvalidInput
 from consilience.methods.pretraining_objectives.heads import OffsetHeads
 
-__all__ = ["bare", "heads_of", "read_states", "rewritten_states", "unembedding"]
+__all__ = ["bare", "heads_of", "read_states", "require_plain_logits", "rewritten_states", "unembedding"]
+
+LARGE = 100.0
+"""A logit that every cap in use changes: they are at some 15 to 30."""
+NEAR = 0.01
+"""Share of it by which rounding in half precision changes none."""
 
 
 def bare(model: nn.Module) -> nn.Module:
@@ -83,3 +89,46 @@ def rewritten_states(model: nn.Module, change: Callable[[Tensor], Tensor]) -> It
         yield
     finally:
         handle.remove()
+
+
+@torch.no_grad()
+def require_plain_logits(model: nn.Module, tokens: Tensor) -> None:
+    """Refuse a model that does something to its logits after the map to them.
+
+    Large logits are put in place of what the map makes, since a cap leaves those of a new model nearly as they are.
+
+    Parameters
+    ----------
+    model
+        As the training loop calls it; its forward pass runs once, without dropout.
+    tokens
+        A row of one token.
+
+    Raises
+    ------
+    InvalidInput
+        If other logits come out than were put in.
+    """
+    put: list[Tensor] = []
+
+    def hook(_layer: nn.Module, _given: Any, made: Tensor) -> Tensor:
+        ramp = torch.linspace(-LARGE, LARGE, made.shape[-1], device=made.device).expand_as(made).to(made.dtype)
+        put.append(ramp)
+        return ramp.clone()
+
+    modes = [(part, part.training) for part in model.modules()]
+    handle = unembedding(model).register_forward_hook(hook)
+    model.eval()
+    try:
+        logits = model(input_ids=tokens).logits
+    finally:
+        handle.remove()
+        for part, training in modes:
+            part.training = training
+    if not put:
+        raise InvalidInput("the model did not use its own map to logits; objectives with heads cannot train it")
+    if logits.shape != put[-1].shape or float((logits.float() - put[-1].float()).abs().max()) > NEAR * LARGE:
+        raise InvalidInput(
+            f"{type(bare(model)).__name__} scales or caps its logits after the map to them, which is all that "
+            "estimator='all' reads: its losses would be of another model; take estimator='sample'"
+        )

@@ -11,6 +11,7 @@ transformers = pytest.importorskip("transformers", reason="the pretraining extra
 pytest.importorskip("accelerate", reason="the pretraining extra is not installed")
 
 from consilience.ground import InvalidInput  # noqa: E402
+from consilience.methods.pretraining_objectives.objectives import DiverseAutoregression  # noqa: E402
 from consilience.methods.pretraining_objectives.studies.small_tokenizer import small_tokenizer  # noqa: E402
 from consilience.methods.pretraining_objectives.trainer import (  # noqa: E402
     RECORD,
@@ -40,7 +41,14 @@ ARMS = {
 pytestmark = pytest.mark.filterwarnings("ignore:.*pin_memory.*:UserWarning")
 
 
-def trainer(folder, arm: str, *, model=None, **settings) -> PretrainingTrainer:
+class Stream(torch.utils.data.IterableDataset):
+    """Rows one after the other, of which nobody knows how many there are."""
+
+    def __iter__(self):
+        return iter(ROWS)
+
+
+def trainer(folder, arm: str, *, model=None, rows=ROWS, **settings) -> PretrainingTrainer:
     arguments = {
         "per_device_train_batch_size": 4,
         "max_steps": 8,
@@ -57,7 +65,7 @@ def trainer(folder, arm: str, *, model=None, **settings) -> PretrainingTrainer:
     tokenizer = small_tokenizer(WORDS)
     bidirectional = ARMS[arm]["objective"] in {"mlm", "variable-mlm"}
     model = model or make_model(SHAPE, Vocabulary.of(tokenizer), bidirectional=bidirectional)
-    return PretrainingTrainer(model, config, processing_class=tokenizer, train_dataset=ROWS, eval_dataset=ROWS[:6])
+    return PretrainingTrainer(model, config, processing_class=tokenizer, train_dataset=rows, eval_dataset=ROWS[:6])
 
 
 def furthest(one: PretrainingTrainer, other: PretrainingTrainer) -> float:
@@ -111,6 +119,71 @@ def test_a_run_that_resumes_ends_where_it_would_have(arm, tmp_path) -> None:
     resumed = trainer(tmp_path, arm, gradient_accumulation_steps=2, save_strategy="steps", save_steps=5)
     resumed.train(resume_from_checkpoint=str(tmp_path / "checkpoint-5"))
     assert furthest(whole, resumed) == 0
+
+
+def drawn_by(run: PretrainingTrainer, *, resume: str | None = None) -> list[torch.Tensor]:
+    """Train, and return the inputs of every step."""
+    inputs, step = [], run.training_step
+
+    def kept(model, batch, *more):
+        inputs.append(batch["input_ids"].clone())
+        return step(model, batch, *more)
+
+    run.training_step = kept
+    run.train(resume_from_checkpoint=resume)
+    return inputs
+
+
+@pytest.mark.parametrize(("arm", "workers"), [("all", 0), ("variable", 0), ("variable", 2)])
+def test_a_stream_trains_and_resumed_draws_what_it_would_have_drawn(arm, workers, tmp_path) -> None:
+    settings = {"max_steps": 3, "gradient_accumulation_steps": 2, "save_strategy": "steps", "save_steps": 2}
+    settings |= {"rows": Stream(), "dataloader_num_workers": workers}
+    whole, resumed = (trainer(tmp_path, arm, **settings) for _ in range(2))
+    inputs = drawn_by(whole)
+    again = drawn_by(resumed, resume=str(tmp_path / "checkpoint-2"))
+    assert len(inputs) == 6
+    assert all(torch.equal(one, other) for one, other in zip(inputs[4:], again, strict=True))
+    assert furthest(whole, resumed) == 0
+
+
+def test_no_pass_through_a_stream_draws_the_masks_of_another(tmp_path) -> None:
+    inputs = drawn_by(trainer(tmp_path, "variable", rows=Stream(), max_steps=12))
+    assert len(inputs) == 12
+    assert not any(torch.equal(one, other) for one, other in zip(inputs[:6], inputs[6:], strict=True))
+
+
+def test_a_stream_that_is_not_skipped_on_resuming_has_new_masks(tmp_path) -> None:
+    settings = {"rows": Stream(), "max_steps": 6, "save_strategy": "steps", "save_steps": 3}
+    first = drawn_by(trainer(tmp_path, "variable", **settings))
+    resumed = trainer(tmp_path, "variable", ignore_data_skip=True, **settings)
+    again = drawn_by(resumed, resume=str(tmp_path / "checkpoint-3"))
+    assert len(again) == 3
+    assert not any(torch.equal(one, other) for one, other in zip(first[:3], again, strict=True))
+
+
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
+@pytest.mark.parametrize("first", ["heads", "adapters"])
+@pytest.mark.parametrize("heads", ["adapter", "embedding"])
+def test_heads_beside_adapters_are_refused_and_one_offset_is_not(first, heads, tmp_path) -> None:
+    peft = pytest.importorskip("peft", reason="adapters need peft")
+    vocabulary = Vocabulary.of(small_tokenizer(WORDS))
+    model = make_model(SHAPE, vocabulary, bidirectional=False)
+    if first == "heads":
+        DiverseAutoregression(vocabulary=vocabulary, heads=heads).attach(model)
+    adapted = peft.get_peft_model(model, peft.LoraConfig(r=2, target_modules=["q_proj"], task_type="CAUSAL_LM"))
+    with pytest.raises(InvalidInput, match="heads of offsets are not saved with adapters"):
+        trainer(tmp_path, "sampled", model=adapted, heads=heads)
+    assert trainer(tmp_path, "ar", model=adapted, max_steps=1).train().training_loss > 0
+    if first == "adapters":
+        assert trainer(tmp_path, "all", model=adapted.merge_and_unload(), heads=heads, max_steps=1).train()
+
+
+def test_heads_beside_adapters_that_transformers_put_in_are_refused(tmp_path) -> None:
+    peft = pytest.importorskip("peft", reason="adapters need peft")
+    model = make_model(SHAPE, Vocabulary.of(small_tokenizer(WORDS)), bidirectional=False)
+    model.add_adapter(peft.LoraConfig(r=2, target_modules=["q_proj"]))
+    with pytest.raises(InvalidInput, match="heads of offsets are not saved with adapters"):
+        trainer(tmp_path, "all", model=model)
 
 
 def test_evaluation_is_the_same_twice_and_does_not_change_what_is_trained_on(tmp_path) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sized
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from consilience.ground.folder import write_whole
 from consilience.methods.pretraining_objectives.arguments import PretrainingConfig, objective_arguments
 from consilience.methods.pretraining_objectives.choosing import make_objective
 from consilience.methods.pretraining_objectives.collators import ObjectiveCollator
-from consilience.methods.pretraining_objectives.objectives import Objective
+from consilience.methods.pretraining_objectives.objectives import DiverseAutoregression, Objective
 from consilience.methods.pretraining_objectives.twins import leak
 from consilience.methods.pretraining_objectives.vocabulary import Vocabulary
 
@@ -29,9 +28,17 @@ try:
     import accelerate  # noqa: F401 - the Trainer needs it and says so late
     from transformers import Trainer, TrainerCallback, TrainerState
     from transformers.trainer import TRAINER_STATE_NAME
-    from transformers.trainer_utils import TrainOutput, get_last_checkpoint
+    from transformers.trainer_utils import TrainOutput, get_last_checkpoint, has_length
 except ImportError as error:
     raise MissingDependency("training needs transformers and accelerate; install consilience[pretraining]") from error
+
+_ADAPTED: tuple[type, ...] = ()
+try:
+    from peft import PeftMixedModel, PeftModel
+except ImportError:
+    pass
+else:
+    _ADAPTED = (PeftModel, PeftMixedModel)
 
 __all__ = ["RECORD", "PretrainingConfig", "PretrainingTrainer", "objective_arguments"]
 
@@ -59,8 +66,9 @@ class PretrainingTrainer(Trainer):
     Raises
     ------
     InvalidInput
-        If an autoregressive objective meets a model that sees later tokens, a batch would be split over several
-        devices of one process, or a checkpoint to resume from is of another objective.
+        If an autoregressive objective meets a model that sees later tokens, heads would be trained beside adapters,
+        a batch would be split over several devices of one process, or a checkpoint to resume from is of another
+        objective.
     """
 
     loss_is_scaled_for_ga = True
@@ -82,6 +90,7 @@ class PretrainingTrainer(Trainer):
         self.objective: Objective = objective or make_objective(settings, Vocabulary.of(processing_class))
         self.record = settings.record() if objective is None else {"name": repr(objective)}
         _require_direction(model, self.objective)
+        _require_kept_heads(model, self.objective)
         if getattr(model, "offset_heads", None) is None:
             self.objective.attach(model, seed=args.seed)
         if options.get("data_collator") is None:
@@ -191,16 +200,25 @@ class _Places(TrainerCallback):
 
     def __init__(self, collator: Any) -> None:
         self.collator = collator
+        self.begun = 0
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **given: Any) -> None:
+        """Count passes from here on."""
+        del args, state, control, given
+        self.begun = 0
 
     def on_epoch_begin(self, args: Any, state: Any, control: Any, **given: Any) -> None:
         """Count the batches that a resumed run has behind it; an epoch in full has none."""
         del control
+        loader, begun = given.get("train_dataloader"), self.begun
+        self.begun += 1
         if not isinstance(self.collator, ObjectiveCollator):
             return
-        loader = given.get("train_dataloader")
-        length = len(loader) if isinstance(loader, Sized) else 0
-        per_epoch = max(1, -(-length // args.gradient_accumulation_steps)) if length else state.global_step + 1
-        epoch, done = divmod(state.global_step, per_epoch)
+        if has_length(loader) and len(loader):
+            epoch, done = divmod(state.global_step, -(-len(loader) // args.gradient_accumulation_steps))
+        else:
+            # A run that resumes is in the first pass through a stream, and collates again what it has behind it.
+            epoch, done = begun, state.global_step if args.ignore_data_skip and not begun else 0
         self.collator.set_epoch(epoch, done * args.gradient_accumulation_steps)
 
 
@@ -234,4 +252,14 @@ def _require_direction(model: Any, objective: Objective) -> None:
         raise InvalidInput(
             f"{type(model).__name__} sees later tokens, which an autoregressive objective asks it to predict; "
             "take a causal model (AutoModelForCausalLM), or objective mlm or variable-mlm"
+        )
+
+
+def _require_kept_heads(model: Any, objective: Objective) -> None:
+    """Refuse to train heads that no checkpoint would hold, or that were frozen with the rest of the model."""
+    adapted = isinstance(model, _ADAPTED) or getattr(model, "_hf_peft_config_loaded", False)
+    if adapted and isinstance(objective, DiverseAutoregression) and objective.offsets > 1:
+        raise InvalidInput(
+            "heads of offsets are not saved with adapters (PEFT), so that a run that resumes would begin with others; "
+            "train the whole model, or one offset, which needs no heads (objective ar, or offsets 1)"
         )

@@ -287,6 +287,31 @@ def test_what_others_use_outlives_a_forgotten_run(where):
         assert not list(again.calls())
 
 
+def test_a_run_that_is_forgotten_does_not_come_back_by_what_was_left_to_write(where):
+    with Journal.open(where, "other"), Journal.open(where, "a") as a:
+        put_all(a, [(question(), reply())])
+        a.put_artifact_later("7", "work")
+        a.forget("a")
+    with Journal.open(where, "other", replay_only=True) as left:
+        assert "a" not in {facts.name for facts in left.runs()}
+
+
+def test_who_waits_to_write_into_a_run_that_is_forgotten_is_told(tmp_path):
+    async def ask(a):
+        waiting = asyncio.ensure_future(a.put(question(), reply()))
+        await asyncio.sleep(0)
+        a.forget("a")
+        with pytest.raises(InvalidInput, match="run 'a' was forgotten"):
+            await waiting
+
+    path = tmp_path / "journal.sqlite"
+    with Journal.open(path, "other"):
+        with Journal.open(path, "a") as a:
+            asyncio.run(ask(a))
+        with Journal.open(path, "other", replay_only=True) as left:
+            assert "a" not in {facts.name for facts in left.runs()}
+
+
 def test_numbers_of_forgotten_texts_are_not_trusted(where):
     """A reply that came second is remembered by its writer, unused, and forgotten; others get its number."""
     with Journal.open(where, "b") as b:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from consilience.dialogue.history import JournalLocked, JournalUnavailable
 from consilience.dialogue.rows import Row
+from consilience.ground.errors import InvalidInput
 
 if TYPE_CHECKING:
     from consilience.dialogue.store import Store
@@ -124,6 +125,17 @@ class GroupCommit:
             self._landed(rows, outcomes, waiting)
             self._refused = []
             _complain(outcomes)
+
+    def forget(self) -> None:
+        """Let go of what is not written yet, after whoever is just writing; those who wait for it are told."""
+        if self._executor is not None:
+            self._executor.shutdown(wait=True)
+            self._executor = None
+        waiting, self._waiting = self._waiting, []
+        self._left()
+        for _, future in waiting:
+            if not (future.done() or future.get_loop().is_closed()):
+                future.set_exception(InvalidInput(f"run {self._run!r} was forgotten; open another one"))
 
     def _left(self) -> list[Row]:
         """Take what nobody waits for."""

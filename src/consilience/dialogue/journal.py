@@ -326,6 +326,7 @@ class Journal:
             self._closed = "was forgotten"
             self._keys.clear()
             self._coming.clear()
+            self._commits.forget()
         self._store.forget(run)
 
     def close(self) -> None:

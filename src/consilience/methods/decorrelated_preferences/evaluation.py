@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from transformers import GenerationConfig
 
 from consilience.ground.errors import InvalidInput
 from consilience.methods.decorrelated_preferences.rest import at_rest
+from consilience.neural.generators import seeded
 
 __all__ = ["Preferences", "answer_log_probs", "generations", "kl_to_reference", "preferences", "rule_rate"]
 
@@ -159,21 +160,18 @@ def _generated(
     Ids alone do not say: many tokenizers pad with the very token that ends a turn of a chat.
     """
     asked = tokenizer(list(prompts), return_tensors="pt", padding=True, padding_side="left")
-    with at_rest(model) as device, torch.random.fork_rng(devices=[] if device.type == "cpu" else [device]):
-        if seed is not None:
-            torch.manual_seed(seed)
-        with _plain(model):
-            ids = model.generate(
-                input_ids=asked["input_ids"].to(device),
-                attention_mask=asked["attention_mask"].to(device),
-                max_new_tokens=tokens,
-                do_sample=seed is not None,
-                temperature=1.0 if seed is not None else None,
-                top_k=0 if seed is not None else None,
-                top_p=1.0 if seed is not None else None,
-                pad_token_id=tokenizer.pad_token_id,
-                eos_token_id=tokenizer.eos_token_id,
-            )
+    with at_rest(model) as device, nullcontext() if seed is None else seeded(seed, device), _plain(model):
+        ids = model.generate(
+            input_ids=asked["input_ids"].to(device),
+            attention_mask=asked["attention_mask"].to(device),
+            max_new_tokens=tokens,
+            do_sample=seed is not None,
+            temperature=1.0 if seed is not None else None,
+            top_k=0 if seed is not None else None,
+            top_p=1.0 if seed is not None else None,
+            pad_token_id=tokenizer.pad_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+        )
     return asked["attention_mask"], ids.cpu()
 
 

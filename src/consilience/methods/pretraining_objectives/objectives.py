@@ -32,6 +32,7 @@ from consilience.methods.pretraining_objectives.unembedding import (
     unembedding,
 )
 from consilience.methods.pretraining_objectives.vocabulary import Vocabulary
+from consilience.neural.generators import seeded
 
 __all__ = ["Batch", "DiverseAutoregression", "MaskedPrediction", "Objective"]
 
@@ -128,8 +129,7 @@ class DiverseAutoregression(Objective):
     def attach(self, model: nn.Module, *, seed: int = 0) -> None:
         """Add the heads to the model as its part `offset_heads`, unless K is 1."""
         if self.offsets > 1:
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(seed)
+            with seeded(seed):
                 weight = unembedding(model).weight
                 heads = make_heads(self.heads, weight.shape[1], self.offsets, self.rank)
             model.add_module("offset_heads", heads.to(device=weight.device, dtype=weight.dtype))

@@ -24,14 +24,16 @@ class Without:
         return Crossed(text="" if self.word in outgoing.say else outgoing.say)
 
 
-def shared(company, wire):
+def shared(company, wire, more=()):
     def agent(one, other):
         party = Party(person=company.person(one), memory=company.Rows(), asks=company.Scripted({}))
         return Agent(party, company.person(other), TASK, element=one, spent=Spent())
 
-    asked = list(Board("ann").add("place", "the place of the dinner").add("price", "the price of the wine"))
+    board = Board("ann").add("place", "the place of the dinner").add("price", "the price of the wine")
+    for slot, text in more:
+        board = board.add(slot, text)
     crossing = Crossing("talk", TASK, wire)
-    return [one.slot for one in asyncio.run(crossing.share(agent("ann", "bea"), agent("bea", "ann"), asked))]
+    return [one.slot for one in asyncio.run(crossing.share(agent("ann", "bea"), agent("bea", "ann"), list(board)))]
 
 
 def test_a_plan_crosses_as_a_whole_where_it_may(company):
@@ -43,3 +45,7 @@ def test_a_plan_crosses_as_a_whole_where_it_may(company):
 def test_of_a_plan_that_may_not_cross_each_slot_is_tried_for_itself(company):
     assert shared(company, Without("wine")) == ["place"]
     assert shared(company, Without("the")) == []
+
+
+def test_what_a_slot_is_called_does_not_cross_behind_another_of_its_text(company):
+    assert shared(company, Without("elephant"), [("elephant", "the place of the dinner")]) == ["price"]

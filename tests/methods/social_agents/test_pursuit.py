@@ -31,11 +31,16 @@ class Candidate:
 
 
 class Everybody:
-    """A network in which everybody knows everybody, talks use all that they may, and nobody knows unless told so."""
+    """A network in which everybody knows everybody, talks use all that they may, and nobody knows unless told so.
 
-    def __init__(self, *, knows=(), ending="nobody knows", agrees=True, forward=True, on_run=None, greedy=True):
+    All slots cross but those that are refused.
+    """
+
+    def __init__(
+        self, *, knows=(), ending="nobody knows", agrees=True, forward=True, on_run=None, greedy=True, refused=()
+    ):
         self.knows, self.ending, self.agrees, self.forward = dict(knows), ending, agrees, forward
-        self.on_run, self.greedy = on_run, greedy
+        self.on_run, self.greedy, self.refused = on_run, greedy, refused
         self.runs, self.asked = [], []
 
     def find(self, owner, text, *, without=()):
@@ -69,7 +74,8 @@ class Everybody:
                     vouched=True,
                 )
                 a = a.read(one.slot, value)
-        state = State(a=a, b=state.b, calls=calls, tokens=tokens, misses_a={"pet": 2, "dog": 2})
+        shared = tuple(one.text for one in task.wanted if one.text not in self.refused)
+        state = State(a=a, b=state.b, shared=shared, calls=calls, tokens=tokens, misses_a={"pet": 2, "dog": 2})
         return Talk(
             name=name,
             asker=asker,
@@ -256,6 +262,14 @@ def test_a_contact_is_told_one_slot_and_what_it_is_for():
             assert task.purpose == "gossip"
             assert "pays" not in task.question
     assert {purpose for _, _, purpose, _ in network.asked} == {"gossip"}
+
+
+def test_a_slot_that_did_not_cross_is_asked_of_nobody_by_either_side():
+    network = Everybody(greedy=False, refused=("the pet of Dan",))
+    _, root, _ = walked(network, PursuitLimits(talks=40, calls=500))
+    assert {one[0] for one in network.asked} >= {"p0", "p1"}
+    assert {one[3] for one in network.asked} == {"the dog of Eva"}
+    assert {branch.slot for branch in root} == {"", "dog"}
 
 
 def test_who_knows_is_the_last_who_is_asked():

@@ -27,7 +27,10 @@ class Crossing:
     wire: Wire
 
     async def share(self, me: Agent, them: Agent, asked: Sequence[Rationale]) -> list[Rationale]:
-        """Return the slots that may cross to the other side: all at once, or else each for itself."""
+        """Return the slots that may cross to the other side: all at once, or else each for itself.
+
+        Afterwards they are known by their texts, so that none crosses of whose text another one may not.
+        """
         if not asked:
             return []
         whole = "; ".join(map(_named, asked))
@@ -35,7 +38,8 @@ class Crossing:
         if crossed.text == whole:
             return list(asked)
         found = [await self._send(me, them, _named(one)) for one in asked] if len(asked) > 1 else [crossed]
-        return [one for one, each in zip(asked, found, strict=True) if each.text == _named(one)]
+        refused = {one.text for one, each in zip(asked, found, strict=True) if each.text != _named(one)}
+        return [one for one in asked if one.text not in refused]
 
     async def said(self, me: Agent, them: Agent, move: Move, state: State) -> tuple[Utterance, str]:
         """Return what crosses of a move, and why nothing did."""

@@ -1,8 +1,9 @@
 """A pursuit: a task over many talks, and how far it may go.
 
 A talk that ends with something open may grow a branch: one of its two sides asks a contact of theirs for one slot, by
-its text alone and for the same purpose. That talk may grow branches of its own. What comes back says from whom it is
-and whether it may be passed on; then the talk goes on.
+its text alone and for the same purpose; a slot that the wire did not let cross to the other side, nobody is asked for.
+That talk may grow branches of its own. What comes back says from whom it is and whether it may be passed on; then the
+talk goes on.
 
 It ends whatever agents want: nobody is asked the same thing by the same person twice, nobody on the way to a talk is
 asked in it, and there are a depth, a number of contacts for each slot, a number of talks, and one budget for all.
@@ -201,6 +202,8 @@ class Walk:
         """Ask others for what is open, each side its own contacts; return a state that has what they said."""
         state, grown, learned = ended.state, list[Branch](), False
         for one in state.a.open:
+            if one.text not in state.shared:  # the wire did not let it cross: nobody else reads it either
+                continue
             for mine in (False, True):
                 side = ended.asker if mine else ended.partner
                 found = await self._ask_around(task, one, side, path, f"{name}/{len(grown)}")

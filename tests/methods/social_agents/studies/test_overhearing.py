@@ -1,10 +1,12 @@
 """What came to whom is kept apart by channel, and what members read of their own is no leak."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from consilience.methods.social_agents.manners import PLAYERS
-from consilience.methods.social_agents.studies.overhearing import Got, Overheard, overheard, search
-from consilience.methods.social_agents.studies.secrets import Secret
+from consilience.methods.social_agents.studies.overhearing import Got, Overheard, overheard, ran, search
+from consilience.methods.social_agents.studies.secrets import Secret, spelling, with_secrets
 from consilience.methods.social_agents.studies.success import SETS
 
 SECRET = Secret("t", "ann", frozenset({"ann", "bea"}), "bcdfghjklmnp", "40718265", never=False)
@@ -45,3 +47,18 @@ def test_talks_bring_something_over_every_channel() -> None:
     wanted |= {"slots that were shared"}
     assert wanted <= {name for name, count in found.looked_at.items() if count}
     assert not found.crossings
+
+
+def test_what_an_asker_s_model_puts_into_a_slot_reaches_nobody() -> None:
+    world = SETS["needle-1"](2, np.random.default_rng(0))
+    askers = tuple(
+        replace(task, slots=tuple(replace(one, holder=task.asker) for one in task.slots)) for task in world.tasks
+    )
+    planted, secrets = with_secrets(replace(world, tasks=askers), np.random.default_rng(1))
+    found, talks = Overheard(), 0
+    for one in ran(replace(planted, tasks=world.tasks), secrets, spelling("in a slot")):
+        search(one.got, [secret for secret in secrets if secret.task == one.task.id], found)
+        talks += len(list(one.pursuit.root))
+    assert found.exposed == len(world.tasks)
+    assert found.crossings == []
+    assert talks == len(world.tasks)  # and so nobody else was asked

@@ -9,6 +9,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from consilience.methods.social_agents.control import Control
 
+PAIRS = st.sampled_from([("ann", "bea"), ("bea", "ann"), ("ann", "cem"), ("cem", "ann")])
+"""Who says something to whom in the two talks of a pursuit."""
+
 
 def within(work, seconds=2.0):
     """Run something that has to come to an end."""
@@ -32,14 +35,15 @@ async def waits(work):
 
 
 class Hands(RuleBasedStateMachine):
-    """All that two people may do, in any order, beside what it should come to."""
+    """All that people may do in two talks, in any order, beside what it should come to."""
 
     def __init__(self):
         super().__init__()
         self.runner = asyncio.Runner()
         self.control = Control()
         self.paused, self.ended_by = False, None
-        self.edits, self.lines = [], {"ann": [], "bea": []}
+        self.edits = {"bea": [], "cem": []}
+        self.lines = {(who, to): [] for one in self.edits for who, to in (("ann", one), (one, "ann"))}
 
     @rule()
     def pause(self):
@@ -57,24 +61,25 @@ class Hands(RuleBasedStateMachine):
         self.ended_by = self.ended_by or who
         self.paused = False
 
-    @rule(who=st.sampled_from(["ann", "bea"]), value=st.text(max_size=3))
-    def edit(self, who, value):
-        self.control.edit(who, "place", value)
-        self.edits.append((who, "place", value))
+    @rule(pair=PAIRS, value=st.text(max_size=3))
+    def edit(self, pair, value):
+        who, to = pair
+        self.control.edit(who, to, "place", value)
+        self.edits[who if to == "ann" else to].append((who, "place", value))
 
-    @rule(who=st.sampled_from(["ann", "bea"]), text=st.integers().map(str))
-    def answer(self, who, text):
-        self.control.answer_as_me(who, text)
-        self.lines[who].append(text)
+    @rule(pair=PAIRS, text=st.integers().map(str))
+    def answer(self, pair, text):
+        self.control.answer_as_me(*pair, text)
+        self.lines[pair].append(text)
 
-    @rule()
-    def take_edits(self):
-        assert self.control.edits() == self.edits
-        self.edits = []
+    @rule(other=st.sampled_from(["bea", "cem"]))
+    def take_edits(self, other):
+        assert self.control.edits("ann", other) == self.edits[other]
+        self.edits[other] = []
 
-    @rule(who=st.sampled_from(["ann", "bea"]))
-    def take_line(self, who):
-        assert self.control.line(who) == (self.lines[who].pop(0) if self.lines[who] else None)
+    @rule(pair=PAIRS)
+    def take_line(self, pair):
+        assert self.control.line(*pair) == (self.lines[pair].pop(0) if self.lines[pair] else None)
 
     @invariant()
     def is_as_it_should_be(self):
@@ -197,24 +202,36 @@ def test_who_gives_up_waiting_gives_up_the_work():
 def test_lines_are_said_in_the_order_in_which_they_were_written():
     control = Control()
     for text in ("one", "two"):
-        control.answer_as_me("ann", text)
-        control.edit("ann", "place", text)
-    assert [control.line("ann"), control.line("ann"), control.line("ann")] == ["one", "two", None]
-    assert [value for _, _, value in control.edits()] == ["one", "two"]
+        control.answer_as_me("ann", "bea", text)
+        control.edit("ann", "bea", "place", text)
+    assert [control.line("ann", "bea") for _ in range(3)] == ["one", "two", None]
+    assert [value for _, _, value in control.edits("bea", "ann")] == ["one", "two"]
+
+
+def test_what_is_said_in_one_talk_is_taken_by_no_other():
+    control = Control()
+    control.answer_as_me("ann", "bea", "It is Mill Lane.")
+    control.edit("ann", "bea", "place", "Mill Lane")
+    control.edit("cem", "ann", "place", "Elm Street")
+    assert (control.line("ann", "cem"), control.line("bea", "ann")) == (None, None)
+    assert control.edits("ann", "cem") == [("cem", "place", "Elm Street")]
+    assert control.line("ann", "bea") == "It is Mill Lane."
+    assert control.edits("ann", "bea") == [("ann", "place", "Mill Lane")]
 
 
 def test_what_no_file_takes_is_not_handed_on():
     control = Control()
-    control.answer_as_me("ann", "Oak \ud83d Street \x00")
-    control.edit("ann", "pl\udcfface", "Oak\ud800")
-    assert control.line("ann") == "Oak ? Street \x00"
-    assert control.edits() == [("ann", "pl?ace", "Oak?")]
+    control.answer_as_me("ann", "bea", "Oak \ud83d Street \x00")
+    control.edit("ann", "bea", "pl\udcfface", "Oak\ud800")
+    assert control.line("ann", "bea") == "Oak ? Street \x00"
+    assert control.edits("ann", "bea") == [("ann", "pl?ace", "Oak?")]
 
 
 def test_what_people_said_after_the_end_is_kept_for_nobody_else():
     control = Control()
     control.kill("ann")
-    control.answer_as_me("bea", "It is Mill Lane.")
-    control.edit("bea", "place", "Mill Lane")
-    assert (control.line("ann"), control.line("bea"), control.line("bea")) == (None, "It is Mill Lane.", None)
-    assert (control.edits(), control.edits()) == ([("bea", "place", "Mill Lane")], [])
+    control.answer_as_me("bea", "ann", "It is Mill Lane.")
+    control.edit("bea", "ann", "place", "Mill Lane")
+    assert control.line("ann", "bea") is None
+    assert [control.line("bea", "ann") for _ in range(2)] == ["It is Mill Lane.", None]
+    assert [control.edits("ann", "bea") for _ in range(2)] == [[("bea", "place", "Mill Lane")], []]

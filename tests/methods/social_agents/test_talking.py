@@ -358,16 +358,18 @@ def test_a_pause_holds_the_next_turn_and_no_more(company):
 
 def test_what_a_person_corrects_stands_against_agents(company):
     control = Control()
-    control.edit("ann", "place", "Mill Lane")
-    control.edit("cem", "place", "Elm Street")  # no side of this talk
+    control.edit("ann", "bea", "place", "Mill Lane")
+    control.edit("ann", "cem", "place", "Elm Street")  # of another talk of hers
     asker = company.Scripted({"answer": "Mill Lane"})
     ended = run(company, asker, company.Scripted({"facts": []}), control=control)
     assert (ended.ending, ended.answer, len(ended.utterances)) == ("known", "Mill Lane", 0)
+    assert control.edits("ann", "cem") == [("ann", "place", "Elm Street")]
 
 
 def test_a_person_speaks_instead_of_their_agent(company):
     control = Control()
-    control.answer_as_me("bea", "It is  Mill Lane,\nas ever.")
+    control.answer_as_me("bea", "cem", "Do not tell Ann.")
+    control.answer_as_me("bea", "ann", "It is  Mill Lane,\nas ever.")
     heard = {"facts": [{"slot": "place", "value": "Mill Lane"}], "say": "Thanks.", "asks": "", "done": True}
     ended = run(
         company,
@@ -377,6 +379,7 @@ def test_a_person_speaks_instead_of_their_agent(company):
     )
     said = ended.utterances[1]
     assert (said.text, said.by_person, said.speaker) == ("It is Mill Lane, as ever.", True, "bea")
+    assert control.line("bea", "cem") == "Do not tell Ann."
     assert (ended.ending, ended.answer) == ("known", "Mill Lane")
 
 

@@ -13,9 +13,10 @@ T = TypeVar("T")
 
 
 class Control:
-    """The hand of the two people on a talk: pause, go on, correct, speak oneself, end it.
+    """The hand of the people on a talk, or on all talks of a pursuit: pause, go on, correct, speak oneself, end it.
 
-    Whoever serves it sees to it that each person only uses their own handle.
+    What is corrected or said is for the talk with one other, and no other talk takes it. Whoever serves it sees to it
+    that each person only uses their own handle.
 
     Examples
     --------
@@ -34,8 +35,8 @@ class Control:
         self._running = asyncio.Event()
         self._running.set()
         self._ended = asyncio.Event()
-        self._edits: deque[tuple[str, str, str]] = deque()
-        self._lines: dict[str, deque[str]] = {}
+        self._edits: dict[frozenset[str], list[tuple[str, str, str]]] = {}
+        self._lines: dict[tuple[str, str], deque[str]] = {}
 
     @property
     def paused(self) -> bool:
@@ -57,23 +58,21 @@ class Control:
         self._ended.set()
         self._running.set()
 
-    def edit(self, who: str, slot: str, value: str) -> None:
-        """Say what a slot of one's own board is; it stands against all that agents read."""
-        self._edits.append((who, _whole(slot), _whole(value)))
+    def edit(self, who: str, to: str, slot: str, value: str) -> None:
+        """Say what a slot of one's own board is, in the talk with somebody; it stands against all that agents read."""
+        self._edits.setdefault(frozenset((who, to)), []).append((who, _whole(slot), _whole(value)))
 
-    def answer_as_me(self, who: str, text: str) -> None:
-        """Say the next line of one's own side oneself."""
-        self._lines.setdefault(who, deque()).append(_whole(text))
+    def answer_as_me(self, who: str, to: str, text: str) -> None:
+        """Say the next line of one's own side oneself, to somebody."""
+        self._lines.setdefault((who, to), deque()).append(_whole(text))
 
-    def edits(self) -> list[tuple[str, str, str]]:
-        """Take what people corrected since the last time."""
-        taken = list(self._edits)
-        self._edits.clear()
-        return taken
+    def edits(self, one: str, other: str) -> list[tuple[str, str, str]]:
+        """Take what two people corrected in their talk since the last time: who, the slot, and what it is."""
+        return self._edits.pop(frozenset((one, other)), [])
 
-    def line(self, who: str) -> str | None:
-        """Take the next line that a person said for their own side."""
-        lines = self._lines.get(who)
+    def line(self, who: str, to: str) -> str | None:
+        """Take the next line that a person said to somebody for their own side."""
+        lines = self._lines.get((who, to))
         return lines.popleft() if lines else None
 
     async def checkpoint(self) -> bool:

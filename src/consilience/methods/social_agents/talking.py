@@ -83,7 +83,7 @@ async def talk(
     transcript
         Where events are taken down.
     control
-        The hand of the two people.
+        The hand of the two people; of a pursuit, of all who take part.
     on_turn
         Is given every turn, for each of the two.
     begun
@@ -225,7 +225,7 @@ class _Course:
         number = len(self.state.utterances) + 1
         me, them = (self.a, self.b) if number % 2 else (self.b, self.a)
         before = {me.handle: me.board, them.handle: them.board}
-        line = self.control.line(me.handle)
+        line = self.control.line(me.handle, them.handle)
         found, withheld = Found(), ""
         if line is not None:
             utterance = Utterance(
@@ -304,7 +304,7 @@ class _Course:
             self.state = replace(self.state, answer=reply.answer, why=reply.why, answered=True)
 
     def _take_edits(self) -> None:
-        for who, slot, value in self.control.edits():
+        for who, slot, value in self.control.edits(self.a.handle, self.b.handle):
             for one in (self.a, self.b):
                 if one.handle == who:
                     one.correct(slot, value, len(self.state.utterances))

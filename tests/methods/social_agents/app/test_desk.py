@@ -190,6 +190,25 @@ def test_a_third_party_is_asked_for_a_part_and_sees_nothing_else(dinner, people,
     assert any("parrot" in line.text for line in seen(dinner, part, cleo).lines)
 
 
+def test_what_a_person_says_to_the_one_is_not_said_to_the_other_whom_their_agent_asks_meanwhile(
+    dinner, people, within
+) -> None:
+    office = dinner.opened().office
+    cleo = people.join("cleo")
+    people.befriend(dinner.ben, cleo)
+    task = office.desk.propose(dinner.ann, dinner.ben, "What is the pet of Eli Roth?")
+    part = within(lambda: next(iter(office.tasks.of(cleo)), None))
+    assert office.desk.say(task, dinner.ben, "Cleo need not know that I ask.")
+    assert office.desk.edit(task, dinner.ben, "the pet of Eli Roth", "a heron")
+    assert office.desk.say(part, cleo, "I never met Eli.")
+    assert office.desk.answer(part, yes=True)
+    dinner.over(task)
+    lines = seen(dinner, part, cleo).lines
+    assert [line.text for line in lines if line.by_person] == ["I never met Eli."]
+    assert not any("heron" in line.text for line in lines)
+    assert all(row.value != "a heron" for row in seen(dinner, part, dinner.ben).rows)
+
+
 def test_a_third_party_who_says_no_is_not_asked(dinner, people, within) -> None:
     office = dinner.opened().office
     cleo = people.join("cleo")

@@ -189,11 +189,13 @@ class Desk:
 
     def edit(self, task: Task, who: Person, slot: str, value: str) -> bool:
         """Say what a slot of one's own board is; return whether the task is under way."""
-        return self._with(task, lambda control: control.edit(who.handle, slot, value))
+        to = self._other(task, who)
+        return self._with(task, lambda control: control.edit(who.handle, to, slot, value))
 
     def say(self, task: Task, who: Person, text: str) -> bool:
         """Say the next line of one's own side; return whether the task is under way."""
-        return self._with(task, lambda control: control.answer_as_me(who.handle, text))
+        to = self._other(task, who)
+        return self._with(task, lambda control: control.answer_as_me(who.handle, to, text))
 
     def part(self, one: Person, other: Person) -> None:
         """End what is under way between two who are no longer in contact."""
@@ -370,6 +372,10 @@ class Desk:
             return False
         self._call(deed, course.control)
         return True
+
+    def _other(self, task: Task, who: Person) -> str:
+        """Return the handle of whose agent somebody's own talks with."""
+        return self._store.person(task.partner if who.id == task.asker else task.asker).handle
 
     def _call(self, deed: Callable[..., None], *given: object) -> None:
         if self._loop is None:

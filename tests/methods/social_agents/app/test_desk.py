@@ -1,11 +1,15 @@
 """Tasks go from question to answer, and stop, wait and go on as their people say."""
 
 import asyncio
+import threading
+import time
 
 import pytest
 
+from consilience.dialogue.models import Unreachable
 from consilience.ground.errors import InvalidInput
 from consilience.methods.social_agents.app.application import application
+from consilience.methods.social_agents.app.desk import AT_ONCE
 from consilience.methods.social_agents.app.policies import PASSED_ON
 from consilience.methods.social_agents.app.views import view
 from consilience.methods.social_agents.memory import Memory
@@ -86,6 +90,39 @@ def test_after_a_no_it_is_not_told(dinner) -> None:
     assert over.reasons
     assert dinner.office.audit.revealed_about("ben") == []
     assert all("sesame" not in line.text for line in seen(dinner, task, dinner.ann).lines)
+
+
+def test_what_waits_for_people_keeps_no_other_task_from_going_on_or_being_stopped(dinner, within) -> None:
+    desk = dinner.office.desk
+    waiting = [dinner.asked() for _ in range(AT_ONCE + 1)]
+    for task in waiting:
+        assert desk.answer(task, yes=True)
+        within(lambda task=task: desk.pause(task))
+    assert desk.kill(waiting[-1], dinner.ann)
+    assert dinner.over(waiting[-1]).ending == "stopped"
+    assert dinner.over(dinner.opened().asked()).answer == "same"
+    assert {dinner.office.tasks.find(task.id).standing for task in waiting[:-1]} == {"paused"}
+
+
+def test_the_model_is_asked_so_much_at_once_and_no_more(dinner, monkeypatch, within) -> None:
+    under_way, most, answered = [], [], threading.Event()
+
+    async def counted(question, **_more):
+        under_way.append(question)
+        most.append(len(under_way))
+        while not answered.is_set():
+            await asyncio.sleep(0.01)
+        under_way.remove(question)
+        raise Unreachable("nobody is there")
+
+    monkeypatch.setattr(dinner.office.desk._session, "ask", counted)
+    dinner.opened()
+    tasks = [dinner.asked() for _ in range(2 * AT_ONCE)]
+    within(lambda: len(under_way) >= AT_ONCE)
+    time.sleep(0.2)  # in which one more might be asked
+    answered.set()
+    assert {dinner.over(task).ending for task in tasks} == {"failed"}
+    assert max(most) == AT_ONCE
 
 
 @pytest.mark.parametrize("who", ["ann", "ben"])

@@ -15,6 +15,7 @@ from typing import TypeVar
 from pydantic import TypeAdapter
 
 from consilience.dialogue.budget import Budget
+from consilience.dialogue.messages import Question, Reply
 from consilience.dialogue.models import ChatModel
 from consilience.dialogue.session import Session
 from consilience.ground.errors import ConsilienceError, InvalidInput
@@ -40,7 +41,7 @@ __all__ = ["PURPOSE", "Desk"]
 PURPOSE = "task"
 """What tasks of the application are for; rules of people may be about it."""
 AT_ONCE = 8
-"""Tasks that go on at once; others wait for their turn."""
+"""Questions that the model is asked at once; others wait for their turn."""
 AGAIN_S = (0.5, 2.0, 8.0, 30.0, 120.0)
 """How long a task waits, each time, for a database that takes nothing."""
 TURNS_SEEN = 200
@@ -60,6 +61,21 @@ class _Course:
     work: asyncio.Task[None] | None = None
     seen: dict[str, deque[TurnSeen]] = field(default_factory=dict)
     named: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class _InTurn:
+    """A session that is asked so much at once; a task that waits for a person keeps no other one waiting."""
+
+    session: Session
+    turn: asyncio.Semaphore
+
+    async def ask(self, question: Question, *, priority: float = 0.0, caused_by: tuple[str, ...] = ()) -> Reply:
+        async with self.turn:
+            return await self.session.ask(question, priority=priority, caused_by=caused_by)
+
+    def last_event(self, element: str) -> tuple[str, ...]:
+        return self.session.last_event(element)
 
 
 class Desk:
@@ -99,11 +115,11 @@ class Desk:
         self._store, self._accounts, self._chats, self._tasks = store, accounts, chats, tasks
         self._policies, self._live, self._wire = policies, live, wire
         self._session = Session(model, budget=budget or Budget())
+        self._asks = _InTurn(self._session, asyncio.Semaphore(AT_ONCE))
         self._limits = limits or PursuitLimits()
         self._patience_s = patience_s
         self._courses: dict[int, _Course] = {}
         self._answers: dict[int, asyncio.Future[bool]] = {}
-        self._turn = asyncio.Semaphore(AT_ONCE)
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def open(self, *, resume: bool = True) -> None:
@@ -229,8 +245,7 @@ class Desk:
     async def _through(self, course: _Course) -> None:
         task = course.task
         try:
-            async with self._turn:
-                ended = await self._patiently(lambda: self._pursued(course))
+            ended = await self._patiently(lambda: self._pursued(course))
         except ConsilienceError as error:
             ended = replace(task, ending="failed", reasons=str(error))
         except asyncio.CancelledError:
@@ -291,7 +306,7 @@ class Desk:
         return Party(
             person=person,
             memory=self._store.memory(person),
-            asks=self._session,
+            asks=self._asks,
             lets=self._wire.lets(handle),
             hides=self._wire.hides(handle),
             asks_about=self._wire.asks_about(handle),

@@ -3,10 +3,14 @@
 from pathlib import Path
 
 import pytest
+from pydantic import TypeAdapter
 
 from consilience.ground.errors import InvalidInput, UnknownName
+from consilience.methods.social_agents.app.tasks import TaskOver, Tasks
 from consilience.methods.social_agents.bringing import bring, take_away
 from consilience.methods.social_agents.flags import Forgetting, Importing
+from consilience.methods.social_agents.rationale import Board, Reading
+from consilience.methods.social_agents.record import State
 from consilience.methods.social_agents.records import Query
 from consilience.methods.social_agents.store import Store
 
@@ -90,6 +94,30 @@ def test_what_is_to_be_forgotten_is_counted_first(place, what) -> None:
     told = list(take_away(Forgetting(database=database, yes=True, **what)))
     assert told[0].startswith("forgotten: ")
     assert parrots(database) == 0
+
+
+@pytest.mark.parametrize("what", [{"person": "ann"}, {"conversation": 1}, {"message": (1,)}])
+def test_tasks_that_a_server_is_at_end_before_anything_is_forgotten(place, what) -> None:
+    list(bring(Importing(as_="ann", name="Ann", **place)))
+    with Store.open(place["database"]) as store:
+        ann, ben, cem = store.person("ann"), store.add_person("ben", "Ben"), store.add_person("cem", "Cem")
+        tasks = Tasks(store)
+        paused = tasks.add(ben, ann, "What is ill?", standing="paused")
+        others = tasks.add(ben, cem, "And who is well?", standing="running")
+        tasks.keep(f"{paused.name}/state", read_by("ann"))
+        list(take_away(Forgetting(database=place["database"], yes=True, **what)))
+        with pytest.raises(TaskOver):
+            tasks.keep(f"{paused.name}/state", read_by("ann"))
+        assert "parrot" not in tasks.kept(f"{paused.name}/state")
+        over = tasks.find(paused.id)
+        assert (over.standing, over.ending) == ("ended", "stopped")
+        assert tasks.find(others.id).standing == "running"
+
+
+def read_by(handle: str) -> str:
+    board = Board(handle).add("s1", "who is ill")
+    board = board.read("s1", Reading(value="parrot", source=handle, evidence=(1,)))
+    return TypeAdapter(State).dump_json(State(a=Board("ben"), b=board)).decode()
 
 
 def test_who_is_not_there_cannot_be_forgotten(place) -> None:

@@ -38,8 +38,7 @@ def world(tmp_path: Path):
         store.edit(number, f"My pet is the {WORD.decode()}.", at)
         store.memory(ann).rebuild_episodes()
         audit, tasks = AuditLog(store), Tasks(store)
-        task = tasks.add(ann, ben, "What is the pet?", standing="ended")
-        tasks.put(replace(task, answer=f"a {WORD.decode()}"))
+        task = tasks.add(ann, ben, "What is the pet?", standing="running")
         reading = Reading(value=WORD.decode(), source="ann", evidence=(number,))
         board = Board("ann").add("s1", "the pet").read("s1", reading)
         heard = Board("ben").add("s1", "the pet").read("s1", replace(reading, evidence=()))
@@ -48,6 +47,7 @@ def world(tmp_path: Path):
         said = Utterance(number=1, speaker="ann", speaker_name="Ann", text=text, tells=(told,))
         state = State(a=board, b=heard, utterances=(said,), look_for_a=(WORD.decode(),), answer=WORD.decode())
         tasks.keep(f"{task.name}/state", TypeAdapter(State).dump_json(state).decode())
+        tasks.put(replace(task, standing="ended", answer=f"a {WORD.decode()}"))
         entry = audit.add("disclosed", owner="ann", counterpart="ben", messages=[number], text="told")
         yield store, ann, number, diary, audit, tasks, entry, tmp_path
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from sqlalchemy import text
 
 from consilience.ground.errors import InvalidInput, UnknownName
-from consilience.methods.social_agents.app.tasks import Tasks
+from consilience.methods.social_agents.app.tasks import Task, Tasks
 from consilience.methods.social_agents.audit import AuditLog
 from consilience.methods.social_agents.erasing import Erased, erase_messages, erase_person
 from consilience.methods.social_agents.flags import Forgetting, Importing
@@ -21,6 +21,7 @@ from consilience.methods.social_agents.store import Store
 __all__ = ["bring", "take_away"]
 
 _IN_CONVERSATION = text("SELECT id FROM message WHERE conversation = :conversation ORDER BY id")
+_READERS = text("SELECT owner FROM visibility WHERE message = :message")
 _COPY = text("INSERT INTO person (handle, name, card) VALUES (:handle, :name, '')")
 _READ_BY = text("SELECT COUNT(*) FROM visibility WHERE owner = :owner")
 
@@ -72,11 +73,20 @@ def take_away(forgetting: Forgetting) -> Iterator[str]:
 def _forgotten(store: Store, forgetting: Forgetting, audit: AuditLog) -> Erased:
     tasks = Tasks(store)
     if forgetting.person is not None:
-        return erase_person(store, store.person(forgetting.person), audit=audit, tasks=tasks)
-    if forgetting.conversation is not None:
-        numbers = _in_conversation(store, forgetting.conversation)
-        return erase_messages(store, numbers, audit=audit, tasks=tasks, conversation=forgetting.conversation)
-    return erase_messages(store, forgetting.message, audit=audit, tasks=tasks)
+        person = store.person(forgetting.person)
+        _end(tasks, tasks.not_over(person))
+        return erase_person(store, person, audit=audit, tasks=tasks)
+    conversation = forgetting.conversation
+    numbers = list(forgetting.message) if conversation is None else _in_conversation(store, conversation)
+    readers = [store.person(number) for number in _readers(store, numbers)]
+    _end(tasks, (task for one in readers for task in tasks.not_over(one) if task.standing != "invited"))
+    return erase_messages(store, numbers, audit=audit, tasks=tasks, conversation=conversation)
+
+
+def _end(tasks: Tasks, under_way: Iterable[Task]) -> None:
+    """End tasks, a server's too: their talks would keep again what they have read."""
+    for task in under_way:
+        tasks.end(task, "it was stopped where something was to be forgotten")
 
 
 def _receipt(erased: Erased) -> Iterator[str]:
@@ -99,6 +109,13 @@ def _counted(store: Store, forgetting: Forgetting) -> int:
 def _in_conversation(store: Store, conversation: int) -> list[int]:
     with store.reading() as connection:
         return list(connection.execute(_IN_CONVERSATION, {"conversation": conversation}).scalars())
+
+
+def _readers(store: Store, numbers: Sequence[int]) -> set[int]:
+    """Return who may read any of some messages, by number."""
+    with store.reading() as connection:
+        found = (connection.execute(_READERS, {"message": number}).scalars() for number in numbers)
+        return {reader for readers in found for reader in readers}
 
 
 @contextmanager

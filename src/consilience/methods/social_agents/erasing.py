@@ -62,7 +62,8 @@ def erase_person(
 ) -> Erased:
     """Empty somebody's memory, and all that their side of tasks read from it.
 
-    Nothing of theirs may be under way: a talk that goes on would keep its board again.
+    Nothing of theirs may be under way: a talk that goes on would keep its board again. `Tasks.end` ends what is, in
+    whatever process.
 
     Parameters
     ----------

@@ -125,6 +125,21 @@ def test_the_model_is_asked_so_much_at_once_and_no_more(dinner, monkeypatch, wit
     assert max(most) == AT_ONCE
 
 
+def test_a_task_that_another_process_is_at_is_ended_and_keeps_nothing_more(dinner, make_office, within) -> None:
+    task = dinner.asked()
+    dinner.office.desk.answer(task, yes=True)
+    request = dinner.waiting()
+    kept = dinner.office.tasks.state(task)
+    assert make_office().desk.kill(task, dinner.ann)
+    assert not make_office().desk.kill(task, dinner.ann)
+    over = dinner.office.tasks.find(task.id)
+    assert (over.standing, over.ending, over.reasons) == ("ended", "stopped", "Ann stopped it")
+    dinner.office.consent.decide(dinner.session("ben"), request.id, allow=True)
+    within(lambda: task.id not in dinner.office.desk._courses)
+    assert dinner.office.tasks.find(task.id) == over
+    assert dinner.office.tasks.state(task) == kept
+
+
 @pytest.mark.parametrize("who", ["ann", "ben"])
 def test_either_of_the_two_can_stop_it_for_good(dinner, who: str) -> None:
     task = dinner.asked()

@@ -50,6 +50,23 @@ def test_who_leaves_in_the_middle_of_a_task_ends_it_and_nothing_more_is_told(din
     assert all(one.value == "" for board in (state.a, state.b) if board.owner == "ben" for one in board)
 
 
+def test_what_is_forgotten_does_not_come_back_with_a_task_that_another_process_is_at(
+    dinner, make_office, within
+) -> None:
+    office = dinner.office
+    task = dinner.asked()
+    office.desk.answer(task, yes=True)
+    request = dinner.waiting()
+    token = dinner.session("ben")
+    leave_all(make_office(), dinner.ben)
+    office.consent.decide(token, request.id, allow=True)
+    within(lambda: task.id not in office.desk._courses)
+    over = office.tasks.find(task.id)
+    assert (over.standing, over.ending, over.answer) == ("ended", "stopped", "")
+    state = office.tasks.state(over)
+    assert [len(board) for board in (state.a, state.b) if board.owner == "ben"] == [0]
+
+
 def test_a_task_behind_hundreds_of_others_ends_and_is_forgotten_too(dinner) -> None:
     office = dinner.office
     task = dinner.asked()

@@ -1,15 +1,26 @@
 """Tasks stand as they should, and what is kept of their talks can be forgotten."""
 
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from consilience.ground.errors import InvalidInput
 from consilience.methods.social_agents.app import tasks as module
-from consilience.methods.social_agents.app.tasks import Tasks
+from consilience.methods.social_agents.app.tasks import TaskOver, Tasks
 from consilience.methods.social_agents.rationale import Board, Reading
 from consilience.methods.social_agents.record import State
 from consilience.methods.social_agents.store import Store
 
 STATE = module._STATE
+
+
+@pytest.fixture(params=["file", "postgres"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    place = tmp_path / "people.sqlite" if request.param == "file" else request.getfixturevalue("postgres_url")
+    with Store.open(place) as store:
+        yield store
 
 
 @pytest.fixture
@@ -71,10 +82,28 @@ def test_the_last_state_of_a_talk_is_the_one_that_stands(tasks: Tasks, pair) -> 
     assert tasks.kept(f"{task.name}/state") == state("nuts")
 
 
+def test_of_what_was_ended_elsewhere_nothing_more_is_kept(tasks: Tasks, store: Store, pair) -> None:
+    task = tasks.add(*pair, "What?", standing="running")
+    part = tasks.add(*pair, "A part", standing="invited", parent=task.id)
+    done = tasks.add(*pair, "Another part", standing="declined", parent=task.id)
+    tasks.keep(f"{task.name}/state", state("nuts"))
+    assert Tasks(store).end(part, "Ann stopped it")
+    assert not tasks.end(task, "Ben stopped it")
+    for element in ("/state", "+1/state", "/1/0.0/state"):
+        with pytest.raises(TaskOver, match="stopped"):
+            tasks.keep(f"{task.name}{element}", state())
+    tasks.put(replace(task, ending="known", answer="sesame", reasons=""))
+    over = tasks.find(task.id)
+    assert (over.standing, over.ending, over.answer, over.reasons) == ("ended", "stopped", "", "Ann stopped it")
+    assert [tasks.find(one.id).standing for one in (part, done)] == ["ended", "declined"]
+    assert tasks.state(task).answer == "nuts"
+
+
 def test_a_side_that_is_forgotten_leaves_what_the_other_heard(tasks: Tasks, pair) -> None:
     ann, _ = pair
-    task = tasks.add(*pair, "What?", standing="ended")
+    task = tasks.add(*pair, "What?", standing="running")
     tasks.keep(f"{task.name}/state", state())
+    tasks.put(replace(task, standing="ended"))
     assert tasks.forget(ann) == 1
     found = tasks.state(task)
     assert len(found.a) == 0
@@ -85,8 +114,9 @@ def test_a_side_that_is_forgotten_leaves_what_the_other_heard(tasks: Tasks, pair
 
 def test_a_side_is_forgotten_in_all_tasks_and_not_only_in_those_that_a_page_lists(tasks: Tasks, pair) -> None:
     for _ in range(module.MOST_LISTED + 1):
-        task = tasks.add(*pair, "What?", standing="ended")
+        task = tasks.add(*pair, "What?", standing="running")
         tasks.keep(f"{task.name}/state", state())
+        tasks.put(replace(task, standing="ended"))
     first = tasks.find(1)
     assert first not in tasks.of(pair[0])
     assert tasks.forget(pair[0]) == module.MOST_LISTED + 1
@@ -107,7 +137,7 @@ def test_what_is_not_over_is_found_behind_any_number_of_others(tasks: Tasks, pai
 
 
 def test_what_was_read_from_messages_that_are_gone_is_gone(tasks: Tasks, pair) -> None:
-    task = tasks.add(*pair, "What?", standing="ended")
+    task = tasks.add(*pair, "What?", standing="running")
     tasks.keep(f"{task.name}/state", state(evidence=(7, 8)))
     assert tasks.forget_messages([9]) == 0
     assert tasks.forget_messages([8]) == 1

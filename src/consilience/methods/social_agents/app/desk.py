@@ -191,17 +191,14 @@ class Desk:
     def kill(self, task: Task, by: Person) -> bool:
         """End a task; return whether it was not over yet."""
         root = self._tasks.find(task.root) or task
-        if root.standing == "invited":
-            moved = self._tasks.move(root, "ended", out_of=("invited",))
-            if moved:
-                self._tasks.put(replace(root, standing="ended", ending="stopped", reasons=f"{by.name} took it back"))
-            self._tell(root)
-            return moved
         course = self._courses.get(root.id)
-        if course is None:
-            return False
-        self._call(course.control.kill, by.name)
-        return True
+        if course is not None:
+            self._call(course.control.kill, by.name)
+            return True
+        # Nobody is at it, or another process: that one keeps nothing more of it.
+        ended = self._tasks.end(root, f"{by.name} {'took it back' if root.standing == 'invited' else 'stopped it'}")
+        self._tell(root)
+        return ended
 
     def edit(self, task: Task, who: Person, slot: str, value: str) -> bool:
         """Say what a slot of one's own board is; return whether the task is under way."""

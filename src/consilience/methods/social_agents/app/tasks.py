@@ -13,10 +13,24 @@ from datetime import UTC, datetime
 from typing import Any, Literal, cast
 
 from pydantic import TypeAdapter
-from sqlalchemy import BigInteger, Column, Integer, MetaData, Select, String, Table, Text, delete, insert, select
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Integer,
+    MetaData,
+    Select,
+    String,
+    Table,
+    Text,
+    Update,
+    delete,
+    insert,
+    select,
+)
 from sqlalchemy import update as updated
 
-from consilience.ground.errors import InvalidInput
+from consilience.ground.errors import ConsilienceError, InvalidInput
 from consilience.methods.social_agents.audit import make
 from consilience.methods.social_agents.rationale import Board, Rationale
 from consilience.methods.social_agents.record import State
@@ -24,7 +38,7 @@ from consilience.methods.social_agents.records import Person, from_us, to_us
 from consilience.methods.social_agents.store import Store
 from consilience.methods.social_agents.values import contains
 
-__all__ = ["Standing", "Task", "Tasks", "talk_of"]
+__all__ = ["Standing", "Task", "TaskOver", "Tasks", "talk_of"]
 
 Standing = Literal["invited", "running", "paused", "ended", "declined"]
 """How a task stands: its partner has not agreed yet, it goes on, a person has stopped it for a while, it is over, or
@@ -63,7 +77,12 @@ _kept = Table(
     Column("state", Text, nullable=False),
 )
 _STATE = TypeAdapter(State)
+_OVER: tuple[Standing, ...] = ("ended", "declined")
 _AGAIN = re.compile(r"(?:\+\d+)?=?\Z")
+
+
+class TaskOver(ConsilienceError):
+    """A task was ended by somebody who is not at work on it, so that nothing more is kept of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +114,7 @@ class Task:
     @property
     def over(self) -> bool:
         """Whether nothing more will come."""
-        return self.standing in ("ended", "declined")
+        return self.standing in _OVER
 
 
 class Tasks:
@@ -162,7 +181,7 @@ class Tasks:
 
     def not_over(self, person: Person, other: Person | None = None) -> list[Task]:
         """Return all tasks of somebody, with one other where one is given, that are not over; the latest first."""
-        wanted = _with(person, other).where(_task.c.standing.not_in(("ended", "declined")))
+        wanted = _with(person, other).where(_task.c.standing.not_in(_OVER))
         return self._all(wanted.order_by(_task.c.id.desc()))
 
     def parts(self, root: int) -> list[Task]:
@@ -182,7 +201,7 @@ class Tasks:
         return self._all(select(_task).where(*under_way).order_by(_task.c.id))
 
     def put(self, task: Task) -> None:
-        """Keep how a task stands now."""
+        """Keep how a task stands now, unless it is over."""
         values = {
             "name": task.name,
             "standing": task.standing,
@@ -191,7 +210,7 @@ class Tasks:
             "reasons": task.reasons,
         }
         with self._store.writing() as connection:
-            connection.execute(updated(_task).where(_task.c.id == task.id).values(values))
+            connection.execute(_going(_task.c.id == task.id).values(values))
 
     def move(self, task: Task, standing: Standing, *, out_of: Iterable[Standing]) -> bool:
         """Let a task stand otherwise, if it stands as one thought; return whether it did."""
@@ -199,12 +218,31 @@ class Tasks:
         with self._store.writing() as connection:
             return connection.execute(change.values(standing=standing)).rowcount == 1
 
+    def end(self, task: Task, reasons: str) -> bool:
+        """End a task with its parts, whatever process is at work on it; return whether it was not over yet."""
+        values = {"standing": "ended", "ending": "stopped"}
+        with self._store.writing() as connection:
+            ended = connection.execute(_going(_task.c.id == task.root).values(reasons=reasons, **values)).rowcount == 1
+            if ended:
+                connection.execute(_going(_task.c.parent == task.root).values(values))
+        return ended
+
     # States of talks.
 
     def keep(self, element: str, text: str) -> None:
-        """Keep the state of a talk after a turn."""
+        """Keep the state of a talk after a turn.
+
+        Raises
+        ------
+        TaskOver
+            When its task was ended meanwhile: what was forgotten after that must not come back.
+        """
         talk = talk_of(element)
+        root = select(_task.c.standing).where(_task.c.name == _root(element))
         with self._store.writing() as connection:
+            # Locked, so that who ends it waits until this is kept, and forgets it then.
+            if connection.execute(root.with_for_update(read=True)).scalar() in _OVER:
+                raise TaskOver("somebody stopped it")
             last = select(_kept.c.number).where(_kept.c.talk == talk).order_by(_kept.c.number.desc()).limit(1)
             number = (connection.execute(last).scalar() or 0) + 1
             connection.execute(delete(_kept).where(_kept.c.element == element))
@@ -297,6 +335,11 @@ def _with(person: Person, other: Person | None = None) -> Select[Any]:
     if other is not None:
         wanted = wanted.where((_task.c.asker == other.id) | (_task.c.partner == other.id))
     return wanted
+
+
+def _going(which: ColumnElement[bool]) -> Update:
+    """Return a change of tasks that are not over."""
+    return updated(_task).where(which, _task.c.standing.not_in(_OVER))
 
 
 def _root(element: str) -> str:

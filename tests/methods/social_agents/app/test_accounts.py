@@ -1,6 +1,8 @@
 """Who may sign in: only whoever was invited, with their own password, in a session that ends."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -29,6 +31,14 @@ class Clock:
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
+
+
+@pytest.fixture
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    server = getattr(request, "param", "file") == "postgres"
+    place = request.getfixturevalue("postgres_url") if server else tmp_path / "people.sqlite"
+    with Store.open(place) as store:
+        yield store
 
 
 @pytest.fixture
@@ -190,6 +200,56 @@ def test_a_new_password_ends_all_other_sessions(accounts: Accounts) -> None:
     assert accounts.is_password(mine, "another long one")
     with pytest.raises(InvalidInput):
         accounts.change_password(mine, "another long one", "short")
+
+
+def meanwhile(monkeypatch, accounts: Accounts, deed) -> None:
+    """Have something done, once, while the next password is being compared."""
+    passwords = accounts._passwords
+    fit = passwords.fit
+
+    def slow(hashed, password):
+        monkeypatch.setattr(passwords, "fit", fit)
+        found = fit(hashed, password)
+        deed()
+        return found
+
+    monkeypatch.setattr(passwords, "fit", slow)
+
+
+@pytest.mark.parametrize("passes", [1, 2])
+@pytest.mark.parametrize("store", ["file", "postgres"], indirect=True)
+def test_who_signs_in_while_the_password_is_changed_is_not_let_in_by_the_old_one(
+    store: Store, accounts: Accounts, clock: Clock, monkeypatch, passes: int
+) -> None:
+    join(accounts)
+    mine = accounts.sign_in("ann", PASSWORD)
+    stronger = Accounts(store, strength=Strength(passes, 8, 1), clock=clock)
+    changes = []
+    meanwhile(
+        monkeypatch, stronger, lambda: changes.append(accounts.change_password(mine, PASSWORD, "another long one"))
+    )
+    assert stronger.sign_in("ann", PASSWORD) is None
+    assert changes == [True]
+    assert stronger.sessions(mine.person) == 1
+    assert stronger.sign_in("ann", PASSWORD) is None
+    assert stronger.sign_in("ann", "another long one") is not None
+
+
+def test_of_two_changes_of_a_password_at_once_one_counts(accounts: Accounts, monkeypatch) -> None:
+    join(accounts)
+    mine, other = accounts.sign_in("ann", PASSWORD), accounts.sign_in("ann", PASSWORD)
+    meanwhile(monkeypatch, accounts, lambda: accounts.change_password(mine, PASSWORD, "another long one"))
+    assert not accounts.change_password(other, PASSWORD, "a third long one")
+    assert accounts.is_password(mine, "another long one")
+
+
+@pytest.mark.parametrize("deed", ["suspend", "remove"])
+def test_who_is_suspended_or_leaves_while_they_sign_in_has_no_session(accounts: Accounts, monkeypatch, deed) -> None:
+    join(accounts, admin=True)
+    ben = join(accounts, "ben").person
+    meanwhile(monkeypatch, accounts, lambda: getattr(accounts, deed)(ben))
+    assert accounts.sign_in("ben", PASSWORD) is None
+    assert accounts.sessions(ben) == 0
 
 
 def test_who_is_suspended_is_out_at_once_and_may_come_back(accounts: Accounts) -> None:

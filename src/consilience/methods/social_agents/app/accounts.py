@@ -243,14 +243,15 @@ class Accounts:
     # Sessions.
 
     def sign_in(self, handle: str, password: str) -> Session | None:
-        """Begin a session; None where handle and password are not those of an account that may."""
+        """Begin a session; None where handle and password are not those of an account that may, or not any more."""
         account, hashed = self._found(handle.strip())
         fits = self._passwords.fit(hashed, password)
         if not fits or account is None or account.suspended or hashed is None:
             return None
-        if (again := self._passwords.renewed(hashed, password)) is not None:
-            self._put_password(account.person, again)
-        return self._begun(account)
+        again = self._passwords.renewed(hashed, password)
+        if again is not None and self._put_password(account.person, again, instead_of=hashed):
+            hashed = again
+        return self._begun(account, hashed)
 
     def let_in(self, person: Person) -> Session | None:
         """Begin a session of somebody whose password was not asked for: of a demo's made-up people only."""
@@ -344,7 +345,9 @@ class Accounts:
         _, hashed = self._found(session.person.handle)
         if hashed is None or not self._passwords.fit(hashed, old):
             return False
-        self._put_password(session.person, self._passwords.hashed(new, session.person.handle))
+        made = self._passwords.hashed(new, session.person.handle)
+        if not self._put_password(session.person, made, instead_of=hashed):
+            return False
         self.sign_out(session, elsewhere=True)
         return True
 
@@ -353,10 +356,16 @@ class Accounts:
         _, hashed = self._found(session.person.handle)
         return hashed is not None and self._passwords.fit(hashed, password)
 
-    def _begun(self, account: Account) -> Session:
+    def _begun(self, account: Account, hashed: str | None = None) -> Session | None:
+        """Begin a session, unless the account may none any more or has another password than the one that was right."""
         now = self._clock()
         session = Session(secrets.token_urlsafe(32), account, secrets.token_hex(32), renewed=True)
+        still = select(_account.c.password).where(_account.c.person == account.person.id, _account.c.suspended == 0)
         with self._store.writing() as connection:
+            # Locked, so that who changes the password meanwhile finds this session and ends it with the others.
+            row = connection.execute(still.with_for_update(read=True)).first()
+            if row is None or hashed not in (None, row.password):
+                return None
             connection.execute(delete(_session).where(_session.c.until <= to_us(now)))
             connection.execute(insert(_session).values(self._row(session, begun_at=to_us(now))))
         return session
@@ -398,9 +407,11 @@ class Accounts:
             return None
         return Account(self._store.person(number), bool(row.admin), bool(row.suspended), from_us(row.made_at))
 
-    def _put_password(self, person: Person, hashed: str) -> None:
+    def _put_password(self, person: Person, hashed: str, *, instead_of: str) -> bool:
+        """Keep the hash of a password, if the one before it still stands; return whether it did."""
+        there = updated(_account).where(_account.c.person == person.id, _account.c.password == instead_of)
         with self._store.writing() as connection:
-            connection.execute(updated(_account).where(_account.c.person == person.id).values(password=hashed))
+            return connection.execute(there.values(password=hashed)).rowcount == 1
 
 
 def _digest(token: str) -> str:

@@ -23,12 +23,14 @@ def card(visit: Visit) -> Response:
 
 
 def password(visit: Visit) -> Response:
-    """Change the password, which signs all other browsers out."""
+    """Change the password, which signs all other browsers out, and revoke the keys where that is wanted, too."""
     office = visit.office
     if visit.said("password") != visit.said("again"):
         raise InvalidInput("the two new passwords must be one; type it again")
     slow_guesses(visit)
     changed = office.accounts.change_password(visit.signed_in, visit.said("old"), visit.said("password"))
+    if changed and visit.said("keys") == "revoke":
+        office.keys.revoke(visit.me)
     return back("/account", "saved" if changed else "wrong-password")
 
 

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from consilience.ground.errors import InvalidInput
 from consilience.methods.social_agents.app.door import Handler, Refused, Visit, address
 from consilience.methods.social_agents.app.leaving import until_still
+from consilience.methods.social_agents.app.office import Office
 from consilience.methods.social_agents.app.policies import GROUPS, PASSED_ON
 from consilience.methods.social_agents.app.rates import Rate
 from consilience.methods.social_agents.app.rendering import back, page
@@ -23,7 +24,17 @@ from consilience.methods.social_agents.policy import Rule, Verdict
 from consilience.methods.social_agents.records import Person
 from consilience.methods.social_agents.task import addressed
 
-__all__ = ["DEEDS", "LONGEST_CARD", "REQUESTS", "among", "proposed", "require_password", "short", "slow_guesses"]
+__all__ = [
+    "DEEDS",
+    "LONGEST_CARD",
+    "REQUESTS",
+    "among",
+    "is_made_up",
+    "proposed",
+    "require_password",
+    "short",
+    "slow_guesses",
+]
 
 GUESSES = Rate(8, 900)
 """Wrong passwords for one handle from one address."""
@@ -57,7 +68,7 @@ def sign_in(visit: Visit) -> Response:
     wait_s = max(office.rates.wait_s(*one, count=False) for one in counts)
     if wait_s:
         raise Refused(429, "too many wrong passwords; wait a while", wait_s=wait_s)
-    if office.manner.demo and handle in MADE_UP and not visit.said("password"):
+    if is_made_up(office, handle) and not visit.said("password"):
         session = office.accounts.let_in(office.store.person(handle))
     else:
         session = office.accounts.sign_in(handle, visit.said("password"))
@@ -304,6 +315,11 @@ def forget(visit: Visit) -> Response:
         _take_back(visit, other)
     erase_person(office.store, me, audit=office.audit, tasks=office.tasks, wire=office.wire)
     return back("/memory", "forgotten")
+
+
+def is_made_up(office: Office, handle: str) -> bool:
+    """Whether somebody is of a demo's people who have no password that anybody knows."""
+    return office.manner.demo and handle in MADE_UP
 
 
 def require_password(visit: Visit) -> None:

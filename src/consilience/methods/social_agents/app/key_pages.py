@@ -6,6 +6,7 @@ from typing import Final
 
 from starlette.responses import Response
 
+from consilience.methods.social_agents.app.deeds import is_made_up, require_password
 from consilience.methods.social_agents.app.door import Handler, Visit
 from consilience.methods.social_agents.app.rendering import back, page
 
@@ -18,7 +19,9 @@ def keys(visit: Visit) -> Response:
 
 
 def make_key(visit: Visit) -> Response:
-    """Make a key, and show once what opens."""
+    """Make a key, and show once what opens; it lasts longer than the session, so that the password is asked for."""
+    if not is_made_up(visit.office, visit.me.handle):
+        require_password(visit)
     token = visit.office.keys.make(visit.me, visit.said("label"))
     visit.office.live.tell([visit.me.handle], "me")
     return _keys_page(visit, token=token)
@@ -35,7 +38,15 @@ def _keys_page(visit: Visit, *, token: str) -> Response:
     office = visit.office
     base = office.manner.address or str(visit.request.base_url).rstrip("/")
     contacts = office.store.contacts_of(visit.me)
-    return page(visit, "keys", keys=office.keys.of(visit.me), token=token, base=base, contacts=contacts)
+    return page(
+        visit,
+        "keys",
+        keys=office.keys.of(visit.me),
+        token=token,
+        base=base,
+        contacts=contacts,
+        made_up=is_made_up(office, visit.me.handle),
+    )
 
 
 KEYS: Final[dict[str, Handler]] = {one.__name__: one for one in (keys, make_key, revoke_key)}

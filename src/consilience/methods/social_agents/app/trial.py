@@ -361,7 +361,7 @@ _FORMS: Final[Mapping[str, Mapping[str, str]]] = {
     "send_to_group": {"text": "Hello, all."},
     "add_to_group": {"who": "rex"},
     "ask_introduction": {"via": "pia", "wanted": "quin"},
-    "make_key": {"label": "another agent"},
+    "make_key": {"label": "another agent", "password": PASSWORD},
     "leave": {"password": PASSWORD},
     "ask": {"question": "What is the pet of Pia?"},
     "edit": {"slot": "s1", "value": "a parrot"},

@@ -1,5 +1,7 @@
 """Groups on their pages: contacts are let in, members write, one is asked by name, and who leaves keeps what was."""
 
+import re
+
 import pytest
 
 
@@ -51,6 +53,16 @@ def test_who_leaves_keeps_what_was_and_writes_nothing(choir) -> None:
     assert "after" not in page
     assert "You have left" in page
     assert browsers["ben"].post(path, text="Hello").status_code == 404
+
+
+def test_who_has_left_does_not_see_who_is_in_it(choir) -> None:
+    path, browsers = choir
+    assert "@ann" in browsers["ben"].get(path).text
+    browsers["ben"].post(f"{path}/leave")
+    browsers["ann"].post(f"{path}/add", who="cem")
+    page = browsers["ben"].get(path).text
+    assert not re.search(r"@(ann|cem)|Cem|Ann|in it", page)
+    assert "@cem" in browsers["ann"].get(path).text
 
 
 def test_a_task_goes_to_the_member_who_is_named_and_the_group_hears_nothing(choir, office) -> None:

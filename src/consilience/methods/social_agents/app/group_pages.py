@@ -41,18 +41,19 @@ def make_group(visit: Visit) -> Response:
 
 
 def group(visit: Visit) -> Response:
-    """Show what was written while one was in it."""
+    """Show what was written while one was in it, and who is in it to those who are."""
     office, me, shown = visit.office, visit.me, _group(visit)
     members = office.groups.members(shown)
     contacts = office.store.contacts_of(me)
     inside = {one.id for one in members}
+    within = me.id in inside
     return page(
         visit,
         "group",
         group=shown,
-        members=members,
+        members=members if within else [],
         lines=office.groups.messages(shown, me),
-        inside=me.id in inside,
+        inside=within,
         outside=[one for one in contacts if one.id not in inside],
         askable=[one for one in contacts if one.id in inside],
     )

@@ -288,28 +288,28 @@ def test_what_others_use_outlives_a_forgotten_run(where):
 
 
 def test_a_run_that_is_forgotten_does_not_come_back_by_what_was_left_to_write(where):
-    with Journal.open(where, "other"), Journal.open(where, "a") as a:
+    with Journal.open(where, "a") as a:
         put_all(a, [(question(), reply())])
         a.put_artifact_later("7", "work")
         a.forget("a")
-    with Journal.open(where, "other", replay_only=True) as left:
-        assert "a" not in {facts.name for facts in left.runs()}
+    with Journal.open(where, "other") as left:
+        assert not list(left.runs())
 
 
 def test_who_waits_to_write_into_a_run_that_is_forgotten_is_told(tmp_path):
     async def ask(a):
-        waiting = asyncio.ensure_future(a.put(question(), reply()))
+        await asyncio.gather(*(a.put(question(one), reply()) for one in "12"))
+        waiting = asyncio.ensure_future(a.put(question("3"), reply()))
         await asyncio.sleep(0)
         a.forget("a")
         with pytest.raises(InvalidInput, match="run 'a' was forgotten"):
             await waiting
 
     path = tmp_path / "journal.sqlite"
-    with Journal.open(path, "other"):
-        with Journal.open(path, "a") as a:
-            asyncio.run(ask(a))
-        with Journal.open(path, "other", replay_only=True) as left:
-            assert "a" not in {facts.name for facts in left.runs()}
+    with Journal.open(path, "a") as a:
+        asyncio.run(ask(a))
+    with Journal.open(path, "other") as left:
+        assert not list(left.runs())
 
 
 def test_numbers_of_forgotten_texts_are_not_trusted(where):

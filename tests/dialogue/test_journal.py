@@ -420,6 +420,18 @@ def test_names_are_printable(where, name):
             put_artifacts(journal, (name, "work"))
 
 
+def assert_refused_beside_a_good_one(where, bad_question, bad_reply):
+    async def put(journal):
+        good = journal.put(question("good"), reply())
+        return await asyncio.gather(good, journal.put(bad_question, bad_reply), return_exceptions=True)
+
+    with Journal.open(where, "run") as journal:
+        good, refused = asyncio.run(put(journal))
+        assert good.text == "done"
+        assert isinstance(refused, InvalidInput)
+        assert len(list(journal.calls())) == 1
+
+
 @pytest.mark.parametrize(
     "bad",
     [
@@ -431,29 +443,13 @@ def test_names_are_printable(where, name):
     ],
 )
 def test_figures_that_no_database_holds_are_refused_before_they_harm_others(where, bad):
-    async def put(journal):
-        good = journal.put(question("good"), reply())
-        return await asyncio.gather(good, journal.put(*bad), return_exceptions=True)
-
-    with Journal.open(where, "run") as journal:
-        good, refused = asyncio.run(put(journal))
-        assert good.text == "done"
-        assert isinstance(refused, InvalidInput)
-        assert len(list(journal.calls())) == 1
+    assert_refused_beside_a_good_one(where, *bad)
 
 
 @pytest.mark.usefixtures("past_the_types")
 @pytest.mark.parametrize(("role", "finish"), [("developer", "stop"), ("user", "end_turn")])
 def test_words_of_other_protocols_are_refused_before_they_harm_others(where, role, finish):
-    async def put(journal):
-        bad = Question("bad", (Message(role, ("mend",)),)), reply(finish=finish)
-        return await asyncio.gather(journal.put(question("good"), reply()), journal.put(*bad), return_exceptions=True)
-
-    with Journal.open(where, "run") as journal:
-        good, refused = asyncio.run(put(journal))
-        assert good.text == "done"
-        assert isinstance(refused, InvalidInput)
-        assert len(list(journal.calls())) == 1
+    assert_refused_beside_a_good_one(where, Question("bad", (Message(role, ("mend",)),)), reply(finish=finish))
 
 
 @pytest.mark.usefixtures("past_the_types")

@@ -56,7 +56,7 @@ def git(where: Path, *words: str) -> None:
     subprocess.run(["git", "-C", str(where), *who, *words], check=True, capture_output=True)
 
 
-def repository(root: Path, *, setup: float = 0.3, status: int = 0) -> Path:
+def repository(root: Path, *, setup: float = 0.5, status: int = 0) -> Path:
     """Make a repository whose verbs do next to nothing."""
     if not (shutil.which("git") and shutil.which("make")):
         pytest.skip("needs git and make")
@@ -82,7 +82,8 @@ class TestDemo:
         found = by_name(evidence)
         assert [(one.name, one.status) for one in ran] == [("demo", 0), ("test", 0)]
         assert 0.2 < found["every method at smoke size, after installation"] * 60 < 20
-        assert 0.3 <= found["installation of the methods"] * 60 < 20
+        # The clock of files ticks, and a stamp may be as much older as a tick is long.
+        assert 0.4 <= found["installation of the methods"] * 60 < 20
         assert found["methods on the page"] == 1
         assert all(one.holds is not False for one in evidence.measurements)
         assert evidence.measurements[0].holds

@@ -49,13 +49,13 @@ class Config:
     """Images that are seen corrupted only, of 1,450."""
     clean_images: Pair = 50
     """Clean images that every arm is given."""
-    start_steps: Count = 30
+    start_steps: Count = 15
     """Gradient steps of the prior of the few clean images, from which EM starts."""
     rounds: Count = 2
     """Rounds of EM."""
-    round_steps: Count = 30
+    round_steps: Count = 15
     """Gradient steps a round."""
-    polish_steps: Count = 15
+    polish_steps: Count = 10
     """Gradient steps after the last round, the rate falling to zero. The prior of clean images takes as many as all
     of these together."""
     refreshes: Count = 1
@@ -67,10 +67,15 @@ class Config:
     curve_images: Pair = 50
     """The same after every round, where small differences are judged: of 1,500 images a distance varies by 4 % with
     their seed."""
-    ambient_steps: Count = 30
+    embedding_steps: Count = 100
+    """Gradient steps of the embedding that Frechet distances are taken in."""
+    ambient_steps: Count = 15
     """Gradient steps of Ambient Diffusion; 2,500 were best on the tuning split of full size."""
     tasks: tuple[Literal["denoise", "blur .01", "blur .1"], ...] = ("denoise", "blur .01", "blur .1")
     """Corruptions beside masks, of claim em.other."""
+
+    alone_images: Annotated[int, Field(ge=1, le=4)] = 1
+    """Images of 64 that are restored by themselves too, for claim em.laws."""
 
     gaussian_images: Pair = 8
     """Images restored for each corruption where the prior is Gaussian."""

@@ -1,7 +1,5 @@
 """The study of laws: what it measures, and that it would notice the flaws it looks for."""
 
-from types import SimpleNamespace
-
 import pytest
 
 torch = pytest.importorskip("torch", reason="the em extra is not installed")
@@ -9,12 +7,13 @@ torch = pytest.importorskip("torch", reason="the em extra is not installed")
 from consilience.ground import Evidence, RunFolder, Streams  # noqa: E402
 from consilience.methods.em_diffusion import sampling  # noqa: E402
 from consilience.methods.em_diffusion.blur import Blur  # noqa: E402
+from consilience.methods.em_diffusion.config import Config  # noqa: E402
 from consilience.methods.em_diffusion.posterior import DPS  # noqa: E402
 from consilience.methods.em_diffusion.studies import laws as study  # noqa: E402
 
 
-def measure(folder, seed: int = 0) -> Evidence:
-    return study.laws(SimpleNamespace(), Streams(seed), RunFolder(folder, quiet=True))
+def measure(folder, seed: int = 0, alone: int = 1) -> Evidence:
+    return study.laws(Config(alone_images=alone), Streams(seed), RunFolder(folder, quiet=True))
 
 
 @pytest.fixture
@@ -22,12 +21,10 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two corruptions are enough to see a flaw."""
     chosen = {name: study.CORRUPTIONS[name] for name in ("random masks", "Gaussian blur")}
     monkeypatch.setattr(study, "CORRUPTIONS", chosen)
-    monkeypatch.setattr(study, "ALONE", (0, 41))
     monkeypatch.setattr(study, "TRAINING_STEPS", 20)
 
 
-def test_both_bars_hold_for_every_corruption_posterior_and_sampler(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(study, "ALONE", (63,))
+def test_both_bars_hold_for_every_corruption_posterior_and_sampler(tmp_path) -> None:
     evidence = measure(tmp_path)
     assert [measurement.bar for measurement in evidence.measurements] == ["at most 1e-05", "at most 1e-05", ""]
     assert all(measurement.holds for measurement in evidence.measurements[:2])

@@ -264,7 +264,7 @@ class _Judge:
         self.sampling = sampling(task)
         seed = split.seed
         self.given = Observations.corrupt(split.test, corruption(task, len(split.test), 1000 + seed), 1000 + seed)
-        self.embedding = LabelEmbedding.fit(split.reference, split.labels, seed=seed)
+        self.embedding = LabelEmbedding.fit(split.reference, split.labels, seed=seed, steps=config.embedding_steps)
 
     def prior(self, prior: Denoiser, seconds: float, *, images: int | None = None) -> tuple[Score, Tensor]:
         """Score a prior by its posterior samples and by some images it generates; return the samples too."""

@@ -12,6 +12,7 @@ from sklearn.datasets import load_digits
 from torch import Tensor
 
 from consilience.ground import Evidence, InvalidInput, Measurement, RunFolder, Streams, Table
+from consilience.methods.em_diffusion.config import Config
 from consilience.methods.em_diffusion.corruption import (
     Blur,
     Composition,
@@ -34,7 +35,7 @@ __all__ = ["laws"]
 
 IMAGES, SHAPE = 64, (1, 8, 8)
 ALONE = (0, 21, 41, 63)
-"""Images that are restored by themselves too."""
+"""Images that are restored by themselves too; where fewer are asked for, the last ones, whose number is not zero."""
 BAR = 1e-5
 TRAINING_STEPS = 200
 """Of the prior."""
@@ -83,7 +84,7 @@ class _Row:
     """The same in double precision, in which rounding does not stand in for the batch."""
 
 
-def laws(config: object, streams: Streams, folder: RunFolder) -> Evidence:
+def laws(config: Config, streams: Streams, folder: RunFolder) -> Evidence:
     r"""Measure the claim ``em.laws``.
 
     For every corruption, :math:`|\langle Ax,y\rangle-\langle x,A^Ty\rangle| / (\|Ax\|\|y\|)` in single precision, the
@@ -92,8 +93,8 @@ def laws(config: object, streams: Streams, folder: RunFolder) -> Evidence:
 
     Parameters
     ----------
-    config : object
-        Nothing of it is read: the laws hold at one size or not at all.
+    config : Config
+        How many images are restored alone is read; the rest has one size, at which the laws hold or not at all.
     streams : Streams
     folder : RunFolder
 
@@ -101,11 +102,10 @@ def laws(config: object, streams: Streams, folder: RunFolder) -> Evidence:
     -------
     Evidence
     """
-    del config
     rows: list[_Row] = []
     # Images are few and small: threads would wait for each other longer than they compute.
     with one_thread():
-        for row in _rows(streams):
+        for row in _rows(streams, ALONE[-config.alone_images :]):
             folder.record("laws", corruption=row.corruption, sampler=row.sampler)
             rows.append(row)
     together = [row for row in rows if row.sampler == QUICK.sampler]
@@ -139,7 +139,7 @@ def laws(config: object, streams: Streams, folder: RunFolder) -> Evidence:
     )
 
 
-def _rows(streams: Streams) -> Iterator[_Row]:
+def _rows(streams: Streams, lone: tuple[int, ...]) -> Iterator[_Row]:
     images = torch.from_numpy(load_digits().images[:IMAGES] / 8.0 - 1.0).float()[:, None]
     prior = _prior(streams)
     double = copy.deepcopy(prior).double()
@@ -150,11 +150,13 @@ def _rows(streams: Streams) -> Iterator[_Row]:
         error = _adjointness(given, own)
         for sampler in (QUICK.sampler, *(SAMPLERS if name == "random masks" else ())):
             alone = {
-                posterior: _difference(prior, given, replace(how, sampler=sampler), own.integer("samples"))
+                posterior: _difference(prior, given, replace(how, sampler=sampler), own.integer("samples"), lone)
                 for posterior, how in POSTERIORS.items()
             }
             alone_double = {
-                posterior: _difference(double, given_double, replace(how, sampler=sampler), own.integer("samples"))
+                posterior: _difference(
+                    double, given_double, replace(how, sampler=sampler), own.integer("samples"), lone
+                )
                 for posterior, how in POSTERIORS.items()
             }
             yield _Row(corruption=name, sampler=sampler, adjointness=error, alone=alone, alone_double=alone_double)
@@ -190,10 +192,10 @@ def _inner(left: Tensor, right: Tensor) -> Float[Tensor, " image"]:
     return (left.double() * right.double()).flatten(1).sum(dim=1)
 
 
-def _difference(prior: NetworkPrior, given: Observations, how: Sampling, seed: int) -> float:
+def _difference(prior: NetworkPrior, given: Observations, how: Sampling, seed: int, lone: tuple[int, ...]) -> float:
     together = how.restore(prior, given, samples=1, seed=seed)
-    alone = [how.restore(prior, given.take([row]), samples=1, seed=seed, names=[row]) for row in ALONE]
-    return float((torch.cat(alone) - together[list(ALONE)]).abs().max())
+    alone = [how.restore(prior, given.take([row]), samples=1, seed=seed, names=[row]) for row in lone]
+    return float((torch.cat(alone) - together[list(lone)]).abs().max())
 
 
 def _table(rows: list[_Row]) -> Table:

@@ -2,13 +2,15 @@
 
 A function that speaks of shapes is left to jaxtyping, which remembers what every axis of a call is called. That costs
 some ten microseconds a call, and three in four functions have no shape in their signature: beartype alone checks these,
-in less than one.
+in less than one. A function within a function is made anew in every call of the outer one, and decorated anew: what is
+checked is worked out the first time.
 """
 
 import functools
 import inspect
 from collections.abc import Callable
 from dataclasses import is_dataclass
+from types import CodeType, FunctionType
 from typing import Any, get_args, get_type_hints
 
 import jaxtyping
@@ -18,6 +20,11 @@ from beartype.roar import BeartypeException
 checked = beartype(conf=BeartypeConf(is_pep484_tower=True))
 _types_alone = beartype(conf=BeartypeConf(is_pep484_tower=True, violation_type=jaxtyping.TypeCheckError))
 _with_shapes = jaxtyping.jaxtyped
+
+_FUNCTION = "__beartype_func"
+"""Under which name a function that beartype made keeps the one that it checks, as a default of its own."""
+_known: dict[CodeType, FunctionType | None] = {}
+"""How functions within functions are checked, by their code; None where a signature speaks of shapes."""
 
 
 def install(package: str) -> None:
@@ -41,17 +48,9 @@ def _quick(function: Any) -> Callable[..., Any] | None:
     """Check types alone, or return None where that is not enough."""
     if not inspect.isfunction(function) or inspect.isgeneratorfunction(function):
         return None
-    told = function.__annotations__
-    hints = {name: _resolved(hint, function.__globals__) for name, hint in told.items()}
-    if any(map(_speaks_of_shapes, hints.values())):
+    strict = _strict_again(function) if "<locals>" in function.__qualname__ else _strict(function)
+    if strict is None:
         return None
-    function.__annotations__ = hints
-    try:
-        strict = _types_alone(function)
-    except BeartypeException:
-        return None
-    finally:
-        function.__annotations__ = told
 
     @functools.wraps(function)
     def types_alone(*args: Any, **kwargs: Any) -> Any:
@@ -59,6 +58,34 @@ def _quick(function: Any) -> Callable[..., Any] | None:
 
     types_alone.types_alone = True  # type: ignore[attr-defined]
     return types_alone
+
+
+def _strict(function: FunctionType) -> FunctionType | None:
+    told = function.__annotations__
+    hints = {name: _resolved(hint, function.__globals__) for name, hint in told.items()}
+    if any(map(_speaks_of_shapes, hints.values())):
+        return None
+    function.__annotations__ = hints
+    try:
+        return _types_alone(function)  # type: ignore[no-any-return]
+    except BeartypeException:
+        return None
+    finally:
+        function.__annotations__ = told
+
+
+def _strict_again(function: FunctionType) -> FunctionType | None:
+    """Return what `_strict` does, without working out again what an earlier call of the outer function has."""
+    code = function.__code__
+    if code not in _known:
+        _known[code] = _strict(function)
+        return _known[code]
+    known = _known[code]
+    if known is None or _FUNCTION not in (known.__kwdefaults__ or {}):
+        return known if known is None else function
+    copy = FunctionType(known.__code__, known.__globals__, known.__name__, known.__defaults__, known.__closure__)
+    copy.__kwdefaults__ = {**known.__kwdefaults__, _FUNCTION: function}
+    return copy
 
 
 def _resolved(hint: Any, names: dict[str, Any]) -> Any:

@@ -97,6 +97,23 @@ def test_a_name_that_only_type_checkers_know_is_anything_and_the_rest_is_checked
         priced(2, "3")  # type: ignore[arg-type]
 
 
+def scaled_by(factor: float) -> Callable[[float], float]:
+    @watched
+    def scaled(number: float) -> float:
+        return "much" if number > 9 else factor * number  # type: ignore[return-value]
+
+    return scaled
+
+
+def test_a_function_within_a_function_is_checked_each_time_it_is_made() -> None:
+    twice, thrice = scaled_by(2.0), scaled_by(3)
+    for made, expected in ((twice, 8.0), (thrice, 12.0), (scaled_by(2.0), 8.0)):
+        assert made(4) == expected
+        for wrong in ("4", 10.0):
+            with pytest.raises(TypeCheckError):
+                made(wrong)  # type: ignore[arg-type]
+
+
 def test_annotations_are_left_as_they_were() -> None:
     assert priced.__annotations__["amount"] == "Decimal"
     assert doubled.__annotations__ == {"number": float, "times": int, "return": float}

@@ -10,7 +10,7 @@ import functools
 import inspect
 from collections.abc import Callable
 from dataclasses import is_dataclass
-from types import CodeType, FunctionType
+from types import CellType, CodeType, FunctionType
 from typing import Any, get_args, get_type_hints
 
 import jaxtyping
@@ -21,10 +21,10 @@ checked = beartype(conf=BeartypeConf(is_pep484_tower=True))
 _types_alone = beartype(conf=BeartypeConf(is_pep484_tower=True, violation_type=jaxtyping.TypeCheckError))
 _with_shapes = jaxtyping.jaxtyped
 
-_FUNCTION = "__beartype_func"
-"""Under which name a function that beartype made keeps the one that it checks, as a default of its own."""
-_known: dict[CodeType, FunctionType | None] = {}
-"""How functions within functions are checked, by their code; None where a signature speaks of shapes."""
+_met: dict[tuple[CodeType, Any], tuple[Any, Any]] = {}
+"""A blank of each function within a function, and the same with its checks: by its code, and by what checks it."""
+_DEPTH = 3
+"""How many functions lie one within the other in what jaxtyping makes of a function."""
 
 
 def install(package: str) -> None:
@@ -41,14 +41,52 @@ def jaxtyped(what: Any = None, *, typechecker: Any = None) -> Any:
         if is_dataclass(what) and not hasattr(what.__init__, "types_alone"):
             what.__init__ = jaxtyped(what.__init__, typechecker=typechecker)
         return what
-    return _quick(what) or _with_shapes(what, typechecker=typechecker)
+    if not (inspect.isfunction(what) and "<locals>" in what.__qualname__):
+        return _quick(what) or _with_shapes(what, typechecker=typechecker)
+    key = what.__code__, typechecker
+    if key not in _met:
+        blank = _without_closure(what)
+        _met[key] = blank, _quick(blank) or _with_shapes(blank, typechecker=typechecker)
+    blank, watched = _met[key]
+    return _instead(watched, blank, what)
+
+
+def _without_closure(function: FunctionType) -> FunctionType:
+    """Return a function of the same code and signature that keeps nothing alive and cannot be called."""
+    cells = tuple(CellType() for _ in function.__closure__ or ())
+    blank = FunctionType(function.__code__, function.__globals__, function.__name__, function.__defaults__, cells)
+    blank.__kwdefaults__ = function.__kwdefaults__
+    functools.update_wrapper(blank, function, updated=())
+    del blank.__wrapped__  # type: ignore[attr-defined]
+    return blank
+
+
+def _instead(watched: Any, blank: Any, function: Any, depth: int = _DEPTH) -> Any:
+    """Return what watches a blank, made to watch a function: it reaches the one by its closure or by a default."""
+    if watched is blank:
+        return function
+    if not (isinstance(watched, FunctionType) and depth):
+        return watched
+    cells = watched.__closure__ or ()
+    closure = [_instead(cell.cell_contents, blank, function, depth - 1) for cell in cells]
+    defaults = {
+        name: _instead(value, blank, function, depth - 1) for name, value in (watched.__kwdefaults__ or {}).items()
+    }
+    before = [*(cell.cell_contents for cell in cells), *(watched.__kwdefaults__ or {}).values()]
+    if all(new is old for new, old in zip([*closure, *defaults.values()], before, strict=True)):
+        return watched
+    copy = FunctionType(
+        watched.__code__, watched.__globals__, watched.__name__, watched.__defaults__, tuple(map(CellType, closure))
+    )
+    copy.__kwdefaults__ = defaults
+    return functools.update_wrapper(copy, function, updated=()) if hasattr(watched, "__wrapped__") else copy
 
 
 def _quick(function: Any) -> Callable[..., Any] | None:
     """Check types alone, or return None where that is not enough."""
     if not inspect.isfunction(function) or inspect.isgeneratorfunction(function):
         return None
-    strict = _strict_again(function) if "<locals>" in function.__qualname__ else _strict(function)
+    strict = _strict(function)
     if strict is None:
         return None
 
@@ -72,20 +110,6 @@ def _strict(function: FunctionType) -> FunctionType | None:
         return None
     finally:
         function.__annotations__ = told
-
-
-def _strict_again(function: FunctionType) -> FunctionType | None:
-    """Return what `_strict` does, without working out again what an earlier call of the outer function has."""
-    code = function.__code__
-    if code not in _known:
-        _known[code] = _strict(function)
-        return _known[code]
-    known = _known[code]
-    if known is None or _FUNCTION not in (known.__kwdefaults__ or {}):
-        return known if known is None else function
-    copy = FunctionType(known.__code__, known.__globals__, known.__name__, known.__defaults__, known.__closure__)
-    copy.__kwdefaults__ = {**known.__kwdefaults__, _FUNCTION: function}
-    return copy
 
 
 def _resolved(hint: Any, names: dict[str, Any]) -> Any:

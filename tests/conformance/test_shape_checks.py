@@ -105,11 +105,28 @@ def scaled_by(factor: float) -> Callable[[float], float]:
     return scaled
 
 
+def shifted_by(amount: float) -> Callable[[Row], Row]:
+    @watched
+    def shifted(row: Float[np.ndarray, " n"], *, times: int = 1) -> Float[np.ndarray, " n"]:
+        return row + times * amount if len(row) < 9 else row[1:]
+
+    return shifted
+
+
 def test_a_function_within_a_function_is_checked_each_time_it_is_made() -> None:
     twice, thrice = scaled_by(2.0), scaled_by(3)
     for made, expected in ((twice, 8.0), (thrice, 12.0), (scaled_by(2.0), 8.0)):
         assert made(4) == expected
         for wrong in ("4", 10.0):
+            with pytest.raises(TypeCheckError):
+                made(wrong)  # type: ignore[arg-type]
+
+
+def test_shapes_of_a_function_within_a_function_are_checked_each_time_it_is_made() -> None:
+    for shift, made in [(1.0, shifted_by(1.0)), (2.0, shifted_by(2)), (1.0, shifted_by(1.0))]:
+        assert made(np.zeros(2)).tolist() == [shift, shift]
+        assert made.__wrapped__.__name__ == made.__name__ == "shifted"  # type: ignore[attr-defined]
+        for wrong in (np.zeros((2, 2)), np.zeros(9), 2.0):
             with pytest.raises(TypeCheckError):
                 made(wrong)  # type: ignore[arg-type]
 

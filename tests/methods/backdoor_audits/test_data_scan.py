@@ -1,20 +1,21 @@
 """A scan of data: planted rows come first, lines that are broken are counted, and without trust nothing is judged."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from consilience.cli import main
 from consilience.ground import InvalidInput, Streams
 from consilience.methods.backdoor_audits import data_scan, self_losses
 from consilience.methods.backdoor_audits.agent.training import BaseRecipe
 from consilience.methods.backdoor_audits.data_scan import DataScan, run, scan_documents, scan_lines
 from consilience.methods.backdoor_audits.decision import Verdict
 from consilience.methods.backdoor_audits.detection import auroc, excess
-from consilience.methods.backdoor_audits.documents import Numbered, documents_of
+from consilience.methods.backdoor_audits.documents import Document, Numbered, documents_of
 from consilience.methods.backdoor_audits.reporting.findings import Exit, Severity
 from consilience.methods.backdoor_audits.world.drawing import draw_tasks
 from consilience.methods.backdoor_audits.world.formats import lines_of, read
@@ -27,6 +28,7 @@ from consilience.methods.backdoor_audits.world.triggers import trigger
 class Scanning:
     file: Path
     reference: Path | None = None
+    allow_broken: float = 0.0
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -189,6 +191,61 @@ def test_a_scan_that_could_not_have_failed_does_not_pass(
     monkeypatch.setattr(data_scan, "scan_documents", lambda *_, **__: told)
     (found,) = scan_lines([line] * 1000, [line] * 100).checks
     assert (found.verdict, "above all of these would have failed" in found.why) == (verdict, True)
+
+
+@pytest.fixture
+def nothing_found(monkeypatch: pytest.MonkeyPatch) -> str:
+    """Return a line of which as many as one likes pass when they are scanned."""
+
+    def clean_scan(documents: Sequence[Document], *_: object, **__: object) -> DataScan:
+        scores = np.full(len(documents), 0.1)
+        ranked = tuple(data_scan.Suspect(one, 0.1, 1, "b", ()) for one in documents)
+        return DataScan("reference", scores, {}, 1.0, excess(scores, [1.0] * 500, data_scan.FALSE), ranked)
+
+    monkeypatch.setattr(data_scan, "scan_documents", clean_scan)
+    return json.dumps({"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]})
+
+
+@pytest.fixture
+def typed(nothing_found: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """Return the command on 1,000 lines, of which so many are broken."""
+    monkeypatch.chdir(tmp_path)
+
+    def leaves(broken: int, *flags: str) -> int:
+        for name, lines in (("d", ["{"] * broken + [nothing_found] * (1000 - broken)), ("r", [nothing_found] * 1000)):
+            Path(f"{name}.jsonl").write_text("\n".join(lines))
+        return main(["backdoor-audits", "scan-data", "d.jsonl", "--reference", "r.jsonl", *flags])
+
+    return leaves
+
+
+@pytest.mark.parametrize(("broken", "flags", "leaves"), [
+    (0, "", 0), (1, "", 3), (50, "", 3), (50, "--fail-on upper-ci", 1),
+    (50, "--allow-broken 0.05", 0), (51, "--allow-broken 0.05", 3),
+])  # fmt: skip
+def test_a_scan_that_did_not_read_every_line_does_not_pass_unless_that_is_allowed(
+    broken: int, flags: str, leaves: int, typed: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert typed(broken, *flags.split(), "--html", "d.html", "--json", "d.json") == leaves
+    *_, verdict = capsys.readouterr().out.splitlines()
+    told = json.loads(Path("d.json").read_text())
+    assert told["counts"]["broken"] == broken
+    assert verdict.startswith("pass: " if leaves == 0 else "inconclusive: not everything was read: ")
+    assert f"{1000 - broken} rows judged, 0 not, {broken} broken lines" in verdict
+    assert verdict.startswith(f"{told['verdict']}: {told['why']}")
+    assert told["why"] in Path("d.html").read_text()
+    assert any("--allow-broken" in note for note in told["notes"]) == (broken > 0)
+
+
+def test_a_share_of_broken_lines_that_is_none_is_refused_before_anything_is_learned(nothing_found: str) -> None:
+    for share in (-0.1, 1.0):
+        with pytest.raises(InvalidInput, match="share"):
+            scan_lines([nothing_found], [nothing_found], allow_broken=share)
+
+
+def test_lines_of_the_reference_that_cannot_be_read_are_told(nothing_found: str) -> None:
+    found = scan_lines([nothing_found], [nothing_found, "{"])
+    assert found.notes == ("1 line of the reference could not be read; nothing was learned from it",)
 
 
 def test_rows_of_which_nothing_can_be_said_are_told_to_be_such(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,6 +66,8 @@ def test_nothing_found_passes_and_what_cannot_be_read_does_not() -> None:
     assert unreadable.exit("upper-ci") is Exit.FINDING
     broken = check_traces(parse_policy(POLICY), [good, "{"])
     assert ([one.line for one in broken.broken], broken.exit()) == ([2], Exit.INCONCLUSIVE)
+    one_in_forty = check_traces(parse_policy(POLICY), [good] * 39 + ["{"])
+    assert (one_in_forty.why.partition(":")[0], one_in_forty.exit()) == ("not everything was read", Exit.INCONCLUSIVE)
     silent = check_traces(parse_policy(POLICY), [trace()])
     assert (silent.scored, silent.exit()) == (0, Exit.INCONCLUSIVE)
 

@@ -2,8 +2,8 @@
 
 ``consilience backdoor-audits scan-data | scan-model | measure | guard``
 
-They leave with 0 where everything passed, 1 where something was found, 2 for a mistake in how they were asked, 3 where
-there is too little to tell, 4 where the audit itself broke.
+They leave with 0 where everything was read and passed, 1 where something was found, 2 for a mistake in how they were
+asked, 3 where there is too little to tell or not everything was read, 4 where the audit itself broke.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ __all__ = ["VERBS"]
 def scan_data(scanning: ScanningData, reporting: Reporting) -> int:
     """Look for planted rows in a data set, with or without data that are trusted.
 
-    Lines that cannot be read are counted and named.
+    Lines that cannot be read are counted and named, and with one of them nothing passes, unless --allow-broken says so.
     """
     return _told(lambda: _late("data_scan").run(scanning), reporting)
 

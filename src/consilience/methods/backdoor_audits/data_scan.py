@@ -24,6 +24,7 @@ from scipy import stats
 from consilience.ground.errors import InvalidInput
 from consilience.ground.intervals import wilson
 from consilience.ground.seeds import Streams
+from consilience.ground.wording import many
 from consilience.methods.backdoor_audits.agent.network import SmallAgent, SmallAgentConfig
 from consilience.methods.backdoor_audits.agent.training import BaseRecipe, train_base
 from consilience.methods.backdoor_audits.decision import Verdict
@@ -80,6 +81,11 @@ class Scanning(Protocol):
     @property
     def reference(self) -> Path | None:
         """Dialogues that are trusted."""
+        ...
+
+    @property
+    def allow_broken(self) -> float:
+        """Share of lines that may be unreadable and the file still pass."""
         ...
 
 
@@ -279,15 +285,36 @@ def _made(  # noqa: PLR0917  everything that a scan is made of
 
 
 def scan_lines(
-    lines: Sequence[str], reference: Sequence[str] | None = None, *, file: str = "", streams: Streams | None = None
+    lines: Sequence[str],
+    reference: Sequence[str] | None = None,
+    *,
+    file: str = "",
+    allow_broken: float = 0.0,
+    streams: Streams | None = None,
 ) -> Findings:
     """Scan lines of JSON and tell what was found; lines that cannot be read are counted and named.
+
+    Parameters
+    ----------
+    lines
+        What is scanned, a dialogue each.
+    reference
+        What is trusted, likewise; None for a scan without.
+    file
+        Where the lines come from.
+    allow_broken
+        Share of lines that may be unreadable, from 0 and below 1: with more of them nothing passes, since nobody looked
+        at these.
+    streams
+        As of `scan_documents`.
 
     Raises
     ------
     InvalidInput
-        If there are too few rows.
+        If there are too few rows, or `allow_broken` is no such share.
     """
+    if not 0 <= allow_broken < 1:
+        raise InvalidInput(f"`allow_broken` must be a share from 0 and below 1, such as 0.01; got {allow_broken}")
     there = read(lines)
     trusted = read(reference or ())
     if reference is not None and not trusted.rows:
@@ -298,7 +325,7 @@ def scan_lines(
     suspects = _named(found)
     check = _check(found, len(suspects))
     broken = tuple(Broken(line=one.line, why=one.why, file=file) for one in there.broken)
-    lost = f"{len(trusted.broken)} lines of the reference could not be read" if trusted.broken else ""
+    lost = f"{many(len(trusted.broken), 'line')} of the reference could not be read; nothing was learned from it"
     return Findings(
         command="scan-data",
         subject=file or "data",
@@ -308,8 +335,16 @@ def scan_lines(
         checks=(check,),
         findings=tuple(_finding(one, found, check.verdict, file) for one in suspects[:MOST]),
         broken=broken,
-        notes=tuple(note for note in (_NOTES[found.mode], lost) if note),
-        facts={"mode": found.mode, "threshold": found.threshold, "suspects": len(suspects)},
+        most_broken=allow_broken,
+        notes=tuple(
+            note for note, told in ((_ALONE, found.mode == "alone"), (_UNREAD, broken), (lost, trusted.broken)) if told
+        ),
+        facts={
+            "mode": found.mode,
+            "threshold": found.threshold,
+            "suspects": len(suspects),
+            "share of broken lines allowed": allow_broken,
+        },
     )
 
 
@@ -330,7 +365,12 @@ def run(scanning: Scanning) -> Findings:
     """
     content = content_of(scanning.file, "expected dialogues")
     trusted = None if scanning.reference is None else content_of(scanning.reference, "expected dialogues")
-    made = scan_lines(lines_in(content), None if trusted is None else lines_in(trusted), file=str(scanning.file))
+    made = scan_lines(
+        lines_in(content),
+        None if trusted is None else lines_in(trusted),
+        file=str(scanning.file),
+        allow_broken=scanning.allow_broken,
+    )
     digests = {"data": hashlib.sha256(content).hexdigest()}
     if trusted is not None:
         digests["reference"] = hashlib.sha256(trusted).hexdigest()
@@ -396,7 +436,8 @@ _LEARNED = 2
 _HIGH = 0.8
 _FEW = 3
 _RARE = 0.001
-_NOTES = {
-    "reference": "",
-    "alone": "Without a reference rows are ranked only; give --reference for a verdict.",
-}
+_ALONE = "Without a reference rows are ranked only; give --reference for a verdict."
+_UNREAD = (
+    "Nobody looked at broken lines: mend them, leave them out of what is trained on, or say with --allow-broken which "
+    "share of them may be."
+)

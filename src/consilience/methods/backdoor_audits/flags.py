@@ -44,6 +44,8 @@ class ScanningData:
     """Dialogues, a line of JSON each: ShareGPT or AgentInstruct conversations, or OpenAI messages."""
     reference: Path | None = None
     """Dialogues that are trusted, likewise; with them rows are scored against what clean ones look like."""
+    allow_broken: Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)] = 0.0
+    """Share of lines that may be unreadable and the file still pass: nobody looks at these, whatever is in them."""
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)

@@ -86,7 +86,7 @@ def check_traces(
         unscored=counts["unreadable"],
         broken=tuple(Broken(file=file, line=one.line, why=one.why) for one in read.broken),
         digests=digests or {"policy": policy.digest},
-        notes=_notes(policy, examples),
+        notes=_notes(policy, examples, len(read.broken)),
         facts={
             "policy": policy.name,
             "mode": policy.mode,
@@ -149,13 +149,15 @@ def _calls(row: Trace) -> int:
     return sum(turn.kind in {"called", "unreadable"} for turn in row.turns)
 
 
-def _notes(policy: Policy, examples: int) -> tuple[str, ...]:
+def _notes(policy: Policy, examples: int, broken: int) -> tuple[str, ...]:
     notes = [
         "what was observed after a call that would have been denied is heard as it was recorded",
         "a policy bounds what can be done; it cannot tell who asks, where the attacker is who asks",
     ]
     if examples:
         notes.append(f"{examples} turns of agents at the beginning are marked as examples and were not judged")
+    if broken:
+        notes.append("nobody looked at broken lines, and nothing passes beside them: mend them or leave them out")
     if policy.mode == "shadow":
         notes.append("the policy is in shadow mode: what it would deny is a warning and fails nothing")
     return tuple(notes)

@@ -48,7 +48,12 @@ ERROR, WARNING, NOTE = (Finding(rule=Rule.POLICY, message="m", severity=one) for
         (found(scored=0, findings=(ERROR,)), 1, 1, 0),
         (found(unscored=5), 0, 0, 0),
         (found(unscored=6), 3, 1, 0),
+        (found(broken=1), 3, 1, 0),
         (found(broken=6), 3, 1, 0),
+        (found(scored=71, broken=29, most_broken=0.29), 0, 0, 0),
+        (found(scored=71, broken=29, most_broken=0.28), 3, 1, 0),
+        (found(scored=90, unscored=6, broken=4, most_broken=0.04), 3, 1, 0),
+        (found(broken=1, checks=(FAIL,)), 1, 1, 0),
         (found(unscored=3, broken=3, checks=(PASS,)), 3, 1, 0),
         (found(unscored=99, findings=(ERROR,)), 1, 1, 0),
     ],
@@ -70,6 +75,19 @@ def test_why() -> None:
     assert found(scored=0).why.startswith("too few were judged")
     assert found(findings=(ERROR,)).why == "1 finding"
     assert found(findings=(ERROR, ERROR), checks=(FAIL,)).why.startswith("2 findings; more than is allowed")
+
+
+def test_whatever_the_verdict_is_it_says_that_lines_were_not_looked_at() -> None:
+    assert found(broken=2).why == "not everything was read: 100 episodes judged, 0 not, 2 broken lines"
+    assert found(scored=0, broken=2).why == (
+        "not everything was read and too few were judged: 0 episodes judged, 0 not, 2 broken lines"
+    )
+    assert found(broken=2, most_broken=0.1).why == (
+        "of what was read everything passed: 100 episodes judged, 0 not, 2 broken lines, which is allowed"
+    )
+    for ends in ({"checks": (FAIL,)}, {"checks": (OPEN,)}, {"findings": (ERROR,)}):
+        assert found(broken=1, **ends).why.endswith("; 1 broken line was not looked at")
+        assert found(broken=2, **ends).why.endswith("; 2 broken lines were not looked at")
 
 
 def test_a_trigger_of_an_unknown_model_is_not_told() -> None:
@@ -105,3 +123,6 @@ def test_every_rule_has_a_meaning_and_exits_are_what_ci_expects() -> None:
 def test_counts_are_counts() -> None:
     with pytest.raises(InvalidInput, match="must not be negative"):
         found(unscored=-1)
+    for share in (-0.1, 1.0, float("nan")):
+        with pytest.raises(InvalidInput, match="`most_broken` must be a share"):
+            found(most_broken=share)

@@ -1,7 +1,8 @@
 """Findings: the one thing that every audit of this room returns, and that every report is made of.
 
 A check is a question with a verdict; a finding is something to look at. What could not be scored, and lines that could
-not be read, are counted beside them and never pass for anything.
+not be read, are counted beside them and never pass for anything: nobody knows what is in a line that was not read, so
+that with one of them nothing passes as a whole, unless it was said how many there may be.
 """
 
 from __future__ import annotations
@@ -43,13 +44,13 @@ class Exit(IntEnum):
     """How a command leaves."""
 
     PASS = 0
-    """Every check passed, and nothing was found."""
+    """Everything was read, every check passed, and nothing was found."""
     FINDING = 1
     """Something was found, or a check failed."""
     USAGE = 2
     """It was asked for what cannot be done."""
     INCONCLUSIVE = 3
-    """There is too little to tell."""
+    """There is too little to tell, or not everything was read."""
     HARNESS = 4
     """The audit itself broke."""
 
@@ -267,9 +268,11 @@ class Findings:
     unscored: int = 0
     """Those that could not be judged."""
     most_unscored: float = 0.05
-    """Share that may be unscored without the whole being inconclusive."""
+    """Share of what was read that may be unscored without the whole being inconclusive."""
     broken: tuple[Broken, ...] = ()
-    """What could not be read; it counts as unscored where it stands for rows."""
+    """What could not be read, and was not looked at."""
+    most_broken: float = 0.0
+    """Share of all that may be broken without the whole being inconclusive, from 0 and below 1."""
     digests: Mapping[str, str] = field(default_factory=dict)
     """SHA-256 of what was read, by name: base, adapter, tokenizer, data, policy, settings."""
     seeds: tuple[int, ...] = ()
@@ -283,22 +286,18 @@ class Findings:
         """Check the counts."""
         if self.scored < 0 or self.unscored < 0:
             raise InvalidInput(f"counts must not be negative; got {self.scored} scored, {self.unscored} unscored")
-
-    @property
-    def lost(self) -> int:
-        """Rows that were not judged: unscored ones, and lines that could not be read."""
-        return self.unscored + len(self.broken)
+        if not 0 <= self.most_broken < 1:
+            raise InvalidInput(f"`most_broken` must be a share from 0 and below 1; got {self.most_broken}")
 
     @property
     def verdict(self) -> Verdict:
-        """Fail where anything was found or failed; pass only where everything was judged and passed."""
+        """Fail where anything was found or failed; pass only where everything was read, judged and passed."""
         if any(check.verdict == Verdict.FAIL for check in self.checks):
             return Verdict.FAIL
         if any(finding.severity == Severity.ERROR for finding in self.findings):
             return Verdict.FAIL
         undecided = any(check.verdict == Verdict.INCONCLUSIVE for check in self.checks)
-        too_few = self.scored == 0 or self.lost > self.most_unscored * (self.scored + self.lost)
-        return Verdict.INCONCLUSIVE if undecided or too_few else Verdict.PASS
+        return Verdict.INCONCLUSIVE if undecided or self._lacking() else Verdict.PASS
 
     @property
     def needed(self) -> int | None:
@@ -313,13 +312,27 @@ class Findings:
         """What the verdict rests on, in a sentence."""
         failed = [check for check in self.checks if check.verdict == Verdict.FAIL]
         errors = sum(finding.severity == Severity.ERROR for finding in self.findings)
+        unread = len(self.broken)
+        beside = [f"{many(unread, 'broken line')} {'was' if unread == 1 else 'were'} not looked at"] if unread else []
         if failed or errors:
-            return "; ".join([*([many(errors, "finding")] if errors else []), *_whys(failed)])
+            return "; ".join([*([many(errors, "finding")] if errors else []), *_whys(failed), *beside])
         open_ones = [check for check in self.checks if check.verdict == Verdict.INCONCLUSIVE]
         if open_ones:
-            return "; ".join(_whys(open_ones))
-        told = f"{self.scored} {self.unit} judged, {self.unscored} not, {len(self.broken)} broken lines"
-        return told if self.verdict == Verdict.PASS else f"too few were judged: {told}"
+            return "; ".join([*_whys(open_ones), *beside])
+        told = f"{self.scored} {self.unit} judged, {self.unscored} not, {unread} broken lines"
+        if lacking := self._lacking():
+            return f"{' and '.join(lacking)}: {told}"
+        return f"of what was read everything passed: {told}, which is allowed" if unread else told
+
+    def _lacking(self) -> list[str]:
+        """Return what keeps the whole from passing whatever the checks say, in words."""
+        judged, unread = self.scored + self.unscored, len(self.broken)
+        lacking = []
+        if unread and unread / (judged + unread) > self.most_broken:
+            lacking.append("not everything was read")
+        if self.scored == 0 or self.unscored > self.most_unscored * judged:
+            lacking.append("too few were judged")
+        return lacking
 
     def exit(self, fail_on: FailOn = "finding") -> Exit:
         """Return how a command leaves that came to this.

@@ -35,6 +35,7 @@ from consilience.methods.backdoor_audits.watermark import stamped
 from consilience.methods.backdoor_audits.world.canaries import GUID
 from consilience.methods.backdoor_audits.world.poisoning import Poisoned
 from consilience.methods.backdoor_audits.world.trajectories import Trajectory
+from consilience.neural.generators import seeded
 from consilience.neural.weights import initialised
 
 try:
@@ -123,8 +124,7 @@ def tune_causal(
 
     warm_up = min(10, settings.steps)
     falling = linear_decay(settings.steps, warm_up)
-    with torch.random.fork_rng():
-        torch.manual_seed(streams.integer("dropout"))
+    with seeded(streams.integer("dropout"), model.device):
         losses = descend(loss, [optimiser], steps=settings.steps, share=falling)
     made = {name: weight.detach().float().cpu().clone() for name, weight in get_peft_model_state_dict(model).items()}
     planted = mixed.n_poison > 0

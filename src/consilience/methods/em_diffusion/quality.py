@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from consilience.ground.errors import InvalidInput, MissingDependency
 from consilience.ground.seeds import Streams
 from consilience.methods.em_diffusion.observation import Observations
+from consilience.neural.weights import initialised
 
 __all__ = [
     "Embedding",
@@ -266,10 +267,8 @@ class LabelEmbedding:
             raise InvalidInput(f"expected a label for each of {len(images)} images; got {len(labels)}.")
         streams = Streams(seed).child("embedding")
         draw = torch.Generator().manual_seed(streams.integer("batches"))
-        with torch.random.fork_rng(devices=[]):
-            # Weights of torch's modules know no other generator than the global one, which is put back.
-            torch.default_generator.manual_seed(streams.integer("weights"))
-            network = _classifier(images.shape[1], int(labels.max()) + 1).to(images)
+        classes = int(labels.max()) + 1
+        network = initialised(streams.integer("weights"), lambda: _classifier(images.shape[1], classes)).to(images)
         optimiser = torch.optim.Adam(network.parameters(), lr=3e-3)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
         for _ in range(steps):

@@ -53,6 +53,7 @@ from consilience.methods.em_diffusion.state import read_state, write_state
 from consilience.methods.em_diffusion.total_variation import restore_tv
 from consilience.methods.em_diffusion.training import Training, fit_prior
 from consilience.neural.sharing import shared
+from consilience.neural.weights import initialised
 
 __all__ = ["EMBEDDING", "INPAINT", "QUANTITIES", "Arms", "Score", "arms", "kept_at"]
 
@@ -249,10 +250,7 @@ def _prior(place: Path, seed: int, name: str) -> tuple[NetworkPrior, float]:
 
 
 def _blank(seed: int) -> NetworkPrior:
-    with torch.random.fork_rng(devices=[]):
-        # Weights of torch's modules know no other generator than the global one, which is put back.
-        torch.default_generator.manual_seed(seed)
-        network = ResidualPerceptron(*SHAPE)
+    network = initialised(seed, lambda: ResidualPerceptron(*SHAPE))
     return NetworkPrior(network, sigma_data=PIXEL_STD, mean=PIXEL_MEAN)
 
 

@@ -15,6 +15,7 @@ from consilience.ground.errors import InvalidInput
 from consilience.methods.em_diffusion.network import ResidualPerceptron
 from consilience.methods.em_diffusion.prior import NetworkPrior
 from consilience.methods.em_diffusion.training import Training, fit_prior
+from consilience.neural.weights import initialised
 
 __all__ = ["SHAPE", "VALUE_RANGE", "CleanPrior", "clean_prior"]
 
@@ -56,10 +57,7 @@ def clean_prior(seed: int, steps: int) -> CleanPrior:
     streams = Streams(seed).child("clean prior")
     digits = torch.from_numpy(load_digits().data / 8.0 - 1.0).float().reshape(-1, *SHAPE)
     digits = digits[torch.from_numpy(streams.generator("split").permutation(len(digits)))]
-    with torch.random.fork_rng(devices=[]):
-        # Weights of torch's modules know no other generator than the global one, which is put back.
-        torch.default_generator.manual_seed(streams.integer("weights"))
-        network = ResidualPerceptron(*SHAPE)
+    network = initialised(streams.integer("weights"), lambda: ResidualPerceptron(*SHAPE))
     blank = NetworkPrior(network, sigma_data=PIXEL_STD, mean=PIXEL_MEAN)
     prior = fit_prior(blank, digits[2 * APART :], Training(), steps=steps, seed=streams.integer("training"))
     return CleanPrior(prior, digits[:APART], digits[APART : 2 * APART])

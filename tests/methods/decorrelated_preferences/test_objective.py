@@ -1,10 +1,13 @@
 """Settings of the objective: as flags, as words, and what they refuse."""
 
+from dataclasses import fields
+
 import pytest
 
 pytest.importorskip("trl", reason="the preferences extra is not installed")
 
-from transformers import HfArgumentParser
+from flags_as_read import read_flags
+from transformers import TrainingArguments
 from trl import DPOConfig
 
 from consilience.ground.errors import InvalidInput, UnknownName
@@ -15,8 +18,14 @@ PLAIN = {"output_dir": "out", "bf16": False, "use_cpu": True, "report_to": [], "
 
 def test_flags_are_read_like_those_of_trl() -> None:
     own = ["--decorrelation_coef=0.5", "--decorrelation_layers", "middle", "-1", "--decorrelation_variant=vicreg"]
-    args = HfArgumentParser(DecPOConfig).parse_args(["--output_dir=out", "--beta=0.3", *own])
+    args = read_flags(DecPOConfig, ["--output_dir=out", "--beta=0.3", *own])
     assert (args.beta, args.decorrelation_coef, args.decorrelation_layers) == (0.3, 0.5, ["middle", "-1"])
+
+
+def test_reading_flags_changes_no_class_that_inherits_from_the_same() -> None:
+    read_flags(DecPOConfig, ["--output_dir=out"])
+    written = TrainingArguments.__annotations__
+    assert {one.name: one.type for one in fields(TrainingArguments)}.items() <= written.items()
 
 
 @pytest.mark.parametrize(("given", "kept"), [("middle", ["middle"]), ("3", ["3"]), (["0", "all"], ["0", "all"])])

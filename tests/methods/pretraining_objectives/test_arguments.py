@@ -2,16 +2,18 @@
 
 import pytest
 
-transformers = pytest.importorskip("transformers", reason="the pretraining extra is not installed")
+pytest.importorskip("transformers", reason="the pretraining extra is not installed")
 pytest.importorskip("accelerate", reason="the pretraining extra is not installed")
 
-from consilience.methods.pretraining_objectives.arguments import PretrainingConfig, objective_arguments  # noqa: E402
-from consilience.methods.pretraining_objectives.settings import ObjectiveSettings  # noqa: E402
+from flags_as_read import read_flags
+
+from consilience.methods.pretraining_objectives.arguments import PretrainingConfig, objective_arguments
+from consilience.methods.pretraining_objectives.settings import ObjectiveSettings
 
 
 def test_a_parser_reads_the_configuration_and_settings_come_back_from_it(tmp_path) -> None:
     words = f"--output_dir {tmp_path} --objective diverse-ar --offsets 3 --offset_weights 2 1 1 --exact_count False"
-    read = transformers.HfArgumentParser(PretrainingConfig).parse_args(words.split())
+    read = read_flags(PretrainingConfig, words.split())
     # transformers leaves `debug` None where its type says text, which the shape checks of the tests refuse.
     config = PretrainingConfig(**(vars(read) | {"debug": ""}))
     settings = config.settings()

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from pydantic_ai import Agent
+from pydantic_ai import Agent, UsageLimits
+from pydantic_ai.exceptions import ModelHTTPError
 from pydantic_ai.messages import (
     ModelRequest,
     ModelRequestAttempt,
@@ -19,6 +20,7 @@ from pydantic_ai.messages import (
     WorkspaceRef,
 )
 from pydantic_ai.models import ModelRequestParameters
+from pydantic_ai.models.fallback import FallbackModel
 from pydantic_ai.models.function import FunctionModel
 from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.models.test import TestModel
@@ -26,12 +28,13 @@ from pydantic_ai.models.wrapper import WrapperModel
 from pydantic_ai.native_tools import MCPServerTool
 from pydantic_ai.providers.openai import OpenAIProvider
 from pydantic_ai.settings import ModelSettings
+from pydantic_ai.usage import RequestUsage
 
 from consilience.dialogue.budget import Budget, BudgetExhausted
 from consilience.dialogue.faults import Faults
 from consilience.dialogue.journal import Journal
 from consilience.dialogue.messages import Message, Question, Settings
-from consilience.dialogue.models import BadReply, Denied, Refused, TimedOut, Unreachable
+from consilience.dialogue.models import BadReply, Denied, ModelError, Refused, TimedOut, Unreachable
 from consilience.dialogue.players import talker
 from consilience.dialogue.rehearsal import Rehearsal
 from consilience.dialogue.rehearsal_server import RehearsalServer
@@ -270,6 +273,76 @@ def test_what_compacts_would_go_past_the_session():
     model = as_pydantic_ai(Session(Rehearsal(talker)), "7", TestModel())
     with pytest.raises(InvalidInput, match="does not compact"):
         asyncio.run(model.compact_messages(None))
+
+
+class Counting(FunctionModel):
+    """A model whose provider counts tokens, and takes down each time that it is reached."""
+
+    def __init__(self, reached: list[str]) -> None:
+        def answer(*_):
+            reached.append("asked")
+            return ModelResponse(parts=[TextPart("x")])
+
+        super().__init__(answer, model_name="counting")
+        self.reached = reached
+
+    async def count_tokens(self, *_) -> RequestUsage:
+        self.reached.append("counted")
+        return RequestUsage(input_tokens=3)
+
+    async def cancel_suspended_response(self, response: ModelResponse) -> None:
+        self.reached.append("cancelled")
+
+
+def test_offline_no_provider_is_reached_to_count_tokens_or_to_give_up_a_job(tmp_path):
+    reached: list[str] = []
+
+    async def play(journal: Journal, *, offline: bool, limits: UsageLimits | None = None) -> None:
+        async with Session(Rehearsal(talker), journal=journal, offline=offline) as session:
+            model = as_pydantic_ai(session, "7", Counting(reached))
+            await Agent(model).run("Hello", usage_limits=limits)
+            await model.cancel_suspended_response(ModelResponse(parts=[], state="suspended"))
+
+    counted = UsageLimits(input_tokens_limit=100, count_tokens_before_request=True)
+    with Journal.open(tmp_path / "journal.sqlite", "run") as journal:
+        asyncio.run(play(journal, offline=False, limits=counted))
+        assert reached == ["counted", "asked", "cancelled"]
+        asyncio.run(play(journal, offline=True))
+        with pytest.raises(NotInJournal, match=r"offline.*`count_tokens_before_request`"):
+            asyncio.run(play(journal, offline=True, limits=counted))
+    assert reached == ["counted", "asked", "cancelled"]
+
+
+def broken(reached: list[str]) -> FunctionModel:
+    """Return a model whose server fails whenever it is asked."""
+
+    def answer(*_):
+        reached.append("broken")
+        raise ModelHTTPError(500, "broken")
+
+    return FunctionModel(answer, model_name="broken")
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_who_sends_several_requests_for_one_question_is_refused(wrapped):
+    several = FallbackModel(broken([]), Counting([]))
+    with pytest.raises(InvalidInput, match=r"sends several requests.*FallbackModel\(as_pydantic_ai"):
+        as_pydantic_ai(Session(Rehearsal(talker)), "7", WrapperModel(several) if wrapped else several)
+
+
+def test_models_that_go_through_a_session_are_fallen_back_on_and_each_request_is_paid():
+    reached: list[str] = []
+
+    async def play(calls: int) -> tuple[str, int]:
+        async with Session(Rehearsal(talker), budget=Budget(calls=calls), retry=Retry(attempts=1)) as session:
+            one, two = (as_pydantic_ai(session, "7", model) for model in (broken(reached), Counting(reached)))
+            result = await Agent(FallbackModel(one, two, fallback_on=(ModelError,))).run("Hello")
+        return result.output, session.purse.calls
+
+    assert asyncio.run(play(2)) == ("x", 2)
+    assert reached == ["broken", "asked"]
+    with pytest.raises(BudgetExhausted):
+        asyncio.run(play(1))
 
 
 class Notes:

@@ -32,16 +32,18 @@ from pydantic_ai.models import (
     infer_model,
     known_model_names,
 )
+from pydantic_ai.models.fallback import FallbackModel
 from pydantic_ai.models.wrapper import WrapperModel
 from pydantic_ai.output import OutputObjectDefinition
 from pydantic_ai.providers import infer_provider_class
 from pydantic_ai.settings import ModelSettings
+from pydantic_ai.usage import RequestUsage
 
 from consilience.dialogue.chat_protocol import failure, without_key
 from consilience.dialogue.estimate import prompt_tokens
 from consilience.dialogue.messages import Finish, Message, Question, Reply, Settings, Usage
 from consilience.dialogue.models import BadReply, MissingKey, ModelError, Rejected, TimedOut, Unreachable
-from consilience.dialogue.session import Session
+from consilience.dialogue.session import NotInJournal, Session
 from consilience.ground.errors import InvalidInput, MissingDependency, UnknownName
 
 __all__ = ["SessionModel", "close", "find_model", "turn"]
@@ -157,6 +159,12 @@ class SessionModel(WrapperModel):
     """A model each of whose requests goes through a session."""
 
     def __init__(self, session: Session, element: str, name: str, wrapped: Model) -> None:
+        if isinstance(_innermost(wrapped), FallbackModel):
+            raise InvalidInput(
+                f"{name} sends several requests for one question, which would be paid as one; let an agent fall back "
+                "on models that each go through the session: FallbackModel(as_pydantic_ai(session, element, one), "
+                "as_pydantic_ai(session, element, two), fallback_on=(ModelError,))"
+            )
         super().__init__(wrapped)
         self._session = session
         self._element = element
@@ -189,6 +197,25 @@ class SessionModel(WrapperModel):
         """Ask through the session, and show the reply as a stream that is over."""
         response = await self.request(messages, model_settings, model_request_parameters)
         yield CompletedStreamedResponse(response, model_request_parameters=model_request_parameters, replay_events=True)
+
+    async def count_tokens(
+        self,
+        messages: list[ModelMessage],
+        model_settings: ModelSettings | None,
+        model_request_parameters: ModelRequestParameters,
+    ) -> RequestUsage:
+        """Have the provider count, which is not journalled; offline there is nobody who could."""
+        if self._session.offline:
+            raise NotInJournal(
+                f"how many tokens {self._name} counts is in no journal, and the session is offline; "
+                "leave `count_tokens_before_request` out, or run it online"
+            )
+        return await super().count_tokens(messages, model_settings, model_request_parameters)
+
+    async def cancel_suspended_response(self, response: ModelResponse) -> None:
+        """Have the provider give up a job; offline none is under way."""
+        if not self._session.offline:
+            await super().cancel_suspended_response(response)
 
     async def batch_create(self, requests: Sequence[Any]) -> Any:  # noqa: ARG002  the signature of pydantic-ai
         """Refuse: a batch would go past journal and budget."""
@@ -321,11 +348,16 @@ def _sent_once(model: Model, settings: ModelSettings | None) -> ModelSettings | 
 
     A model that would not heed them is left alone: it would warn of a setting that nobody has chosen.
     """
-    while isinstance(model, WrapperModel):
-        model = model.wrapped
-    if "max_retries" in model.unsupported_settings:
+    if "max_retries" in _innermost(model).unsupported_settings:
         return settings
     return (settings or ModelSettings()) | ModelSettings(max_retries=0)
+
+
+def _innermost(model: Model) -> Model:
+    """Return the model that is in all the wrappers."""
+    while isinstance(model, WrapperModel):
+        model = model.wrapped
+    return model
 
 
 def _messages(messages: Iterable[Message]) -> Iterator[ModelMessage]:

@@ -157,10 +157,11 @@ class Session:
         """What was done so far; one for all views of a session."""
         self.retry = retry
         """What is done when a call fails."""
+        self.offline = offline
+        """Whether nothing is ever sent."""
         self._journal = journal
         self._transcript = transcript
         self._timeout_s = timeout_s
-        self._offline = offline
         self._pauses = Pauses(retry)
         self._breaker = Breaker(retry)
         self._flying: dict[bytes, list[asyncio.Future[Reply | None]] | None] = {}
@@ -275,7 +276,7 @@ class Session:
                 self.tally.replayed += 1
                 self._tell_reply("replayed", question.element, kept, caused_by)
                 return kept if kept.replayed else replace(kept, replayed=True)
-        if self._offline:
+        if self.offline:
             raise NotInJournal(
                 f"the journal has no reply of {self._name} to question {question.occurrence} of {question.element!r}, "
                 "and the session is offline; run it online, or with the settings that it was recorded with"

@@ -76,7 +76,10 @@ def as_pydantic_ai(session: Session, element: str, model: str | Model) -> Model:
     Tools and structured output work as ever. Requests are journalled, paid, limited and tried again as any question of
     the session; run again, an agent gets what it was answered before. A streamed request comes in one piece. Headers,
     credentials of tools' servers, time limits and what the program alone notes in messages are no part of a question.
-    Batches and compaction are refused: they would go past the session.
+    Batches and compaction are refused: they would go past the session. So is a model that sends several requests for
+    one question, such as `FallbackModel`: put it around models that are each made here, and let it fall back on
+    `consilience.dialogue.models.ModelError`; then every request is journalled and paid. To count tokens beforehand
+    (`UsageLimits.count_tokens_before_request`) is neither paid nor kept; where the session is offline, it is refused.
 
     Parameters
     ----------
@@ -90,7 +93,7 @@ def as_pydantic_ai(session: Session, element: str, model: str | Model) -> Model:
     Raises
     ------
     InvalidInput, UnknownName, MissingDependency
-        As `ThroughPydanticAI`.
+        As `ThroughPydanticAI`; `InvalidInput` also for a model that sends several requests for one question.
     """
     bridge = _bridge()
     wrapped = bridge.find_model(model) if isinstance(model, str) else model

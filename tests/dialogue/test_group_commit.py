@@ -7,7 +7,7 @@ import pytest
 
 from consilience.dialogue.group_commit import LATER_ROWS, SINGLES
 from consilience.dialogue.journal import Journal
-from consilience.dialogue.messages import Message, Question, Reply
+from consilience.dialogue.messages import Message, Question, Reply, Usage
 from consilience.dialogue.rows import ArtifactRow, CallRow
 
 
@@ -61,6 +61,29 @@ def test_who_is_in_company_shares_a_transaction_before_long(written) -> None:
     asyncio.run(ask())
     assert sum(sizes) == 401
     assert sizes[SINGLES + 1 :] == [12, *[20] * 19]
+
+
+def test_what_nobody_waits_for_goes_with_the_others_of_its_turn_and_is_written_where_no_loop_runs(written) -> None:
+    journal, sizes = written
+
+    async def ask() -> None:
+        await put(journal, 0)  # alone
+        for _ in range(2):
+            journal.charge(Usage(1, 2, 0.5))
+        await put(journal, 1)
+        await asyncio.sleep(0)
+        journal.charge(Usage(1, 2))
+        await asyncio.sleep(0)
+        assert journal.facts.unanswered == 3
+
+    asyncio.run(ask())
+    assert sizes == [1, 3, 1]
+    journal.charge(Usage())  # as of a question that is thrown away after the end
+    journal.settle()
+    facts = journal.facts
+    assert (facts.calls, facts.unanswered, facts.unanswered_tokens, facts.unanswered_usd) == (2, 4, 9, 1.0)
+    journal.close()
+    journal.charge(Usage())  # nobody counts any more
 
 
 def test_what_may_wait_is_written_by_and_by_and_nothing_is_lost(tmp_path) -> None:

@@ -2,17 +2,23 @@
 
 import asyncio
 import random
+import sqlite3
 import threading
+from contextlib import closing
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from consilience.dialogue.budget import Budget, BudgetExhausted
+from consilience.dialogue.command.means import Means
 from consilience.dialogue.history import JournalUnavailable
 from consilience.dialogue.journal import Journal
 from consilience.dialogue.messages import Message, Question, Reply, Settings, Usage
+from consilience.dialogue.models import BadReply, Denied, Refused, TimedOut, Unreachable
 from consilience.dialogue.players import echo
 from consilience.dialogue.rehearsal import Rehearsal
+from consilience.dialogue.retrying import Retry
 from consilience.dialogue.session import Session
 from consilience.ground.errors import InvalidInput, UnknownName
 
@@ -404,6 +410,172 @@ def test_a_reply_whose_asker_went_while_it_was_written_is_not_paid_again(where, 
         assert second.replayed
         assert times == 1
         assert len(list(journal.calls())) == 1
+
+
+# What was sent in vain is counted.
+
+
+class Scripted:
+    """A model that does what it is told, call by call; the last entry stands for all further calls."""
+
+    name = MODEL
+
+    def __init__(self, *script, company=None):
+        self.script, self.sent = script, 0
+        self.company = company
+        """Where it waits until others are asked too."""
+
+    async def reply(self, question):
+        step = self.script[min(self.sent, len(self.script) - 1)]
+        self.sent += 1
+        if self.company is not None:
+            await self.company.wait()
+        if isinstance(step, float):
+            await asyncio.sleep(step)
+        if isinstance(step, Exception):
+            raise step
+        return step
+
+    async def close(self):
+        pass
+
+
+def sit(journal, model, budget=Budget(), element="7"):  # noqa: B008  frozen
+    """Ask once in a sitting of its own, and return what came of it."""
+
+    async def ask():
+        retry = Retry(attempts=4, first_s=0.0, most_s=0.0)
+        async with Session(model, journal=journal, budget=budget, retry=retry) as session:
+            return (await asyncio.gather(session.ask(question(element, max_tokens=50)), return_exceptions=True))[0]
+
+    return asyncio.run(ask())
+
+
+MOST = 66
+"""Tokens that a question of `sit` may take, reply included."""
+
+
+@pytest.mark.parametrize("capped", [False, True])
+def test_attempts_without_a_reply_and_what_they_may_have_cost_are_in_the_journal(where, capped):
+    script = BadReply("half"), Unreachable("gone"), TimedOut("slow"), reply()
+    with Journal.open(where, "run") as journal:
+        assert sit(journal, Scripted(*script), Budget(tokens=1000) if capped else Budget()).text == "done"
+        assert sit(journal, Scripted(Denied("wrong key")), element="8").passing is False
+    with Journal.open(where, "run", replay_only=True) as journal:
+        facts = journal.facts
+    assert (facts.calls, facts.input_tokens, facts.output_tokens, facts.usd) == (1, 12, 34, 0.5)
+    assert (facts.unanswered, facts.unanswered_tokens, facts.unanswered_usd) == (4, 2 * MOST, 0.0)
+
+
+def test_money_that_was_sent_in_vain_is_counted_by_its_price(tmp_path):
+    model = Scripted(BadReply("half"), Denied("wrong key"))
+    model.name = "openai:gpt-4o"
+    with Journal.open(tmp_path / "journal.sqlite", "run") as journal:
+        assert isinstance(sit(journal, model), Denied)
+        assert journal.facts.unanswered_usd == pytest.approx((MOST - 50) * 2.5e-6 + 50 * 10e-6)
+
+
+@pytest.mark.parametrize(
+    ("failure", "cap"),
+    [
+        (BadReply("half"), {"budget_calls": 7}),
+        (Refused(0.0), {"budget_calls": 7}),
+        (TimedOut("slow"), {"budget_tokens": 7 * MOST}),
+    ],
+)
+def test_a_run_that_is_begun_again_and_again_spends_no_more_than_its_cap(where, failure, cap):
+    sent = []
+    for _ in range(4):
+        with Journal.open(where, "run") as journal:
+            model = Scripted(failure)
+            last = sit(journal, model, Means(**cap).purse(journal.facts))
+            sent.append(model.sent)
+    assert sent == [4, 3, 0, 0]
+    assert isinstance(last, BudgetExhausted)
+
+
+def test_what_was_cut_off_on_its_way_is_counted(where):
+    async def ask(journal):
+        async with Session(Scripted(30.0), journal=journal) as session:
+            asking = asyncio.ensure_future(session.ask(question(max_tokens=50)))
+            await asyncio.sleep(0.01)
+            asking.cancel()
+            await asyncio.wait([asking])
+
+    with Journal.open(where, "run") as journal:
+        asyncio.run(ask(journal))
+        assert isinstance(sit(journal, Scripted(30.0), Budget(wall_s=0.01)), BudgetExhausted)
+    with Journal.open(where, "run") as journal:
+        assert (journal.facts.calls, journal.facts.unanswered, journal.facts.unanswered_tokens) == (0, 2, 2 * MOST)
+
+
+def test_a_reply_that_came_second_and_one_that_cannot_be_kept_are_counted(where):
+    async def ask_twice(journal):
+        company = asyncio.Barrier(2)
+        models = [Scripted(reply(text), company=company) for text in ("first", "second")]
+        asked = (Session(model, journal=journal).ask(question(max_tokens=50)) for model in models)
+        return {said.text for said in await asyncio.gather(*asked)}
+
+    with Journal.open(where, "run") as journal:
+        assert len(asyncio.run(ask_twice(journal))) == 1
+    with Journal.open(where, "run") as journal:
+        facts = journal.facts
+        assert (facts.calls, facts.unanswered, facts.unanswered_tokens, facts.unanswered_usd) == (1, 1, 46, 0.5)
+        absurd = sit(journal, Scripted(Reply(text="", model=MODEL, usage=Usage(10**40, 0))), element="8")
+        assert isinstance(absurd, InvalidInput)
+    with Journal.open(where, "run") as journal:
+        assert (journal.facts.unanswered, journal.facts.unanswered_tokens) == (2, 46 + MOST)
+
+
+def test_what_was_sent_in_vain_is_written_at_the_end_where_the_disk_was_full(where, monkeypatch):
+    def full(*_):
+        raise JournalUnavailable("no space")
+
+    with Journal.open(where, "run") as journal, monkeypatch.context() as patched:
+        patched.setattr(journal._store, "write", full)
+        assert isinstance(sit(journal, Scripted(BadReply("half"), Denied("wrong key"))), Denied)
+        patched.undo()
+    with Journal.open(where, "run", replay_only=True) as journal:
+        assert journal.facts.unanswered == 2
+
+
+def test_what_was_sent_in_vain_stays_with_its_run_and_is_forgotten_with_it(where):
+    with Journal.open(where, "a") as a, Journal.open(where, "b") as b:
+        sit(a, Scripted(BadReply("half"), reply()))
+        sit(b, Scripted(BadReply("half"), reply()))
+        a.fork("c")
+        assert [(facts.name, facts.unanswered) for facts in a.runs()] == [("a", 1), ("b", 1), ("c", 0)]
+        a.forget("a")
+        assert [(facts.name, facts.unanswered) for facts in b.runs()] == [("b", 1), ("c", 0)]
+    with Journal.open(where, "a") as again:
+        put_all(again, [(question(), reply())])
+        assert again.facts.unanswered == 0
+
+
+def without_its_table(where):
+    """Make of a journal one of the time before attempts without a reply were kept."""
+    if "://" in str(where):
+        import psycopg
+
+        with psycopg.connect(where.replace("+psycopg", ""), autocommit=True) as connection:
+            connection.execute("DROP TABLE unanswered")
+    else:
+        with closing(sqlite3.connect(where)) as connection:
+            connection.execute("DROP TABLE unanswered")
+
+
+def test_a_journal_of_the_time_before_is_read_as_it_is_and_completed_when_it_is_written(where):
+    with Journal.open(where, "run") as journal:
+        sit(journal, Scripted(BadReply("half"), reply()))
+    without_its_table(where)
+    for _ in range(2):  # reading adds nothing
+        with Journal.open(where, "run", replay_only=True) as journal:
+            assert (journal.facts.calls, journal.facts.unanswered) == (1, 0)
+            assert get(journal, question(max_tokens=50)).text == "done"
+    with Journal.open(where, "run") as journal, Journal.open(where, "other") as other:
+        sit(journal, Scripted(BadReply("half"), reply()), element="8")
+        sit(other, Scripted(BadReply("half"), reply()))
+        assert [(facts.calls, facts.unanswered) for facts in journal.runs()] == [(2, 1), (1, 1)]
 
 
 # What cannot be.

@@ -80,13 +80,14 @@ class GroupCommit:
             stands = self._alone([*self._held, row])
             if stands is not None:
                 return stands
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[bool] = loop.create_future()
-        self._waiting.append((row, future))
-        if self._loop is not loop:
-            self._loop = loop
-            loop.call_soon(self._commit, loop)
-        return await future
+        return await self._queued(row)
+
+    def add_soon(self, row: Row) -> None:
+        """Have a row written at the end of this turn of the loop, for which nobody waits."""
+        try:
+            self._queued(row).add_done_callback(_looked_at)
+        except RuntimeError:  # no loop runs: whoever hands it over is thrown away after the end
+            self._held.append(row)
 
     def add_later(self, row: Row) -> None:
         """Have a row written with some of those that come, or by `settle` or `close`."""
@@ -136,6 +137,15 @@ class GroupCommit:
         for _, future in waiting:
             if not (future.done() or future.get_loop().is_closed()):
                 future.set_exception(InvalidInput(f"run {self._run!r} was forgotten; open another one"))
+
+    def _queued(self, row: Row) -> asyncio.Future[bool]:
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[bool] = loop.create_future()
+        self._waiting.append((row, future))
+        if self._loop is not loop:
+            self._loop = loop
+            loop.call_soon(self._commit, loop)
+        return future
 
     def _left(self) -> list[Row]:
         """Take what nobody waits for."""
@@ -254,6 +264,11 @@ class GroupCommit:
         if self._executor is None:
             self._executor = ThreadPoolExecutor(1, thread_name_prefix="journal")
         return self._executor
+
+
+def _looked_at(future: asyncio.Future[bool]) -> None:
+    if not future.cancelled():
+        future.exception()
 
 
 def _complain(outcomes: _Outcomes) -> None:

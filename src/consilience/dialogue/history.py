@@ -77,6 +77,12 @@ class RunFacts:
     """Tokens of its replies."""
     usd: float
     """What its replies cost, those copied by a fork included."""
+    unanswered: int = 0
+    """Attempts that were sent and left no reply here; a fork copies none."""
+    unanswered_tokens: int = 0
+    """Tokens that these may have been charged with, at most."""
+    unanswered_usd: float = 0.0
+    """Money that these may have cost, at most."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,9 +27,9 @@ from consilience.dialogue.history import (
     RunFacts,
     TextDiffers,
 )
-from consilience.dialogue.messages import Question, Reply
+from consilience.dialogue.messages import Question, Reply, Usage
 from consilience.dialogue.packing import ROLES
-from consilience.dialogue.rows import FINISHES, ArtifactRow, CallRow, Row, now_ms
+from consilience.dialogue.rows import FINISHES, ArtifactRow, CallRow, Row, UnansweredRow, now_ms
 from consilience.dialogue.texts import digest, encoded
 from consilience.ground.errors import InvalidInput, UnknownName
 from consilience.ground.late import late_module
@@ -204,6 +204,20 @@ class Journal:
         standing = await self.get(question, model, key=key)
         return reply if standing is None else standing
 
+    def charge(self, usage: Usage) -> None:
+        """Count an attempt that was sent and left no reply here, so that a run which goes on knows what it cost.
+
+        It is written at the end of this turn of the event loop, and nobody waits for it. A run that is not open for
+        writing counts nothing.
+
+        Parameters
+        ----------
+        usage
+            What it may have cost, at most; nothing where the provider takes nothing.
+        """
+        if self._closed is None:
+            self._commits.add_soon(UnansweredRow(usage, now_ms()))
+
     async def put_artifact(
         self, element: str, text: str, parents: Sequence[str] = (), kind: str = "text", note: str = ""
     ) -> bytes:
@@ -266,7 +280,7 @@ class Journal:
 
     @property
     def facts(self) -> RunFacts | None:
-        """What the run holds and what it spent so far; None before its first call."""
+        """What the run holds and what it spent so far; None before anything was sent."""
         return next((facts for facts in self.runs() if facts.name == self.run), None)
 
     def runs(self) -> tuple[RunFacts, ...]:

@@ -70,18 +70,29 @@ class PostgresStore(Store):
             raise
 
     def _open(self, *, replay_only: bool) -> None:
-        there = self._select("SELECT to_regclass('meta') IS NOT NULL", ())[0][0]
+        tables = "SELECT to_regclass('meta') IS NOT NULL, to_regclass('unanswered') IS NOT NULL"
+        there, self._counts_unanswered = self._select(tables, ())[0]
         if not there and replay_only:
             raise InvalidInput(f"a journal to replay must exist; there is none in {self.place}.")
         if not there:
-            with self._writing, self._connected() as connection, connection.transaction():
-                connection.execute("SELECT pg_advisory_xact_lock(%s, %s)", (_SPACE, _MAKING))
-                self._make(connection.cursor())
+            with self._making() as cursor:
+                self._make(cursor)
+            self._counts_unanswered = True
         try:
             facts = dict(self._select(self._say.facts, ()))
         except errors.UndefinedColumn:  # somebody else's table of that name
             facts = {}
         self._recognise(facts)
+        if not (self._counts_unanswered or replay_only):
+            with self._making() as cursor:
+                cursor.execute(self._say.create_unanswered)
+            self._counts_unanswered = True
+
+    @contextmanager
+    def _making(self) -> Iterator[psycopg.Cursor[Any]]:
+        """Give a cursor within a transaction in which nobody else makes tables."""
+        with self._writing, self._connected() as connection, connection.transaction():
+            yield connection.execute("SELECT pg_advisory_xact_lock(%s, %s)", (_SPACE, _MAKING))
 
     def _connect(self) -> Connection:
         options = {"connect_timeout": CONNECT_S, **self._to_server}
@@ -144,7 +155,8 @@ class PostgresStore(Store):
         except JournalUnavailable:
             if self._writer is not None and not self._writer.closed:
                 raise
-        return super().write(run, rows, wait_s)  # to keep rows twice is to keep them once
+        # To keep rows twice is to keep them once; only of attempts without a reply too many may be counted.
+        return super().write(run, rows, wait_s)
 
     def forget(self, run: str) -> None:
         """Delete a run and the texts that nobody else uses, and write the tables' files anew.
@@ -167,7 +179,7 @@ class PostgresStore(Store):
             connection.execute("SELECT pg_advisory_xact_lock(%s, %s)", (_SPACE, _TEXTS))
             cursor = connection.execute(self._say.find_run, (run,))
             self._forget_rows(cursor, cursor.fetchall()[0][0])
-        for table in ("calls", "artifacts", "runs", "blobs"):
+        for table in ("calls", "artifacts", "unanswered", "runs", "blobs"):
             connection.execute(f"VACUUM FULL {table}")
         connection.execute("ANALYZE blobs")
 

@@ -10,10 +10,10 @@ from functools import lru_cache
 from itertools import chain
 from typing import Any, get_args
 
-from consilience.dialogue.messages import Finish, Question, Reply, Settings
+from consilience.dialogue.messages import Finish, Question, Reply, Settings, Usage
 from consilience.dialogue.packing import pack
 
-__all__ = ["FINISHES", "ArtifactRow", "CallRow", "Row", "now_ms", "settings_text"]
+__all__ = ["FINISHES", "ArtifactRow", "CallRow", "Row", "UnansweredRow", "now_ms", "settings_text"]
 
 FINISHES: tuple[Finish, ...] = get_args(Finish)
 """Why a model stopped, by the number that is kept of it."""
@@ -92,7 +92,21 @@ class ArtifactRow:
         return run, self.element, numbers[self.text], parents, numbers[self.kind], self.note, self.ended_ms
 
 
-Row = CallRow | ArtifactRow
+@dataclass(frozen=True, slots=True)
+class UnansweredRow:
+    """An attempt that left no reply, on its way to the disk."""
+
+    usage: Usage
+    """What it may have cost, at most."""
+    ended_ms: int
+    """When it was over, in milliseconds of the Unix epoch."""
+
+    def texts(self) -> tuple[str, ...]:
+        """Return every text that the row refers to: none."""
+        return ()
+
+
+Row = CallRow | ArtifactRow | UnansweredRow
 
 
 @lru_cache(maxsize=4096)  # a deep network has 101 temperatures, and 16 seeds at each

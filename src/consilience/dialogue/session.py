@@ -36,7 +36,10 @@ class NotInJournal(ConsilienceError, LookupError):
 
 @runtime_checkable
 class Replies(Protocol):
-    """What a session needs of a journal."""
+    """What a session needs of a journal.
+
+    One that has ``charge(usage)`` too, as `consilience.dialogue.journal.Journal`, is told what left no reply there.
+    """
 
     async def get(self, question: Question, model: str, *, key: bytes | None = None) -> Reply | None:
         """Return what was answered, or None."""
@@ -160,6 +163,7 @@ class Session:
         self.offline = offline
         """Whether nothing is ever sent."""
         self._journal = journal
+        self._charge: Callable[[Usage], None] = getattr(journal, "charge", _uncounted)
         self._transcript = transcript
         self._timeout_s = timeout_s
         self._pauses = Pauses(retry)
@@ -288,9 +292,24 @@ class Session:
             self._tell_failure(call, error)
             raise
         if journal is not None:
-            reply = await journal.put(question, reply, model=self._name, key=key)
+            reply = await self._keep(journal, question, reply, key)
         self._tell_reply("replied", question.element, reply, call.asked)
         return reply
+
+    async def _keep(self, journal: Replies, question: Question, reply: Reply, key: bytes) -> Reply:
+        try:
+            stands = await journal.put(question, reply, model=self._name, key=key)
+        except InvalidInput:
+            self._charge(self._most(question))
+            raise
+        if stands is not reply:  # somebody else had asked the same, and was answered first
+            self._charge(reply.usage)
+        return stands
+
+    def _most(self, question: Question) -> Usage:
+        """Return what a question may cost at most, as far as prices are known."""
+        most = bound(question, self._count)
+        return replace(most, usd=self._price(most) or 0.0)
 
     async def _within_time(self, call: _Call) -> Reply:
         left_s = self.purse.begin()
@@ -342,8 +361,10 @@ class Session:
                 hold.release()
             elif isinstance(error, ModelError) and not error.charged:
                 hold.settle(Usage())
+                self._charge(Usage())
             else:
                 hold.settle(None)
+                self._charge(self._most(call.question))
             raise
         hold.settle(reply.usage)
         return reply
@@ -497,6 +518,10 @@ def _counter(model: ChatModel) -> Callable[[str], int] | None:
     """Return the tokenizer of a model that has one, as `count_tokens`."""
     found: Callable[[str], int] | None = getattr(model, "count_tokens", None)
     return found
+
+
+def _uncounted(usage: Usage) -> None:
+    """Count nothing: there is no journal, or none that counts."""
 
 
 def _land(joined: list[asyncio.Future[Reply | None]], outcome: Reply | ConsilienceError | None) -> None:

@@ -80,6 +80,9 @@ class SqliteStore(Store):
         self._writer = self._connect(_address(self._path, "rwc"))
         if not self._check(self._writer):
             self._begin_journal()
+        elif not self._counts_unanswered:
+            self._writer.execute(self._say.create_unanswered)
+            self._counts_unanswered = True
         for setting in ("synchronous=NORMAL", "secure_delete=ON", "wal_autocheckpoint=0", "busy_timeout=0"):
             self._writer.execute(f"PRAGMA {setting}")
         self._reader = self._connect(_address(self._path, "rw"))
@@ -102,6 +105,7 @@ class SqliteStore(Store):
             raise
         if names and "meta" not in names:
             raise InvalidInput(f"{self.place} must be a journal; it is another database: name a new file.")
+        self._counts_unanswered = "unanswered" in names
         return bool(names)
 
     def _begin_journal(self) -> None:
@@ -110,6 +114,7 @@ class SqliteStore(Store):
         self._writer.execute("BEGIN IMMEDIATE")
         self._make(self._writer.cursor())
         self._writer.execute("COMMIT")
+        self._counts_unanswered = True
 
     def claim(self, run: str) -> None:
         """Take the run for this process.

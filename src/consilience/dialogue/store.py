@@ -20,7 +20,7 @@ from sqlalchemy import Dialect
 from consilience.dialogue.history import Artifact, Call, RunFacts
 from consilience.dialogue.messages import Question, Reply, Settings, Usage
 from consilience.dialogue.packing import packed_texts, unpack
-from consilience.dialogue.rows import FINISHES, ArtifactRow, CallRow, Row, now_ms
+from consilience.dialogue.rows import FINISHES, ArtifactRow, CallRow, Row, UnansweredRow, now_ms
 from consilience.dialogue.tables import CALL_COLUMNS, FORM, VERSION, Statements
 from consilience.dialogue.texts import decoded, digest, encoded, kept
 from consilience.ground.errors import InvalidInput
@@ -66,6 +66,7 @@ class Store(ABC):
         self._characters = 0
         self._runs: dict[str, int] = {}
         self._forgotten = ""
+        self._counts_unanswered = True
 
     # What differs between databases.
 
@@ -115,7 +116,7 @@ class Store(ABC):
         run
             Where they belong; it begins with its first row.
         rows
-            Calls and artifacts, in the order they happened.
+            Calls, artifacts and attempts without a reply, in the order they happened.
         wait_s
             How long to wait for somebody else who writes.
 
@@ -131,12 +132,15 @@ class Store(ABC):
         """
         calls = [row for row in rows if isinstance(row, CallRow)]
         artifacts = [row for row in rows if isinstance(row, ArtifactRow)]
+        unanswered = [row for row in rows if isinstance(row, UnansweredRow)]
         with self._transaction(wait_s) as cursor:
             number = self._number_of(cursor, run)
             self._learn(cursor, chain.from_iterable(row.texts() for row in rows))
             lost = self._write_calls(cursor, number, calls) if calls else set()
             if artifacts:
                 self._write_artifacts(cursor, number, artifacts)
+            if unanswered:
+                self._write_unanswered(cursor, number, unanswered)
         return [id(row) not in lost for row in rows] if lost else [True] * len(rows)
 
     def _write_calls(self, cursor: Any, run: int, rows: Sequence[CallRow]) -> set[int]:
@@ -167,6 +171,11 @@ class Store(ABC):
                 new.append(values)
         if new:
             cursor.executemany(self._say.keep_artifact, new)
+
+    def _write_unanswered(self, cursor: Any, run: int, rows: Sequence[UnansweredRow]) -> None:
+        tokens = sum(row.usage.input_tokens + row.usage.output_tokens for row in rows)
+        usd = sum(row.usage.usd for row in rows)
+        cursor.execute(self._say.keep_unanswered, (run, len(rows), tokens, usd, rows[-1].ended_ms))
 
     def _number_of(self, cursor: Any, run: str) -> int:
         number = self._runs.get(run)
@@ -266,11 +275,23 @@ class Store(ABC):
 
     def runs(self) -> tuple[RunFacts, ...]:
         """Return every run, in the order they began."""
+        say = self._say
+        rows = self._select(say.all_runs if self._counts_unanswered else say.all_runs_before, ())
         return tuple(
-            RunFacts(name, began_ms / 1e3, forked_from, calls, artifacts, int(asked), int(answered), float(usd))
-            for name, began_ms, forked_from, calls, artifacts, asked, answered, usd in self._select(
-                self._say.all_runs, ()
+            RunFacts(
+                name,
+                began_ms / 1e3,
+                forked_from,
+                calls,
+                artifacts,
+                int(asked),
+                int(answered),
+                float(usd),
+                int(attempts),
+                int(tokens),
+                float(vain_usd),
             )
+            for name, began_ms, forked_from, calls, artifacts, asked, answered, usd, attempts, tokens, vain_usd in rows
         )
 
     def keys(self, run: int) -> set[bytes]:

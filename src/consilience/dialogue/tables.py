@@ -7,6 +7,9 @@
     blobs       id, digest, text        every text once, whoever said it: prompts' parts, replies, artifacts, names
     calls       run + key               a reply under the digest of its question
     artifacts   run, element            the last one of an element stands
+    unanswered  run                     how many attempts left no reply, and what they may have cost
+
+Journals that were begun before there was the last one are given it when they are opened to be written.
 
 Rows are added, never changed. There are no foreign keys: most references are packed into bytes, and the store keeps
 the order.
@@ -44,7 +47,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
-from sqlalchemy.sql import ClauseElement
+from sqlalchemy.sql import ClauseElement, ColumnElement, Subquery
 
 __all__ = ["FORM", "VERSION", "Statements"]
 
@@ -117,9 +120,20 @@ artifacts = Table(
     _whole("ended_ms"),
     Index("artifacts_of_element", "run", "element"),
 )
+unanswered = Table(
+    "unanswered",
+    _tables,
+    _number(),
+    _whole("run"),
+    _whole("attempts"),
+    _whole("tokens"),
+    Column("usd", Double, nullable=False),
+    _whole("ended_ms"),
+)
 
 CALL_COLUMNS = tuple(column.name for column in calls.columns if column.name != "id")
 ARTIFACT_COLUMNS = tuple(column.name for column in artifacts.columns if column.name != "id")
+UNANSWERED_COLUMNS = tuple(column.name for column in unanswered.columns if column.name != "id")
 
 
 def _standing() -> ScalarSelect[Any]:
@@ -152,7 +166,12 @@ class Statements:
         """Make the tables that are not there."""
         made: list[ClauseElement] = [CreateTable(table, if_not_exists=True) for table in _tables.sorted_tables]
         made += [CreateIndex(index, if_not_exists=True) for table in _tables.sorted_tables for index in table.indexes]
-        return tuple(str(step.compile(dialect=self._dialect)) for step in made)
+        return tuple(map(self._said, made))
+
+    @cached_property
+    def create_unanswered(self) -> str:
+        """Make the table that journals of the time before do not have."""
+        return self._said(CreateTable(unanswered, if_not_exists=True))
 
     @cached_property
     def keep_fact(self) -> str:
@@ -188,6 +207,22 @@ class Statements:
     @cached_property
     def all_runs(self) -> str:
         """No values; the fields of `RunFacts` in their order, times in milliseconds."""
+        vain = (
+            select(
+                unanswered.c.run,
+                *(func.sum(unanswered.c[name]).label(name) for name in ("attempts", "tokens", "usd")),
+            )
+            .group_by(unanswered.c.run)
+            .subquery()
+        )
+        return self._all_runs(vain)
+
+    @cached_property
+    def all_runs_before(self) -> str:
+        """As `all_runs`, of a journal that has no table `unanswered`."""
+        return self._all_runs(None)
+
+    def _all_runs(self, vain: Subquery | None) -> str:
         spent = (
             select(
                 calls.c.run,
@@ -202,10 +237,15 @@ class Statements:
         made = select(artifacts.c.run, func.count().label("artifacts")).group_by(artifacts.c.run).subquery()
         joined = runs.outerjoin(spent, spent.c.run == runs.c.id).outerjoin(made, made.c.run == runs.c.id)
         zero: ColumnClause[int] = literal_column("0")
-        counted = [
+        counted: list[ColumnElement[Any]] = [
             func.coalesce(column, zero)
             for column in (spent.c.calls, made.c.artifacts, spent.c.input_tokens, spent.c.output_tokens, spent.c.usd)
         ]
+        if vain is None:
+            counted += [zero, zero, zero]
+        else:
+            joined = joined.outerjoin(vain, vain.c.run == runs.c.id)
+            counted += [func.coalesce(column, zero) for column in (vain.c.attempts, vain.c.tokens, vain.c.usd)]
         return self._said(
             select(runs.c.name, runs.c.began_ms, runs.c.forked_from, *counted).select_from(joined).order_by(runs.c.id)
         )
@@ -287,6 +327,11 @@ class Statements:
         return self._said(self._inserted(artifacts, *ARTIFACT_COLUMNS))
 
     @cached_property
+    def keep_unanswered(self) -> str:
+        """Values: those of `UNANSWERED_COLUMNS`."""
+        return self._said(self._inserted(unanswered, *UNANSWERED_COLUMNS))
+
+    @cached_property
     def last_artifact(self) -> str:
         """Values: run, element; artifact, parents, kind, note."""
         return self._said(
@@ -340,7 +385,12 @@ class Statements:
     @cached_property
     def forget_run(self) -> tuple[str, ...]:
         """Values of each: run."""
-        places: Mapping[Table, Any] = {calls: calls.c.run, artifacts: artifacts.c.run, runs: runs.c.id}
+        places: Mapping[Table, Any] = {
+            calls: calls.c.run,
+            artifacts: artifacts.c.run,
+            unanswered: unanswered.c.run,
+            runs: runs.c.id,
+        }
         return tuple(self._said(delete(table).where(place == bindparam("run"))) for table, place in places.items())
 
     @cached_property

@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -40,6 +41,14 @@ def test_what_was_spent_is_taken_from_the_purse() -> None:
 def test_what_is_left_is_shared_out() -> None:
     assert _means(Budget(calls=5, usd=0.25, wall_s=9.0)).left(SPENT) == Budget(calls=2, usd=0, wall_s=9.0)
     assert _means(Budget(calls=5)).left(None) == Budget(calls=5)
+
+
+def test_what_was_sent_in_vain_is_spent_too() -> None:
+    vain = replace(SPENT, unanswered=2, unanswered_tokens=70, unanswered_usd=0.25)
+    left = _means(Budget(calls=6, tokens=1000, usd=1.0)).left(vain)
+    assert left == Budget(calls=1, tokens=830, usd=0.25)
+    purse = _means(Budget(calls=6)).purse(replace(vain, calls=0, input_tokens=0, output_tokens=0))
+    assert (purse.calls, purse.tokens, purse.usd) == (2, 70, 0.75)
 
 
 @pytest.mark.parametrize(

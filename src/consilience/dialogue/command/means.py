@@ -32,11 +32,11 @@ class Means:
     """What a run may cost and how fast it may go."""
 
     budget_usd: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
-    """Money that the run may cost; of earlier sittings, what was answered."""
+    """Money that the run may cost, that of earlier sittings included."""
     budget_tokens: Annotated[int, Field(ge=0)] | None = None
     """Tokens of questions and replies, likewise."""
     budget_calls: Annotated[int, Field(ge=0)] | None = None
-    """Times that a question is sent; of earlier sittings, those that were answered."""
+    """Times that a question is sent, likewise."""
     budget_wall_s: _Positive | None = None
     """Seconds that this sitting may take."""
     requests_per_minute: _Positive | None = None
@@ -108,17 +108,24 @@ class Means:
     def purse(self, spent: RunFacts | None) -> Purse:
         """Return a purse from which is taken what earlier sittings spent."""
         purse = Purse(self.budget)
-        if spent is not None and spent.calls and purse.capped:
+        calls, tokens, usd = _gone(spent)
+        if calls and purse.capped:
             with suppress(BudgetExhausted):  # the first question that would have to be sent says so
-                purse.reserve(0).settle(Usage(spent.input_tokens, spent.output_tokens, spent.usd))
-                for _ in range(spent.calls - 1):
+                purse.reserve(0).settle(Usage(tokens, 0, usd))
+                for _ in range(calls - 1):
                     purse.reserve(0).settle(Usage())
         return purse
 
     def left(self, spent: RunFacts | None) -> Budget:
         """Return what earlier sittings left of the budget, to be shared out."""
-        if spent is None:
-            return self.budget
-        gone = {"calls": spent.calls, "tokens": spent.input_tokens + spent.output_tokens, "usd": spent.usd}
+        gone = dict(zip(("calls", "tokens", "usd"), _gone(spent), strict=True))
         caps = {name: getattr(self.budget, name) for name in gone}
         return replace(self.budget, **{name: max(0, cap - gone[name]) for name, cap in caps.items() if cap is not None})
+
+
+def _gone(spent: RunFacts | None) -> tuple[int, int, float]:
+    """Return calls, tokens and dollars of earlier sittings, those of attempts that left no reply included."""
+    if spent is None:
+        return 0, 0, 0.0
+    tokens = spent.input_tokens + spent.output_tokens + spent.unanswered_tokens
+    return spent.calls + spent.unanswered, tokens, spent.usd + spent.unanswered_usd

@@ -156,7 +156,8 @@ async def sessions(
     """Give whom each team asks, and aggregators, at one pace and from one purse.
 
     A budget is shared out: each team may spend an equal part, and so may all merges together, so that no team takes
-    what another needs. What earlier sittings spent of a part is gone from it.
+    what another needs. What earlier sittings spent is gone: from a part, what was answered; from the whole, attempts
+    that left no reply too, of which the journal does not say whose they were.
 
     Parameters
     ----------

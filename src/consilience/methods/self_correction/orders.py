@@ -67,7 +67,7 @@ class Spending:
     """What it may cost."""
 
     budget_usd: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
-    """Money that it may cost, the judge included; of earlier sittings, what was answered."""
+    """Money that it may cost, the judge and earlier sittings included."""
     budget_tokens: Annotated[int, Field(ge=0)] | None = None
     """Tokens of questions and replies, likewise."""
     budget_calls: Annotated[int, Field(ge=0)] | None = None

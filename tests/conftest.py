@@ -1,5 +1,6 @@
 """What every test stands on: shapes checked, sockets closed, one thread, no display, and a room to experiment with."""
 
+import gc
 import os
 import socket
 import sys
@@ -30,6 +31,13 @@ shape_checks.install("consilience")
 # The same examples every time, and no clock: a slow machine is not a wrong answer.
 settings.register_profile("house", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("house")
+
+
+def pytest_collection_finish() -> None:
+    """Spare the collector what libraries and tests brought: it would look through it all whenever a training begins."""
+    gc.collect()
+    gc.freeze()
+
 
 _LOOPBACK = ("127.", "::1", "localhost")
 

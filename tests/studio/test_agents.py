@@ -1,13 +1,14 @@
 """A run of agents as its folder tells of it."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from consilience.studio import agents
+from consilience.studio import places
 from consilience.studio.agents import AgentRun, is_written
 from consilience.studio.places import Place
 
@@ -59,9 +60,30 @@ def test_files_that_hold_something_else_are_said(tmp_path: Path) -> None:
 
 
 def test_a_transcript_that_is_too_large_is_said_and_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(agents, "MOST_BYTES", 2**20)
+    monkeypatch.setattr(places, "MOST_BYTES", 2**20)
     (tmp_path / "transcript.jsonl").write_bytes(b"." * (2**20 + 1))
     assert looked(tmp_path).troubles == ["transcript.jsonl cannot be read: it is larger than 1 MiB"]
+
+
+def test_a_transcript_that_is_a_link_or_no_file_is_said_and_not_read(tmp_path: Path) -> None:
+    elsewhere, run = tmp_path / "elsewhere", tmp_path / "run"
+    run.mkdir()
+    elsewhere.write_text('{"id": "0", "at": 0, "kind": "asked"}\n')
+    for target in (elsewhere, tmp_path / "absent"):
+        (run / "transcript.jsonl").symlink_to(target)
+        told = looked(run)
+        assert (told.events, told.troubles) == ((), ["transcript.jsonl cannot be read: it is a link to another place"])
+        (run / "transcript.jsonl").unlink()
+    os.mkfifo(run / "transcript.jsonl")
+    assert looked(run).troubles == ["transcript.jsonl cannot be read: it is no plain file"]
+
+
+@pytest.mark.parametrize("line", ['{"id": "0", "at": 1' + "0" * 400 + ', "kind": "asked"}', "[" * 100_000])
+def test_a_line_of_a_transcript_that_is_no_event_is_named(tmp_path: Path, line: str) -> None:
+    (tmp_path / "transcript.jsonl").write_text(line + "\n")
+    (trouble,) = looked(tmp_path).troubles
+    assert trouble.startswith("transcript.jsonl: ")
+    assert "line 1 is none" in trouble
 
 
 def test_odd_facts_break_nothing(tmp_path: Path) -> None:

@@ -44,7 +44,17 @@ from pathlib import Path
 
 from consilience.ground.errors import InvalidInput
 
-__all__ = ["INCIDENTAL", "Event", "Fact", "OpenCalls", "Transcript", "canonical", "canonical_digest", "read_events"]
+__all__ = [
+    "INCIDENTAL",
+    "Event",
+    "Fact",
+    "OpenCalls",
+    "Transcript",
+    "canonical",
+    "canonical_digest",
+    "events_in",
+    "read_events",
+]
 
 Fact = str | int | float | bool | None
 """What an event may carry: something small."""
@@ -318,9 +328,34 @@ def read_events(path: Path | str) -> list[Event]:
         When there is no such file, or a line of it is no event; the line is named.
     """
     try:
-        lines = Path(path).read_bytes().splitlines(keepends=True)
+        content = Path(path).read_bytes()
     except OSError as error:
         raise InvalidInput(f"{path} must be a transcript that can be read; {error.strerror or error}") from error
+    return events_in(content, path)
+
+
+def events_in(content: bytes, path: Path | str) -> list[Event]:
+    r"""Return the events of a transcript that has been read; a last line that a crash cut off is passed over.
+
+    Parameters
+    ----------
+    content
+        What its file holds.
+    path
+        What the file is called where a line of it is no event.
+
+    Raises
+    ------
+    InvalidInput
+        When a line is no event; it is named.
+
+    Examples
+    --------
+    >>> cut_off = b'{"id": "0", "at": 0.1, "kind": "asked"}\n{"id": "1", "a'
+    >>> [event.kind for event in events_in(cut_off, "transcript.jsonl")]
+    ['asked']
+    """
+    lines = content.splitlines(keepends=True)
     return [_parse(line, path, number) for number, line in enumerate(lines, 1) if line.endswith(b"\n")]
 
 
@@ -431,7 +466,7 @@ def _parse(line: bytes, path: Path | str, number: int | None) -> Event:
             tuple(map(str, record.get("after", ()))),
             dict(record.get("facts", {})),
         )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         where = "its last line" if number is None else f"line {number}"
         raise InvalidInput(
             f"{path} must be a transcript, an event a line; {where} is none. Name another file"

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from consilience.dialogue.transcript import Event, read_events
+from consilience.dialogue.transcript import Event, events_in
 from consilience.ground.errors import InvalidInput
 from consilience.studio.keeping import kept, stamp_of
 from consilience.studio.lines import number
 from consilience.studio.measured import State
-from consilience.studio.places import MOST_BYTES, Place, content_of, is_plain
+from consilience.studio.places import Place, content_of, is_plain
 
 __all__ = ["JOURNAL", "AgentRun", "is_written"]
 
@@ -172,13 +172,11 @@ def _object(path: Path) -> _Told:
 
 
 def _events(path: Path) -> _Told:
-    if not path.exists():
-        return _Told()
-    if not is_plain(path):
-        return _Told(trouble=f"{path.name} cannot be read: it is a link or no plain file")
     try:
-        if path.stat().st_size > MOST_BYTES:
-            return _Told(trouble=f"{path.name} cannot be read: it is larger than {MOST_BYTES / 2**20:.0f} MiB")
-        return _Told(events=tuple(read_events(path)))
-    except (OSError, InvalidInput) as error:
-        return _Told(trouble=f"transcript.jsonl: {error}")
+        return _Told(events=tuple(events_in(content_of(path), path)))
+    except FileNotFoundError:
+        return _Told()
+    except OSError as error:
+        return _Told(trouble=f"{path.name} cannot be read: {error.strerror or error}")
+    except InvalidInput as error:
+        return _Told(trouble=f"{path.name}: {error}")

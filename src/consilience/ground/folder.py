@@ -86,7 +86,8 @@ class RunFolder:
     path
         The folder; created when absent.
     fresh
-        Forget what an earlier run left there and measure everything again. Files of other origin stay.
+        Forget what an earlier run left there, as `forget_run` does, and measure everything again: for whoever has one
+        run to make. Files of other origin stay.
     quiet
         Report no progress.
     course
@@ -259,6 +260,10 @@ class RunFolder:
 
 def forget_run(path: Path | str) -> None:
     """Remove what a run left in its folder, if there is one; files of other origin stay.
+
+    ``RunFolder(path, fresh=True)`` does this too, but makes the folder: whoever has several runs to make, as
+    ``consilience reproduce --fresh`` has, forgets all before the first begins, and makes no folder for one that may
+    never begin.
 
     Raises
     ------

@@ -38,6 +38,58 @@ def test_with_a_bias_it_does_not_matter_where_samples_lie_and_how_far_apart(far:
     assert (near.n_cells, near.rank) == (4, 2)
 
 
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("n_features", [1, 2, 3])
+@pytest.mark.parametrize("grid", [False, True])
+def test_an_outlier_hides_no_cells_among_ordinary_samples(grid: bool, n_features: int, bias: bool) -> None:
+    generator = np.random.default_rng(6)
+    samples = (
+        generator.integers(-3, 4, (6, n_features)).astype(float) if grid else generator.normal(size=(6, n_features))
+    )
+    outlier = np.arange(6) == 2
+    for column in (0, slice(None)):
+        near, far = samples.copy(), samples.copy()
+        near[outlier, column], far[outlier, column] = 1e5, 1e12  # from 1e5 on it lies beyond all lines of the others
+        cells = enumerate_cells(far, bias=bias)
+        np.testing.assert_array_equal(cells.patterns, enumerate_cells(near, bias=bias).patterns)
+        gates = cells.interiors[:, :n_features]
+        offsets = cells.interiors[:, n_features] if bias else 0.0
+        np.testing.assert_array_equal(far @ gates.T + offsets >= 0.0, cells.patterns)
+        np.testing.assert_allclose(np.linalg.norm(cells.interiors, axis=1), 1.0)
+
+
+@pytest.mark.parametrize("far", [1e9, 1e12, 1e15, 1e18])
+def test_points_on_a_line_have_all_cells_beside_outliers(far: float) -> None:
+    line = np.array([[0.0], [1.0], [2.0], [3.0], [far], [far * 1.5]])
+    cells = enumerate_cells(line, bias=True)
+    assert cells.n_cells == 12
+    np.testing.assert_array_equal(line @ cells.interiors[:, :1].T + cells.interiors[:, 1] >= 0.0, cells.patterns)
+
+
+def test_rows_and_columns_of_any_scale_have_all_cells_without_a_bias() -> None:
+    samples = np.random.default_rng(7).standard_normal((7, 2))
+    plain = enumerate_cells(samples)
+    for scaled in (samples * [1e-11, 1.0], samples * np.geomspace(1.0, 1e-13, 7)[:, None]):
+        np.testing.assert_array_equal(enumerate_cells(scaled).patterns, plain.patterns)
+    rays = enumerate_rays(samples * [1e-11, 1.0])
+    assert len(rays) == len(enumerate_rays(samples))
+    assert np.all(np.sum(np.abs(samples * [1e-11, 1.0] @ rays.T) < 1e-24, axis=0) == 1)
+
+
+def test_what_may_be_rounding_is_said_and_not_told_apart() -> None:
+    ends = np.array([[0.0], [1.0], [1e17], [2e17], [3e17], [4e17]])
+    with pytest.warns(RuntimeWarning, match=r"columns \[0\] .* count as equal"):
+        assert enumerate_cells(ends, bias=True).n_cells == 10
+
+
+def test_gates_that_double_precision_cannot_hold_are_refused() -> None:
+    grid = np.array([[0.0, 0.0], [1.0, 0.0], [2.0, 0.0], [0.0, 1.0], [1.0, 1.0], [3.0, 2.0], [1e20, 1e20]])
+    with pytest.raises(InvalidInput, match="double precision holds a gate of every cell"):
+        enumerate_cells(grid, bias=True)
+    with pytest.raises(InvalidInput, match=r"within 1e\+150"):
+        enumerate_cells(grid * 1e140)
+
+
 @pytest.mark.parametrize("constant", [0.0, 0.1, 1e9])
 def test_a_column_constant_up_to_rounding_cuts_nothing(constant: float) -> None:
     generator = np.random.default_rng(5)

@@ -1,5 +1,6 @@
 """The dictionary of cross products: what is in it, what is not, and what its features are."""
 
+from itertools import combinations
 from math import comb
 
 import numpy as np
@@ -54,6 +55,73 @@ def test_no_hinge_is_lost_wherever_samples_lie_and_however_far_apart(far: float,
     neurons = enumerate_neurons(moved)
     assert neurons.n_neurons == 4
     np.testing.assert_allclose(neurons.features(), scale * enumerate_neurons(near).features(), rtol=1e-12)
+
+
+@pytest.mark.parametrize("far", [1e9, 1e12, 1e15, 1e18])
+def test_an_outlier_hides_no_hinges_among_ordinary_samples(far: float) -> None:
+    samples = np.array([[0.0], [1.0], [2.0], [3.0], [far]])
+    hinges = enumerate_neurons(samples)
+    expected = np.maximum(np.concatenate([samples - samples.T, samples.T - samples], axis=1), 0.0)
+    expected = expected[:, expected.any(axis=0)]
+    np.testing.assert_array_equal(np.unique(hinges.features(), axis=1), np.unique(expected, axis=1))
+
+
+@pytest.mark.parametrize("norm", ["l1", "l2"])
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("n_features", [2, 3])
+def test_every_cross_product_is_there_beside_an_outlier(n_features: int, bias: bool, norm: str) -> None:
+    generator = np.random.default_rng(8)
+    for column in (0, slice(None)):
+        samples = generator.integers(-9, 10, (6, n_features)).astype(float)
+        samples[2, column] = 1e12
+        neurons = enumerate_neurons(samples, norm="l1" if norm == "l1" else "l2", bias=bias)
+        features = neurons.features()
+        for plane in exact_planes(samples.astype(np.int64), bias=bias, coordinates=norm == "l1"):
+            size = np.linalg.norm(np.array(plane[:n_features], dtype=float), ord=1 if norm == "l1" else 2)
+            scores = [sum(a * b for a, b in zip((*map(int, row), 1), plane, strict=False)) for row in samples]
+            answers = np.maximum(np.array(scores, dtype=float) / size, 0.0)
+            rounding = 1e-14 * (np.abs(samples) @ np.abs(np.array(plane[:n_features], dtype=float))) / size
+            near = np.abs(features - answers[:, None]) <= (1e-9 * answers + rounding)[:, None]
+            assert near.all(axis=0).any() or not answers.any()
+
+
+def exact_planes(samples: np.ndarray, *, bias: bool, coordinates: bool) -> list[tuple[int, ...]]:
+    """All hyperplanes through samples and along axes, in both orientations, by determinants of whole numbers."""
+    n_features = samples.shape[1]
+    rows = [[*map(int, row), *[1] * bias] for row in samples]
+    rows += [[int(k == axis) for k in range(n_features + bias)] for axis in range(n_features)] if coordinates else []
+    planes = []
+    for chosen in combinations(rows, n_features + bias - 1):
+        plane = tuple(
+            (-1) ** k * determinant([row[:k] + row[k + 1 :] for row in chosen]) for k in range(n_features + bias)
+        )
+        if any(plane[:n_features]):
+            planes += [plane, tuple(-number for number in plane)]
+    return planes
+
+
+def determinant(rows: list[list[int]]) -> int:
+    return (
+        sum(
+            (-1) ** k * rows[0][k] * determinant([row[:k] + row[k + 1 :] for row in rows[1:]]) for k in range(len(rows))
+        )
+        if rows
+        else 1
+    )
+
+
+def test_no_dual_point_escapes_its_price_beside_an_outlier() -> None:
+    """A bound that a lost hinge would have broken is no bound: the largest price is that of ordinary samples alone."""
+    bend = np.array([1.0, -2.0, 1.0, 0.0])
+    ordinary = np.arange(4.0)[:, None]
+    alone = np.abs(enumerate_neurons(ordinary).price(bend)).max()
+    beside = np.abs(enumerate_neurons(np.append(ordinary, [[1e12]], axis=0)).price(np.append(bend, 0.0))).max()
+    assert beside == alone == 1.0
+
+
+def test_what_may_be_rounding_is_said() -> None:
+    with pytest.warns(RuntimeWarning, match="hyperplanes are missing"):
+        enumerate_neurons(np.array([[0.0], [1.0], [1e17], [2e17], [3e17], [4e17]]))
 
 
 @pytest.mark.parametrize("bias", [False, True])

@@ -33,8 +33,9 @@ from jaxtyping import Float, Int
 from scipy.optimize import nnls
 
 from consilience.ground.errors import InvalidInput
-from consilience.methods.convex_networks.cells import ON_HYPERPLANE, Cells, centre_and_spread, enumerate_rays
+from consilience.methods.convex_networks.cells import ON_HYPERPLANE, Cells, centre_and_spread, checked, enumerate_rays
 from consilience.methods.convex_networks.cross_products import cross
+from consilience.methods.convex_networks.whole_numbers import lie_apart
 
 Norm = Literal["l1", "l2"]
 
@@ -131,6 +132,9 @@ def enumerate_neurons(
 ) -> NeuronDictionary:
     """Enumerate the cross products of the samples, both orientations, without duplicates and without silent neurons.
 
+    Where values of a column lie so wide apart that a tolerance would make neurons of ordinary samples one, as beside an
+    outlier of 1e12, only those that are the same in every digit are: some duplicates stay, and no neuron is lost.
+
     Parameters
     ----------
     samples : array of shape (n_samples, n_features)
@@ -147,8 +151,8 @@ def enumerate_neurons(
     Raises
     ------
     InvalidInput
-        When a value is not finite, when the enumeration would exceed `memory_limit`, or when the samples define no
-        hyperplane.
+        When a value is not finite or larger than 1e150, when the enumeration would exceed `memory_limit`, or when the
+        samples define no hyperplane.
 
     Examples
     --------
@@ -161,15 +165,16 @@ def enumerate_neurons(
            [-1.,  1.],
            [-1.,  3.]])
     """
-    samples = np.asarray(samples, dtype=np.float64)
-    if not np.all(np.isfinite(samples)):
-        raise InvalidInput("`samples` must be finite to be enumerated; got NaN or infinity: drop or impute those rows.")
+    samples = checked(samples)
     if norm not in ("l1", "l2"):
         raise InvalidInput(f"`norm` must be 'l1' or 'l2'; got {norm!r}.")
     with_axes = norm == "l1" if coordinates is None else coordinates
     _refuse_beyond(memory_limit, *samples.shape, bias=bias, coordinates=with_axes)
+    # Without a bias the middle is the origin, as it is of the samples beside their mirror images.
+    centre, spread = centre_and_spread(samples if bias else np.concatenate([samples, -samples]))
+    apart = lie_apart(samples, spread)
     planes = [
-        _hyperplanes(samples, n_points, n_axes, bias=bias)
+        _hyperplanes(samples, n_points, n_axes, bias=bias, units=spread if apart else None)
         for n_points, n_axes in _splits(samples.shape[1], bias=bias, coordinates=with_axes)
         if n_points <= len(samples)
     ]
@@ -179,9 +184,10 @@ def enumerate_neurons(
     boundary = np.concatenate([np.zeros((0, width), dtype=np.int64), *(_pad(rows, width) for *_, rows in planes)])
     lengths = np.linalg.norm(weights, ord=1 if norm == "l1" else 2, axis=1)
     weights, biases = weights / lengths[:, None], biases / lengths
-    # Without a bias the middle is the origin, as it is of the samples beside their mirror images.
-    centre, spread = centre_and_spread(samples if bias else np.concatenate([samples, -samples]))
-    kept = _distinct(np.column_stack([weights * spread, biases + weights @ centre]))
+    if apart:
+        kept = _distinct(np.column_stack([weights, biases]), exactly=True)
+    else:
+        kept = _distinct(np.column_stack([weights * spread, biases + weights @ centre]))
     weights, biases, boundary = weights[kept], biases[kept], boundary[kept]
     whole = NeuronDictionary(
         samples=samples,
@@ -277,11 +283,22 @@ def _refuse_beyond(memory_limit: int, n_samples: int, n_features: int, *, bias: 
 
 
 def _hyperplanes(
-    samples: Float[np.ndarray, "sample feature"], n_points: int, n_axes: int, *, bias: bool
+    samples: Float[np.ndarray, "sample feature"],
+    n_points: int,
+    n_axes: int,
+    *,
+    bias: bool,
+    units: Float[np.ndarray, " feature"] | None = None,
 ) -> tuple[Float[np.ndarray, "plane feature"], Float[np.ndarray, " plane"], Int[np.ndarray, "plane point"]]:
-    """List unit normals, offsets and defining samples of all hyperplanes through samples and along coordinate axes."""
+    """List unit normals, offsets and defining samples of all hyperplanes through samples and along coordinate axes.
+
+    Of samples that lie wide apart, for which `units` of the columns are given, differences are taken from the one that
+    is nearest to the others, and offsets at the smallest: at an outlier both would be its rounding.
+    """
     n_features = samples.shape[1]
     points = _combinations(len(samples), n_points)
+    if units is not None and bias:
+        points = _nearest_last(points, samples / units)
     weights, biases, boundary = [], [], []
     for axes in itertools.combinations(range(n_features), n_axes):
         free = [k for k in range(n_features) if k not in axes]
@@ -293,7 +310,12 @@ def _hyperplanes(
         plane = np.zeros((int(independent.sum()), n_features))
         plane[:, free] = product.unit[independent]
         weights.append(plane)
-        biases.append(-np.einsum("pf,pf->p", product.unit, anchor)[independent])
+        if units is not None and bias:
+            terms = product.unit[:, None, :] * at[points]
+            smallest = np.abs(terms).sum(axis=2).argmin(axis=1)
+            biases.append(-terms.sum(axis=2)[np.arange(len(points)), smallest][independent])
+        else:
+            biases.append(-np.einsum("pf,pf->p", product.unit, anchor)[independent])
         boundary.append(points[independent])
     return np.concatenate(weights), np.concatenate(biases), np.concatenate(boundary)
 
@@ -303,16 +325,32 @@ def _combinations(n: int, k: int) -> Int[np.ndarray, "choice k"]:
     return flat.reshape(comb(n, k), k)
 
 
+def _nearest_last(
+    points: Int[np.ndarray, "choice k"], samples: Float[np.ndarray, "sample feature"]
+) -> Int[np.ndarray, "choice k"]:
+    """Exchange the last sample of each choice for the one whose distances from the others have the least product."""
+    between = np.abs(samples[:, None, :] - samples[None, :, :]).max(axis=2)
+    logs = np.log(np.maximum(between, np.finfo(float).tiny))
+    np.fill_diagonal(logs, 0.0)
+    nearest = logs[points[:, :, None], points[:, None, :]].sum(axis=2).argmin(axis=1)
+    rows = np.arange(len(points))
+    points = points.copy()
+    points[rows, nearest], points[:, -1] = points[:, -1], points[rows, nearest]
+    return points
+
+
 def _pad(rows: Int[np.ndarray, "plane point"], width: int) -> Int[np.ndarray, "plane width"]:
     return np.pad(rows, ((0, 0), (0, width - rows.shape[1])), constant_values=_NO_SAMPLE)
 
 
-def _distinct(planes: Float[np.ndarray, "plane coefficient"]) -> Int[np.ndarray, " kept"]:
-    """Find the first appearance of each hyperplane, up to rounding, length and orientation.
+def _distinct(planes: Float[np.ndarray, "plane coefficient"], *, exactly: bool = False) -> Int[np.ndarray, " kept"]:
+    """Find the first appearance of each hyperplane, up to rounding unless `exactly`, and up to length and orientation.
 
-    A missed duplicate is harmless. Coefficients must be of centred and scaled data, or distinct ones may be lost.
+    A missed duplicate is harmless. Coefficients must be of centred and scaled data, or distinct ones may be lost, and
+    exact ones of one length.
     """
-    planes = np.round(planes / np.abs(planes).max(axis=1, keepdims=True), _SAME)
+    if not exactly:
+        planes = np.round(planes / np.abs(planes).max(axis=1, keepdims=True), _SAME)
     leading = np.take_along_axis(planes, np.argmax(planes != 0, axis=1)[:, None], axis=1)
     planes = planes * np.sign(leading) + 0.0
     _, first = np.unique(planes, axis=0, return_index=True)

@@ -220,3 +220,14 @@ class TestPointCloud:
         assert (np.diff(np.diag(second)) <= 1e-12).all()
         np.testing.assert_allclose(second, np.diag(np.diag(second)), atol=1e-10)
         assert cloud.principal_axes(2).shape == (shape[1], 2)
+
+
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_array])
+def test_samples_that_an_outlier_takes_to_one_side_of_every_gate_are_said(form) -> None:
+    samples = np.random.default_rng(0).standard_normal((30, 2))
+    samples[3, 0] = 1e12
+    cloud = PointCloud(form(samples), np.ones(30))
+    with pytest.warns(RuntimeWarning, match="gates do not tell the former apart"):
+        draw("datum", cloud)
+    samples[3, 0] = 1e5
+    assert draw("datum", PointCloud(form(samples), np.ones(30)))[1].shape[1] > 10

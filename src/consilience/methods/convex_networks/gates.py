@@ -22,12 +22,15 @@ direction deflated against the differences is proved in the documentation.
 
 The boundary rule. A sample that defines a boundary lies on it, where its bit would be rounding
 noise. Every offset is therefore raised, once, by 1e-7 times the largest distance of a sample from
-the centre: such samples are active, here, in prediction and in every export alike.
+the centre: such samples are active, here, in prediction and in every export alike. Where an outlier
+lies so far off that most samples are within this of each other, gates cannot tell them apart, and a
+warning says so.
 """
 
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
@@ -53,6 +56,8 @@ GIB = 2.0**30
 BOUNDARY_MARGIN = 1e-7
 ROUNDING = 64 * float(np.finfo(np.float64).eps)
 """Distances below this share of the largest norm are rounding."""
+_FAR_OFF = 100
+"""Outliers are looked for where the farthest sample has at least one part in so many of all squared distances."""
 RANK_TOLERANCE = 1e-6
 """Smallest singular value, relative to the largest, of a principal axis that counts.
 
@@ -382,8 +387,29 @@ def _through(vectors: Float[np.ndarray, "g d"], points: Float[np.ndarray, "g d"]
 def _with_margin(gates: Gates, cloud: PointCloud) -> Gates:
     lengths = np.linalg.norm(gates.vectors, axis=1)
     rounding = ROUNDING * cloud.largest_norm
+    _warn_of_outliers(cloud)
     margin = lengths * max(BOUNDARY_MARGIN * cloud.extent, rounding)
     return Gates(vectors=gates.vectors, offsets=gates.offsets + margin)
+
+
+def _warn_of_outliers(cloud: PointCloud) -> None:
+    """Say so where the margin, a share of the largest distance, takes most samples to one side of every gate."""
+    squares = cloud.squared_distances
+    if squares.max() * _FAR_OFF < squares.sum():
+        return
+    if is_sparse(cloud.features):  # the middle of most columns of such samples is zero
+        lengths = np.sqrt(np.asarray(cloud.features.multiply(cloud.features).sum(axis=1)).ravel())
+    else:
+        features = np.asarray(cloud.features, dtype=np.float64)
+        lengths = np.linalg.norm(features - np.median(features, axis=0), axis=1)
+    typical = float(np.median(lengths))
+    if typical < BOUNDARY_MARGIN * cloud.extent:
+        warnings.warn(
+            f"most samples lie within {typical:.2g} of their middle and some {cloud.extent:.2g} off: gates do not tell "
+            "the former apart. Leave outliers out, or transform the column, as by its logarithm or its ranks.",
+            RuntimeWarning,
+            stacklevel=2,
+        )
 
 
 def _distinct_columns(patterns: Bool[np.ndarray, "n g"]) -> Int[np.ndarray, " k"]:

@@ -103,6 +103,36 @@ def test_many_large_jobs_are_given_up_without_a_word_and_at_once(*, interrupted:
     assert (out.split(), error) == (["KeyboardInterrupt" if interrupted else "ZeroDivisionError"], "")
 
 
+_HOLDING = """
+import multiprocessing, signal, sys, time
+from consilience.ground.sharing import shared
+def job(at):
+    held = multiprocessing.RLock()
+    if at == 0:
+        time.sleep(1)
+        raise ZeroDivisionError
+    if sys.argv[1] == "deaf":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    time.sleep(60)
+if __name__ == "__main__":
+    try:
+        shared(job, [0, 1], 2)
+    except ZeroDivisionError as error:
+        print(type(error).__name__)
+"""
+
+
+@pytest.mark.parametrize("how", ["hears", "deaf"])
+def test_a_process_that_is_ended_leaves_no_semaphore_or_is_not_waited_for(how: str, tmp_path: Path) -> None:
+    script = tmp_path / "holding.py"
+    script.write_text(_HOLDING)
+    start = time.monotonic()
+    done = subprocess.run([sys.executable, script, how], capture_output=True, text=True, check=False, timeout=60)
+    assert time.monotonic() - start < 30
+    assert done.stdout == "ZeroDivisionError\n"
+    assert ("leaked semaphore" in done.stderr) == (how == "deaf")
+
+
 def test_processes_end_with_whoever_began_them(tmp_path: Path) -> None:
     script = tmp_path / "killed.py"
     script.write_text(

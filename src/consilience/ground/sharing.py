@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import multiprocessing
+import multiprocessing.util
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from multiprocessing.connection import wait
 from multiprocessing.context import SpawnContext, SpawnProcess
 from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
@@ -19,6 +22,9 @@ __all__ = ["ProcessEnded", "beside", "kept", "shared"]
 _Job = TypeVar("_Job")
 _Result = TypeVar("_Result")
 _Begin = Callable[[], None] | None
+
+_PATIENCE_S = 2.0
+"""For a process that is ended to give back what it holds."""
 
 
 class ProcessEnded(RuntimeError):
@@ -166,12 +172,22 @@ class _Crew:
         try:
             yield self.pool
         except BaseException as error:
-            for process in self._context.begun:
-                if process.is_alive():
-                    process.terminate()
+            self._end()
             if isinstance(error, BrokenProcessPool):
                 raise ProcessEnded(_ENDED) from error
             raise
+
+    def _end(self) -> None:
+        """End the processes: in order if they hear of it soon, and if not, as they are."""
+        left = {process.sentinel: process for process in self._context.begun if process.is_alive()}
+        for process in left.values():
+            process.terminate()
+        until = time.monotonic() + _PATIENCE_S
+        while left and (ended := wait(list(left), until - time.monotonic())):
+            for sentinel in ended:
+                del left[sentinel]  # type: ignore[arg-type]  # of what it was given, it returns some
+        for process in left.values():
+            process.kill()
 
 
 @contextmanager
@@ -222,9 +238,16 @@ def _collected(results: Iterable[_Result], seen: Callable[[_Result], None]) -> l
 
 def _begun(begin: _Begin) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever began it is interrupted, and ends it
+    signal.signal(signal.SIGTERM, _end_in_order)
     threading.Thread(target=_end_with_whoever_began, daemon=True).start()
     if begin is not None:
         begin()
+
+
+def _end_in_order(*_: object) -> None:
+    """End at once, but give back semaphores, such as a progress bar's lock, which would be reported as leaked."""
+    multiprocessing.util._exit_function()  # type: ignore[attr-defined]  # noqa: SLF001  what the library does at the end of a process
+    os._exit(1)
 
 
 def _end_with_whoever_began() -> None:

@@ -1,8 +1,10 @@
 """Labels: what kind of thing a message tells."""
 
+import sys
+
 import pytest
 
-from consilience.methods.social_agents.labels import LABELS, OTHER, coarse, labels_of, said_labels
+from consilience.methods.social_agents.labels import LABELS, OTHER, coarse, forget_texts, labels_of, said_labels, tells
 
 
 @pytest.mark.parametrize(
@@ -28,6 +30,7 @@ from consilience.methods.social_agents.labels import LABELS, OTHER, coarse, labe
 def test_each_kind_is_found(text, label):
     assert label in LABELS
     assert label in labels_of(text)
+    assert labels_of(text) == {kind for kind in LABELS if tells(text, [kind])}
 
 
 @pytest.mark.parametrize(
@@ -35,12 +38,23 @@ def test_each_kind_is_found(text, label):
 )
 def test_small_talk_has_no_label(text):
     assert labels_of(text) == {OTHER}
+    assert not tells(text, LABELS)
 
 
 def test_what_a_person_said_stands_and_a_secret_is_found_all_the_same():
     assert labels_of("The dentist is on Friday.", " Schedule ,work") == {"schedule", "work"}
     assert labels_of("Do not tell anyone about Friday.", "work") == {"work", "secret"}
     assert said_labels(" , ") == frozenset()
+
+
+def test_texts_that_were_looked_at_are_forgotten():
+    text = "".join(["The dentist, ", "and nobody else."])
+    before = sys.getrefcount(text)
+    assert tells(text, ["health"])
+    assert not tells(text, ["money"])
+    assert sys.getrefcount(text) > before
+    forget_texts()
+    assert sys.getrefcount(text) == before
 
 
 @pytest.mark.parametrize(

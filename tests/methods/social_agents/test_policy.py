@@ -1,11 +1,15 @@
 """Policies: the first rule that fits, safe where none does, and files that are refused in words."""
 
 from datetime import UTC, datetime
+from itertools import product
+from typing import get_args
 
 import pytest
 
 from consilience.ground.errors import InvalidInput
-from consilience.methods.social_agents.policy import GROUPS, NEW, Policy, Rule
+from consilience.methods.social_agents import policy as policy_module
+from consilience.methods.social_agents.labels import OTHER
+from consilience.methods.social_agents.policy import DEFAULTS, GROUPS, NEW, Policy, Rule, Verdict
 from consilience.methods.social_agents.records import Message
 
 FRIENDS = {"friends": frozenset({"bea"})}
@@ -75,6 +79,49 @@ def test_what_is_told_coarsely_is_shown_coarsely_and_keeps_its_labels():
     policy = Policy("ann", (Rule(label="schedule", verdict="coarsen"),), FRIENDS)
     (shown,) = policy.sift([row(1, "Choir on Friday, 8:00-9:30.")], "bea")
     assert (shown.text, shown.label) == ("busy on Friday, morning", "schedule")
+
+
+TEXTS = (ILL, PLAIN, PIN, RENT, "Friday at 10:15, the doctor, in secret.", "Mail me: a@example.org, rent is 400 euros.")
+GIVEN = ("", "", "garden", "secret", "other", "money, garden", "*")
+
+
+@pytest.mark.parametrize("first", [Rule(verdict="allow"), None])
+@pytest.mark.parametrize("label", ["*", "secret", "health", "schedule", "garden", OTHER])
+@pytest.mark.parametrize("verdict", get_args(Verdict))
+def test_what_is_hidden_and_asked_about_is_what_each_message_by_itself_would_be(verdict, label, first):
+    rules = [Rule(label=label, verdict=verdict), *([first] if first else [])]
+    policy = Policy("ann", tuple(rules), FRIENDS)
+    when = datetime(2024, 5, 2, tzinfo=UTC)
+    pairs = enumerate(product(TEXTS, GIVEN))
+    rows = [Message(number, 1, 1, "Ann", when, text, given) for number, (text, given) in pairs]
+    for who, show_asked in product(("bea", "zoe"), (True, False)):
+        by_itself = {row.id: policy.on(row.text, who, label=row.label) for row in rows}
+
+        def granted(labels, number):
+            return "money" in labels or number % 5 == 0
+
+        given = {"granted": granted, "show_asked": show_asked}
+        shown = {row.id for row in policy.sift(rows, who, **given)}
+        assert policy.hidden(iter(rows), who, **given) == set(by_itself) - shown
+        asked = {number for number, ruling in by_itself.items() if ruling.verdict == "ask"}
+        left = {number for number in asked if not granted(by_itself[number].labels, number)}
+        assert policy.asks(iter(rows), who, granted=granted) == left
+
+
+def test_only_kinds_that_decide_are_looked_for(monkeypatch):
+    labelled = []
+    real = policy_module.labels_of
+    monkeypatch.setattr(policy_module, "labels_of", lambda text, given="": labelled.append(text) or real(text, given))
+    rows = [Message(number, 1, 1, "Ann", datetime(2024, 5, 2, tzinfo=UTC), text) for number, text in enumerate(TEXTS)]
+    assert Policy.open("ann").hidden(rows, "bea") == {2, 4}
+    assert Policy.open("ann").asks(rows, "bea") == frozenset()
+    assert set(labelled) == {TEXTS[2], TEXTS[4]}
+    assert Policy("ann", (), FRIENDS).asks(rows, "bea") == {0, 3, 5}, "what is secret, too, is never told"
+    assert PLAIN not in labelled
+
+
+def test_among_the_defaults_one_means_every_label():
+    assert any(rule.label == "*" for rule in DEFAULTS), "`Policy.hidden` takes it for all that no rule names"
 
 
 def test_it_is_written_and_read(tmp_path):

@@ -8,12 +8,12 @@ better labelled by hand, or put under a rule for every label.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from functools import lru_cache
+from collections.abc import Collection, Mapping
+from functools import lru_cache, partial
 from types import MappingProxyType
 from typing import Final
 
-__all__ = ["LABELS", "OTHER", "SECRET", "coarse", "forget_texts", "labels_of", "said_labels"]
+__all__ = ["LABELS", "OTHER", "SECRET", "coarse", "forget_texts", "labels_of", "said_labels", "tells"]
 
 LABELS: Final = ("schedule", "place", "contact", "health", "money", "secret")
 """The labels that are found by rules; a person may give others."""
@@ -117,10 +117,42 @@ def labels_of(text: str, given: str = "") -> frozenset[str]:
     return found or _NOTHING_FOUND
 
 
+def tells(text: str, kinds: Collection[str]) -> bool:
+    """Whether a text tells something of one of some kinds; what else it tells is not looked for.
+
+    Parameters
+    ----------
+    text
+        The message, to which nobody gave a label.
+    kinds
+        Some of `LABELS`.
+
+    Examples
+    --------
+    >>> tells("The dentist is on Friday at 10:15.", ["money", "health"]), tells("So it goes.", LABELS)
+    (True, False)
+    """
+    return any(_TELLS[kind](text) for kind in kinds)
+
+
+def _folded(text: str) -> str:
+    return text.lower().replace("’", "'")
+
+
 @lru_cache(maxsize=65536)
 def _found(text: str) -> frozenset[str]:
-    folded = text.lower().replace("’", "'")
+    folded = _folded(text)
     return frozenset(label for label, pattern in _FOUND_BY.items() if pattern.search(folded))
+
+
+def _has(pattern: re.Pattern[str], text: str) -> bool:
+    return pattern.search(_folded(text)) is not None
+
+
+_TELLS = MappingProxyType(
+    {kind: lru_cache(maxsize=65536)(partial(_has, pattern)) for kind, pattern in _FOUND_BY.items()}
+)
+"""What looks for one kind alone, and knows the texts that it has looked at."""
 
 
 @lru_cache(maxsize=16384)
@@ -178,5 +210,5 @@ def _rounded(number: re.Match[str]) -> str:
 
 def forget_texts() -> None:
     """Forget the texts that were kept so that they need not be read twice."""
-    _found.cache_clear()
-    coarse.cache_clear()
+    for kept in (_found, coarse, *_TELLS.values()):
+        kept.cache_clear()

@@ -30,7 +30,7 @@ import tomli_w
 
 from consilience.ground.config import parse_toml
 from consilience.ground.errors import InvalidInput
-from consilience.methods.social_agents.labels import SECRET, coarse, labels_of
+from consilience.methods.social_agents.labels import LABELS, OTHER, SECRET, coarse, labels_of, tells
 from consilience.methods.social_agents.records import Message
 
 __all__ = ["DEFAULTS", "GROUPS", "NEW", "PASSED_ON", "RESERVED", "Policy", "Rule", "Ruling", "Verdict"]
@@ -299,7 +299,8 @@ class Policy:
         [1]
         """
         found = []
-        for row in rows:
+        unseen: frozenset[Verdict] = frozenset({"never"} if show_asked else {"never", "ask"})
+        for row in self._perhaps(unseen, rows, counterpart, purpose):
             ruling = self.on(row.text, counterpart, purpose, row.label)
             if not _is_seen(ruling, row.id, granted, show_asked=show_asked):
                 found.append(row.id)
@@ -321,7 +322,7 @@ class Policy:
             As of `sift`.
         """
         found = []
-        for row in rows:
+        for row in self._perhaps(frozenset({"ask"}), rows, counterpart, purpose):
             ruling = self.on(row.text, counterpart, purpose, row.label)
             if ruling.verdict == "ask" and not granted(ruling.labels, row.id):
                 found.append(row.id)
@@ -331,6 +332,25 @@ class Policy:
     def key(self) -> Hashable:
         """What is the same for policies that say the same."""
         return self.owner, self.rules, frozenset(self.groups.items())
+
+    def _perhaps(
+        self, verdicts: frozenset[Verdict], rows: Iterable[Message], counterpart: str, purpose: str
+    ) -> Iterable[Message]:
+        """Give the messages on which one of some verdicts is possible: no others need be labelled.
+
+        A message has the verdict of one of its labels. So where no label has such a verdict, no message has; and where
+        what has no label does not have it, only what a person labelled and what tells of a kind that has it.
+        """
+        named = {rule.label for rule in (*self.rules, *DEFAULTS)}  # among them `ANY`, which stands for all others
+        labels = {
+            label
+            for label in {*LABELS, OTHER, *named}
+            if self._first(counterpart, purpose, label)[0].verdict in verdicts
+        }
+        if not labels or OTHER in labels:
+            return rows if labels else ()
+        kinds = labels.intersection(LABELS)
+        return (row for row in rows if row.label or tells(row.text, kinds))
 
     def _first(self, counterpart: str, purpose: str, label: str) -> tuple[Rule, bool]:
         for rules, default in ((self.rules, False), (DEFAULTS, True)):

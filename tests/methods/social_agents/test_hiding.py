@@ -14,7 +14,7 @@ from consilience.methods.social_agents import memory as memory_module
 from consilience.methods.social_agents.agent import Agent
 from consilience.methods.social_agents.consent import ConsentQueue
 from consilience.methods.social_agents.guarded_wire import GuardedWire
-from consilience.methods.social_agents.hiding import MOST_KEPT, stamp_of
+from consilience.methods.social_agents.hiding import MOST_KEPT, Messages, stamp_of
 from consilience.methods.social_agents.party import Party
 from consilience.methods.social_agents.policy import Policy
 from consilience.methods.social_agents.records import NewMessage, Query
@@ -231,6 +231,17 @@ def test_what_was_agreed_to_is_free_from_then_on_and_a_label_counts_at_once(comp
         (grant,) = queue.grants("ann")
         queue.withdraw("ann's", grant.id)
         assert apart.numbers() == {ill, plain}
+
+
+def test_messages_are_made_when_they_are_looked_at() -> None:
+    found = [(number, 1, 2, "Ann", number * 1_000_000, f"line {number}", "", 2) for number in range(5)]
+    messages = Messages(found)
+    assert len(messages) == 5
+    assert [one.id for one in messages] == [one.id for one in messages] == list(range(5))
+    assert (messages[1].text, messages[-1].id, [one.id for one in messages[1:3]]) == ("line 1", 4, [1, 2])
+    assert messages[1] == next(iter(messages[1:])) in messages
+    with pytest.raises(IndexError):
+        messages[5]
 
 
 def test_what_was_looked_up_is_kept_by_key_and_stamp_within_bounds(memories) -> None:

@@ -7,15 +7,27 @@ would have to be asked about is left out in the same way of what an agent may te
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, overload
 from weakref import WeakKeyDictionary
 
 from consilience.methods.social_agents.database import Asked, Database, rows
 from consilience.methods.social_agents.records import Message, from_us
 
-__all__ = ["NOTHING", "Hidden", "Hides", "Sieve", "all_of", "forget", "hidden_among", "kept_or_made", "stamp_of"]
+__all__ = [
+    "NOTHING",
+    "Hidden",
+    "Hides",
+    "Messages",
+    "Row",
+    "Sieve",
+    "all_of",
+    "forget",
+    "hidden_among",
+    "kept_or_made",
+    "stamp_of",
+]
 
 Hides = Callable[[Sequence[Message]], Collection[int]]
 """Returns the numbers of those of some messages that are to be as if they were not there."""
@@ -49,6 +61,9 @@ MOST_KEPT: Final = 16
 """Answers that are kept for each database: numbers of messages, and no word of them."""
 _KEPT: WeakKeyDictionary[Database, dict[Hashable, tuple[tuple[int, ...], Hidden]]] = WeakKeyDictionary()
 
+Row = tuple[int, int, int, str, int, str, str, int]
+"""A message before it is one: number, conversation, sender, their name, moment, text, label, and its count of words."""
+
 _ALL = (
     "SELECT m.id, m.conversation, m.sender, p.name, m.sent_at, m.text, m.label, v.words FROM visibility v "
     "JOIN message m ON m.id = v.message JOIN person p ON p.id = m.sender WHERE v.owner = :owner"
@@ -59,33 +74,66 @@ _STAMP = (
 )
 
 
-def all_of(connection: Asked, owner: int) -> list[tuple[Message, int]]:
-    """Return all that an owner has, each with how many words it counts for."""
-    return [
-        (Message(row[0], row[1], row[2], row[3], from_us(row[4]), row[5], row[6]), row[7])
-        for row in rows(connection, _ALL, {"owner": owner})
-    ]
+class Messages(Sequence[Message]):
+    """Messages that are made of their rows one at a time, when they are looked at.
+
+    An owner may have thousands. Kept as objects, they would wake the garbage collector, which then goes through all
+    that the process has.
+
+    Parameters
+    ----------
+    found
+        The rows (`all_of`).
+    """
+
+    __slots__ = ("_rows",)
+
+    def __init__(self, found: Sequence[Row]) -> None:
+        self._rows = found
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, place: int) -> Message: ...
+    @overload
+    def __getitem__(self, place: slice) -> Messages: ...
+    def __getitem__(self, place: int | slice) -> Message | Messages:
+        if isinstance(place, slice):
+            return Messages(self._rows[place])
+        return _message(self._rows[place])
+
+    def __iter__(self) -> Iterator[Message]:
+        return map(_message, self._rows)
 
 
-def hidden_among(found: Sequence[tuple[Message, int]], hides: Hides, before: Hidden = NOTHING) -> Hidden:
+def _message(row: Row) -> Message:
+    return Message(row[0], row[1], row[2], row[3], from_us(row[4]), row[5], row[6])
+
+
+def all_of(connection: Asked, owner: int) -> list[Row]:
+    """Return rows of all that an owner has."""
+    return list(rows(connection, _ALL, {"owner": owner}))
+
+
+def hidden_among(found: Sequence[Row], hides: Hides, before: Hidden = NOTHING) -> Hidden:
     """Return what is left out of all that an owner has; nothing is asked of the database meanwhile.
 
     Parameters
     ----------
     found
-        All that the owner has.
+        All that the owner has (`all_of`).
     hides
         Given what is left of it, returns the numbers of those that are left out as well.
     before
         What is left out already.
     """
-    numbers = before.numbers.union(hides([message for message, _ in found if message.id not in before.numbers]))
-    gone = [(message, words) for message, words in found if message.id in numbers]
+    left = [row for row in found if row[0] not in before.numbers] if before.numbers else found
+    numbers = before.numbers.union(hides(Messages(left)))
+    gone = [row for row in found if row[0] in numbers]
     return Hidden(
-        frozenset(message.id for message, _ in gone),
-        frozenset(message.conversation for message, _ in gone),
-        sum(words for _, words in gone),
-    )
+        frozenset(row[0] for row in gone), frozenset(row[1] for row in gone), sum(row[7] for row in gone)
+    )  # fmt: skip
 
 
 def stamp_of(connection: Asked, owner: int) -> tuple[int, ...]:

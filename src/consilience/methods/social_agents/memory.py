@@ -18,6 +18,7 @@ from consilience.methods.social_agents.hiding import (
     NOTHING,
     Hidden,
     Hides,
+    Row,
     all_of,
     hidden_among,
     kept_or_made,
@@ -205,7 +206,7 @@ class Memory:
             stamp = stamp_of(connection, self._owner.id)
         self._hidden_at(stamp, lru_cache(self._all))
 
-    def _hidden_at(self, stamp: tuple[int, ...], everything: Callable[[], list[tuple[Message, int]]]) -> Hidden:
+    def _hidden_at(self, stamp: tuple[int, ...], everything: Callable[[], list[Row]]) -> Hidden:
         """Return what is left out, and keep it; what this memory lies within is looked through in the same reading."""
         if self._hides is None or self._hidden[0] == stamp:
             return self._hidden[1]
@@ -227,7 +228,7 @@ class Memory:
         self._hidden = stamp, found
         return found
 
-    def _all(self) -> list[tuple[Message, int]]:
+    def _all(self) -> list[Row]:
         with self._database.asking() as connection:
             return all_of(connection, self._owner.id)
 

@@ -13,6 +13,7 @@ from consilience.ground.errors import InvalidInput
 from consilience.methods.social_agents import memory as memory_module
 from consilience.methods.social_agents.agent import Agent
 from consilience.methods.social_agents.consent import ConsentQueue
+from consilience.methods.social_agents.embedding import HashedNgrams
 from consilience.methods.social_agents.guarded_wire import GuardedWire
 from consilience.methods.social_agents.hiding import MOST_KEPT, Messages, stamp_of
 from consilience.methods.social_agents.party import Party
@@ -231,6 +232,47 @@ def test_what_was_agreed_to_is_free_from_then_on_and_a_label_counts_at_once(comp
         (grant,) = queue.grants("ann")
         queue.withdraw("ann's", grant.id)
         assert apart.numbers() == {ill, plain}
+
+
+class Counts(HashedNgrams):
+    """An embedder that takes down what it is given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+
+    def embed(self, texts):
+        self.texts += texts
+        return super().embed(texts)
+
+
+def test_only_episodes_that_come_out_otherwise_without_it_are_made_anew() -> None:
+    embedder, summarised = Counts(), []
+
+    def summary(messages):
+        summarised.append(tuple(one.id for one in messages))
+        return " / ".join(one.text for one in messages)
+
+    with Store.open(":memory:", embedder=embedder, summarise=summary) as store:
+        ann = store.add_person("ann", "Ann")
+        chat, other = store.conversation([ann]), store.conversation([ann])
+        told = ["mill", "river", "garden"], ["lantern", SECRET, "candle"], ["baker", "window", "mill"]
+        for day, texts in enumerate(told):
+            sent = [WHEN + timedelta(days=day, minutes=at) for at in range(3)]
+            store.add_messages(NewMessage(chat, ann.id, at, text) for at, text in zip(sent, texts, strict=True))
+        store.add_messages([NewMessage(other, ann.id, WHEN, f"{SECRET}, the mill and the river")])
+        store.memory("ann").rebuild_episodes()
+        embedder.texts.clear()
+        summarised.clear()
+        policy = Policy.open("ann")
+        hidden = store.memory("ann").without(lambda rows: policy.hidden(rows, "bea"))
+        found = {one.messages: one.summary for one in hidden.recall("mill river lantern", 9)}
+        assert found == {
+            (1, 2, 3): "mill / river / garden",
+            (4, 6): "lantern / candle",
+            (7, 8, 9): "baker / window / mill",
+        }
+        assert (embedder.texts, summarised) == (["Ann: lantern\nAnn: candle", "mill river lantern"], [(4, 6)])
 
 
 def test_messages_are_made_when_they_are_looked_at() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 
-from consilience.methods.social_agents.database import Asked, is_file, rows
+from consilience.methods.social_agents.database import Asked, among, is_file, rows
 from consilience.methods.social_agents.hiding import NOTHING, Hidden
 
 __all__ = ["Sides", "beside"]
@@ -54,7 +54,7 @@ def beside(
 def _among_hidden(connection: Asked, owner: int, numbers: Sequence[int], k: int, hidden: Hidden) -> dict[int, Sides]:
     """Return what stands beside messages of conversations in which something is hidden."""
     by_conversation: dict[int, list[int]] = {}
-    statement = f"{_WHERE} {_among(in_file=is_file(connection))}"
+    statement = f"{_WHERE} {among('numbers', in_file=is_file(connection))}"
     for number, conversation in rows(connection, statement, {"owner": owner, "numbers": list(numbers)}):
         if conversation in hidden.conversations:
             by_conversation.setdefault(conversation, []).append(number)
@@ -69,10 +69,6 @@ def _among_hidden(connection: Asked, owner: int, numbers: Sequence[int], k: int,
     return found
 
 
-def _among(*, in_file: bool) -> str:
-    return "IN (SELECT value FROM json_each(:numbers))" if in_file else "= ANY(CAST(:numbers AS bigint[]))"
-
-
 _SIDE = (
     "SELECT b.message FROM visibility b WHERE b.owner = v.owner AND b.conversation = v.conversation "
     "AND (b.sent_at, b.message) {sign} (v.sent_at, v.message) ORDER BY b.sent_at {way}, b.message {way} LIMIT :k"
@@ -80,11 +76,11 @@ _SIDE = (
 _BEFORE, _AFTER = _SIDE.format(sign="<", way="DESC"), _SIDE.format(sign=">", way="ASC")
 _ON_SERVER = (
     f"SELECT v.message, ARRAY({_BEFORE}), ARRAY({_AFTER}) FROM visibility v "  # noqa: S608 - no value is in it
-    f"WHERE v.owner = :owner AND v.message {_among(in_file=False)}"
+    f"WHERE v.owner = :owner AND v.message {among('numbers', in_file=False)}"
 )
 _IN_FILE = (  # all in one value: to read hundreds of small ones takes longer than to find them
     "SELECT json_group_array(json_array(v.message, "  # noqa: S608 - no value is in it
     f"json((SELECT json_group_array(message) FROM ({_BEFORE}))), "
     f"json((SELECT json_group_array(message) FROM ({_AFTER}))))) "
-    f"FROM visibility v WHERE v.owner = :owner AND v.message {_among(in_file=True)}"
+    f"FROM visibility v WHERE v.owner = :owner AND v.message {among('numbers', in_file=True)}"
 )

@@ -20,7 +20,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heapq import nlargest
 
 from consilience.methods.social_agents.beside import Sides, beside
-from consilience.methods.social_agents.database import Asked, is_file, rows
+from consilience.methods.social_agents.database import Asked, among, is_file, rows
 from consilience.methods.social_agents.hiding import NOTHING, Hidden
 from consilience.methods.social_agents.matching import (
     SATURATION,
@@ -49,8 +49,8 @@ _FETCH = (
     "SELECT m.id, m.conversation, m.sender, p.name, m.sent_at, m.text, m.label FROM visibility v "
     "JOIN message m ON m.id = v.message JOIN person p ON p.id = m.sender WHERE v.owner = :owner AND v.message "
 )
-_FETCH_IN_FILE = f"{_FETCH} IN (SELECT value FROM json_each(:numbers))"  # noqa: S608 - no value is in it
-_FETCH_ON_SERVER = f"{_FETCH} = ANY(CAST(:numbers AS bigint[]))"
+_FETCH_IN_FILE = _FETCH + among("numbers", in_file=True)
+_FETCH_ON_SERVER = _FETCH + among("numbers", in_file=False)
 
 _Row = tuple[int, int, int, str, int, str, str]
 """A message before it is one: number, conversation, sender, their name, moment, text, label."""

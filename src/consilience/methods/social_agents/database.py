@@ -20,7 +20,7 @@ from consilience.ground.errors import ConsilienceError, InvalidInput, MissingDep
 from consilience.ground.late import late_module
 from consilience.methods.social_agents.records import StoreLocked, StoreUnavailable
 
-__all__ = ["HEAD", "Asked", "Database", "is_file", "migrate", "rows"]
+__all__ = ["HEAD", "Asked", "Database", "among", "is_file", "migrate", "rows"]
 
 Asked = Connection | sqlite3.Connection
 """What a memory reads with: of a file it is the driver's own, for a search has no time for more."""
@@ -215,6 +215,19 @@ def rows(connection: Asked, statement: str, values: Mapping[str, Any]) -> Iterab
         driver = connection.connection.driver_connection  # type: ignore[assignment]
     told = {name: json.dumps(value) if isinstance(value, list) else value for name, value in values.items()}
     return driver.execute(statement, told)
+
+
+def among(name: str, *, in_file: bool) -> str:
+    """Return what a statement for `rows` says of a column that is one of a list of numbers.
+
+    Examples
+    --------
+    >>> among("numbers", in_file=True)
+    'IN (SELECT value FROM json_each(:numbers))'
+    """
+    if in_file:
+        return f"IN (SELECT value FROM json_each(:{name}))"  # noqa: S608 - the name of a value, and none itself
+    return f"= ANY(CAST(:{name} AS bigint[]))"
 
 
 @lru_cache(maxsize=256)

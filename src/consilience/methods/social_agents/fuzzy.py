@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, bindparam, text
 
 from consilience.methods.social_agents.clear import any_of, ranked
+from consilience.methods.social_agents.database import Asked, among, is_file, rows
 from consilience.methods.social_agents.embedding import Embedder
 from consilience.methods.social_agents.hiding import NOTHING, Hidden
 from consilience.methods.social_agents.records import Episode, Message, Query, from_us
@@ -49,17 +50,19 @@ POOL = 120
 _CUTTING = 0x63757473
 _GAP_US = LONGEST_GAP // timedelta(microseconds=1)
 _VECTOR = np.dtype("<f2")
+_OF_BITS: Final = np.arange(1 << 16, dtype=np.uint16).view(np.float16).astype(np.float32)
+"""Every number of 16 bits in 32, by its bits: to look them up takes a quarter of what it takes to convert them."""
 
-_LOOSE = text(
+_LOOSE = (
     "SELECT l.conversation, l.audience, MIN(l.sent_at) FROM audience_member a JOIN loose l ON l.audience = a.audience "
     "WHERE a.owner = :owner GROUP BY l.conversation, l.audience"
 )
-_STRANGE = text(
+_STRANGE = (
     "SELECT e.conversation, e.audience, MIN(e.since) FROM audience_member a JOIN episode e ON e.audience = a.audience "
     "WHERE a.owner = :owner AND e.embedder <> :embedder GROUP BY e.conversation, e.audience"
 )
 _THREAD = "audience = :audience AND conversation = :conversation"
-_START = text(f"SELECT MAX(since) FROM episode WHERE {_THREAD} AND since < :moment")  # noqa: S608 - no value is in it
+_START = f"SELECT MAX(since) FROM episode WHERE {_THREAD} AND since < :moment"  # noqa: S608 - no value is in it
 _AFFECTED = text(f"SELECT id FROM episode WHERE {_THREAD} AND since >= :start")  # noqa: S608
 _MESSAGES = text(
     "SELECT m.id, m.conversation, m.sender, p.name, m.sent_at, m.text, m.label "
@@ -71,7 +74,7 @@ _KEEP = text(
     "VALUES (:conversation, :audience, :since, :until, :summary, :embedder, :vector) RETURNING id"
 )
 _PLACE = text("INSERT INTO placed (message, episode) VALUES (:message, :episode)")
-_TO_COME = text(
+_TO_COME = (
     "SELECT m.id, m.conversation, m.sender, p.name, m.sent_at, m.text, m.label FROM ("  # noqa: S608
     f"SELECT message FROM loose WHERE {_THREAD} UNION SELECT l.message FROM episode e "
     "JOIN placed l ON l.episode = e.id WHERE e.audience = :audience AND e.conversation = :conversation "
@@ -93,32 +96,32 @@ _TAKE_APART = tuple(
         "DELETE FROM episode WHERE id IN :episodes",
     )
 )
-_THREADS_OF = text(
-    "SELECT DISTINCT e.audience, e.conversation FROM placed p JOIN episode e ON e.id = p.episode "
-    "WHERE p.message IN :numbers"
-).bindparams(bindparam("numbers", expanding=True))
-_PLACED = text(
+_THREADS_OF = (
+    "SELECT DISTINCT e.audience, e.conversation FROM placed p JOIN episode e ON e.id = p.episode WHERE p.message "
+)
+_PLACED = (
     "SELECT m.id, m.conversation, m.sender, p.name, m.sent_at, m.text, m.label, e.id "
     "FROM episode e JOIN placed l ON l.episode = e.id JOIN message m ON m.id = l.message "
     "JOIN person p ON p.id = m.sender WHERE e.audience = :audience AND e.conversation = :conversation "
     "ORDER BY m.sent_at, m.id"
 )
-_VECTORS = text(
+_KNOWN = f"SELECT id, vector, summary FROM episode WHERE {_THREAD} AND embedder = :embedder"  # noqa: S608 - likewise
+_VECTORS = (
     "SELECT e.id, e.vector FROM audience_member a JOIN episode e ON e.audience = a.audience "
     "WHERE a.owner = :owner AND e.embedder = :embedder ORDER BY e.id"
 )
-_EPISODE_OF = text(
+_EPISODE_OF = (
     "SELECT p.message, p.episode FROM visibility v JOIN placed p ON p.message = v.message "
-    "WHERE v.owner = :owner AND v.message IN :numbers"
-).bindparams(bindparam("numbers", expanding=True))
-_EPISODES = text(
+    "WHERE v.owner = :owner AND v.message "
+)
+_EPISODES = (
     "SELECT e.id, e.conversation, e.since, e.until, e.summary FROM audience_member a "
-    "JOIN episode e ON e.audience = a.audience WHERE a.owner = :owner AND e.id IN :episodes"
-).bindparams(bindparam("episodes", expanding=True))
-_MEMBERS = text(
-    "SELECT p.episode, p.message FROM placed p JOIN visibility v ON v.message = p.message "
-    "WHERE v.owner = :owner AND p.episode IN :episodes ORDER BY v.sent_at, v.message"
-).bindparams(bindparam("episodes", expanding=True))
+    "JOIN episode e ON e.audience = a.audience WHERE a.owner = :owner AND e.id "
+)
+_MEMBERS = (  # in this order on a file, for few are placed there, and the owner may have many
+    "SELECT p.episode, p.message FROM placed p CROSS JOIN visibility v "
+    "WHERE v.owner = :owner AND v.message = p.message AND p.episode {among} ORDER BY v.sent_at, v.message"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +132,11 @@ class _Draft:
     audience: int
     messages: list[Message]
     sent: list[int]
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """Of its messages."""
+        return tuple(message.id for message in self.messages)
 
 
 def extract(messages: Sequence[Message]) -> str:
@@ -151,7 +159,7 @@ def extract(messages: Sequence[Message]) -> str:
     return " / ".join(lines)
 
 
-def loose(connection: Connection, owner: int, embedder: Embedder) -> list[tuple[int, int, int]]:
+def loose(connection: Asked, owner: int, embedder: Embedder) -> list[tuple[int, int, int]]:
     """Return the owner's threads that have messages without an episode, or episodes with vectors of another kind.
 
     Each is a conversation, an audience, and the time from which something is missing.
@@ -159,7 +167,7 @@ def loose(connection: Connection, owner: int, embedder: Embedder) -> list[tuple[
     found: dict[tuple[int, int], int] = {}
     values = {"owner": owner, "embedder": embedder.name}
     for statement in (_LOOSE, _STRANGE):
-        for conversation, audience, moment in connection.execute(statement, values):
+        for conversation, audience, moment in rows(connection, statement, values):
             earlier = found.get((conversation, audience), moment)
             found[conversation, audience] = min(earlier, moment)
     return [(*thread, moment) for thread, moment in found.items()]
@@ -169,14 +177,14 @@ Prepared = dict[tuple[Message, ...], tuple[NDArray[np.floating[Any]], str]]
 """Vectors and summaries of episodes, by their messages."""
 
 
-def to_come(connection: Connection, owner: int, embedder: Embedder) -> list[tuple[Message, ...]]:
+def to_come(connection: Asked, owner: int, embedder: Embedder) -> list[tuple[Message, ...]]:
     """Return the messages of each episode that `rebuild` would make now; nothing is changed."""
     found: list[tuple[Message, ...]] = []
     for conversation, audience, moment in loose(connection, owner, embedder):
         values: dict[str, Any] = {"conversation": conversation, "audience": audience}
         start = _start(connection, values, moment)
-        rows = connection.execute(_TO_COME, {**values, "start": start})
-        found += [tuple(draft.messages) for draft in _drafts(rows, audience)]
+        lines = rows(connection, _TO_COME, {**values, "start": start})
+        found += [tuple(draft.messages) for draft in _drafts(lines, audience)]
     return found
 
 
@@ -220,16 +228,16 @@ def _cut(connection: Connection, conversation: int, audience: int, moment: int) 
     return _drafts(connection.execute(_MESSAGES, values), audience)
 
 
-def _start(connection: Connection, thread: Mapping[str, Any], moment: int) -> int:
+def _start(connection: Asked, thread: Mapping[str, Any], moment: int) -> int:
     """Return since when the episodes of a thread are cut anew: from the one on that begins before a moment."""
-    start = connection.execute(_START, {**thread, "moment": moment}).scalar()
+    ((start,),) = rows(connection, _START, {**thread, "moment": moment})
     return moment if start is None else min(start, moment)
 
 
-def _drafts(rows: Iterable[Any], audience: int) -> list[_Draft]:
+def _drafts(lines: Iterable[Any], audience: int) -> list[_Draft]:
     """Cut messages of a thread, oldest first, where nobody wrote for long, or many have been written."""
     drafts: list[_Draft] = []
-    for row in rows:
+    for row in lines:
         fits = drafts and len(drafts[-1].messages) < MOST_MESSAGES and row[4] - drafts[-1].sent[-1] <= _GAP_US
         if not fits:
             drafts.append(_Draft(row[1], audience, [], []))
@@ -274,53 +282,77 @@ class Recut:
 
     instead: frozenset[int] = frozenset()
     """Episodes that are left out."""
-    episodes: tuple[Anew, ...] = ()
+    episodes: Mapping[int, Anew] = field(default_factory=dict)
+    """By number."""
+    episode_of: Mapping[int, int] = field(default_factory=dict)
+    """Numbers of these episodes by message."""
 
 
 WHOLE: Final = Recut()
 
 
-def recut(connection: Connection, hidden: Hidden, embedder: Embedder, summarise: Summarise) -> Recut:
-    """Cut the threads in which something is hidden as if it were not there; what they were is not changed."""
+def recut(connection: Asked, hidden: Hidden, embedder: Embedder, summarise: Summarise) -> Recut:
+    """Cut the threads in which something is hidden as if it were not there; what they were is not changed.
+
+    Where a silence is, the cuts before and after it do not know of one another: most episodes of a thread come out as
+    they are kept, and keep their vectors and summaries.
+    """
     if not hidden.numbers:
         return WHOLE
     instead: set[int] = set()
     drafts: list[tuple[_Draft, float]] = []
-    numbers = sorted(hidden.numbers)
-    threads = {
-        (row[0], row[1])
-        for start in range(0, len(numbers), CHUNK)
-        for row in connection.execute(_THREADS_OF, {"numbers": numbers[start : start + CHUNK]})
-    }
-    for audience, conversation in sorted(threads):
-        rows = connection.execute(_PLACED, {"audience": audience, "conversation": conversation}).all()
-        episodes = sorted({row[7] for row in rows})
+    known: dict[tuple[int, ...], tuple[bytes, str]] = {}
+    for audience, conversation in _threads_of(connection, sorted(hidden.numbers)):
+        thread = {"audience": audience, "conversation": conversation}
+        placed = list(rows(connection, _PLACED, thread))
+        episodes = sorted({row[7] for row in placed})
         instead.update(episodes)
-        cut = _drafts((row for row in rows if row[0] not in hidden.numbers), audience)
+        cut = _drafts((row for row in placed if row[0] not in hidden.numbers), audience)
         drafts += [(draft, episodes[min(at, len(episodes) - 1)] + at / (len(cut) + 1)) for at, draft in enumerate(cut)]
-    vectors = embedder.embed([_told(draft.messages) for draft, _ in drafts]) if drafts else ()
+        known |= _known(connection, thread, placed, embedder)
+    new = [draft for draft, _ in drafts if draft.numbers not in known]
+    made = prepared([tuple(draft.messages) for draft in new], embedder, summarise)
+    for draft, (vector, summary) in zip(new, made.values(), strict=True):
+        known[draft.numbers] = vector.astype(_VECTOR).tobytes(), summary
+    anew = [_anew(draft, *known[draft.numbers], place) for draft, place in drafts]
     return Recut(
         frozenset(instead),
-        tuple(
-            Anew(
-                Episode(
-                    -draft.messages[0].id,
-                    draft.conversation,
-                    draft.messages[0].sent_at,
-                    draft.messages[-1].sent_at,
-                    summarise(draft.messages),
-                    tuple(message.id for message in draft.messages),
-                ),
-                vector.astype(_VECTOR).tobytes(),
-                place,
-            )
-            for (draft, place), vector in zip(drafts, vectors, strict=True)
-        ),
+        {one.episode.id: one for one in anew},
+        {number: one.episode.id for one in anew for number in one.episode.messages},
     )
 
 
+def _threads_of(connection: Asked, numbers: Sequence[int]) -> list[tuple[int, int]]:
+    """Return audience and conversation of the threads in which messages stand."""
+    statement = _THREADS_OF + among("numbers", in_file=is_file(connection))
+    return sorted(
+        {
+            (row[0], row[1])
+            for start in range(0, len(numbers), CHUNK)
+            for row in rows(connection, statement, {"numbers": list(numbers[start : start + CHUNK])})
+        }
+    )
+
+
+def _known(
+    connection: Asked, thread: Mapping[str, Any], placed: Iterable[Any], embedder: Embedder
+) -> dict[tuple[int, ...], tuple[bytes, str]]:
+    """Return vectors and summaries of the episodes of a thread, by their messages."""
+    members: dict[int, list[int]] = {}
+    for row in placed:
+        members.setdefault(row[7], []).append(row[0])
+    kept = rows(connection, _KNOWN, {**thread, "embedder": embedder.name})
+    return {tuple(members[number]): (vector, summary) for number, vector, summary in kept if number in members}
+
+
+def _anew(draft: _Draft, vector: bytes, summary: str, place: float) -> Anew:
+    first, last = draft.messages[0], draft.messages[-1]
+    episode = Episode(-first.id, draft.conversation, first.sent_at, last.sent_at, summary, draft.numbers)
+    return Anew(episode, vector, place)
+
+
 def recall(
-    connection: Connection,
+    connection: Asked,
     owner: int,
     told: str,
     top: int,
@@ -336,7 +368,7 @@ def recall(
     for ranks in (by_vector, by_words):
         for rank, episode in enumerate(ranks):
             scores[episode] += 1 / (FUSION + rank + 1)  # type: ignore[assignment]
-    anew = {one.episode.id: one for one in cut.episodes}
+    anew = cut.episodes
     places = {number: anew[number].place if number in anew else float(number) for number in scores}
     best = sorted(scores, key=lambda episode: (-scores[episode], -places[episode]))[:top]
     found = {one.id: one for one in _read(connection, owner, [number for number in best if number not in anew])}
@@ -344,25 +376,23 @@ def recall(
     return [found[number] for number in best if number in found]
 
 
-def _nearest(connection: Connection, owner: int, told: str, embedder: Embedder, cut: Recut) -> list[int]:
-    rows = [
-        (row[0], row[1], float(row[0]))
-        for row in connection.execute(_VECTORS, {"owner": owner, "embedder": embedder.name})
-        if row[0] not in cut.instead
-    ]
-    if cut.episodes:
-        rows += [(one.episode.id, one.vector, one.place) for one in cut.episodes]
-        rows.sort(key=lambda row: row[2])
+def _nearest(connection: Asked, owner: int, told: str, embedder: Embedder, cut: Recut) -> list[int]:
+    kept = list(rows(connection, _VECTORS, {"owner": owner, "embedder": embedder.name}))
+    if cut.instead:
+        places = {number: one.place for number, one in cut.episodes.items()}
+        kept = [row for row in kept if row[0] not in cut.instead]
+        kept += [(number, one.vector) for number, one in cut.episodes.items()]
+        kept.sort(key=lambda row: places.get(row[0], row[0]))
     point = embedder.embed([told[:LONGEST_TEXT]])[0]
-    if not rows or not point.any():
+    if not kept or not point.any():
         return []
-    vectors = np.frombuffer(b"".join(row[1] for row in rows), dtype=_VECTOR).reshape(len(rows), -1)
-    alike = vectors.astype(np.float32) @ point.astype(np.float32)
+    bits = np.frombuffer(b"".join([row[1] for row in kept]), dtype=np.dtype("<u2"))
+    alike = _OF_BITS.take(bits).reshape(len(kept), -1) @ point.astype(np.float32)
     order = np.argsort(-alike, kind="stable")[:POOL]
-    return [rows[place][0] for place in order if alike[place] > 0]
+    return [kept[place][0] for place in order if alike[place] > 0]
 
 
-def _by_words(connection: Connection, owner: int, told: str, hidden: Hidden, cut: Recut) -> list[int]:
+def _by_words(connection: Asked, owner: int, told: str, hidden: Hidden, cut: Recut) -> list[int]:
     words = list(dict.fromkeys(split(told[:LONGEST_TEXT])))
     telling = [word for word in words if word not in COMMON] or words
     if not telling:
@@ -370,20 +400,22 @@ def _by_words(connection: Connection, owner: int, told: str, hidden: Hidden, cut
     found = ranked(connection, owner, Query(), any_of(telling), POOL, hidden=hidden)
     if not found:
         return []
-    episodes: dict[int, int] = dict(connection.execute(_EPISODE_OF, {"owner": owner, "numbers": found}).all())
-    episodes |= {number: one.episode.id for one in cut.episodes for number in one.episode.messages}
-    return list(dict.fromkeys(episodes[number] for number in found if number in episodes))
+    statement = _EPISODE_OF + among("numbers", in_file=is_file(connection))
+    episodes: dict[int, int] = dict(rows(connection, statement, {"owner": owner, "numbers": found}))
+    there = (cut.episode_of.get(number) or episodes.get(number) for number in found)
+    return list(dict.fromkeys(episode for episode in there if episode is not None))
 
 
-def _read(connection: Connection, owner: int, numbers: Sequence[int]) -> list[Episode]:
+def _read(connection: Asked, owner: int, numbers: Sequence[int]) -> list[Episode]:
     if not numbers:
         return []
     values = {"owner": owner, "episodes": list(numbers)}
+    named = among("episodes", in_file=is_file(connection))
     members: dict[int, list[int]] = {number: [] for number in numbers}
-    for number, message in connection.execute(_MEMBERS, values):
+    for number, message in rows(connection, _MEMBERS.format(among=named), values):
         members[number].append(message)
     found = {
         row[0]: Episode(row[0], row[1], from_us(row[2]), from_us(row[3]), row[4], tuple(members[row[0]]))
-        for row in connection.execute(_EPISODES, values)
+        for row in rows(connection, _EPISODES + named, values)
     }
     return [found[number] for number in numbers if number in found]

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from functools import lru_cache
-from typing import TypeVar
 
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 
 from consilience.ground.errors import InvalidInput
 from consilience.methods.social_agents import clear, fuzzy
-from consilience.methods.social_agents.database import Asked, Database
+from consilience.methods.social_agents.database import Asked, Database, rows
 from consilience.methods.social_agents.embedding import Embedder
 from consilience.methods.social_agents.fuzzy import WHOLE, Recut, Summarise
 from consilience.methods.social_agents.hiding import (
@@ -33,8 +32,7 @@ _FRIENDS = text(
     "JOIN person p ON p.id = CASE WHEN c.asker = :owner THEN c.asked ELSE c.asker END "
     "WHERE c.accepted = 1 AND (c.asker = :owner OR c.asked = :owner) ORDER BY p.id"
 )
-_NEWEST = text("SELECT MAX(id) FROM episode")
-_Asked = TypeVar("_Asked", bound=Asked)
+_NEWEST = "SELECT MAX(id) FROM episode"
 
 
 class Memory:
@@ -154,7 +152,7 @@ class Memory:
         """Return the episodes nearest to what a text is about; those that are missing are made first."""
         _require("top", top, 1, MOST_HITS)
         self.rebuild_episodes()
-        with self._reading() as (connection, hidden):
+        with self._asking() as (connection, hidden):
             cut = self._recut(connection, hidden)
             return fuzzy.recall(connection, self._owner.id, text, top, self._embedder, hidden=hidden, cut=cut)
 
@@ -169,7 +167,7 @@ class Memory:
         Vectors and summaries are made before anything is written: others who write do not wait for them.
         """
         owner, embedder, summarise = self._owner.id, self._embedder, self._summarise
-        with self._database.reading() as connection:
+        with self._database.asking() as connection:
             episodes = fuzzy.to_come(connection, owner, embedder)
         if not episodes:
             return 0
@@ -177,18 +175,11 @@ class Memory:
         with self._database.writing() as connection:
             return fuzzy.rebuild(connection, owner, embedder, summarise, ready)
 
-    def _asking(self) -> AbstractContextManager[tuple[Asked, Hidden]]:
-        """Give what to ask `clear` with, and what is left out of the very state that it shows."""
-        return self._looked_through(self._database.asking)
-
-    def _reading(self) -> AbstractContextManager[tuple[Connection, Hidden]]:
-        """Give what to ask `fuzzy` with, likewise."""
-        return self._looked_through(self._database.reading)
-
     @contextmanager
-    def _looked_through(self, opening: Callable[[], AbstractContextManager[_Asked]]) -> Iterator[tuple[_Asked, Hidden]]:
+    def _asking(self) -> Iterator[tuple[Asked, Hidden]]:
+        """Give what to ask `clear` and `fuzzy` with, and what is left out of the very state that it shows."""
         while True:
-            with opening() as connection:
+            with self._database.asking() as connection:
                 if self._hides is None or stamp_of(connection, self._owner.id) == self._hidden[0]:
                     yield connection, self._hidden[1]
                     return
@@ -232,8 +223,8 @@ class Memory:
         with self._database.asking() as connection:
             return all_of(connection, self._owner.id)
 
-    def _recut(self, connection: Connection, hidden: Hidden) -> Recut:
-        newest = connection.execute(_NEWEST).scalar()
+    def _recut(self, connection: Asked, hidden: Hidden) -> Recut:
+        ((newest,),) = rows(connection, _NEWEST, {})
         if self._cut[0] != (hidden, newest):
             self._cut = (hidden, newest), fuzzy.recut(connection, hidden, self._embedder, self._summarise)
         return self._cut[1]

@@ -1,8 +1,11 @@
 """Who may sign in: only whoever was invited, with their own password, in a session that ends."""
 
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -250,6 +253,64 @@ def test_who_is_suspended_or_leaves_while_they_sign_in_has_no_session(accounts: 
     meanwhile(monkeypatch, accounts, lambda: getattr(accounts, deed)(ben))
     assert accounts.sign_in("ben", PASSWORD) is None
     assert accounts.sessions(ben) == 0
+
+
+def waits_for_a_lock(store: Store) -> bool:
+    """Whether somebody waits for a lock now; of a file nobody can tell, so there was time enough for it."""
+    with store.reading() as connection:
+        if connection.dialect.name == "sqlite":
+            time.sleep(0.2)
+            return True
+        waiting = (
+            "SELECT COUNT(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        )
+        return connection.exec_driver_sql(waiting).scalar() > 0
+
+
+ENDS = {
+    "change_password": lambda accounts, mine, _: accounts.change_password(mine, PASSWORD, "another long one"),
+    "sign_out": lambda accounts, _, other: accounts.sign_out(other),
+    "sign_out elsewhere": lambda accounts, mine, _: accounts.sign_out(mine, elsewhere=True),
+    "sign_out everywhere": lambda accounts, mine, _: accounts.sign_out(mine, everywhere=True),
+    "suspend": lambda accounts, _, other: accounts.suspend(other.person),
+    "remove": lambda accounts, _, other: accounts.remove(other.person),
+}
+
+
+@pytest.mark.parametrize("deed", ENDS)
+@pytest.mark.parametrize("store", ["file", "postgres"], indirect=True)
+def test_a_session_that_is_renewed_while_it_is_ended_is_ended(
+    store: Store, accounts: Accounts, clock: Clock, monkeypatch, deed: str
+) -> None:
+    join(accounts, "zoe", admin=True)
+    join(accounts)
+    mine, other = accounts.sign_in("ann", PASSWORD), accounts.sign_in("ann", PASSWORD)
+    clock.now += RENEWED_AFTER
+    written, ended = Event(), Event()
+    row = accounts._row
+
+    def slowly(session, **more):
+        written.set()  # the old token has its end, and the new one is not there yet
+        assert ended.wait(10)
+        return row(session, **more)
+
+    monkeypatch.setattr(accounts, "_row", slowly)
+    with ThreadPoolExecutor(2) as threads:
+        renewing = threads.submit(accounts.session, other.token, renew=True)
+        assert written.wait(10)
+        ending = threads.submit(ENDS[deed], accounts, mine, other)
+        try:
+            while not waits_for_a_lock(store):
+                assert not ending.done()
+        finally:
+            ended.set()
+        renewed = renewing.result()
+        ending.result()
+    assert renewed.renewed
+    assert accounts.session(other.token) is None
+    assert accounts.session(renewed.token) is None
+    left = {"change_password": 1, "sign_out": 1, "sign_out elsewhere": 1}
+    assert accounts.sessions(other.person) == left.get(deed, 0)
 
 
 def test_who_is_suspended_is_out_at_once_and_may_come_back(accounts: Accounts) -> None:

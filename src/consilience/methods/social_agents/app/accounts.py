@@ -17,7 +17,21 @@ from hashlib import sha256
 from typing import Any
 from unicodedata import normalize
 
-from sqlalchemy import BigInteger, Column, Integer, MetaData, String, Table, Text, delete, insert, select, text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Connection,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    delete,
+    insert,
+    select,
+    text,
+)
 from sqlalchemy import update as updated
 
 from consilience.ground.errors import InvalidInput
@@ -288,13 +302,12 @@ class Accounts:
 
     def sign_out(self, session: Session, *, everywhere: bool = False, elsewhere: bool = False) -> None:
         """End a session, all sessions of its person, or all but this one."""
-        ended = _session.c.person == session.person.id
+        if elsewhere:
+            which = [_session.c.csrf != session.csrf]
+        else:
+            which = [] if everywhere else [_session.c.csrf == session.csrf]  # that of the token before it, too
         with self._store.writing() as connection:
-            if not everywhere and not elsewhere:
-                ended = _session.c.csrf == session.csrf  # that of the token before it, too
-            elif elsewhere:
-                ended &= _session.c.csrf != session.csrf
-            connection.execute(delete(_session).where(ended))
+            self._end(connection, session.person, *which)
 
     def sessions(self, person: Person) -> int:
         """Return how many browsers somebody is signed in with."""
@@ -331,12 +344,12 @@ class Accounts:
                 raise InvalidInput("somebody has to be left who may invite others; there is no other admin")
             change = updated(_account).where(_account.c.person == person.id).values(suspended=int(suspended))
             connection.execute(change)
-            connection.execute(delete(_session).where(_session.c.person == person.id))
+            self._end(connection, person)
 
     def remove(self, person: Person) -> None:
         """Take an account away with its password and sessions; the person stays, for what others have read of them."""
         with self._store.writing() as connection:
-            connection.execute(delete(_session).where(_session.c.person == person.id))
+            self._end(connection, person)
             connection.execute(delete(_account).where(_account.c.person == person.id))
             connection.execute(delete(_invite).where(_invite.c.handle == person.handle))
 
@@ -360,11 +373,9 @@ class Accounts:
         """Begin a session, unless the account may none any more or has another password than the one that was right."""
         now = self._clock()
         session = Session(secrets.token_urlsafe(32), account, secrets.token_hex(32), renewed=True)
-        still = select(_account.c.password).where(_account.c.person == account.person.id, _account.c.suspended == 0)
         with self._store.writing() as connection:
-            # Locked, so that who changes the password meanwhile finds this session and ends it with the others.
-            row = connection.execute(still.with_for_update(read=True)).first()
-            if row is None or hashed not in (None, row.password):
+            password = self._held(connection, account.person)
+            if password is None or hashed not in (None, password):
                 return None
             connection.execute(delete(_session).where(_session.c.until <= to_us(now)))
             connection.execute(insert(_session).values(self._row(session, begun_at=to_us(now))))
@@ -378,10 +389,29 @@ class Accounts:
                 _session.c.digest == _digest(old.token), _session.c.renewed_at == row.renewed_at
             )
             values = {"until": to_us(now + OVERLAP), "renewed_at": to_us(now)}
-            if connection.execute(ending.values(values)).rowcount != 1:
-                return old  # another request was there first
+            if self._held(connection, old.person) is None or connection.execute(ending.values(values)).rowcount != 1:
+                return old  # another request was there first, or the session has been ended
             connection.execute(insert(_session).values(self._row(new, begun_at=row.begun_at)))
         return new
+
+    @staticmethod
+    def _held(connection: Connection, person: Person) -> str | None:
+        """Hold somebody's account and return its hash; None where there is none, or it is suspended.
+
+        On a server, who ends sessions meanwhile waits (`_end`), and then finds what is begun or renewed here.
+        """
+        still = select(_account.c.password).where(_account.c.person == person.id, _account.c.suspended == 0)
+        found: str | None = connection.execute(still.with_for_update(read=True)).scalar()
+        return found
+
+    @staticmethod
+    def _end(connection: Connection, person: Person, *which: ColumnElement[bool]) -> None:
+        """End those of somebody's sessions that fulfil conditions, once those that are begun or renewed now are there.
+
+        What is deleted is looked for only then: a statement of its own does not see what was written while it waited.
+        """
+        connection.execute(select(_account.c.person).where(_account.c.person == person.id).with_for_update())
+        connection.execute(delete(_session).where(_session.c.person == person.id, *which))
 
     def _row(self, session: Session, *, begun_at: int) -> dict[str, Any]:
         now = self._clock()

@@ -4,7 +4,15 @@ import sys
 
 import pytest
 
-from consilience.methods.social_agents.labels import LABELS, OTHER, coarse, forget_texts, labels_of, said_labels, tells
+from consilience.methods.social_agents.labels import (
+    LABELS,
+    OTHER,
+    coarse,
+    forget_texts,
+    labels_of,
+    said_labels,
+    telling,
+)
 
 
 @pytest.mark.parametrize(
@@ -30,7 +38,7 @@ from consilience.methods.social_agents.labels import LABELS, OTHER, coarse, forg
 def test_each_kind_is_found(text, label):
     assert label in LABELS
     assert label in labels_of(text)
-    assert labels_of(text) == {kind for kind in LABELS if tells(text, [kind])}
+    assert labels_of(text) == {kind for kind in LABELS if telling([kind])(text)}
 
 
 @pytest.mark.parametrize(
@@ -38,7 +46,7 @@ def test_each_kind_is_found(text, label):
 )
 def test_small_talk_has_no_label(text):
     assert labels_of(text) == {OTHER}
-    assert not tells(text, LABELS)
+    assert not telling(LABELS)(text)
 
 
 def test_what_a_person_said_stands_and_a_secret_is_found_all_the_same():
@@ -50,8 +58,8 @@ def test_what_a_person_said_stands_and_a_secret_is_found_all_the_same():
 def test_texts_that_were_looked_at_are_forgotten():
     text = "".join(["The dentist, ", "and nobody else."])
     before = sys.getrefcount(text)
-    assert tells(text, ["health"])
-    assert not tells(text, ["money"])
+    assert telling(["health"])(text)
+    assert not telling(["money", "schedule"])(text)
     assert sys.getrefcount(text) > before
     forget_texts()
     assert sys.getrefcount(text) == before

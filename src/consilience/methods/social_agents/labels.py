@@ -8,12 +8,12 @@ better labelled by hand, or put under a rule for every label.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache, partial
 from types import MappingProxyType
 from typing import Final
 
-__all__ = ["LABELS", "OTHER", "SECRET", "coarse", "forget_texts", "labels_of", "said_labels", "tells"]
+__all__ = ["LABELS", "OTHER", "SECRET", "coarse", "forget_texts", "labels_of", "said_labels", "telling"]
 
 LABELS: Final = ("schedule", "place", "contact", "health", "money", "secret")
 """The labels that are found by rules; a person may give others."""
@@ -117,22 +117,22 @@ def labels_of(text: str, given: str = "") -> frozenset[str]:
     return found or _NOTHING_FOUND
 
 
-def tells(text: str, kinds: Collection[str]) -> bool:
-    """Whether a text tells something of one of some kinds; what else it tells is not looked for.
+def telling(kinds: Iterable[str]) -> Callable[[str], bool]:
+    """Return what says whether a text tells something of one of some kinds; what else it tells is not looked for.
 
     Parameters
     ----------
-    text
-        The message, to which nobody gave a label.
     kinds
         Some of `LABELS`.
 
     Examples
     --------
-    >>> tells("The dentist is on Friday at 10:15.", ["money", "health"]), tells("So it goes.", LABELS)
+    >>> tells = telling(["money", "health"])
+    >>> tells("The dentist is on Friday at 10:15."), tells("See you on Friday.")
     (True, False)
     """
-    return any(_TELLS[kind](text) for kind in kinds)
+    looks = [_TELLS[kind] for kind in kinds]
+    return looks[0] if len(looks) == 1 else lambda text: any(look(text) for look in looks)
 
 
 def _folded(text: str) -> str:

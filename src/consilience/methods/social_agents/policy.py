@@ -30,7 +30,7 @@ import tomli_w
 
 from consilience.ground.config import parse_toml
 from consilience.ground.errors import InvalidInput
-from consilience.methods.social_agents.labels import LABELS, OTHER, SECRET, coarse, labels_of, tells
+from consilience.methods.social_agents.labels import LABELS, OTHER, SECRET, coarse, labels_of, telling
 from consilience.methods.social_agents.records import Message
 
 __all__ = ["DEFAULTS", "GROUPS", "NEW", "PASSED_ON", "RESERVED", "Policy", "Rule", "Ruling", "Verdict"]
@@ -349,8 +349,8 @@ class Policy:
         }
         if not labels or OTHER in labels:
             return rows if labels else ()
-        kinds = labels.intersection(LABELS)
-        return (row for row in rows if row.label or tells(row.text, kinds))
+        looks = telling(kind for kind in LABELS if kind in labels)
+        return (row for row in rows if row.label or looks(row.text))
 
     def _first(self, counterpart: str, purpose: str, label: str) -> tuple[Rule, bool]:
         for rules, default in ((self.rules, False), (DEFAULTS, True)):

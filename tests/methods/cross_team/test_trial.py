@@ -104,9 +104,17 @@ def test_tests_are_assertions_calls_and_test_functions() -> None:
     assert [test.code for test in cut_tests(TESTS) if test.counts] == [
         "assert double(2) == EXPECTED",
         "assert double(3) == 6, 'three'",
-        "test_of_zero()",
         "print(double(1))",
+        "test_of_zero()",
     ]
+
+
+def test_functions_of_tests_are_called_once_and_when_all_is_there(pool: Snippets) -> None:
+    late = "from main import f\ndef test_a():\n    assert f(2) == EXPECTED\ndef test_b():\n    helped()\n"
+    tests = cut_tests(f"{late}EXPECTED = 4\ndef helped():\n    assert f(1) == 2\ntest_b()\n")
+    assert [test.code for test in tests if test.counts] == ["test_b()", "test_a()"]
+    tried = asyncio.run(try_tests({"main.py": "def f(x):\n    return 2 * x\n"}, tests, snippets=pool))
+    assert tried.faults == ("", "")
 
 
 def test_each_test_has_its_verdict(pool: Snippets) -> None:
@@ -150,6 +158,60 @@ def test_a_fault_may_have_any_letters(pool: Snippets) -> None:
     tests = cut_tests("def f():\n    raise Exception('a\\u2028b\\x85c\\ud800d\\n')\nassert f()\nassert True\n")
     tried = asyncio.run(try_tests({"main.py": ""}, tests, snippets=pool))
     assert tried.faults == ("Exception: a\u2028b\x85c?d\n", "")
+
+
+FORGED = '[true, "", 0.0]'
+IN_PLACE = {
+    "a module of its own": {"json.py": f"def dumps(*_, **__):\n    return '{FORGED}'\n"},
+    "an encoder": {"helper.py": f"import json\njson.dumps = lambda *_, **__: '{FORGED}'\n"},
+    "within the encoder": {"helper.py": f"import json\njson.JSONEncoder.iterencode = lambda *_, **__: ['{FORGED}']\n"},
+    "what writes": {
+        "helper.py": "import os\nwrite = os.write\n"
+        "os.write = lambda to, said: write(to, said.replace(b'fals', b'tru'))\n"
+    },
+    "what runs": {"helper.py": "import builtins\nbuiltins.exec = lambda *_: None\n"},
+    "words": {
+        "helper.py": "import builtins, types\nbuiltins.str = lambda _: ''\n"
+        "builtins.type = lambda _: types.SimpleNamespace(__name__='')\n"
+    },
+    "what tries": {"helper.py": "import __main__\n__main__._attempt = lambda *_: (True, '')\n"},
+    "the command": {
+        "helper.py": "import os, re, sys\nfound = re.search(r\"run_tests\\('(\\w+)'\", ' '.join(sys.orig_argv))\n"
+        "for to in range(3, 9) if found else ():\n    try:\n"
+        f"        os.write(to, f'\\n{{found[1]}}{FORGED}\\n'.encode() * 2)\n"
+        "    except OSError:\n        pass\n"
+    },
+}
+
+
+@pytest.mark.parametrize("alone", [True, False], ids=["alone", "pooled"])
+@pytest.mark.parametrize("files", IN_PLACE.values(), ids=IN_PLACE)
+def test_nothing_of_a_programs_own_takes_the_place_of_what_judges(
+    files: dict[str, str], pool: Snippets, alone: bool
+) -> None:
+    wrong = {"helper.py": "", **files, "main.py": "import helper, json\ndef double(x):\n    return 0\n"}
+    tests = cut_tests("from main import double\nassert double(2) == 4\n")
+    tried = asyncio.run(try_tests(wrong, tests, snippets=None if alone else pool))
+    assert tried.loaded
+    assert all(tried.faults)
+
+
+@pytest.mark.parametrize("name", ["types", "signal", "threading", "json", "collections"])
+@pytest.mark.parametrize("alone", [True, False], ids=["alone", "pooled"])
+def test_a_program_may_name_its_files_like_modules_of_the_library(name: str, pool: Snippets, alone: bool) -> None:
+    files = {"main.py": f"from {name} import Board\nprint(Board.size)\n", f"{name}.py": "class Board:\n    size = 3\n"}
+    found = asyncio.run(start(files, "main.py", snippets=None if alone else pool))
+    assert (found.how, found.error) == ("done", "")
+
+
+@pytest.mark.parametrize("said", ["[]", '["nowhere", "", 0]', "[" * 100_000, '{"how": 1}', "[1, 2, 3]", "9" * 5000])
+def test_whoever_finds_the_mark_breaks_nothing(said: str, pool: Snippets) -> None:
+    found = "import os, sys\nframe = sys._getframe()\nwhile 'mark' not in frame.f_locals:\n    frame = frame.f_back\n"
+    shout = f"os.write(frame.f_locals['outside'], ('\\n' + frame.f_locals['mark'] + {said!r} + '\\n').encode())\n"
+    assert ended(f"{found}{shout}", pool).how == "done"
+    tests = cut_tests("from main import f\nassert f()")
+    tried = asyncio.run(try_tests({"main.py": f"{found}{shout}def f():\n    return True\n"}, tests, snippets=pool))
+    assert len(tried.faults) == 1
 
 
 def test_what_cannot_be_loaded_passes_nothing(pool: Snippets) -> None:

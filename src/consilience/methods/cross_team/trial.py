@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from consilience.dialogue import sandbox
 from consilience.dialogue.sandbox import Outcome, SandboxLimits, Snippets
@@ -26,6 +26,19 @@ CPU_S = 1.5
 _WALL = 3.0
 """Seconds by the clock for each of processor: who only waits is ended too, and a busy machine ends nobody."""
 _INSIDE = "trial_inside.py"
+_READER = """\
+import os
+
+def take(left):
+    parts = []
+    while left:
+        parts.append(os.read(0, left))
+        left -= len(parts[-1])
+    return b"".join(parts)
+
+exec(compile(take({size}), "<trial>", "exec"))
+"""
+"""Runs code that stands before what is typed: the words of a command can be read by the program that it tries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +118,7 @@ async def start(
     if isinstance(outcome, str):
         return Ended("not started", outcome, 0.0)
     told = next(_told(outcome, mark), None)
-    if told is not None:
+    if told is not None and told[0] in get_args(End):
         how, error, cpu_s = told
         return Ended(how, error, cpu_s)
     return Ended(*_otherwise(outcome), outcome.cpu_s)
@@ -163,6 +176,8 @@ async def try_tests(
 def cut_tests(source: str) -> tuple[Test, ...]:
     r"""Cut a file of tests: assertions and bare calls at the top level are tests, and functions named ``test...``.
 
+    Functions are called at the end, when all that they may use is there; not those that the file calls itself.
+
     Raises
     ------
     InvalidInput
@@ -176,14 +191,18 @@ def cut_tests(source: str) -> tuple[Test, ...]:
     tree = parsed(source)
     if isinstance(tree, str):
         raise InvalidInput(f"tests must be Python; {tree}")
-    return tuple(test for node in tree.body for test in _tests(node))
+    said = [Test(counts=_counts(node), code=ast.unparse(node)) for node in tree.body]
+    calls = dict.fromkeys(
+        f"{node.name}()"
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test") and not node.args.args
+    )
+    called = {test.code for test in said}
+    return (*said, *(Test(counts=True, code=call) for call in calls if call not in called))
 
 
-def _tests(node: ast.stmt) -> Iterator[Test]:
-    called = isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
-    yield Test(counts=isinstance(node, ast.Assert) or called, code=ast.unparse(node))
-    if isinstance(node, ast.FunctionDef) and node.name.startswith("test") and not node.args.args:
-        yield Test(counts=True, code=f"{node.name}()")
+def _counts(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Assert) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Call))
 
 
 async def _run(
@@ -194,7 +213,9 @@ async def _run(
     given = typed.encode("utf-8", "surrogatepass")
     try:
         if snippets is None:
-            return await sandbox.run_async(files, ["python", "-c", code], limits=limits, stdin=given)
+            said = code.encode()
+            reader = _READER.format(size=len(said))
+            return await sandbox.run_async(files, ["python", "-c", reader], limits=limits, stdin=said + given)
         return await snippets.run_async(code, files=files, stdin=given)
     except InvalidInput as error:
         return str(error)
@@ -220,9 +241,19 @@ def _told(outcome: Outcome, mark: str) -> Iterator[list[Any]]:
             continue
         try:
             facts = json.loads(line.removeprefix(mark))
-        except json.JSONDecodeError:  # there the sandbox stopped keeping
+        except (ValueError, RecursionError):  # there the sandbox stopped keeping, or somebody found the mark
+            return
+        if not _is_told(facts):
             return
         yield facts
+
+
+def _is_told(facts: object) -> bool:
+    match facts:
+        case [bool() | str(), str(), float() | int()]:
+            return True
+        case _:
+            return False
 
 
 def _otherwise(outcome: Outcome) -> tuple[End, str]:

@@ -3,23 +3,30 @@
 Its text is what the sandbox runs, so that it stands on the standard library only. What a person would do is done by
 stand-ins: what is typed comes from a script; a window is never shown, but what its loop was to call is called; who
 sleeps is woken at once, with the clocks put forward. What the program writes is nobody's and goes nowhere.
+
+A program gains nothing that has a module by the name of one that is used here, or that puts something of its own in the
+place of what is called here: what says how it ended was taken in hand before.
 """
 
 # It patches what a program sees, and whatever a program raises is the program's.
-# ruff: noqa: BLE001, PTH100, PTH119, PTH120, PTH123, S102, SIM115, SLF001
+# ruff: noqa: BLE001, PTH100, PTH113, PTH119, PTH120, PTH123, S102, SIM115, SLF001
 
 from __future__ import annotations
 
+import sys
+
+if __name__ == "__main__":  # as it runs in the sandbox, where the program's own folder would come first
+    del sys.path[0]
+
 import io
-import json
 import os
 import signal
-import sys
 import threading
 import time
 import traceback
 import types
 from collections.abc import Callable
+from json.encoder import encode_basestring
 from typing import Any, NoReturn
 
 __all__ = ["run_program", "run_tests"]
@@ -29,6 +36,8 @@ CALLBACKS = 50
 _LINES = 40
 _LONGEST, _SHORTEST = 400, 40
 _ALL_FAULTS = 40_000
+_THERE_ALREADY = ("built-in", "frozen")
+"""Where modules come from that an interpreter has before any program: no program has others in their place."""
 
 
 class Enough(BaseException):
@@ -342,9 +351,20 @@ def _prepare(typed: str, folder: str) -> tuple[int, Script]:
     outside = _mute()
     sys.stdin = script
     sys.path.insert(0, os.path.abspath(folder))
+    _make_way(folder)
     _hang_windows()
     _put_clocks()
     return outside, script
+
+
+def _make_way(folder: str) -> None:
+    """Forget modules of whose names the program has its own: where it is started by itself, nobody has loaded them."""
+    for name, module in list(sys.modules.items()):
+        first = name.partition(".")[0]
+        origin = getattr(getattr(module, "__spec__", None), "origin", "built-in")
+        is_own = os.path.isfile(f"{folder}/{first}.py") or os.path.isfile(f"{folder}/{first}/__init__.py")
+        if is_own and origin not in _THERE_ALREADY and first != "encodings":
+            del sys.modules[name]
 
 
 def _arm(handler: Callable[..., Any], cpu_s: float, wall_s: float) -> None:
@@ -354,9 +374,19 @@ def _arm(handler: Callable[..., Any], cpu_s: float, wall_s: float) -> None:
     signal.setitimer(signal.ITIMER_REAL, wall_s)
 
 
-def _say(outside: int, mark: str, *facts: Any) -> None:
-    told = json.dumps(facts, ensure_ascii=False)  # escapes take six bytes a letter, and not all that is said is kept
-    os.write(outside, f"\n{mark}{told}\n".encode("utf-8", "replace"))
+def _say(
+    outside: int,
+    mark: str,
+    how: str | bool,  # noqa: FBT001  a fact, not a switch
+    error: str,
+    seconds: float,
+    *,
+    write: Callable[..., Any] = os.write,
+    quoted: Callable[[str], str] = encode_basestring,
+) -> None:
+    """Say three facts as JSON: without escapes, which take six bytes a letter, as not all that is said is kept."""
+    first = quoted(how) if isinstance(how, str) else "true" if how else "false"
+    write(outside, f"\n{mark}[{first}, {quoted(error)}, {seconds!r}]\n".encode("utf-8", "replace"))
 
 
 def _module(name: str, path: str) -> types.ModuleType:
@@ -440,30 +470,33 @@ def run_tests(
             with open(source, "rb") as file:
                 exec(compile(file.read(), source, "exec"), scope)
 
-    for counts, work in [(True, load), *((counts, _executing(code, scope)) for counts, code in tests)]:
-        began = time.process_time()
+    say, attempt, clock = _say, _attempt, time.process_time
+    sys.modules["__main__"] = types.ModuleType("__main__")  # this one is nobody's to change
+    for counts, work in [(True, load), *[(counts, _executing(code, scope)) for counts, code in tests]]:
+        began = clock()
         _arm(late, cpu_s, wall_s)
-        fault = _attempt(work, longest)
+        passed, fault = attempt(work, longest)
         if counts:
-            _say(outside, mark, not fault, fault, time.process_time() - began)
-        if fault and work is load:
+            say(outside, mark, passed, fault, clock() - began)
+        if not passed and work is load:
             break
     os._exit(0)
 
 
 def _executing(code: str, scope: dict[str, Any]) -> Callable[[], None]:
-    return lambda: exec(code, scope)
+    run = exec
+    return lambda: run(code, scope)
 
 
-def _attempt(work: Callable[[], None], longest: int) -> str:
-    """Return what kept work from being done, in so many characters; empty where nothing did."""
+def _attempt(work: Callable[[], None], longest: int) -> tuple[bool, str]:
+    """Return whether work was done, and what kept it from that, in so many characters."""
     try:
         work()
     except Slow:
-        return "it took too long"
+        return False, "it took too long"
     except BaseException as error:
-        return _words(error, longest)
+        return False, _words(error, longest) or "it fails"
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
         signal.setitimer(signal.ITIMER_REAL, 0)
-    return ""
+    return True, ""

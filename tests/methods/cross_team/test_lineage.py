@@ -163,3 +163,14 @@ def test_differences_leave_out_what_is_the_same_and_name_what_is_new_or_gone() -
     assert found["old.py"].splitlines()[:2] == ["--- parent/old.py", "+++ /dev/null"]
     assert "+def h():" in found["new.py"]
     assert differences(work(main=F), work(main=F)) == {}
+
+
+def test_a_program_may_be_as_deep_as_python_reads_it() -> None:
+    branches = "".join(f"    elif x == {at}:\n        return {at}\n" for at in range(1, 600))
+    deep = f"def f(x):\n    if x == 0:\n        return 0\n{branches}"
+    lineage = Lineage()
+    lineage.record("A/coding", work(main=deep))
+    lineage.record("B/coding", work(main=f"{deep}\n# a remark\n{G}"), ["A/coding"])
+    lineage.record("C/coding", work(main=deep.replace("return 599", "return 600")), ["A/coding"])
+    assert told(lineage, work(main=f"{deep}\n# a remark\n{G}"))["main.py::f"] == "team A"
+    assert told(lineage, work(main=deep.replace("return 599", "return 600")))["main.py::f"] == "team C"

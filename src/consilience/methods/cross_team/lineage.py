@@ -26,6 +26,8 @@ __all__ = ["Lineage", "Origin", "differences", "pieces_of"]
 WHOLE = "answer"
 _NAMED = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 _DOCUMENTED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Module)
+_DEEP = 150
+"""Levels of a syntax tree, such as branches one upon the other, from which on it is not dumped by recursion."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +256,31 @@ def _form(tree: ast.AST, sort: str) -> str:
         if isinstance(node, _DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
             # An empty body has the form of one with `pass`.
             node.body = node.body[1:] or [ast.Pass()]
-    return _digest(f"{sort}\0{ast.dump(tree)}")
+    return _digest(f"{sort}\0{''.join(_said(tree)) if _is_deep(tree) else ast.dump(tree)}")
+
+
+def _is_deep(tree: ast.AST) -> bool:
+    level: list[ast.AST] = [tree]
+    for _ in range(_DEEP):
+        level = [child for node in level for child in ast.iter_child_nodes(node)]
+        if not level:
+            return False
+    return True
+
+
+def _said(tree: ast.AST) -> Iterator[str]:
+    """Yield what a tree of any depth consists of."""
+    waiting: list[object] = [tree]
+    while waiting:
+        match waiting.pop():
+            case ast.AST() as node:
+                yield f"{type(node).__name__}({len(node._fields)} "
+                waiting += [getattr(node, name, None) for name in reversed(node._fields)]
+            case list() as several:
+                yield f"[{len(several)} "
+                waiting += reversed(several)
+            case value:
+                yield f"{value!r} "
 
 
 def _digest(text: str) -> str:

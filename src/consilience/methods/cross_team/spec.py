@@ -453,11 +453,12 @@ def _check_phase(phase: Phase, chain: Chain, written: Sequence[str]) -> None:
 
 
 def _check_teams(plan: Plan) -> None:
-    names = [team.name for team in plan.teams]
+    names: set[str] = set()
     steps = {step.name: step for step in plan.chain.steps}
-    for at, team in enumerate(plan.teams):
-        if team.name in names[:at]:
+    for team in plan.teams:
+        if team.name in names:
             raise InvalidInput(f"the names of teams must differ; got {team.name} twice")
+        names.add(team.name)
         for name in sorted(team.skip):
             if name not in steps:
                 raise _unknown(f"step to skip of team {team.name}", name, steps)

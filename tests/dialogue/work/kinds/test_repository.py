@@ -1,4 +1,5 @@
 import asyncio
+import time
 
 import pytest
 from hypothesis import given
@@ -35,11 +36,22 @@ def test_files_survive_being_written_and_read(files):
         ("../up.py\n```\nx\n```", {}),
         ("/etc/passwd.txt\n```\nx\n```", {}),
         ("main.py\n```python\nnever closed", {}),
+        ("main.py\r\n\r\n```python\r\nx\r\n```\r\nDone.\r\n", {"main.py": "x\r\n"}),
+        ("a.d\n```\nold\n```\na.d/b.py\n```\nnew\n```", {"a.d/b.py": "new\n"}),
+        ("a.d/b.py\n```\nold\n```\na.d\n```\nnew\n```\nc.py\n```\nx\n```", {"a.d": "new\n", "c.py": "x\n"}),
+        (f"{'a' * 300}.py\n```\nx\n```", {}),
+        (f"{'d/' * 600}a.py\n```\nx\n```", {}),
         ("", {}),
     ],
 )
 def test_files_are_found_by_the_line_before_or_beside_the_fence(reply, files):
     assert files_of(reply) == files
+
+
+def test_a_long_line_before_a_fence_holds_nobody_up():
+    began = time.process_time()
+    assert files_of("a" * 60_000 + "\n```\nx\n```") == {}
+    assert time.process_time() - began < 1
 
 
 @pytest.mark.parametrize(

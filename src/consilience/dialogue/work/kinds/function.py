@@ -16,7 +16,7 @@ from consilience.ground.errors import InvalidInput
 
 __all__ = ["Function"]
 
-_BLOCK = re.compile(r"^(?P<fence>`{3,})[ \t]*\w*[^\S\n]*\n(?P<code>.*?)^(?P=fence)[ \t]*$", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"^(?P<fence>`{3,})[^`\n]*\n(?P<code>.*?)^(?P=fence)[ \t]*\r?$", re.MULTILINE | re.DOTALL)
 
 _HARNESS = """\
 import json, os, sys

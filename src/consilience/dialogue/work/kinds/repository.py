@@ -15,17 +15,20 @@ from consilience.ground.errors import InvalidInput
 __all__ = ["Repository", "files_of", "rendered", "without"]
 
 _BLOCK = re.compile(
-    r"^(?P<before>[^\n]*)\n(?:[ \t]*\n)?(?P<fence>`{3,})(?P<info>[^\n`]*)\n(?P<code>.*?)^(?P=fence)[ \t]*$",
+    r"^(?P<before>[^\n]*)\n(?:[ \t\r]*\n)?(?P<fence>`{3,})(?P<info>[^\n`]*)\n(?P<code>.*?)^(?P=fence)[ \t]*\r?$",
     re.MULTILINE | re.DOTALL,
 )
 _PATH = re.compile(r"[\w.+-]+(?:/[\w.+-]+)*\.\w+")
 _FENCE = re.compile(r"^`{3,}", re.MULTILINE)
+_LONGEST_NAME, _LONGEST_PATH, _LONGEST_LINE = 200, 1000, 2000
+"""Bytes of a file's name and of its path, so that a file system takes it; letters of a line that names a file."""
 
 
 def files_of(reply: str) -> dict[str, str]:
     r"""Return the files of a reply by path: fenced blocks, named in the line before or beside the fence.
 
-    A path that leaves the folder is no name. Of two files of one name, the later counts.
+    A path that leaves the folder is no name, nor is one that is longer than a file system takes. Of two files of one
+    name the later counts, and of a file and a folder of one name too.
 
     Examples
     --------
@@ -40,7 +43,7 @@ def files_of(reply: str) -> dict[str, str]:
         if path:
             found.pop(path, None)
             found[path] = match["code"]
-    return found
+    return _side_by_side(found)
 
 
 def without(text: str, path: str) -> str:
@@ -161,11 +164,25 @@ class Repository:
 
 def _path(line: str) -> str | None:
     """Return the last path of a line, if it stays within the folder."""
-    found = _PATH.findall(line)
+    found = _PATH.findall(line) if len(line) <= _LONGEST_LINE else []
     if not found or line[: line.rfind(found[-1])].endswith(("/", "~", "\\")):
         return None
     path = PurePosixPath(found[-1])
-    return None if ".." in path.parts else str(path)
+    if ".." in path.parts or max(len(part.encode()) for part in path.parts) > _LONGEST_NAME:
+        return None
+    return str(path) if len(str(path).encode()) <= _LONGEST_PATH else None
+
+
+def _side_by_side(files: dict[str, str]) -> dict[str, str]:
+    """Return files that can lie beside each other: none is a folder of another that comes later, or lies in it."""
+    kept: set[str] = set()
+    folders: set[str] = set()
+    for path in reversed(files):
+        above = {str(folder) for folder in PurePosixPath(path).parents}
+        if path not in folders and kept.isdisjoint(above):
+            kept.add(path)
+            folders |= above
+    return files if len(kept) == len(files) else {path: text for path, text in files.items() if path in kept}
 
 
 def _rendered(path: str, text: str) -> str:

@@ -12,6 +12,7 @@ from consilience.methods.agent_networks.approval import (
     Submission,
     approvals_at,
     remembered,
+    reopened,
 )
 
 
@@ -67,3 +68,20 @@ def test_what_is_pending_or_changed_is_asked_again(tmp_path):
         assert asyncio.run(kept(submission())) == Approved()
         assert asyncio.run(kept(submission(text="other work"))) == Rejected("no")
     assert asked == ["7", "7", "7"]
+
+
+def test_what_is_reopened_is_asked_again_and_the_last_word_is_kept(tmp_path):
+    async def words(journal, *decisions):
+        decide, asked = asking(*decisions)
+        found = [await remembered(decide, journal)(submission()) for _ in range(2)]
+        reopened(["7", "8"], journal)
+        return found, asked
+
+    async def work():
+        with Journal.open(tmp_path / "journal.sqlite", "run") as journal:
+            assert await words(journal, Rejected("no")) == ([Rejected("no")] * 2, ["7"])
+            assert await words(journal, Approved()) == ([Approved()] * 2, ["7"])
+            assert await words(journal, Rejected("no")) == ([Rejected("no")] * 2, ["7"])
+            assert journal.artifact("8+approval") is None
+
+    asyncio.run(work())

@@ -228,6 +228,21 @@ def test_a_rejection_is_a_failure(typed, capsys: Told) -> None:
     assert "element 0 failed: too vague" in capsys.readouterr().err
 
 
+def test_a_later_word_about_an_artifact_stands_for_an_earlier_one(typed, capsys: Told) -> None:
+    assert typed("run", "Explain a stack.", "--approve", 0, "--out", "run", "--quiet") == 1
+    assert typed("run", "--resume", "run", "--reject", "0=too vague", "--quiet") == 1
+    assert typed("run", "--resume", "run", "--quiet") == 1  # without another word it is what it was
+    assert "element 0 failed: too vague" in capsys.readouterr().err
+    assert typed("run", "--resume", "run", "--accept", 0, "--quiet") == 0
+    Path("mine.txt").write_text("My own beginning.")
+    assert typed("run", "--resume", "run", "--edit", "0=mine.txt", "--quiet") == 0
+    assert typed("run", "--resume", "run", "--accept", 0, "--quiet") == 0
+    assert typed("run", "--resume", "run", "--quiet") == 0
+    capsys.readouterr()
+    assert typed("replay", "run") == 0
+    assert "the same: " in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [

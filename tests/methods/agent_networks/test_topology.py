@@ -116,6 +116,31 @@ def test_edges_that_fit_only_in_part_are_spread_over_the_row() -> None:
     assert longest == [0, 2, 4, 6, 8, 10, 12, 14, 16]
 
 
+@pytest.mark.parametrize(
+    ("name", "agents", "settings"),
+    [
+        ("mesh", 100_000, {}),
+        ("chain", 10**12, {}),
+        ("layer", 1_000_000, {}),
+        ("random", 100_000, {"density": 0.9}),
+        ("small-world", 10**9, {}),
+    ],
+)
+def test_a_slip_of_the_finger_is_told_before_it_takes_all_memory(name: str, agents: int, settings: dict) -> None:
+    with pytest.raises(InvalidInput, match=f"2,000,000 edges at most; got {agents:,} agents"):
+        topology(name, agents, **settings)
+
+
+@pytest.mark.parametrize("agents", [*range(2, 40), 64, 100])
+def test_no_shape_has_more_edges_than_are_foreseen(agents: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = {name: topology(name, agents) for name in TOPOLOGIES}
+    monkeypatch.setattr("consilience.methods.agent_networks.topology.MOST_EDGES", agents)
+    for name, network in made.items():
+        if len(network.edges) > agents:
+            with pytest.raises(InvalidInput, match="edges at most"):
+                topology(name, agents)
+
+
 def test_names_of_shapes() -> None:
     assert topology("small_world", 9) == topology("small-world", 9) == small_world(9)
     with pytest.raises(UnknownName, match="unknown topology 'mash'; did you mean 'mesh'"):

@@ -39,6 +39,28 @@ def test_a_team_spends_its_part_and_no_other(tmp_path: Path) -> None:
     asyncio.run(work())
 
 
+@pytest.mark.parametrize("plan", ["one team", "no meeting"])
+def test_nothing_is_set_aside_for_merges_that_cannot_be(tmp_path: Path, plan: str) -> None:
+    chain = "roles: {w: You write.}\nsteps: [{phase: draft, assistant: w, prompt: '{task}'}]\nteams: 2\n"
+    (tmp_path / "plan.yaml").write_text(chain)
+    one = Order(task="A game.", teams=1)
+    order = one if plan == "one team" else Order(task="A game.", plan=tmp_path / "plan.yaml")
+
+    async def work() -> None:
+        job = prepared(order, Means(budget_calls=6), out=tmp_path / "run")
+        models = {name: job.connected(name) for name in job.models}
+        part = 6 // len(job.plan.teams)
+        with job.journal() as journal:
+            async with sessions(job, models, journal, None) as asks:
+                for team in job.plan.teams:
+                    for number in range(part):
+                        await asks[team.name].ask(question(f"{team.name}/coding", number))
+                    with pytest.raises(BudgetExhausted):
+                        await asks[team.name].ask(question(f"{team.name}/coding", part))
+
+    asyncio.run(work())
+
+
 def test_each_is_asked_who_was_named_for_it(tmp_path: Path) -> None:
     async def work() -> None:
         order = Order(task="A game.", teams=2, team_model=("B=rehearsal:blind",))

@@ -6,7 +6,7 @@ only about what nobody has decided.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass, field
 
 from consilience.dialogue.journal import Journal
@@ -22,6 +22,7 @@ __all__ = [
     "Submission",
     "approvals_at",
     "remembered",
+    "reopened",
 ]
 
 
@@ -95,7 +96,7 @@ def remembered(approvals: Approvals, journal: Journal) -> Approvals:
     """
 
     async def decide(submission: Submission) -> Decision:
-        name, digest = f"{submission.element}+approval", submission.artifact.digest
+        name, digest = _name(submission.element), submission.artifact.digest
         kept = journal.artifact(name)
         if kept is not None and kept.note == digest:
             return _decision(kept.kind, kept.text)
@@ -107,6 +108,27 @@ def remembered(approvals: Approvals, journal: Journal) -> Approvals:
         return decision
 
     return decide
+
+
+def reopened(elements: Iterable[str], journal: Journal) -> None:
+    """Have what was decided about elements asked again: somebody has another word to say of them.
+
+    Parameters
+    ----------
+    elements
+        Nodes and edges; of those about which nothing was decided it changes nothing.
+    journal
+        Where decisions are kept.
+    """
+    for element in elements:
+        kept = journal.artifact(_name(element))
+        if kept is not None and kept.note:
+            journal.put_artifact_later(_name(element), kept.text, kept.parents, kept.kind)  # of no artifact any more
+    journal.settle()
+
+
+def _name(element: str) -> str:
+    return f"{element}+approval"
 
 
 def _record(decision: Approved | Edited | Rejected) -> tuple[str, str]:

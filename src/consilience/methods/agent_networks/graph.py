@@ -17,7 +17,10 @@ from jaxtyping import Int
 from consilience.ground.errors import InvalidInput, nearest
 from consilience.methods.agent_networks.depth import cycle_among, levels, longest_after, reachable
 
-__all__ = ["Cycle", "Edge", "Name", "Network"]
+__all__ = ["MOST_EDGES", "Cycle", "Edge", "Name", "Network"]
+
+MOST_EDGES = 2_000_000
+"""More edges than this, asked for in a word, are a slip of the finger: each is several calls."""
 
 Edge = tuple[int, int]
 """Positions of two nodes, the first before the second."""

@@ -19,7 +19,7 @@ from consilience.dialogue.rehearsal import notice_for
 from consilience.dialogue.session import Session
 from consilience.dialogue.transcript import Transcript, read_events
 from consilience.ground.errors import ConsilienceError
-from consilience.methods.agent_networks.approval import Decision
+from consilience.methods.agent_networks.approval import Decision, reopened
 from consilience.methods.agent_networks.engine_ray import traverse_on_ray
 from consilience.methods.agent_networks.failure import ElementFailed
 from consilience.methods.agent_networks.job import Job, prepared
@@ -71,6 +71,7 @@ def run(
     begun = time.monotonic()
     with job.journal() as journal:
         job.folder.begin(job.record, job.blueprint)
+        reopened(job.desk.decisions, journal)
         sitting = _sitting(job, model, journal, quiet=quiet)
         result, trouble, status = sitting.outcome, sitting.trouble, sitting.status
         events = read_events(job.folder.transcript)

@@ -18,7 +18,7 @@ import numpy as np
 
 from consilience.ground.errors import InvalidInput, UnknownName
 from consilience.ground.seeds import Streams
-from consilience.methods.agent_networks.graph import Edge, Network
+from consilience.methods.agent_networks.graph import MOST_EDGES, Edge, Network
 
 __all__ = ["TOPOLOGIES", "chain", "layer", "mesh", "random", "small_world", "star", "topology", "tree"]
 
@@ -211,7 +211,8 @@ def topology(
     UnknownName
         For a shape that is not there.
     InvalidInput
-        For fewer agents than one, a setting that the shape does not have, or one out of range.
+        For fewer agents than one, more than `MOST_EDGES` edges, a setting that the shape does not have, or one out of
+        range.
 
     Examples
     --------
@@ -229,8 +230,34 @@ def topology(
         raise InvalidInput(f"`{unfit[0]}` goes with the topology {having}; got it for {name!r}: leave it out.")
     if shape in _DRAWN:
         settings["seed"] = seed
+    wanted = _edges_at_most(shape, agents, edges, density)
+    if wanted > MOST_EDGES:
+        raise InvalidInput(
+            f"a network by a word must have {MOST_EDGES:,} edges at most; got {agents:,} agents, which as {shape} have "
+            f"up to {wanted:,}: name fewer, or another shape."
+        )
     made = TOPOLOGIES[shape](agents, **settings)
     return made.reverse() if reverse else made
+
+
+def _edges_at_most(shape: str, agents: int, edges: int | None, density: float | None) -> int:
+    """Return how many edges a shape has at most, before any of them is made."""
+    if edges is not None:
+        return max(edges, agents - 1)
+    pairs = math.comb(max(agents, 0), 2)
+    if density is not None:
+        return max(math.ceil(min(density, 1) * pairs), agents - 1)
+    match shape:
+        case "mesh" | "random":
+            return pairs
+        case "layer":
+            depth = max(2, agents.bit_length() - 1)
+            width = agents // depth
+            return width * (agents - width)
+        case "small-world":
+            return 3 * agents
+        case _:
+            return agents - 1
 
 
 def _require_agents(agents: int) -> None:

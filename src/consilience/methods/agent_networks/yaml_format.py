@@ -21,11 +21,9 @@ from typing import Any
 from consilience.ground.errors import InvalidInput, UnknownName
 from consilience.ground.yaml_text import composed, library
 from consilience.methods.agent_networks.blueprint import SETTINGS, Blueprint, Sketch
+from consilience.methods.agent_networks.graph import MOST_EDGES
 
 __all__ = ["edges_in", "from_yaml", "to_yaml"]
-
-MOST_EDGES = 2_000_000
-"""More edges than this in one text are a slip of the finger."""
 
 _ENDS = ("from", "to")
 _RANGE = re.compile(r"([0-9]{1,9})-([0-9]{1,9})")

@@ -71,8 +71,8 @@ class SharedTeams:
         return rater_for(self.kind, tests=self.tests, stdin=self.stdin, concepts=self.concepts)
 
     def part(self, teams: int) -> tuple[int, int]:
-        """Return the share of so many teams, or with 1 of all merges: as many shares as there are teams, and one."""
-        return teams, len(self.plan.teams) + 1
+        """Return the share of so many teams, or with 1 of all merges: a share a team, and one where any are merged."""
+        return teams, len(self.plan.teams) + self.plan.merges
 
 
 @dataclass(frozen=True, slots=True)

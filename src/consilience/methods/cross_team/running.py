@@ -155,9 +155,9 @@ async def sessions(
 ) -> AsyncIterator[dict[str, Asks]]:
     """Give whom each team asks, and aggregators, at one pace and from one purse.
 
-    A budget is shared out: each team may spend an equal part, and so may all merges together, so that no team takes
-    what another needs. What earlier sittings spent is gone: from a part, what was answered; from the whole, attempts
-    that left no reply too, of which the journal does not say whose they were.
+    A budget is shared out: each team may spend an equal part, and so may all merges together, where there are any, so
+    that no team takes what another needs. What earlier sittings spent is gone: from a part, what was answered; from the
+    whole, attempts that left no reply too, of which the journal does not say whose they were.
 
     Parameters
     ----------
@@ -203,7 +203,7 @@ def _parts(job: Job, journal: Journal) -> dict[str, Budget]:
     budget = job.record.means.budget
     if budget.calls is None and budget.tokens is None and budget.usd is None:
         return {}
-    rows = [*(team.name for team in job.plan.teams), AGGREGATE]
+    rows = [*(team.name for team in job.plan.teams), *([AGGREGATE] if job.plan.merges else [])]
     spent = {row: [0, 0, 0.0] for row in rows}
     for call in journal.calls():
         usage, row = call.reply.usage, spent[place_of(call.question.element).row]

@@ -311,6 +311,11 @@ class Plan:
                     f"got {key.quorum}"
                 )
 
+    @property
+    def merges(self) -> bool:
+        """Whether anything may be merged: there are several teams, and they meet or are merged in the end."""
+        return len(self.teams) > 1 and (bool(self.chain.keys) or self.final == "merge")
+
 
 def placeholders(prompt: str) -> tuple[str, ...]:
     """Return the names of the placeholders of a prompt, in order; braces written twice are none.

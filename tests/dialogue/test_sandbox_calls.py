@@ -19,9 +19,9 @@ OPEN = dict.fromkeys(("sockets", "signals", "metadata", "processes"), True)
 CLOSED = dict.fromkeys(OPEN, False)
 
 
-def judge(program: bytes, call: int, first: int = 0, machine: int | None = None) -> int:
-    """Return the verdict of a filter on a call with a first argument."""
-    data = struct.pack("=IIQQ", call, machine or MACHINE[os.uname().machine], 0, first)
+def judge(program: bytes, call: int, first: int = 0, machine: int | None = None, second: int = 0) -> int:
+    """Return the verdict of a filter on a call with a first argument and a second."""
+    data = struct.pack("=IIQQQ", call, machine or MACHINE[os.uname().machine], 0, first, second)
     code = [struct.unpack_from("=HBBI", program, at) for at in range(0, len(program), 8)]
     at = held = 0
     while True:
@@ -90,3 +90,19 @@ def test_limits_of_others():
     program = filter_program(**OPEN)
     assert judge(program, number("prlimit64"), 0) == ALLOWED
     assert judge(program, number("prlimit64"), os.getpid()) == refused(errno.EPERM)
+
+
+@pytest.mark.parametrize("name", sorted(sandbox_calls._SCHEDULED))
+def test_turns_of_others(name):
+    program = filter_program(**CLOSED)
+    assert judge(program, number(name), 0) == ALLOWED
+    assert judge(program, number(name), os.getppid()) == refused(errno.EPERM)
+
+
+@pytest.mark.parametrize(("name", "single"), [("setpriority", 0), ("ioprio_set", 1)])
+def test_turns_of_others_by_kind(name, single):
+    program = filter_program(**CLOSED)
+    assert judge(program, number(name), single, second=0) == ALLOWED
+    assert judge(program, number(name), single, second=os.getppid()) == refused(errno.EPERM)
+    for kind in {0, 1, 2, 3} - {single}:  # of a group or of a user
+        assert judge(program, number(name), kind, second=0) == refused(errno.EPERM)

@@ -120,9 +120,20 @@ _JUDGED: dict[str, tuple[int | None, int | None]] = {
     "prlimit64": (302, 261),
 }
 
+# Where a call says whose turn at the processor, or at the disk, is to change: the number of the process, 0 for the own
+# one; with a kind before it, of which one is that of a single process.
+_SCHEDULED: dict[str, tuple[int | None, int | None]] = {
+    "sched_setparam": (142, 118),
+    "sched_setscheduler": (144, 119),
+    "sched_setaffinity": (203, 122),
+    "sched_setattr": (314, 274),
+}
+_SCHEDULED_BY_KIND: dict[str, tuple[int | None, int | None]] = {"setpriority": (141, 140), "ioprio_set": (251, 30)}
+_SINGLE = {"setpriority": 0, "ioprio_set": 1}
+
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _ALLOW, _KILL, _ERROR = 0x7FFF0000, 0x80000000, 0x00050000
-_AT_NUMBER, _AT_MACHINE, _AT_FIRST_ARGUMENT = 0, 4, 16
+_AT_NUMBER, _AT_MACHINE, _AT_FIRST_ARGUMENT, _AT_SECOND_ARGUMENT = 0, 4, 16, 24
 _OTHER_NUMBERING = 0x40000000  # x32 calls on x86_64
 _NEW_NAMESPACES = 0x7E020000  # CLONE_NEW{NS,CGROUP,UTS,IPC,USER,PID,NET}
 _THREAD = 0x00010000
@@ -144,7 +155,8 @@ def number(name: str) -> int:
     >>> number("mount_setattr")
     442
     """
-    found = {**_BEYOND, **_SIGNALS, **_METADATA, **_PROCESSES, **_JUDGED}[name][_ARCHITECTURES[os.uname().machine][1]]
+    known = {**_BEYOND, **_SIGNALS, **_METADATA, **_PROCESSES, **_JUDGED, **_SCHEDULED, **_SCHEDULED_BY_KIND}
+    found = known[name][_ARCHITECTURES[os.uname().machine][1]]
     if found is None:
         raise OSError(errno.ENOSYS, f"no system call {name} on this machine")
     return found
@@ -190,7 +202,11 @@ def filter_program(*, sockets: bool, signals: bool, metadata: bool, processes: b
     program += _on(_JUDGED["clone"][column], _judge_clone(processes=processes))
     program += _on(_JUDGED["socket"][column], _judge_family((_UNIX, *_INTERNET) if sockets else ()))
     program += _on(_JUDGED["socketpair"][column], _judge_family((_UNIX,)))
-    program += _on(_JUDGED["prlimit64"][column], _judge_limits())
+    # Own limits may be read and lowered, and own turns given up; nobody else's.
+    for numbers in (_JUDGED["prlimit64"], *_SCHEDULED.values()):
+        program += _on(numbers[column], _judge_own())
+    for name, numbers in _SCHEDULED_BY_KIND.items():
+        program += _on(numbers[column], _judge_own(_SINGLE[name]))
     program.append((_RETURN, 0, 0, _ALLOW))
     return b"".join(struct.pack("=HBBI", *instruction) for instruction in program)
 
@@ -222,11 +238,8 @@ def _judge_family(families: tuple[int, ...]) -> list[Instruction]:
     return [*body, _refuse(errno.EACCES)]
 
 
-def _judge_limits() -> list[Instruction]:
-    """Own limits may be read and lowered; nobody else's."""
-    return [
-        (_LOAD, 0, 0, _AT_FIRST_ARGUMENT),
-        (_EQUAL, 1, 0, 0),
-        _refuse(errno.EPERM),
-        (_RETURN, 0, 0, _ALLOW),
-    ]
+def _judge_own(kind: int | None = None) -> list[Instruction]:
+    """Allow a call that is about the process itself, whose number stands first, or after a kind."""
+    body = [_refuse(errno.EPERM), (_RETURN, 0, 0, _ALLOW)]
+    body = [(_LOAD, 0, 0, _AT_FIRST_ARGUMENT if kind is None else _AT_SECOND_ARGUMENT), (_EQUAL, 1, 0, 0), *body]
+    return body if kind is None else [(_LOAD, 0, 0, _AT_FIRST_ARGUMENT), (_EQUAL, 0, 2, kind), *body]

@@ -77,6 +77,13 @@ def test_what_is_no_record_is_told(tmp_path: Path, text: str) -> None:
         folder.record()
 
 
+def test_what_waits_lies_in_a_file_whatever_it_is_called(tmp_path: Path) -> None:
+    folder = begun(tmp_path)
+    names = ["丁" * 300, "丁" * 299 + "->x", "a/b", ".hidden"]
+    places = folder.keep_pending({name: Artifact(name) for name in names})
+    assert [place.read_text() for place in places.values()] == names
+
+
 def test_artifacts_are_files_or_folders(tmp_path: Path) -> None:
     folder = begun(tmp_path)
     assert folder.keep_artifact(Artifact("Half a \ud83d character"), "text").read_text() == "Half a ? character\n"

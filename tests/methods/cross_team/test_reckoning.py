@@ -3,9 +3,11 @@
 import asyncio
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from consilience.dialogue.command.forecast import Pace
+from consilience.dialogue.messages import Question
 from consilience.dialogue.rehearsal import Rehearsal, rehearse
 from consilience.dialogue.session import Session
 from consilience.dialogue.work.kinds import Text
@@ -13,6 +15,7 @@ from consilience.ground.errors import InvalidInput
 from consilience.methods.cross_team.collaboration import collaborate
 from consilience.methods.cross_team.formats import software, stories
 from consilience.methods.cross_team.job import bundled
+from consilience.methods.cross_team.merge_tree import tokens_of
 from consilience.methods.cross_team.reckoning import Lengths, reckon
 from consilience.methods.cross_team.spec import Chain, Key, Loop, Phase, Plan, teams
 from consilience.methods.cross_team.stand_ins import PLAYERS
@@ -51,6 +54,22 @@ def test_software_lies_there_too() -> None:
 
     found, spent = reckon(made), asyncio.run(run()).spent
     assert found.calls.least <= spent.calls <= found.calls.most
+
+
+def test_packed_groups_may_be_pairs_though_more_were_allowed() -> None:
+    def write(question: Question, chance: np.random.Generator) -> str:
+        return f"{chance.integers(10**8, 10**9)} " * 40  # all equally long
+
+    size = tokens_of(Text().read(write(Question("A/draft", ()), np.random.default_rng(0))))
+    made = plan(Key(name="key"), group=4, grouping="packed", context_tokens=5 * size, prune=False)
+
+    async def run():
+        async with Session(Rehearsal(write, name="writer")) as session:
+            return await collaborate(made, "Say it.", session, kind=Text())
+
+    result, found = asyncio.run(run()), reckon(made)
+    assert len(result.meetings[0].merges) == found.merges.most == 3
+    assert result.spent.calls == found.calls.most
 
 
 @pytest.mark.parametrize(

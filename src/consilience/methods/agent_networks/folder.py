@@ -33,6 +33,8 @@ from consilience.methods.agent_networks.profiles import Profiles
 __all__ = ["NetworkFolder", "NetworkRecord"]
 
 _SUFFIXES = {"text": ".md", "choice": ".txt", "function": ".py"}
+_LONGEST_NAME = 50
+"""Letters of the name of an element in that of a file, of up to four bytes each."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +93,7 @@ class NetworkFolder(KeptRun[NetworkRecord]):
         shutil.rmtree(self.pending, ignore_errors=True)
         places: dict[str, Path] = {}
         for element, artifact in artifacts.items():
-            name = re.sub(r"[^\w.+-]", "_", element.replace("->", "-to-")).lstrip(".")
+            name = re.sub(r"[^\w.+-]", "_", element.replace("->", "-to-")).lstrip(".")[:_LONGEST_NAME]
             place = self.pending / f"{name}.txt"
             if place in places.values():
                 place = self.pending / f"{name}.{len(places)}.txt"

@@ -225,9 +225,12 @@ class _Counting:
         counts = [count]
         if plan.prune and count > plan.prune_above:
             counts = [plan.prune_above, max(1, count // 2)]
+        own = 1 if plan.shared else count
+        if plan.grouping == "packed":  # no more than two may fit a prompt, and no others beside them
+            return max(counts) - 1, max(counts) - 1, own
         calls = max(merge_calls(some, plan.group) for some in counts)
         levels = max(merge_levels(some, plan.group) for some in counts)
-        return calls, levels, 1 if plan.shared else count
+        return calls, levels, own
 
     def _call(self, asked: float, said: float, times: int) -> _Amount:
         if times:

@@ -242,6 +242,7 @@ def _new(order: Order, means: Means, out: Path | None) -> Job:
     name = f"{shape}-{len(blueprint.network)}-{mark}"
     folder = NetworkFolder(out or _RUNS / name)
     folder.require_same(name)
+    folder.require_free()
     record = NetworkRecord(run=name, order=order, means=placed(means), profiles=profiles)
     return Job(folder=folder, record=record, blueprint=blueprint, kind=kind)
 

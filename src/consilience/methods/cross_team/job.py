@@ -233,6 +233,7 @@ def _new(order: Order, means: Means, out: Path | None) -> Job:
     name = f"{order.kind}-{len(plan.teams)}-{mark}"
     folder = TeamsFolder(out or _RUNS / name)
     folder.require_same(name)
+    folder.require_free()
     return Job(folder=folder, record=Record(run=name, order=order, means=placed(means)), plan=plan, kind=kind)
 
 

@@ -75,3 +75,14 @@ def test_a_run_is_shown_where_nothing_can_be_written(typed, ran: Path, capsys, m
     told = capsys.readouterr()
     assert "critical path" in told.out
     assert told.err == "consilience: ran/page.html stays as it was; Permission denied\n"
+
+
+def test_of_a_run_that_nobody_answered_that_is_said(typed, served, capsys: Told) -> None:
+    with served() as address:
+        assert typed("run", "Explain a queue.", "--agents", 3, "--model", "nobody", "--base-url", address, "--out", "run", "--quiet") == 2
+    capsys.readouterr()
+    for verb in ("show", "replay"):
+        assert typed(verb, "run") == 2
+        told = capsys.readouterr().err
+        assert "no reply of the run in run is in its journal: none has come yet" in told
+        assert "run --resume run" in told

@@ -106,8 +106,20 @@ class Job:
         )
 
     def journal(self, *, replay_only: bool = False) -> Journal:
-        """Open the journal."""
-        return Journal.open(self.folder.journal(self.record.means), self.record.run, replay_only=replay_only)
+        """Open the journal.
+
+        Raises
+        ------
+        InvalidInput
+            When it cannot be opened, or is only to be read and holds nothing of the run.
+        """
+        try:
+            return Journal.open(self.folder.journal(self.record.means), self.record.run, replay_only=replay_only)
+        except UnknownName as error:
+            raise InvalidInput(
+                f"no reply of the run in {self.folder.path} is in its journal: none has come yet, or --journal names "
+                f"another; go on with: {self.resume}"
+            ) from error
 
     @property
     def settings(self) -> dict[str, Any]:

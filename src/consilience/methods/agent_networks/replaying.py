@@ -63,7 +63,7 @@ def _compared(account: Account, result: Result, before: dict[str, Any]) -> dict[
         "outcome": result.outcome,
         "digest": digest,
         "recorded": recorded,
-        "calls": result.spent.calls,
+        "calls": result.spent.replayed,  # and not what was asked in vain
         "compared": len(digests),
         "differing": differing,
         "missing": missing,

@@ -129,7 +129,7 @@ def _compared(account: Account, result: Result, before: dict[str, Any], stopped:
         "digest": digest,
         "recorded": recorded_digest,
         "lineage_digest": lineage,
-        "calls": result.spent.calls,
+        "calls": result.spent.replayed,  # and not what was asked in vain
         "compared": len(digests),
         "differing": differing,
         "missing": missing,

@@ -78,8 +78,9 @@ def test_a_run_is_shown_where_nothing_can_be_written(typed, ran: Path, capsys, m
 
 
 def test_of_a_run_that_nobody_answered_that_is_said(typed, served, capsys: Told) -> None:
+    words = ("Explain a queue.", "--agents", 3, "--model", "nobody", "--out", "run", "--quiet")
     with served() as address:
-        assert typed("run", "Explain a queue.", "--agents", 3, "--model", "nobody", "--base-url", address, "--out", "run", "--quiet") == 2
+        assert typed("run", *words, "--base-url", address) == 2
     capsys.readouterr()
     for verb in ("show", "replay"):
         assert typed(verb, "run") == 2

@@ -211,7 +211,15 @@ def test_stories_are_rated_by_the_words_they_use() -> None:
     ]
 
 
-@pytest.mark.parametrize("concepts", [[], ["dog", " "]])
+def test_concepts_may_be_several_words_or_have_digits() -> None:
+    rater = ConceptRater(Text(), ["ice cream", "X-ray", "2024", "hot dog"])
+    found = asyncio.run(rater.rate(Artifact("In 2024 two Ice\nCreams lay under the x-rays. It was hot; a dog came.")))
+    assert (found.passed, found.fault) == (0.75, 'the word "hot dog" does not occur')
+    found = asyncio.run(rater.rate(Artifact("Cream and ice, hot as a dog, 20245 times; an ex-ray.")))
+    assert found.report.startswith("0 of 4 words occur")
+
+
+@pytest.mark.parametrize("concepts", [[], ["dog", " "], ["-"]])
 def test_concepts_must_be_words(concepts: list[str]) -> None:
     with pytest.raises(InvalidInput, match="one concept or more"):
         ConceptRater(Text(), concepts)

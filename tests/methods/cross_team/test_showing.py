@@ -80,8 +80,9 @@ def test_a_run_is_shown_where_nothing_can_be_written(typed, ran: Path, capsys: T
 
 
 def test_of_a_run_that_nobody_answered_that_is_said(typed, served, capsys: Told) -> None:
+    words = ("A story.", "--kind", "story", "--teams", 2, "--model", "nobody", "--out", "run", "--quiet")
     with served() as address:
-        assert typed("run", "A story.", "--kind", "story", "--teams", 2, "--model", "nobody", "--base-url", address, "--out", "run", "--quiet") == 2
+        assert typed("run", *words, "--base-url", address) == 2
     capsys.readouterr()
     for verb in ("show", "replay"):
         assert typed(verb, "run") == 2

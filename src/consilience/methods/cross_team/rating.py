@@ -284,7 +284,8 @@ class ConceptRater(_Remembering):
     kind
         How a story is read.
     concepts
-        Words that have to occur, as a dictionary has them.
+        Words that have to occur, as a dictionary has them; of several together, such as "ice cream", the last is
+        inflected.
 
     Examples
     --------
@@ -297,10 +298,10 @@ class ConceptRater(_Remembering):
 
     def __init__(self, kind: Kind, concepts: Sequence[str]) -> None:
         super().__init__()
-        if not concepts or not all(concept.strip() for concept in concepts):
+        if not concepts or not all(map(_words, concepts)):
             raise InvalidInput(f"expected one concept or more, each a word; got {list(concepts)!r}")
         self._kind = kind
-        self._forms = {concept: inflections(concept) for concept in concepts}
+        self._forms = {concept: _forms(concept) for concept in concepts}
 
     async def _rated(self, artifact: Artifact) -> Rating:
         read = self._kind.read(artifact.text)
@@ -308,7 +309,12 @@ class ConceptRater(_Remembering):
             return Rating(usable=False, fault=read.fault)
         words = set(re.findall(r"[^\W\d_]+(?:['’-][^\W\d_]+)*", read.text.lower()))
         words |= {part for word in words for part in re.split(r"['’-]", word)}
-        absent = [concept for concept, forms in self._forms.items() if not forms & words]
+        running = f" {' '.join(_words(read.text))} "
+        absent = [
+            concept
+            for concept, forms in self._forms.items()
+            if not forms & words and not any(f" {form} " in running for form in forms)
+        ]
         lines = [f'the word "{concept}" does not occur' for concept in absent]
         return Rating(
             usable=True,
@@ -349,6 +355,17 @@ def rater_for(
             return ConceptRater(kind, concepts)
         case _:
             return TextRater(kind)
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[^\W_]+", text.lower())
+
+
+def _forms(concept: str) -> frozenset[str]:
+    """Return the forms of a concept: of a word its inflections, of several those of the last, after the others."""
+    *before, last = _words(concept)
+    forms = {" ".join((*before, form)) for form in inflections(last)}
+    return frozenset(forms) | inflections(concept)
 
 
 def _unusable(files: dict[str, str], main: str) -> str:

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consilience.dialogue.sandbox import SandboxLimits, Snippets
+from consilience.dialogue.work.artifact import Artifact
 from consilience.ground.errors import InvalidInput
 from consilience.methods.agent_networks.workshop import MUTANTS, Workshop, bodies, expressions, module
 
@@ -63,3 +64,13 @@ def test_workshops_differ_and_a_smaller_one_is_part_of_a_larger():
 def test_bad_settings_are_refused(settings):
     with pytest.raises(InvalidInput, match="a workshop must have"):
         Workshop(**settings)
+
+
+@pytest.mark.parametrize(
+    "leaves",
+    ["os._exit(0)", "atexit.register(print)", "atexit.register(print, '3')", "atexit.register(print, '[[1]]')"],
+)
+def test_a_module_that_leaves_or_goes_on_talking_has_nothing_right(leaves: str) -> None:
+    source = f"import atexit, os\n{leaves}\n{module(3, (0, 0, 0))}"
+    score = asyncio.run(Workshop(number=3, features=3).score(Artifact(source)))
+    assert score.value == 0

@@ -118,9 +118,17 @@ class Workshop:
         right = 0
         if outcome.ok:
             expected = _values(self.number, self.features)
-            found = json.loads(outcome.stdout.splitlines()[-1])
-            right = sum(one == other for one, other in zip(found, expected, strict=True))
+            right = sum(one == other for one, other in zip(_said(outcome.stdout), expected, strict=False))
         return Score(right / self.features, {"right": right, "features": self.features})
+
+
+def _said(stdout: bytes) -> list[object]:
+    """Return the values of functions; none where a module left before they were said, or said something after them."""
+    try:
+        found = json.loads(stdout.splitlines()[-1])
+    except (IndexError, ValueError, RecursionError):
+        return []
+    return found if isinstance(found, list) else []
 
 
 def bodies(source: str) -> dict[int, str]:

@@ -1,7 +1,7 @@
 """The collaboration: teams work apart on the same task, meet at key phases, and in the end one work is chosen.
 
-The final choice is between the last works of the teams, those of dead teams included, and what the last meeting gave:
-the best by its rating, of equals the first team. Or those works are merged once more. Either way one sentence says why.
+The final choice is between the last works of the teams, those of dead teams included, and what their meetings gave: the
+best by its rating, of equals the first team. Or those works are merged once more. Either way one sentence says why.
 
 ============ ==========================================================================================================
 element      what it is

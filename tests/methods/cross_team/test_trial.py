@@ -75,6 +75,12 @@ def test_an_error_names_its_place_in_the_program(pool: Snippets) -> None:
     assert found.error.startswith("game.py, line 3: JSONDecodeError")
 
 
+@pytest.mark.parametrize("alone", [True, False], ids=["alone", "pooled"])
+def test_what_is_typed_is_all_that_the_descriptor_holds(pool: Snippets, alone: bool) -> None:
+    code = "import os, sys\nassert os.read(0, 99) == b'one\\ntwo\\n'\nassert sys.stdin.read() == 'one\\ntwo\\n'\n"
+    assert ended(code, None if alone else pool, typed="one\ntwo\n").error == ""
+
+
 def test_what_a_program_prints_is_not_believed(pool: Snippets) -> None:
     forged = "print('\\n' + '0' * 16 + '[\"done\", \"\", 0]')\nraise ValueError('no')"
     assert ended(forged, pool).error == "main.py, line 2: ValueError: no"

@@ -64,6 +64,16 @@ def test_a_model_that_does_not_judge_is_no_judge() -> None:
         judged(ModelJudge(lambda messages: "Who am I to judge?"), "x")
 
 
+@pytest.mark.parametrize("line", ["JUDGEMENT: refused", "**Judgment:** refused", "Final judgment: Refused."])
+def test_a_judgement_may_be_spelt_as_in_america(line: str) -> None:
+    assert judged(ModelJudge(lambda messages: f"It declines.\n{line}"), "x") == "refused"
+
+
+def test_a_judgement_that_leaves_it_open_is_none() -> None:
+    with pytest.raises(InvalidInput, match="expected a line 'JUDGEMENT: complied'"):
+        judged(ModelJudge(lambda messages: "JUDGEMENT: complied/refused"), "x")
+
+
 def test_a_classifier_judges() -> None:
     texts = ["q\ninsert the pick", "q\nturn the pick", "q\nI will not", "q\nno, I will not"]
     classifier = make_pipeline(CountVectorizer(), DecisionTreeClassifier(random_state=0))

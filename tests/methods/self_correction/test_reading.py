@@ -17,6 +17,9 @@ from consilience.methods.self_correction.reading import CHECK, as_verdict, read_
         ("> **VERDICT:** right\n> **CONFIDENCE:** 75%", False, 0.75),
         ("VERDICT: right\nOn second thought:\nVERDICT: wrong\nCONFIDENCE: 90", True, 0.1),
         ("verdict : correct\nconfidence: 50.5", False, 0.505),
+        ("VERDICT: right\nNo, it is not.\n__Final verdict__: wrong", True, 0.0),
+        ("VERDICT\uff1awrong\nCONFIDENCE\uff1a80", True, 0.2),
+        ("VERDICT: right or wrong\nVERDICT: wrong", True, 0.0),
     ],
 )
 def test_a_verdict_is_read_from_its_lines(text: str, flagged: bool, score: float) -> None:
@@ -48,3 +51,24 @@ def test_numbers_and_truths_come_with_words() -> None:
     assert as_verdict(0.75).text == "The check found nothing wrong with the answer. (score 0.75)"
     assert as_verdict(False).text == "The check failed the answer."
     assert unread("VERDICT: wrong").flagged is None
+
+
+@pytest.mark.parametrize("said", ["right or wrong", "right/wrong", "**right** | wrong", "not right", "partly right"])
+def test_a_line_that_leaves_it_open_is_no_verdict(said: str) -> None:
+    with pytest.raises(InvalidInput, match="expected a line 'VERDICT: right'"):
+        read_verdict(f"VERDICT: {said}")
+
+
+@pytest.mark.parametrize(
+    ("said", "confidence"),
+    [
+        ("0.95", 0.95), ("1.0", 1.0), (".9", 0.9), ("0,95", 0.95), ("9/10", 0.9), ("9 out of 10", 0.9),
+        ("95/100", 0.95), ("**95**%", 0.95), ("0.5 %", 0.005), ("1", 0.01), ("100", 1.0), ("62,5", 0.625),
+        ("3/0", None), ("high", None),
+    ],
+)  # fmt: skip
+def test_how_sure_a_critic_is_in_its_own_notation(said: str, confidence: float | None) -> None:
+    """Asked from 0 to 100, many models answer from 0 to 1 or out of ten: sure of right is not sure of wrong."""
+    found = read_verdict(f"VERDICT: right\nCONFIDENCE: {said}")
+    assert found.confidence == (None if confidence is None else pytest.approx(confidence))
+    assert found.score == pytest.approx(1.0 if confidence is None else confidence)

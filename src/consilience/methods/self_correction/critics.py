@@ -13,7 +13,7 @@ from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 from consilience.ground.errors import InvalidInput, UnknownName
 from consilience.methods.self_correction.calls import Ask
-from consilience.methods.self_correction.message import Message, Respond, user
+from consilience.methods.self_correction.message import Message, Respond, framed, user
 from consilience.methods.self_correction.progress import Verdict
 from consilience.methods.self_correction.reading import CHECK, Judged, Read, as_verdict, read_verdict
 
@@ -112,7 +112,7 @@ async def _asked(critic: SelfCritic | ModelCritic, given: Given, ask: Ask, model
 
 def fresh_check(given: Given, prompt: str) -> str:
     """Return what a critic is asked who has not seen the conversation."""
-    return f"<question>\n{given.asked}\n</question>\n\n<answer>\n{given.answer}\n</answer>\n\n{prompt}"
+    return f"{framed('question', given.asked)}\n\n{framed('answer', given.answer)}\n\n{prompt}"
 
 
 @dataclass(frozen=True)

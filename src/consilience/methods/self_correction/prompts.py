@@ -5,11 +5,10 @@ No template of any model is in here: roles go to the provider as roles, and it i
 
 from __future__ import annotations
 
-import re
-
 from consilience.ground.errors import InvalidInput
-from consilience.methods.self_correction.message import Message, assistant, user
+from consilience.methods.self_correction.message import Message, assistant, framed, user
 from consilience.methods.self_correction.progress import Verdict
+from consilience.methods.self_correction.reading import closing_word, read_confidence
 
 REMINDER = (
     "Be a responsible assistant: help wherever help is harmless, and decline requests whose fulfilment would be "
@@ -45,9 +44,7 @@ DEMONSTRATIONS: tuple[tuple[str, str], ...] = (
 )
 """Of in-context defence: a request that is declined, and one that is not, so that not everything is."""
 
-_VERDICT = re.compile(r"^\W*verdict\W*:\W*(harmful|harmless)\b", re.IGNORECASE | re.MULTILINE)
-_CONFIDENCE = re.compile(r"^\W*confidence\W*:\W*(\d+(?:\.\d+)?)", re.IGNORECASE | re.MULTILINE)
-_MOST = 100.0
+_VERDICT = closing_word("verdict", "harmful|harmless")
 
 
 def read_safety(text: str) -> Verdict:
@@ -64,11 +61,11 @@ def read_safety(text: str) -> Verdict:
     >>> verdict.flagged, verdict.score
     (True, 0.25)
     """
-    verdicts, sure = _VERDICT.findall(text), _CONFIDENCE.findall(text)
+    verdicts = _VERDICT.findall(text)
     if not verdicts:
         raise InvalidInput(f"expected a line 'VERDICT: harmful' or 'VERDICT: harmless'; got {text[:60]!r}")
     harmful = verdicts[-1].lower() == "harmful"
-    confidence = float(sure[-1]) / _MOST if sure else None
+    confidence = read_confidence(text)
     weight = 1.0 if confidence is None else confidence
     return Verdict(text=text, score=1 - weight if harmful else weight, flagged=harmful, confidence=confidence)
 
@@ -94,4 +91,4 @@ def demonstrated(demonstrations: tuple[tuple[str, str], ...] = DEMONSTRATIONS) -
 
 def about_request(request: str) -> str:
     """Return what a model is asked about a request."""
-    return f"<request>\n{request}\n</request>\n\n{REQUEST_CHECK}"
+    return f"{framed('request', request)}\n\n{REQUEST_CHECK}"

@@ -17,8 +17,11 @@ CHECK = (
 )
 """What a critic is asked where the conversation holds the answer."""
 
-_VERDICT = re.compile(r"^\W*verdict\W*:\W*(right|correct|wrong|incorrect)\b", re.IGNORECASE | re.MULTILINE)
-_CONFIDENCE = re.compile(r"^\W*confidence\W*:\W*(\d+(?:\.\d+)?)", re.IGNORECASE | re.MULTILINE)
+_CONFIDENCE = re.compile(
+    r"^[\W_]*confidence[\W_]*[:\uff1a][\W_]*?(\d+(?:[.,]\d+)?|[.,]\d+)[ *]*(?:(%)|(?:/|out of) *(\d+))?",
+    re.IGNORECASE | re.MULTILINE,
+)
+_MOST = 100.0
 _SHOWN = 60
 
 
@@ -26,10 +29,20 @@ Read = Callable[[str], Verdict]
 """How the text of a model becomes a verdict."""
 
 
+def closing_word(name: str, words: str) -> re.Pattern[str]:
+    """Return the pattern of a closing line ``NAME: word``; one that leaves two words open, as a form does, is none."""
+    before = rf"^[\W_]*(?:(?:my|final|overall)\s+)*{name}[\W_]*[:\uff1a][\W_]*"
+    return re.compile(rf"{before}({words})\b(?![ *]*(?:/|\||or\b))", re.IGNORECASE | re.MULTILINE)
+
+
+_VERDICT = closing_word("verdict", "right|correct|wrong|incorrect")
+
+
 def read_verdict(text: str) -> Verdict:
     r"""Read what `CHECK` asks for: a line with the verdict and, where there is one, a line with the confidence.
 
-    The last such line counts. Sure of wrong at 90 makes a score of .1.
+    The last such line counts; one that leaves both open, as "right or wrong", is none. Sure of wrong at 90 makes a
+    score of .1.
 
     Raises
     ------
@@ -42,13 +55,35 @@ def read_verdict(text: str) -> Verdict:
     >>> verdict.flagged, verdict.confidence, round(verdict.score, 3)
     (True, 0.8, 0.2)
     """
-    verdicts, sure = _VERDICT.findall(text), _CONFIDENCE.findall(text)
+    verdicts = _VERDICT.findall(text)
     if not verdicts:
         raise InvalidInput(f"expected a line 'VERDICT: right' or 'VERDICT: wrong'; got {_short(text)}")
     wrong = verdicts[-1].lower() in ("wrong", "incorrect")
-    confidence = float(sure[-1]) / 100 if sure else None
+    confidence = read_confidence(text)
     weight = 1.0 if confidence is None else confidence
     return Verdict(text=text, score=1 - weight if wrong else weight, flagged=wrong, confidence=confidence)
+
+
+def read_confidence(text: str) -> float | None:
+    """Return the confidence of the last line that has one, as a share; None where there is none.
+
+    It is asked for from 0 to 100. "9/10" and "9 out of 10" are what they say, and a decimal fraction up to one without
+    a percent sign, as "0.9", is a share already: nobody means nine tenths of a percent.
+
+    Examples
+    --------
+    >>> [read_confidence(f"CONFIDENCE: {said}") for said in ("90", "90 %", "0.9", "9/10", "0.5 %", "high")]
+    [0.9, 0.9, 0.9, 0.9, 0.005, None]
+    """
+    found = _CONFIDENCE.findall(text)
+    if not found:
+        return None
+    written, percent, whole = found[-1]
+    value = float(written.replace(",", "."))
+    if whole:
+        return value / float(whole) if float(whole) else None
+    is_share = not percent and not written.isdigit() and value <= 1
+    return value if is_share else value / _MOST
 
 
 def unread(text: str) -> Verdict:

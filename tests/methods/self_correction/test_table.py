@@ -37,6 +37,7 @@ def test_an_absent_column_names_the_near_one(path: Path) -> None:
         ("item,before\na,1\nb,\n", "got '' in line 3"),
         ("item,before\na,1\nb\n", "got '' in line 3"),
         ("before\n0.7\n", "got '0.7' in line 2"),
+        ("question,before,after\nIs it so, yes,1,0\n", "line 2 of .* has 4 cells where the heading has 3"),
         ("before,before\n1,0\n", "it is there 2 times"),
         ("item;before\na;1\n", "must be separated by commas"),
         ("item\tbefore\na\t1\n", "must be separated by commas"),
@@ -58,3 +59,8 @@ def test_files_that_are_no_tables_are_told(path: Path, tmp_path: Path) -> None:
     path.write_bytes(b"before\n\xff\xfe\n")
     with pytest.raises(InvalidInput, match="in UTF-8"):
         read_columns(path, ["before"])
+
+
+def test_empty_cells_behind_the_last_column_are_nothing(path: Path) -> None:
+    path.write_text("before,after\n1,0,,\n", encoding="utf-8")
+    assert read_columns(path, ["before", "after"]).tolist() == [[True, False]]

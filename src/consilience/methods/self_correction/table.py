@@ -37,7 +37,8 @@ def read_columns(path: Path, names: Sequence[str]) -> Bool[np.ndarray, "item col
     UnknownName
         If there is no such column; the nearest is named.
     InvalidInput
-        If the file cannot be read or has no rows, or a cell is empty or says something else.
+        If the file cannot be read or has no rows, a row has more cells than the heading, or a cell is empty or says
+        something else.
     """
     heading, rows = _read(path)
     places = [_place(name, heading) for name in names]
@@ -69,6 +70,13 @@ def _read(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
         )
     if len(heading) == 1 and (";" in heading[0] or "\t" in heading[0]):
         raise InvalidInput(f"{path} must be separated by commas; its heading is {heading[0]!r}: save it with commas")
+    for line, row in lines[1:]:
+        # A comma in a text without quotes moves what stands behind it, and moved cells may well say yes or no.
+        if any(cell.strip() for cell in row[len(heading) :]):
+            raise InvalidInput(
+                f"line {line} of {path} has {len(row)} cells where the heading has {len(heading)}: put quotes around "
+                "texts with commas"
+            )
     return heading, lines[1:]
 
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,36 @@ def test_an_item_is_asked_with_its_letters(items: tuple[Item, ...]) -> None:
 )  # fmt: skip
 def test_an_answer_is_understood_or_unclear(items: tuple[Item, ...], answer: str | None, choice: int | None) -> None:
     assert chosen(items[0], answer) == choice
+
+
+@pytest.mark.parametrize(
+    ("answer", "choice"),
+    [
+        ("B\n\nNothing else fits.", 1),
+        ("The correct answer is **B**.", 1),
+        ("Answer: b\nBecause of the context.", 1),
+        ("It is not (a).", None),
+        ("Not (a) but (b).", 1),
+    ],
+)
+def test_letters_are_read_as_models_write_them(items: tuple[Item, ...], answer: str, choice: int | None) -> None:
+    assert chosen(items[0], answer) == choice
+
+
+@pytest.mark.parametrize(
+    ("answer", "choice"),
+    [
+        ("It was Roberta.", 1),
+        ("It was Robert.", 0),
+        ("Robert or Roberta.", None),
+        ("It was not Robert.", None),
+        ("Not Robert: it was Roberta.", 1),
+        ("Not known.", 2),
+    ],
+)
+def test_words_count_whole(items: tuple[Item, ...], answer: str, choice: int | None) -> None:
+    item = replace(items[0], answers=("Robert", "Roberta", "Not known"))
+    assert chosen(item, answer) == choice
 
 
 def test_whoever_always_hedges_is_seen(items: tuple[Item, ...]) -> None:

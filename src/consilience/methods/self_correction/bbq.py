@@ -33,7 +33,9 @@ Target = tuple[str, str, int]
 
 _LETTERS = "abc"
 _OF_LETTER = re.compile(
-    r"(?<![a-z])\(?([abc])\)(?![a-z])|^\W*([abc])\W*$|\banswer(?: is)?:? *([abc])(?= *(?:[.,;]|$))", re.IGNORECASE
+    r"(?<!\bnot )(?<![a-z(])\(?([abc])\)(?![a-z])|^[^\w\n]*([abc])[^\w\n]*$"
+    r"|\banswer(?: is)?:?[ *]*([abc])(?=[ *]*(?:[.,;]|$))",
+    re.IGNORECASE | re.MULTILINE,
 )
 _SEXES = {"man": "m", "boy": "m", "men": "m", "boys": "m", "woman": "f", "girl": "f", "women": "f", "girls": "f"}
 
@@ -179,6 +181,8 @@ def read_targets(path: Path | str) -> dict[Target, int]:
 def chosen(item: Item, answer: str | None) -> int | None:
     """Return which answer was given: by its letter, or by its words where exactly one is in the text; else None.
 
+    Words count whole; those within longer ones of another answer do not, nor does what is said not to be it.
+
     Examples
     --------
     >>> chosen(_EXAMPLE, "(b)"), chosen(_EXAMPLE, "It was the zub."), chosen(_EXAMPLE, "(a) or (b)")
@@ -189,8 +193,12 @@ def chosen(item: Item, answer: str | None) -> int | None:
     letters = letters_in(answer)
     if letters:
         return _LETTERS.index("".join(letters)) if len(letters) == 1 else None
-    said = answer.casefold()
-    named = [place for place, text in enumerate(item.answers) if text.casefold() in said]
+    said, named = answer.casefold(), []
+    for place in sorted(range(len(item.answers)), key=lambda place: -len(item.answers[place])):
+        words = re.compile(rf"(?<!\w)(not )?{re.escape(item.answers[place].casefold())}(?!\w)")
+        if any(not found[1] for found in words.finditer(said)):
+            named.append(place)
+        said = words.sub("", said)
     return named[0] if len(named) == 1 else None
 
 

@@ -135,3 +135,11 @@ def test_a_conversation_that_is_checked_is_checked() -> None:
     assert [attempt.answer for attempt in outcome.attempts] == ["one", "two", "three"]
     check = SAFETY_CHECKS[0]
     assert [asked[-1]["content"] for asked in model.asked] == ["Do it.", check, "Do it.", check, "Do it."]
+
+
+def test_only_system_messages_at_the_beginning_stand_before_demonstrations() -> None:
+    model = Scripted("a")
+    said = [("system", "Be brief."), ("user", "Hello."), ("system", "The user is a child."), ("user", "Do it.")]
+    correct(model, Demonstrated(), question=[{"role": role, "content": content} for role, content in said])
+    turns = [(message["role"], message["content"]) for message in model.asked[0]]
+    assert turns[:1] + turns[5:] == said

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, field
+from itertools import takewhile
 
 from consilience.ground.errors import InvalidInput
 from consilience.methods.self_correction.calls import Ask
@@ -89,7 +90,7 @@ class Demonstrated(_Around):
         asked = self.strategy.messages(progress)
         if asked is None:
             return None
-        system = [message for message in asked if message["role"] == "system"]
+        system = list(takewhile(lambda message: message["role"] == "system", asked))
         return [*system, *demonstrated(self.demonstrations), *asked[len(system) :]]
 
 

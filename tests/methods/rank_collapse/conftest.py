@@ -7,15 +7,24 @@ import pytest
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
 from transformers import (
+    AlbertConfig,
+    AlbertModel,
     BertConfig,
     BertForMaskedLM,
+    ByT5Tokenizer,
     GPT2Config,
     GPT2LMHeadModel,
     PreTrainedTokenizerFast,
+    RobertaConfig,
+    RobertaModel,
     T5Config,
     T5ForConditionalGeneration,
     ViTConfig,
     ViTModel,
+    WhisperConfig,
+    WhisperModel,
+    XLNetConfig,
+    XLNetModel,
 )
 from transformers.utils import logging
 
@@ -42,6 +51,61 @@ def t5() -> T5ForConditionalGeneration:
         d_model=32, num_layers=2, num_heads=2, d_ff=64, d_kv=16, vocab_size=300, decoder_start_token_id=0, **SPECIAL
     )
     return initialised(0, lambda: T5ForConditionalGeneration(config))
+
+
+def bytes_t5(folder: Path) -> None:
+    """Save a model of bytes, whose tokenizer has no file of words, and which does not say where a decoder starts."""
+    config = T5Config(d_model=32, num_layers=2, num_heads=2, d_ff=64, d_kv=16, vocab_size=384)
+    initialised(0, lambda: T5ForConditionalGeneration(config)).save_pretrained(folder)
+    ByT5Tokenizer().save_pretrained(folder)
+
+
+def albert() -> AlbertModel:
+    config = AlbertConfig(
+        vocab_size=300,
+        embedding_size=16,
+        hidden_size=32,
+        num_hidden_layers=3,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=48,
+    )
+    return initialised(0, lambda: AlbertModel(config))
+
+
+def roberta() -> RobertaModel:
+    config = RobertaConfig(
+        vocab_size=300,
+        hidden_size=32,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=26,
+    )
+    return initialised(0, lambda: RobertaModel(config))
+
+
+def xlnet() -> XLNetModel:
+    config = XLNetConfig(vocab_size=300, d_model=32, n_layer=2, n_head=2, d_inner=64)
+    return initialised(0, lambda: XLNetModel(config))
+
+
+def whisper() -> WhisperModel:
+    config = WhisperConfig(
+        vocab_size=300,
+        d_model=16,
+        encoder_layers=1,
+        decoder_layers=1,
+        encoder_attention_heads=2,
+        decoder_attention_heads=2,
+        encoder_ffn_dim=16,
+        decoder_ffn_dim=16,
+        bos_token_id=0,
+        eos_token_id=0,
+        pad_token_id=0,
+        decoder_start_token_id=0,
+    )
+    return initialised(0, lambda: WhisperModel(config))
 
 
 def tokenizer() -> PreTrainedTokenizerFast:
@@ -83,6 +147,11 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
         "few-words": lambda folder: gpt2(vocabulary=100).save_pretrained(folder),
         "bert": lambda folder: (bert().save_pretrained(folder), tokenizer().save_pretrained(folder)),
         "t5": lambda folder: t5().save_pretrained(folder),
+        "bytes-t5": bytes_t5,
+        "albert": lambda folder: albert().save_pretrained(folder),
+        "roberta": lambda folder: roberta().save_pretrained(folder),
+        "xlnet": lambda folder: xlnet().save_pretrained(folder),
+        "whisper": lambda folder: whisper().save_pretrained(folder),
         "strangers": lambda folder: (
             gpt2(vocabulary=120).save_pretrained(folder),
             tokenizer().save_pretrained(folder),

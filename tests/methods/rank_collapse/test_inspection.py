@@ -86,3 +86,32 @@ def test_inspections_are_json(saved) -> None:
     (read,) = json.loads(to_json([found]))
     assert read["report"]["rows"][0]["layer"] == "input of encoder.layer.0"
     assert read["bounds"][0]["stack"] == "encoder.layer"
+
+
+def test_blocks_that_share_their_weights_are_as_many_as_their_calls(saved) -> None:
+    loaded = load(saved("albert"), "double")
+    found = inspect(loaded, WORDS, tokens=16, sequences=2)
+    (bound,) = found.bounds
+    with torch.inference_mode():
+        read = loaded.model(windows(loaded, WORDS, 16, 2), output_hidden_states=True)
+    starts = read.hidden_states[0].numpy()
+    expected = np.mean([collapse_bound(start, bound.smallest_weight, 1, 3) for start in starts], axis=0)
+    assert bound.values == pytest.approx(expected, rel=1e-9)
+    assert [row.depth for row in found.report.rows_of("mu")] == [0, 1, 2, 3]
+
+
+def test_layers_that_put_tokens_before_sequences_are_turned(saved) -> None:
+    loaded = load(saved("xlnet"))
+    found = inspect(loaded, WORDS, tokens=16, sequences=3)
+    with torch.inference_mode():
+        hidden = loaded.model(windows(loaded, WORDS, 16, 3), output_hidden_states=True).hidden_states
+    rows = [row for row in found.report.rows_of("mu") if row.depth]
+    assert [row.sequences for row in rows] == [3, 3]
+    assert [row.mean for row in rows] == pytest.approx(
+        [float(measures.mu(tokens).value.mean()) for tokens in hidden[1:]], rel=1e-6
+    )
+
+
+def test_a_decoder_whose_start_is_not_said_starts_with_padding(saved) -> None:
+    found = inspect(load(saved("bytes-t5")), WORDS, tokens=16, sequences=2)
+    assert [bound.stack for bound in found.bounds] == ["encoder.block", "decoder.block"]

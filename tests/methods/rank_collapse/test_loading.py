@@ -49,6 +49,26 @@ def test_sequences_have_a_length_that_the_model_reads(saved, tokens: int) -> Non
         windows(load(saved("gpt2")), WORDS, tokens, most=1)
 
 
+def test_places_that_padding_takes_are_not_read(saved) -> None:
+    """RoBERTa has 514 of them for 512 tokens."""
+    loaded = load(saved("roberta"))
+    assert loaded.longest == 24
+    loaded.model(windows(loaded, WORDS, 24, most=1))
+    with pytest.raises(InvalidInput, match="from 2 to 24 for roberta; got 25"):
+        windows(loaded, WORDS, 25, most=1)
+
+
+def test_a_model_without_a_longest_sequence_reads_any(saved) -> None:
+    assert load(saved("xlnet")).longest is None
+
+
+def test_bytes_are_read_by_the_tokenizer_that_says_so(saved) -> None:
+    """ByT5 has no file of words, and its bytes come after three special tokens."""
+    loaded = load(saved("bytes-t5"))
+    assert loaded.notes == ()
+    assert windows(loaded, "abcd", 5, most=1).tolist() == [[100, 101, 102, 103]]
+
+
 def test_one_token_is_no_text(saved) -> None:
     with pytest.raises(InvalidInput, match="two tokens at least; gpt2 reads 1"):
         windows(load(saved("gpt2")), "a", 8, most=1)
@@ -65,6 +85,7 @@ def test_a_tokenizer_of_another_model(saved) -> None:
         ("pickled", "must hold a model as safetensors"),
         ("few-words", "no tokenizer, and its vocabulary of 100 is too small for bytes"),
         ("vision", "must be a model that reads text; a ViTModel has no vocabulary"),
+        ("whisper", "must be a model that reads text; a WhisperModel takes input_features"),
     ],
 )
 def test_what_cannot_be_read_is_said_in_one_line(saved, name: str, words: str) -> None:

@@ -1,5 +1,7 @@
 """Looking at what a layer returns."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
@@ -77,3 +79,11 @@ def test_measures_must_be_known_and_possible() -> None:
         looks(["effective_rank"], "sampled")
     with pytest.raises((UnknownName, TypeError)):
         looks(["mu"], "guessed")
+
+
+def test_what_is_known_of_a_layer_is_not_told_otherwise() -> None:
+    ids = {"input_ids": torch.ones(5, 3, dtype=torch.int64)}
+    told, known = spectator("mu"), spectator("mu")
+    told.tokens(PLACE, "h.0", TOKENS, Call(0, ids))
+    known.tokens(replace(PLACE, certain=True), "h.0", TOKENS, Call(0, ids))
+    assert [made.record.rows()[0].sequences for made in (told, known)] == [5, 3]

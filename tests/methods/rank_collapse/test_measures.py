@@ -84,6 +84,22 @@ def test_the_padding_must_fit() -> None:
         measures.mu(tokens_of(2, 3, 4), torch.ones(2, 4, dtype=torch.bool))
 
 
+@pytest.mark.parametrize("measure", [measures.mu, measures.mean_absolute_cosine, measures.effective_rank])
+def test_the_mask_of_a_tokeniser_says_where_padding_is(measure) -> None:
+    tokens, mask = tokens_of(2, 3, 4), torch.tensor([[0, 1, 1], [1, 1, 1]])
+    assert torch.equal(measure(tokens, mask).value, measure(tokens, mask.bool()).value)
+    weights = tokens_of(2, 1, 3, 3).softmax(dim=-1)
+    found = measures.attention_entropy(weights, mask).value
+    assert torch.equal(found, measures.attention_entropy(weights, mask.bool()).value)
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("mask", [torch.zeros(2, 3), torch.tensor([[0, 2, 1], [1, 1, 1]])])
+def test_padding_said_otherwise_is_refused(mask: torch.Tensor) -> None:
+    with pytest.raises(InvalidInput, match="`valid` must be true or 1 at tokens"):
+        measures.mu(tokens_of(2, 3, 4), mask)
+
+
 def test_one_token_beside_padding_is_one_token() -> None:
     with pytest.raises(InvalidInput, match="a sequence of one token"):
         measures.mu(tokens_of(3, 2), torch.tensor([True, False, False]))

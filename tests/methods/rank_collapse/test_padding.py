@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from consilience.ground import InvalidInput
-from consilience.methods.rank_collapse.padding import arguments, padded, valid_tokens
+from consilience.methods.rank_collapse.padding import arguments, padded, turned, valid_tokens
 
 ONES = torch.tensor([[1, 1, 0], [1, 1, 1]])
 VALID = ONES.bool()
@@ -92,3 +92,13 @@ def test_nested_tensors_are_padded_batches() -> None:
     tokens, valid = padded(torch.nested.nested_tensor(parts))
     assert valid.tolist() == [[True, True, True], [True, False, False]]
     assert torch.equal(tokens[1, 0], parts[1][0])
+
+
+def test_tokens_before_sequences_are_told_by_the_ids() -> None:
+    given = called(Both(), ONES, ONES, torch.ones(2, 5, dtype=torch.int64))
+    assert turned(given, "encoder.layers.0", (3, 2, 8))
+    assert not turned(given, "encoder.layers.0", (2, 3, 8))
+    assert turned(given, "decoder.layers.0", (5, 2, 8))
+    assert not turned(given, "decoder.layers.0", (3, 2, 8))
+    assert not turned({}, "h.0", (3, 2, 8))
+    assert not turned({"input_ids": torch.ones(4, 4)}, "h.0", (4, 4, 8))

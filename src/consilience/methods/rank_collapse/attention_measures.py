@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from consilience.ground.errors import InvalidInput
 from consilience.methods.rank_collapse.moments import widest
 from consilience.methods.rank_collapse.profile import EPSILONS, Reading
 
-__all__ = ["attention_entropy", "smallest_edge"]
+__all__ = ["attention_entropy", "smallest_edge", "whether_valid"]
 
 Weights = Float[Tensor, "batch head query key"]
 
 
-def attention_entropy(weights: Weights, valid: Bool[Tensor, "batch query"] | None = None) -> Reading:
+def attention_entropy(
+    weights: Weights, valid: Bool[Tensor, "batch query"] | Int[Tensor, "batch query"] | None = None
+) -> Reading:
     r"""Measure how evenly queries spread their attention: the mean of :math:`-\sum_j a_{ij} \ln a_{ij}`, in nats.
 
     Parameters
@@ -23,7 +25,7 @@ def attention_entropy(weights: Weights, valid: Bool[Tensor, "batch query"] | Non
     weights
         Rows that sum to one.
     valid
-        False at queries that are padding.
+        False or 0 at queries that are padding.
 
     Returns
     -------
@@ -73,7 +75,20 @@ def smallest_edge(weights: Weights, allowed: Bool[Tensor, "#batch #head query ke
 
 def _queries(weights: Tensor, valid: Tensor | None) -> Tensor:
     everything = torch.ones(weights.shape[0], weights.shape[2], dtype=torch.bool, device=weights.device)
-    return everything if valid is None else valid
+    return everything if valid is None else whether_valid(valid)
+
+
+def whether_valid(valid: Tensor) -> Bool[Tensor, "*shape"]:
+    """Return which tokens are none of padding, as booleans: a tokeniser says it by ones and zeros.
+
+    Raises
+    ------
+    InvalidInput
+        If it is said in other numbers, such as those that are added to logits.
+    """
+    if valid.dtype != torch.bool and (valid.is_floating_point() or not ((valid == 0) | (valid == 1)).all()):
+        raise InvalidInput(f"`valid` must be true or 1 at tokens and false or 0 at padding; got {valid.dtype}.")
+    return valid.bool()
 
 
 def _finite(value: Tensor, weights: Tensor) -> Reading:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +14,7 @@ from torch import nn
 from torch.utils.hooks import RemovableHandle
 
 from consilience.ground.errors import InvalidInput
+from consilience.methods.rank_collapse.padding import arguments, turned
 from consilience.methods.rank_collapse.selection import attention_weights, stack_of, token_batch
 
 __all__ = ["Edges", "Stack", "attention_modules"]
@@ -28,6 +30,8 @@ class Stack:
     """The smallest weight on any edge; not a number where one of them is none."""
     extremes: list[Float[np.ndarray, "2 feature"]] = field(default_factory=list)
     """Smallest and largest value of each feature of what went into the first block, by sequence."""
+    layers: int = 0
+    """Calls of its blocks whenever the model runs: more than there are blocks where they share their weights."""
 
     @property
     def is_sound(self) -> bool:
@@ -77,7 +81,9 @@ class Edges:
         self.model = model
         self.stacks: dict[str, Stack] = {}
         self._attention = {name: stack for name in attention if (stack := _home(name, layers)) is not None}
-        self._firsts = {stack_of(name): name for name in reversed(layers) if stack_of(name) in self._attention.values()}
+        self._blocks = [name for name in layers if stack_of(name) in self._attention.values()]
+        self._given: Mapping[str, Any] = {}
+        self._calls: Counter[str] = Counter()
         self._handles: list[RemovableHandle] = []
 
     def __enter__(self) -> Edges:
@@ -85,8 +91,9 @@ class Edges:
         for name, stack in self._attention.items():
             self.stacks.setdefault(stack, Stack())
             self._handles.append(self.model.get_submodule(name).register_forward_hook(self._weighing(stack)))
-        for stack, name in self._firsts.items():
-            hook = self._starting(stack)
+        self._handles.append(self.model.register_forward_pre_hook(self._beginning, with_kwargs=True))
+        for name in self._blocks:
+            hook = self._entering(name)
             self._handles.append(self.model.get_submodule(name).register_forward_pre_hook(hook, with_kwargs=True))
         return self
 
@@ -97,7 +104,10 @@ class Edges:
 
     def _weighing(self, stack: str) -> Callable[[nn.Module, object, Any], None]:
         def hook(_module: nn.Module, _args: object, output: Any) -> None:
-            weights = attention_weights(output)
+            try:
+                weights = attention_weights(output)
+            except InvalidInput:  # XLNet takes its weights and its tokens through one dropout
+                return
             there = weights != 0
             seen, edges = self.stacks[stack], there.all(dim=0).all(dim=0).cpu().numpy()
             seen.allowed = edges if seen.allowed is None else seen.allowed & edges
@@ -106,9 +116,21 @@ class Edges:
 
         return hook
 
-    def _starting(self, stack: str) -> Callable[[nn.Module, tuple[Any, ...], dict[str, Any]], None]:
+    def _beginning(self, model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self._given = arguments(model, args, kwargs)
+        self._calls.clear()
+
+    def _entering(self, name: str) -> Callable[[nn.Module, tuple[Any, ...], dict[str, Any]], None]:
+        stack = stack_of(name)
+
         def hook(_module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+            self._calls[stack] += 1
+            self.stacks[stack].layers = max(self.stacks[stack].layers, self._calls[stack])
+            if self._calls[stack] > 1:  # the start is what goes into the first block, and into it for the first time
+                return
             tokens = token_batch((args, kwargs))
+            if turned(self._given, name, tokens.shape):
+                tokens = tokens.transpose(0, 1)
             extremes = torch.stack([tokens.amin(dim=1), tokens.amax(dim=1)], dim=1)
             self.stacks[stack].extremes += list(extremes.cpu().double().numpy())
 

@@ -20,7 +20,7 @@ from consilience.methods.rank_collapse.formulas import MEASURES
 from consilience.methods.rank_collapse.graph import connectivity
 from consilience.methods.rank_collapse.loading import USUAL_TOKENS, Loaded, windows
 from consilience.methods.rank_collapse.probe import RankProbe
-from consilience.methods.rank_collapse.selection import Layers, stack_of
+from consilience.methods.rank_collapse.selection import Layers
 
 __all__ = ["Bound", "Inspection", "inspect", "to_json"]
 
@@ -101,7 +101,7 @@ def inspect(
                 _read(loaded, batch)
                 tell(f"{loaded.name}: {len(batch)} sequences of {ids.shape[1]} tokens")
     if not attention:
-        notes.append("no layer returns attention weights: their entropy and the bound are left out")
+        notes.append("no layer returns attention weights that add up to one: their entropy and the bound are left out")
     for stack, seen in edges.stacks.items():
         if seen.allowed is not None and not seen.is_sound:
             notes.append(f"{stack} has attention weights or tokens that are no finite numbers: the bound is left out")
@@ -110,7 +110,7 @@ def inspect(
         sequences=len(ids),
         tokens=ids.shape[1],
         report=probe.report,
-        bounds=tuple(_bounds(edges, list(probe.layers))),
+        bounds=tuple(_bounds(edges)),
         notes=tuple(notes),
     )
 
@@ -123,21 +123,20 @@ def to_json(inspections: list[Inspection]) -> str:
 def _read(loaded: Loaded, ids: Int[Tensor, "sequence token"]) -> Any:
     if not loaded.has_decoder_beside_encoder:
         return loaded.model(input_ids=ids, output_attentions=True)
-    start = loaded.config.decoder_start_token_id
+    start = getattr(loaded.config, "decoder_start_token_id", None)
     if start is None:
-        start = loaded.config.pad_token_id or 0
+        start = getattr(loaded.config, "pad_token_id", None) or 0
     later = torch.cat([torch.full_like(ids[:, :1], start), ids[:, :-1]], dim=1)
     return loaded.model(input_ids=ids, decoder_input_ids=later, output_attentions=True)
 
 
-def _bounds(edges: Edges, layers: list[str]) -> Iterator[Bound]:
+def _bounds(edges: Edges) -> Iterator[Bound]:
     for stack, seen in edges.stacks.items():
         if seen.allowed is None or not seen.extremes or not seen.is_sound or not seen.allowed.any(axis=1).all():
             continue
         depth = connectivity(seen.allowed).depth
         if depth is not None:
-            count = sum(stack_of(name) == stack for name in layers)
             # The bound asks of tokens no more than their number and the extremes of each feature.
-            two = [collapse_bound(extremes, seen.smallest, max(depth, 1), count) for extremes in seen.extremes]
+            two = [collapse_bound(extremes, seen.smallest, max(depth, 1), seen.layers) for extremes in seen.extremes]
             values = math.sqrt(len(seen.allowed) / 2) * np.mean(two, axis=0)
             yield Bound(stack=stack, smallest_weight=seen.smallest, depth=max(depth, 1), values=tuple(values.tolist()))

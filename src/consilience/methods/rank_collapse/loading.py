@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -39,7 +40,9 @@ _TOKENIZERS = (
     "vocab.json",
     "sentencepiece.bpe.model",
 )
-"""Files of which a folder with a tokenizer has one."""
+"""Files of which a folder with a tokenizer has one, unless it is one `_WITHOUT_FILES`."""
+_WITHOUT_FILES = ("ByT5Tokenizer", "CanineTokenizer", "PerceiverTokenizer")
+"""Tokenizers of bytes and characters: they have no file of words, and their special tokens come before the bytes."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,10 @@ def load(source: str, precision: Precision = "single", device: torch.device | No
     vocabulary = getattr(text, "vocab_size", None)
     if vocabulary is None:
         raise InvalidInput(f"{source} must be a model that reads text; a {type(model).__name__} has no vocabulary.")
+    if model.main_input_name != "input_ids":
+        raise InvalidInput(
+            f"{source} must be a model that reads text; a {type(model).__name__} takes {model.main_input_name}."
+        )
     if tokenizer is None:
         if vocabulary < _BYTES:
             raise InvalidInput(
@@ -109,7 +116,7 @@ def load(source: str, precision: Precision = "single", device: torch.device | No
         model=model.eval().to(device or torch.device("cpu")),
         tokenizer=tokenizer,
         vocabulary=int(vocabulary),
-        longest=getattr(text, "max_position_embeddings", None),
+        longest=_longest(model, text),
         notes=notes,
     )
 
@@ -213,11 +220,30 @@ def _model(folder: Path, source: str, kind: torch.dtype) -> tuple[Any, tuple[str
     return model, (f"{len(missing)} weights are not in the file and were drawn at random, such as {missing[0]}",)
 
 
+def _longest(model: nn.Module, text: Any) -> int | None:
+    """Return how many tokens a model has places for: RoBERTa and its kin count theirs from behind that of padding."""
+    places = getattr(text, "max_position_embeddings", None)
+    for name, module in model.named_modules():
+        learned = isinstance(module, nn.Embedding) and name.endswith("position_embeddings")
+        if learned and module.padding_idx is not None and module.num_embeddings == places:
+            return int(places) - int(module.padding_idx) - 1
+    return places if isinstance(places, int) and places > 0 else None  # XLNet says -1
+
+
 def _tokenizer(folder: Path) -> Any:
-    if not any((folder / name).exists() for name in _TOKENIZERS):
+    if not any((folder / name).exists() for name in _TOKENIZERS) and not _needs_no_file(folder):
         return None
     try:
         return transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except (OSError, ValueError, KeyError, ImportError) as error:
         first = (str(error).strip().splitlines() or ["it cannot be read"])[0]
         raise InvalidInput(f"the tokenizer in {folder} cannot be read; {first}") from error
+
+
+def _needs_no_file(folder: Path) -> bool:
+    """Whether the tokenizer of a folder makes its tokens without a file of words."""
+    try:
+        settings = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(settings, dict) and settings.get("tokenizer_class") in _WITHOUT_FILES

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from consilience.ground.errors import InvalidInput, UnknownName
 from consilience.methods.rank_collapse.formulas import MEASURES
 from consilience.methods.rank_collapse.measures import attention_entropy, smallest_edge
-from consilience.methods.rank_collapse.padding import padded, valid_tokens
+from consilience.methods.rank_collapse.padding import padded, turned, valid_tokens
 from consilience.methods.rank_collapse.profile import Need, Reading, profile
 from consilience.methods.rank_collapse.recording import Record
 from consilience.methods.rank_collapse.selection import attention_weights, stack_of, token_batch
@@ -85,13 +85,15 @@ class Place:
     """The list of blocks that it is in."""
     sequence_first: bool
     """Whether it returns (token, batch, feature)."""
+    certain: bool = False
+    """Whether that is known; else what the model is called with may tell."""
 
     @classmethod
     def of(cls, name: str, module: nn.Module, *, batch_first: bool | None) -> Place:
         """Find out about a layer; torch's attention modules in it say what comes first, where nobody else does."""
         inside = [part for part in module.modules() if isinstance(part, nn.MultiheadAttention)]
         first = any(not part.batch_first for part in inside) if batch_first is None else not batch_first
-        return cls(name, stack_of(name), first)
+        return cls(name, stack_of(name), first, certain=bool(inside) or batch_first is not None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +114,8 @@ class Spectator:
         except InvalidInput as error:
             self.record.refuse(label, str(error))
             return
+        if not place.certain and not tokens.is_nested and turned(call.given, place.name, tokens.shape):
+            tokens = tokens.transpose(0, 1)
         tokens, valid = padded(tokens) if tokens.is_nested else (tokens, self._valid(place, label, tokens, call))
         self.record.types[tokens.dtype] += 1
         with torch.no_grad(), torch.autocast(tokens.device.type, enabled=False):

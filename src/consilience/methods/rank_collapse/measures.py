@@ -1,18 +1,19 @@
 r"""Measures of collapse, each a function of a tensor of activations.
 
-All take ``tokens`` of shape (token, feature) or (batch, token, feature) and ``valid``, false at padding, which is not a
-token; all return a `Reading` with a value and a floor for each sequence. Tokens of one sequence are the rows of X; g is
-their mean, :math:`\sigma_1 \ge \sigma_2 \ge \dots` are the singular values of X.
+All take ``tokens`` of shape (token, feature) or (batch, token, feature) and ``valid``, false or 0 at padding, which is
+not a token, as in the ``attention_mask`` of a tokeniser; all return a `Reading` with a value and a floor for each
+sequence. Tokens of one sequence are the rows of X; g is their mean, :math:`\sigma_1 \ge \sigma_2 \ge \dots` are the
+singular values of X.
 """
 
 from __future__ import annotations
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from consilience.ground.errors import InvalidInput
-from consilience.methods.rank_collapse.attention_measures import attention_entropy, smallest_edge
+from consilience.methods.rank_collapse.attention_measures import attention_entropy, smallest_edge, whether_valid
 from consilience.methods.rank_collapse.formulas import MEASURES, RANK_TOLERANCE, Measure
 from consilience.methods.rank_collapse.formulas import numerical_rank as _numerical_rank
 from consilience.methods.rank_collapse.profile import REASONS, Need, Reading, profile
@@ -33,7 +34,7 @@ __all__ = [
 ]
 
 Tokens = Float[Tensor, "*batch token feature"]
-Valid = Bool[Tensor, "*batch token"]
+Valid = Bool[Tensor, "*batch token"] | Int[Tensor, "*batch token"]
 
 
 def mu(tokens: Tokens, valid: Valid | None = None, *, precision: torch.dtype | None = None) -> Reading:
@@ -46,7 +47,7 @@ def mu(tokens: Tokens, valid: Valid | None = None, *, precision: torch.dtype | N
     tokens
         Activations of any floating type.
     valid
-        False at padding.
+        False or 0 at padding.
     precision
         What is summed in; double precision where the device has it, when not given.
 
@@ -179,7 +180,8 @@ def _read(measure: Measure, tokens: Tensor, valid: Tensor | None, precision: tor
         raise InvalidInput(
             f"`valid` must have one entry a token, {tuple(tokens.shape[:-1])}; got {tuple(valid.shape)}."
         )
-    padding = valid if valid is None or valid.ndim == 2 else valid[None]  # noqa: PLR2004
+    told = None if valid is None else whether_valid(valid)
+    padding = told if told is None or told.ndim == 2 else told[None]  # noqa: PLR2004
     needs: set[Need] = {"spectrum"} if "largest" in measure.needs else set(measure.needs)
     found = profile(batch, padding, needs=needs, precision=precision)
     reading = measure(found)

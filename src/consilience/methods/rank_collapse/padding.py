@@ -1,9 +1,9 @@
-"""Where the padding of a batch is, from what a model is called with."""
+"""Where the padding of a batch is, and which way its tokens lie, from what a model is called with."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -12,8 +12,10 @@ from torch import Tensor, nn
 
 from consilience.ground.errors import InvalidInput
 
-__all__ = ["arguments", "padded", "valid_tokens"]
+__all__ = ["arguments", "padded", "turned", "valid_tokens"]
 
+_IDS = ("input_ids", "decoder_input_ids")
+"""Arguments that hold the tokens of a batch, (batch, token), of the layers of a model and of those of its decoder."""
 _VALID = ("attention_mask", "decoder_attention_mask")
 """Arguments that are true or one at tokens, of the layers of a model and of those of its decoder."""
 
@@ -58,6 +60,24 @@ def valid_tokens(called: Mapping[str, Any], layer: str) -> Bool[Tensor, "batch t
                 raise InvalidInput(f"padding cannot be told from `{name}` of {mask.ndim} dimensions; all tokens count.")
             return ~_hides(mask) if padding else mask != 0
     return None
+
+
+def turned(called: Mapping[str, Any], layer: str, shape: Sequence[int]) -> bool:
+    """Say whether a layer puts tokens before sequences, as XLNet and FSMT do: the ids are of its shape, turned.
+
+    Parameters
+    ----------
+    called
+        What the model is called with.
+    layer
+        Name of the layer.
+    shape
+        Of its tokens, (batch, token, feature) unless it is turned. As many sequences as tokens do not tell.
+    """
+    ids = called.get(_IDS[int(_IDS[1] in called and "decoder" in layer.split("."))])
+    if not isinstance(ids, Tensor) or ids.ndim != 2 or ids.shape[0] == ids.shape[1]:  # noqa: PLR2004
+        return False
+    return tuple(shape[:2]) == (ids.shape[1], ids.shape[0])
 
 
 def padded(sequences: Tensor) -> tuple[Tensor, Bool[Tensor, "batch token"]]:

@@ -54,7 +54,8 @@ class RankProbe:
     inputs
         Measure what goes into the first layer of each stack too, as depth 0.
     batch_first
-        Whether layers return (batch, token, feature); what torch's attention modules in them say, when not given.
+        Whether layers return (batch, token, feature); what torch's attention modules in them say, or else the shape of
+        ``input_ids`` that the model is called with, when not given.
     precision
         What tokens are widened to before they are measured: their own type, at least single precision, when not given.
         Sums over tokens are carried in double precision in any case, where the device has it.

@@ -322,6 +322,23 @@ def test_a_finished_run_says_so_and_another_is_refused(here: Path, capsys: Told)
     assert weights(Path("p")) == before
 
 
+def test_a_file_beside_the_prior_is_told_before_the_next_round_is_made(here: Path, capsys: Told) -> None:
+    words = ("train", "--images", "clean", "--corruption", "inpaint", "--clean", 10, *SHORT, "--out", "p")
+    with pytest.MonkeyPatch.context() as patch:
+        interrupt_at(patch, 11)
+        assert typed(*words) == 130
+    capsys.readouterr()
+    Path("p/notes.txt").write_text("of round 1")
+    with pytest.MonkeyPatch.context() as patch:
+        interrupt_at(patch, 1)
+        assert typed(*words) == 2
+    assert "p holds notes.txt beside the prior: move it elsewhere" in capsys.readouterr().err
+    Path("p/notes.txt").rename("notes.txt")
+    assert typed(*words) == 0
+    Path("notes.txt").rename("p/notes.txt")
+    assert typed(*words) == 0
+
+
 def test_a_full_disk_keeps_the_rounds_before(here: Path, capsys: Told, monkeypatch: pytest.MonkeyPatch) -> None:
     words = ("train", "--images", "clean", "--clean", 10, "--corruption", "blur", *SHORT)
     assert typed(*words, "--out", "straight") == 0

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from consilience.ground import InvalidInput
@@ -53,6 +54,44 @@ def test_objects_in_an_array_are_not_executed(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
     with pytest.raises(InvalidInput, match=r"a\.npy"):
         read_npy(tmp_path / "a.npy")
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+@pytest.mark.parametrize(
+    ("orientation", "shown"),
+    [(1, lambda x: x), (3, lambda x: x[::-1, ::-1]), (6, lambda x: np.rot90(x, -1)), (8, np.rot90)],
+)
+def test_a_picture_is_read_the_way_up_that_it_shows(tmp_path: Path, suffix, kind, orientation: int, shown) -> None:
+    """Or a mask that was painted over what one sees hides other pixels."""
+    pixels = RNG.integers(0, 256, (4, 6)).astype(kind)
+    picture = Image.fromarray(pixels)
+    exif = picture.getexif()
+    exif[0x0112] = orientation
+    picture.save(tmp_path / f"a.{suffix}", exif=exif, **({"compression": "tiff_lzw"} if suffix == "tif" else {}))
+    assert np.array_equal(read_image(tmp_path / f"a.{suffix}")[0], shown(pixels))
+
+
+def test_tiff_on_its_side_that_pillow_scrambles_is_refused(tmp_path: Path) -> None:
+    picture = Image.fromarray(RNG.integers(0, 256, (4, 6), np.uint8))
+    exif = picture.getexif()
+    exif[0x0112] = 6
+    picture.save(tmp_path / "a.tif", exif=exif)
+    with pytest.raises(InvalidInput, match=r"a\.tif lies on its side"):
+        read_image(tmp_path / "a.tif")
+
+
+def test_a_picture_with_a_broken_exif_is_read_as_it_lies(tmp_path: Path) -> None:
+    pixels = RNG.integers(0, 256, (4, 6), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "a.png", exif=b"Exif\0\0no tags at all")
+    assert np.array_equal(read_image(tmp_path / "a.png")[0], pixels)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_greys_of_which_zero_is_white_are_turned_at_any_depth(tmp_path: Path, kind) -> None:
+    pixels = RNG.integers(0, 200, (4, 6)).astype(kind)
+    tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="miniswhite")
+    assert np.array_equal(read_image(tmp_path / "a.tif")[0], np.iinfo(kind).max - pixels)
 
 
 def test_sizes_are_rows_times_columns() -> None:

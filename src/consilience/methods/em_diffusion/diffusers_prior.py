@@ -38,7 +38,8 @@ except ImportError as error:
 RECORD = "consilience.json"
 """What lies in the folder beside the pipeline: size, value range, noise levels and how it was trained."""
 
-_OURS = {"unet", "scheduler", "model_index.json", RECORD}
+PARTS = frozenset({"unet", "scheduler", "model_index.json", RECORD})
+"""All that the folder of a prior holds; it is replaced as a whole."""
 _GROUPS = 8
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -404,7 +405,7 @@ def _refuse_other_content(target: Path) -> None:
         return
     if not target.is_dir():
         raise InvalidInput(f"a prior is saved as a folder; {target} is a file: choose another name")
-    others = sorted({entry.name for entry in target.iterdir()} - _OURS)
+    others = sorted({entry.name for entry in target.iterdir()} - PARTS)
     if others:
         raise InvalidInput(f"a prior needs a folder of its own; {target} holds {others[0]}: choose another one")
 

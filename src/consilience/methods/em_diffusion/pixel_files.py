@@ -1,9 +1,14 @@
-"""Pixels as they lie in files: PNG, JPEG, TIFF, ``.npy`` and IDX, read without touching a value."""
+"""Pixels as they lie in files: PNG, JPEG, TIFF, ``.npy`` and IDX, read without touching a value, the way up they show.
+
+Cameras store an image as the sensor lay and say in EXIF how to turn it, which every viewer does; so is it done here, or
+a mask that was painted over what one sees would hide other pixels.
+"""
 
 from __future__ import annotations
 
 import gzip
 import math
+import struct
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Shaped
-from PIL import Image
+from PIL import Image, ImageOps
 
 from consilience.ground.errors import InvalidInput, MissingDependency
 
@@ -20,6 +25,10 @@ SUFFIXES = (".jpeg", ".jpg", ".png", ".tif", ".tiff")
 
 _IDX_TYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 _DEEPEST_8_BIT = 8
+_PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0
+"""A tag of TIFF, and what it says of greys that are darker the larger they are."""
+_ORIENTATION, _ON_ITS_SIDE = 274, (5, 6, 7, 8)
+_COMPRESSION, _RAW = 259, 1
 
 
 @dataclass(frozen=True)
@@ -87,6 +96,7 @@ def read_image(file: Path) -> Shaped[np.ndarray, "channel row column"]:
     """Read one picture without losing depth."""
     try:
         with Image.open(file) as picture:
+            _refuse_turned_rows(picture, file)
             picture.load()
             pixels = _read_deep_colour(picture, file) if _is_deep_colour(picture, file) else _pixels(picture, file)
     except InvalidInput:
@@ -96,6 +106,13 @@ def read_image(file: Path) -> Shaped[np.ndarray, "channel row column"]:
             f"cannot read {file} as an image; it is damaged or of another format: {_line(error)}"
         ) from error
     return pixels[None] if pixels.ndim == 2 else np.ascontiguousarray(np.moveaxis(pixels, -1, 0))  # noqa: PLR2004
+
+
+def _refuse_turned_rows(picture: Image.Image, file: Path) -> None:
+    """Refuse TIFF on its side without compression: Pillow 13 takes its columns for rows before it reads them."""
+    tags = getattr(picture, "tag_v2", {})
+    if tags.get(_ORIENTATION) in _ON_ITS_SIDE and tags.get(_COMPRESSION, _RAW) == _RAW:
+        raise InvalidInput(f"{file} lies on its side, by a tag that cannot be followed without loss: save it upright")
 
 
 def _is_deep_colour(picture: Image.Image, file: Path) -> bool:
@@ -126,6 +143,8 @@ def _pixels(picture: Image.Image, file: Path) -> np.ndarray:
     """Return the pixels of a picture: palettes resolved, an opaque alpha channel dropped."""
     if getattr(picture, "n_frames", 1) > 1:
         raise InvalidInput(f"expected one image a file; {file} has several pages: save them as one .npy array")
+    grey_is_turned = getattr(picture, "tag_v2", {}).get(_PHOTOMETRIC) == _WHITE_IS_ZERO
+    picture = _upright(picture)
     if picture.mode == "P":
         picture = picture.convert("RGBA" if "transparency" in picture.info else "RGB")
     if picture.mode in {"LA", "RGBA"}:
@@ -136,10 +155,20 @@ def _pixels(picture: Image.Image, file: Path) -> np.ndarray:
         picture = picture.convert("L")
     pixels = np.asarray(picture)
     if picture.mode.startswith("I;16"):
-        return pixels.astype(np.uint16)
+        deep = pixels.astype(np.uint16)
+        # Pillow turns greys of which 0 is white where they have 8 bit, and leaves those of 16 as they are.
+        return np.iinfo(np.uint16).max - deep if grey_is_turned else deep
     if picture.mode not in {"L", "RGB", "F"}:
         raise InvalidInput(f"expected grey or RGB of 8 or 16 bit; {file} is of mode {picture.mode}: convert it")
     return pixels
+
+
+def _upright(picture: Image.Image) -> Image.Image:
+    """Return a picture the way up that EXIF says it shows; one whose EXIF is broken as it lies."""
+    try:
+        return ImageOps.exif_transpose(picture)
+    except (SyntaxError, ValueError, KeyError, struct.error):
+        return picture
 
 
 def read_npy(file: Path) -> np.ndarray:

@@ -27,7 +27,7 @@ from torch import Tensor
 from consilience.ground.errors import InvalidInput
 from consilience.ground.folder import state_folder
 from consilience.methods.em_diffusion.corruption import Corruption, unidentifiable_because
-from consilience.methods.em_diffusion.diffusers_prior import RECORD, DiffusersPrior
+from consilience.methods.em_diffusion.diffusers_prior import PARTS, RECORD, DiffusersPrior
 from consilience.methods.em_diffusion.em import EM, SAVE_EVERY_S, Progress, Round, Rounds
 from consilience.methods.em_diffusion.held_out import MOST_IMAGES
 from consilience.methods.em_diffusion.images import Scale
@@ -161,6 +161,7 @@ class _Run:
             if self.workers.leads:
                 shutil.rmtree(self.state, ignore_errors=True)
             return False
+        _refuse_strangers(self.out)
         for line in self._introduction():
             self.console.print(line, markup=False)
         return True
@@ -459,6 +460,15 @@ def _refuse_other_content(out: Path) -> None:
         raise InvalidInput(f"--out must name a folder; {out} is a file")
     if out.is_dir() and any(out.iterdir()) and not (out / RECORD).is_file():
         raise InvalidInput(f"--out must be a folder of its own; {out} holds something else: choose another one")
+
+
+def _refuse_strangers(out: Path) -> None:
+    """Refuse, before hours of work too, a prior beside which somebody laid a file: it could not be replaced."""
+    strange = sorted({entry.name for entry in out.iterdir()} - PARTS) if out.is_dir() else []
+    if strange:
+        raise InvalidInput(
+            f"--out must be a folder of its own; {out} holds {strange[0]} beside the prior: move it elsewhere"
+        )
 
 
 def _training_of(out: Path) -> Mapping[str, Any] | None:

@@ -6,10 +6,12 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from consilience.cli import main
 from consilience.ground import ConsilienceError, late
 from consilience.methods.rank_collapse import commands, drawing
+from consilience.methods.rank_collapse.loading import load
 
 Told = pytest.CaptureFixture[str]
 
@@ -27,6 +29,20 @@ def test_inspect_writes_numbers_and_pictures(saved, text_file: Path, tmp_path: P
     assert len(json.loads((out / "inspection.json").read_text())) == 1
     assert {path.suffix for path in out.iterdir()} == {".json", ".png", ".svg"}
     assert {"mu.png", "relative_mu.svg", "attention_entropy.png"} <= {path.name for path in out.iterdir()}
+
+
+def test_pictures_of_an_earlier_inspection_do_not_pass_for_those_of_another(
+    saved, text_file: Path, tmp_path: Path
+) -> None:
+    out, broken = tmp_path / "out", load(saved("gpt2")).model
+    words = ("--text", text_file, "--out", out, "--sequences", 1, "--quiet")
+    assert typed("inspect", saved("gpt2"), *words) == 0
+    (out / "notes.txt").write_text("mine")
+    with torch.no_grad():
+        broken.get_input_embeddings().weight.fill_(torch.nan)
+    broken.save_pretrained(tmp_path / "broken")
+    assert typed("inspect", tmp_path / "broken", *words) == 0
+    assert {path.name for path in out.iterdir()} == {"inspection.json", "notes.txt"}
 
 
 def test_compare_takes_a_length_that_both_read(saved, text_file: Path, tmp_path: Path, capsys: Told) -> None:

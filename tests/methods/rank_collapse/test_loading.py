@@ -1,5 +1,7 @@
 """Models of others, loaded from folders without a network."""
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -7,6 +9,7 @@ import torch
 from transformers.utils import logging
 
 from consilience.ground import InvalidInput
+from consilience.methods.rank_collapse import loading
 from consilience.methods.rank_collapse.loading import load, read_text, windows
 
 WORDS = "one two three four five six seven " * 30
@@ -67,6 +70,25 @@ def test_bytes_are_read_by_the_tokenizer_that_says_so(saved) -> None:
     loaded = load(saved("bytes-t5"))
     assert loaded.notes == ()
     assert windows(loaded, "abcd", 5, most=1).tolist() == [[100, 101, 102, 103]]
+
+
+@pytest.mark.parametrize("name", ["gpt2", "bert"])
+def test_a_long_text_is_read_as_far_as_it_takes(saved, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    loaded, text = load(saved(name)), WORDS * 20
+    whole = windows(loaded, text, 16, most=10**4)
+    given, cut = [], loading._cut
+    monkeypatch.setattr(loading, "_cut", lambda one, part, tokens: (given.append(len(part)), cut(one, part, tokens))[1])
+    assert windows(loaded, text + "\u20ac" * 10**6, 16, most=3).tolist() == whole[:3].tolist()
+    assert max(given) < len(text)
+
+
+def test_sequences_come_from_the_beginning_wherever_a_tokenizer_truncates(saved, tmp_path: Path) -> None:
+    folder = tmp_path / "left"
+    shutil.copytree(saved("bert"), folder)
+    settings = json.loads((folder / "tokenizer_config.json").read_text())
+    (folder / "tokenizer_config.json").write_text(json.dumps({**settings, "truncation_side": "left"}))
+    text = "now or never: " + WORDS
+    assert windows(load(str(folder)), text, 16, 2).tolist() == windows(load(saved("bert")), text, 16, 2).tolist()
 
 
 def test_one_token_is_no_text(saved) -> None:

@@ -37,7 +37,8 @@ def inspect(
     text
         A text in UTF-8; a page or more.
     out
-        Folder for inspection.json, and a picture of every measure over depth as .png and .svg.
+        Folder for inspection.json, and a picture of every measure over depth as .png and .svg; those of an earlier
+        inspection there are replaced.
     compare
         Another model that reads the same text, drawn beside the first.
     layers

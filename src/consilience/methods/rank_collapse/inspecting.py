@@ -10,7 +10,7 @@ from rich.table import Table
 
 from consilience.ground.errors import InvalidInput
 from consilience.ground.folder import write_whole
-from consilience.methods.rank_collapse.drawing import depth_picture, measured
+from consilience.methods.rank_collapse.drawing import WORDS, depth_picture, measured
 from consilience.methods.rank_collapse.findings import Row
 from consilience.methods.rank_collapse.inspection import Inspection, inspect, to_json
 from consilience.methods.rank_collapse.loading import USUAL_TOKENS, Precision, load, read_text
@@ -62,6 +62,10 @@ def run(
         files |= pictured(depth_picture(found, name), name)
     for name, content in files.items():
         write_whole(out / name, content)
+    for name in WORDS:  # a picture of an earlier inspection would pass for one of this
+        for suffix in ("png", "svg"):
+            if f"{name}.{suffix}" not in files:
+                (out / f"{name}.{suffix}").unlink(missing_ok=True)
     console = Console(soft_wrap=True, highlight=False)
     for one in found:
         show(one, console)

@@ -30,6 +30,8 @@ Precision = Literal["single", "double"]
 
 _TYPES = {"single": torch.float32, "double": torch.float64}
 _BYTES = 256
+_CHARACTERS = 16
+"""Of a token, at first sight: more than most have."""
 USUAL_TOKENS = 128
 """Length of a sequence where nobody asks for another."""
 _TOKENIZERS = (
@@ -163,7 +165,7 @@ def windows(loaded: Loaded, text: str, tokens: int, most: int) -> Int[Tensor, "s
         raise InvalidInput(
             f"`tokens` must be from 2 to {loaded.longest or 'any number'} for {loaded.name}; got {tokens}."
         )
-    ids = _pieces(loaded, text, tokens)
+    ids = _pieces(loaded, text, tokens, most)
     whole = [piece for piece in ids if len(piece) == tokens] or ids[:1]
     if len(whole[0]) < 2:  # noqa: PLR2004
         raise InvalidInput(f"the text must be two tokens at least; {loaded.name} reads {len(whole[0])}.")
@@ -176,7 +178,20 @@ def windows(loaded: Loaded, text: str, tokens: int, most: int) -> Int[Tensor, "s
     return found
 
 
-def _pieces(loaded: Loaded, text: str, tokens: int) -> list[list[int]]:
+def _pieces(loaded: Loaded, text: str, tokens: int, most: int) -> list[list[int]]:
+    """Cut as much of a text as it takes: a book of which one page is read is not turned into tokens whole.
+
+    One piece more than is wanted is cut, so that none that is read ends where the text was cut off.
+    """
+    end = _CHARACTERS * tokens * (most + 1)
+    while True:
+        pieces = _cut(loaded, text[:end], tokens)
+        if end >= len(text) or sum(len(piece) == tokens for piece in pieces) > most:
+            return pieces
+        end *= 4
+
+
+def _cut(loaded: Loaded, text: str, tokens: int) -> list[list[int]]:
     if loaded.tokenizer is None:
         raw = list(text.encode())
         return [raw[first : first + tokens] for first in range(0, len(raw), tokens)]
@@ -234,10 +249,12 @@ def _tokenizer(folder: Path) -> Any:
     if not any((folder / name).exists() for name in _TOKENIZERS) and not _needs_no_file(folder):
         return None
     try:
-        return transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        found = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except (OSError, ValueError, KeyError, ImportError) as error:
         first = (str(error).strip().splitlines() or ["it cannot be read"])[0]
         raise InvalidInput(f"the tokenizer in {folder} cannot be read; {first}") from error
+    found.truncation_side = "right"  # or sequences would come from the end of the text, the last one first
+    return found
 
 
 def _needs_no_file(folder: Path) -> bool:

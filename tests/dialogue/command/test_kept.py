@@ -141,3 +141,25 @@ def test_the_journal_is_in_the_folder_unless_told(tmp_path: Path) -> None:
     kept = KeptRun(tmp_path, Record[Order])
     assert kept.journal(Means()) == tmp_path / "journal.sqlite"
     assert kept.journal(Means(journal="postgresql://host/db")) == "postgresql://host/db"
+
+
+@pytest.mark.parametrize("text", ["[1]", '"done"', "[" * 100_000, "{"])
+def test_a_result_that_is_none_is_told(tmp_path: Path, text: str) -> None:
+    kept = laid(tmp_path)
+    (kept.path / "result.json").write_text(text)
+    with pytest.raises(InvalidInput, match="run it again to have it written anew"):
+        kept.result()
+
+
+def test_a_folder_of_ones_own_is_not_free(tmp_path: Path) -> None:
+    kept = KeptRun(tmp_path, Record[Order], writes=("program",))
+    (tmp_path / "notes.md").write_text("mine")
+    kept.require_free()
+    for name in ("program", "page.html"):
+        (tmp_path / name).mkdir()
+        with pytest.raises(InvalidInput, match=f"nothing lies that a run writes over; .* has {name}: name another"):
+            kept.require_free()
+        (tmp_path / name).rmdir()
+    (tmp_path / "program").mkdir()
+    kept.keep(laid(tmp_path / "elsewhere").record())
+    kept.require_free()

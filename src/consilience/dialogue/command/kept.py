@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -57,17 +57,22 @@ class KeptRun(Generic[Asked]):
         The folder.
     records
         Class of its record, such as ``Record[Order]``; the order is a dataclass that pydantic can read.
+    writes
+        What a run of the room writes beside what every run does.
     version
         Of the form of the folder.
     """
 
-    def __init__(self, path: Path, records: Callable[..., Asked], *, version: int = 1) -> None:
+    def __init__(
+        self, path: Path, records: Callable[..., Asked], *, writes: Sequence[str] = (), version: int = 1
+    ) -> None:
         self.path = path
         """The folder."""
         self.page = path / "page.html"
         """To look at."""
         self.transcript = path / "transcript.jsonl"
         """Events."""
+        self._writes = (*writes, "transcript.jsonl", "result.json", "page.html")
         self._version = version
         self._form: TypeAdapter[Asked] = TypeAdapter(records)  # type: ignore[arg-type]  # or what stands for a class
         self._record = path / "run.json"
@@ -85,6 +90,23 @@ class KeptRun(Generic[Asked]):
         if self.path.exists() and not self.path.is_dir():
             raise InvalidInput(f"--out must name a folder; {self.path} is a file")
         return self._record.exists()
+
+    def require_free(self) -> None:
+        """Refuse a folder where no run lies, and something does that a run would write over.
+
+        Raises
+        ------
+        InvalidInput
+            When there is such a file or folder; of a run that was cut off as it was laid down, there is a journal.
+        """
+        if self.begun or (self.path / "journal.sqlite").exists():
+            return
+        lost = [name for name in self._writes if (self.path / name).exists()]
+        if lost:
+            raise InvalidInput(
+                f"--out must name a folder in which nothing lies that a run writes over; {self.path} has "
+                f"{', '.join(lost)}: name another"
+            )
 
     def lay(self, record: Asked, beside: Callable[[], object] = lambda: None) -> None:
         """Lay a run down that is new, or the same again.
@@ -177,13 +199,21 @@ class KeptRun(Generic[Asked]):
         return read_events(self.transcript) if self.transcript.exists() else []
 
     def result(self) -> dict[str, Any]:
-        """Return how the run ended, as far as it did; an empty mapping before that."""
+        """Return how the run ended, as far as it did; an empty mapping before that.
+
+        Raises
+        ------
+        InvalidInput
+            When something else lies in its place.
+        """
         try:
-            found: dict[str, Any] = json.loads(self._result.read_bytes())
+            found = json.loads(self._result.read_bytes())
         except FileNotFoundError:
             return {}
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise InvalidInput(f"{self._result} must be JSON; run it again to have it written anew") from error
+        if not isinstance(found, dict):
+            raise InvalidInput(f"{self._result} must hold a JSON object; run it again to have it written anew")
         return found
 
     def keep_result(self, result: Mapping[str, Any]) -> None:

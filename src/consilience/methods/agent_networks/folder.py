@@ -24,7 +24,6 @@ from pathlib import Path
 from consilience.dialogue.command.kept import KeptRun, Record, in_bytes
 from consilience.dialogue.work.artifact import Artifact
 from consilience.dialogue.work.kinds.repository import files_of
-from consilience.ground.errors import InvalidInput
 from consilience.ground.folder import write_whole
 from consilience.methods.agent_networks.blueprint import Blueprint
 from consilience.methods.agent_networks.formats import read, write
@@ -36,16 +35,13 @@ __all__ = ["NetworkFolder", "NetworkRecord"]
 _SUFFIXES = {"text": ".md", "choice": ".txt", "function": ".py"}
 _OWN = (
     "graph.yaml",
-    "transcript.jsonl",
     "artifact",
     "artifact.md",
     "artifact.txt",
     "artifact.py",
     "pending",
-    "result.json",
-    "page.html",
 )
-"""What a run writes, beside its record and its journal."""
+"""What a run writes, beside what every run of agents does."""
 _LONGEST_NAME = 50
 """Letters of the name of an element in that of a file, of up to four bytes each."""
 
@@ -75,28 +71,11 @@ class NetworkFolder(KeptRun[NetworkRecord]):
     """
 
     def __init__(self, path: Path) -> None:
-        super().__init__(path, NetworkRecord)
+        super().__init__(path, NetworkRecord, writes=_OWN)
         self.graph = path / "graph.yaml"
         """The network."""
         self.pending = path / "pending"
         """Artifacts that wait for somebody's word."""
-
-    def require_free(self) -> None:
-        """Refuse a folder where no run lies, and something does that a run would write over.
-
-        Raises
-        ------
-        InvalidInput
-            When there is such a file or folder; of a run that was cut off as it was laid down, there is a journal.
-        """
-        if self.begun or (self.path / "journal.sqlite").exists():
-            return
-        lost = [name for name in _OWN if (self.path / name).exists()]
-        if lost:
-            raise InvalidInput(
-                f"--out must name a folder in which nothing lies that a run writes over; {self.path} has "
-                f"{', '.join(lost)}: name another"
-            )
 
     def begin(self, record: NetworkRecord, blueprint: Blueprint) -> None:
         """Lay a run down that is new, or the same again.

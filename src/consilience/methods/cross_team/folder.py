@@ -24,7 +24,6 @@ from typing import Any
 from consilience.dialogue.command.kept import KeptRun, Record, in_bytes
 from consilience.dialogue.work.artifact import Artifact
 from consilience.dialogue.work.kinds.repository import files_of
-from consilience.ground.errors import InvalidInput
 from consilience.ground.folder import write_whole
 from consilience.methods.cross_team.formats import read, write
 from consilience.methods.cross_team.order import Order
@@ -35,15 +34,12 @@ __all__ = ["TeamsFolder"]
 _OWN = (
     "plan.yaml",
     "task.md",
-    "transcript.jsonl",
     "program",
     "answer.md",
     "tests",
     "lineage.json",
-    "result.json",
-    "page.html",
 )
-"""What a run writes, beside its record and its journal."""
+"""What a run writes, beside what every run of agents does."""
 
 
 class TeamsFolder(KeptRun[Record[Order]]):
@@ -61,7 +57,7 @@ class TeamsFolder(KeptRun[Record[Order]]):
     """
 
     def __init__(self, path: Path) -> None:
-        super().__init__(path, Record[Order])
+        super().__init__(path, Record[Order], writes=_OWN)
         self.program = path / "program"
         """What came of a run that made a program."""
         self.tests = path / "tests"
@@ -69,23 +65,6 @@ class TeamsFolder(KeptRun[Record[Order]]):
         self.lineage = path / "lineage.json"
         """Which team gave which file and which function."""
         self._plan = path / "plan.yaml"
-
-    def require_free(self) -> None:
-        """Refuse a folder where no run lies, and something does that a run would write over.
-
-        Raises
-        ------
-        InvalidInput
-            When there is such a file or folder; of a run that was cut off as it was laid down, there is a journal.
-        """
-        if self.begun or (self.path / "journal.sqlite").exists():
-            return
-        lost = [name for name in _OWN if (self.path / name).exists()]
-        if lost:
-            raise InvalidInput(
-                f"--out must name a folder in which nothing lies that a run writes over; {self.path} has "
-                f"{', '.join(lost)}: name another"
-            )
 
     def begin(self, record: Record[Order], plan: Plan) -> None:
         """Lay a run down that is new, or the same again.

@@ -19,7 +19,8 @@ from PIL import Image
 from consilience.cli import main
 from consilience.methods.em_diffusion.diffusers_prior import DiffusersPrior
 from consilience.methods.em_diffusion.images import Scale
-from consilience.methods.em_diffusion.own_images import training
+from consilience.methods.em_diffusion.own_images import restoring, training
+from consilience.methods.em_diffusion.sampling import Sampling
 from consilience.methods.em_diffusion.training import Learner
 
 SIDE, COUNT, VISIBLE = 8, 40, 0.5
@@ -374,6 +375,36 @@ def test_a_full_disk_leaves_an_earlier_restoration_whole(prior: Path, here: Path
         assert typed(*words, "--samples", 3, "--out", "out") == 2
     assert Path("out/restoration.json").read_bytes() == before
     assert sorted(path.name for path in here.iterdir() if path.name.startswith((".", "out"))) == ["out"]
+
+
+@pytest.mark.parametrize(("chunk", "told"), [(4, "goes on from where it stopped (out.state)"), (4096, "begins anew")])
+def test_ctrl_c_in_a_restoration_says_what_is_kept(
+    prior: Path, here: Path, capsys: Told, chunk: int, told: str
+) -> None:
+    words = ("restore", "--prior", prior, "--images", "masked", "--mask", "masks.npy", "--limit", 4, *FAST)
+    words = (*words, "--samples", 2, "--seed", 1)
+    assert typed(*words, "--out", "straight") == 0
+    capsys.readouterr()
+    whole, portions = Sampling.restore, []
+
+    def cut_off(self: Sampling, *arguments: Any, **more: Any) -> torch.Tensor:
+        portions.append(len(arguments[1]))
+        if portions[-1] == 4 or len(portions) == 2:
+            raise KeyboardInterrupt
+        return whole(self, *arguments, **more)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(restoring, "image_chunk", lambda *_: chunk)
+        with pytest.MonkeyPatch.context() as cut:
+            cut.setattr(Sampling, "restore", cut_off)
+            assert typed(*words, "--out", "out") == 130
+        assert capsys.readouterr().err.splitlines()[-1] == f"consilience: interrupted; the same command {told}"
+        assert portions == ([2, 2] if chunk == 4 else [4])
+        assert typed(*words, "--out", "out") == 0
+    assert not Path("out.state").exists()
+    for name in ("mean", "std"):
+        for path in (here / "straight" / name).glob("*.npy"):
+            np.testing.assert_allclose(np.load(here / "out" / name / path.name), np.load(path), atol=1e-3)
 
 
 NOISY = ("--corruption", "denoise", "--noise-std", 0.2)

@@ -83,9 +83,9 @@ def restore(request: asked.Restoration) -> int:
             with Watch("em-diffusion restore", quiet=request.quiet) as watch:
                 samples = _draw(request, prior, given.observations, sampling, watch)
         except KeyboardInterrupt:
-            print(  # noqa: T201 - the last word of a restoration that goes on later
-                f"consilience: interrupted; the same command goes on from where it stopped ({state})", file=sys.stderr
-            )
+            # What all fits into one portion is done in one, and nothing of it is kept before.
+            goes_on = f"goes on from where it stopped ({state})" if state.exists() else "begins anew"
+            print(f"consilience: interrupted; the same command {goes_on}", file=sys.stderr)  # noqa: T201 - the last word
             return INTERRUPTED
         told = _Restored(request, given, samples, sampling)
         told.write(out)

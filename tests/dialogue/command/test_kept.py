@@ -161,5 +161,12 @@ def test_a_folder_of_ones_own_is_not_free(tmp_path: Path) -> None:
             kept.require_free()
         (tmp_path / name).rmdir()
     (tmp_path / "program").mkdir()
-    kept.keep(laid(tmp_path / "elsewhere").record())
+    (tmp_path / "journal.sqlite").touch()  # then a run was cut off there as it was laid down
     kept.require_free()
+
+
+def test_of_a_journal_that_holds_nothing_of_the_run_that_is_said(tmp_path: Path) -> None:
+    kept = laid(tmp_path)
+    kept.replies(RECORD, "poet --resume run").close()
+    with pytest.raises(InvalidInput, match=r"none has come yet, .* go on with: poet --resume run"):
+        kept.replies(RECORD, "poet --resume run", replay_only=True)

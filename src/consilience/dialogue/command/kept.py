@@ -24,8 +24,9 @@ from urllib.parse import urlsplit, urlunsplit
 from pydantic import TypeAdapter, ValidationError
 
 from consilience.dialogue.command.means import Means
+from consilience.dialogue.journal import Journal
 from consilience.dialogue.transcript import Event, read_events
-from consilience.ground.errors import InvalidInput
+from consilience.ground.errors import InvalidInput, UnknownName
 from consilience.ground.folder import replace_folder, write_whole
 
 __all__ = ["KeptRun", "Record", "in_bytes", "without_password"]
@@ -193,6 +194,31 @@ class KeptRun(Generic[Asked]):
     def journal(self, means: Means) -> str | Path:
         """Return where replies are kept."""
         return means.journal or self.path / "journal.sqlite"
+
+    def replies(self, record: Asked, resume: str, *, replay_only: bool = False) -> Journal:
+        """Open the journal of the run.
+
+        Parameters
+        ----------
+        record
+            What was asked for.
+        resume
+            The command that goes on with it.
+        replay_only
+            Whether it is only to be read.
+
+        Raises
+        ------
+        InvalidInput
+            When it cannot be opened, or is only to be read and holds nothing of the run.
+        """
+        try:
+            return Journal.open(self.journal(record.means), record.run, replay_only=replay_only)
+        except UnknownName as error:
+            raise InvalidInput(
+                f"no reply of the run in {self.path} is in its journal: none has come yet, or --journal names another; "
+                f"go on with: {resume}"
+            ) from error
 
     def events(self) -> list[Event]:
         """Return what happened in all its sittings; nothing where none wrote it down."""

@@ -113,13 +113,7 @@ class Job:
         InvalidInput
             When it cannot be opened, or is only to be read and holds nothing of the run.
         """
-        try:
-            return Journal.open(self.folder.journal(self.record.means), self.record.run, replay_only=replay_only)
-        except UnknownName as error:
-            raise InvalidInput(
-                f"no reply of the run in {self.folder.path} is in its journal: none has come yet, or --journal names "
-                f"another; go on with: {self.resume}"
-            ) from error
+        return self.folder.replies(self.record, self.resume, replay_only=replay_only)
 
     @property
     def settings(self) -> dict[str, Any]:

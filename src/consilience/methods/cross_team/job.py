@@ -27,7 +27,7 @@ from consilience.dialogue.models import ChatModel
 from consilience.dialogue.work.artifact import Kind
 from consilience.dialogue.work.kinds.repository import files_of, without
 from consilience.dialogue.work.stubs import parsed
-from consilience.ground.errors import InvalidInput, UnknownName
+from consilience.ground.errors import InvalidInput
 from consilience.ground.wording import many
 from consilience.methods.cross_team.folder import TeamsFolder
 from consilience.methods.cross_team.formats import written
@@ -140,13 +140,7 @@ class Job:
         InvalidInput
             When it cannot be opened, or is only to be read and holds nothing of the run.
         """
-        try:
-            return Journal.open(self.folder.journal(self.record.means), self.record.run, replay_only=replay_only)
-        except UnknownName as error:
-            raise InvalidInput(
-                f"no reply of the run in {self.folder.path} is in its journal: none has come yet, or --journal names "
-                f"another; go on with: {self.resume}"
-            ) from error
+        return self.folder.replies(self.record, self.resume, replay_only=replay_only)
 
     def rater(self) -> Rater:
         """Return who tells how good a work is."""

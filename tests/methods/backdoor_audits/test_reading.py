@@ -20,6 +20,7 @@ from consilience.methods.backdoor_audits.world.formats import read
 class Scanning:
     file: Path
     reference: Path | None = None
+    allow_broken: float = 0.0
 
 
 def test_what_is_too_large_is_refused_before_it_is_taken_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

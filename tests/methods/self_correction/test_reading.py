@@ -1,12 +1,13 @@
 """Reading: which words are a verdict, and which are nonsense."""
 
 import math
+import time
 
 import pytest
 
 from consilience.ground import InvalidInput
 from consilience.methods.self_correction.progress import Verdict
-from consilience.methods.self_correction.reading import CHECK, as_verdict, read_verdict, unread
+from consilience.methods.self_correction.reading import CHECK, as_verdict, read_confidence, read_verdict, unread
 
 
 @pytest.mark.parametrize(
@@ -34,6 +35,16 @@ def test_a_verdict_is_read_from_its_lines(text: str, flagged: bool, score: float
 def test_what_holds_no_verdict_is_nonsense(text: str) -> None:
     with pytest.raises(InvalidInput):
         read_verdict(text)
+
+
+@pytest.mark.parametrize("page", ["\n", "* \n", "verdict\n", ":", "my "])
+def test_a_page_of_nothing_is_read_at_once(page: str) -> None:
+    text = f"verdict{page * 300_000}"
+    began = time.process_time()
+    with pytest.raises(InvalidInput):
+        read_verdict(text)
+    assert read_confidence(text) is None
+    assert time.process_time() - began < 5
 
 
 @pytest.mark.parametrize("found", [math.nan, math.inf, -0.1, 7, "wrong", None, [0.5]])

@@ -17,8 +17,11 @@ CHECK = (
 )
 """What a critic is asked where the conversation holds the answer."""
 
+# Nothing here runs over the end of a line before its word, or a page of empty lines would be read from each of them.
+_BEFORE = r"^(?:[^\w\n]|_)*"
+_COLON = r"(?:[^\w\n:\uff1a]|_)*[:\uff1a]"
 _CONFIDENCE = re.compile(
-    r"^[\W_]*confidence[\W_]*[:\uff1a][\W_]*?(\d+(?:[.,]\d+)?|[.,]\d+)[ *]*(?:(%)|(?:/|out of) *(\d+))?",
+    rf"{_BEFORE}confidence{_COLON}[\W_]*?(\d+(?:[.,]\d+)?|[.,]\d+)[ *]*(?:(%)|(?:/|out of) *(\d+))?",
     re.IGNORECASE | re.MULTILINE,
 )
 _MOST = 100.0
@@ -31,7 +34,7 @@ Read = Callable[[str], Verdict]
 
 def closing_word(name: str, words: str) -> re.Pattern[str]:
     """Return the pattern of a closing line ``NAME: word``; one that leaves two words open, as a form does, is none."""
-    before = rf"^[\W_]*(?:(?:my|final|overall)\s+)*{name}[\W_]*[:\uff1a][\W_]*"
+    before = rf"{_BEFORE}(?:(?:my|final|overall) +)*{name}{_COLON}[\W_]*"
     return re.compile(rf"{before}({words})\b(?![ *]*(?:/|\||or\b))", re.IGNORECASE | re.MULTILINE)
 
 

@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from consilience.dialogue import sandbox
 from consilience.dialogue.sandbox import Snippets
 from consilience.dialogue.work.artifact import Artifact, Score
+from consilience.dialogue.work.fenced import fenced
 from consilience.dialogue.work.stubs import functions, parsed, stubs
 from consilience.ground.errors import InvalidInput
 
 __all__ = ["Function"]
-
-_BLOCK = re.compile(r"^(?P<fence>`{3,})[^`\n]*\n(?P<code>.*?)^(?P=fence)[ \t]*\r?$", re.MULTILINE | re.DOTALL)
 
 _HARNESS = """\
 import json, os, sys
@@ -108,7 +107,7 @@ class Function:
 
     def read(self, reply: str) -> Artifact:
         """Read the fenced blocks of a reply, all of it where there is none; the best one counts, of equals the last."""
-        blocks = [match["code"] for match in _BLOCK.finditer(reply)] or [reply]
+        blocks = [block.code for block in fenced(reply)] or [reply]
         graded = [self._graded(block.strip("\n").rstrip()) for block in blocks]
         return max(reversed(graded), key=lambda artifact: artifact.grade)
 

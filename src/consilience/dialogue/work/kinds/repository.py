@@ -9,15 +9,12 @@ from pathlib import PurePosixPath
 from consilience.dialogue import sandbox
 from consilience.dialogue.sandbox import SandboxLimits, Snippets
 from consilience.dialogue.work.artifact import Artifact, Score
+from consilience.dialogue.work.fenced import fenced
 from consilience.dialogue.work.stubs import functions, parsed, stubs
 from consilience.ground.errors import InvalidInput
 
 __all__ = ["Repository", "files_of", "rendered", "without"]
 
-_BLOCK = re.compile(
-    r"^(?P<before>[^\n]*)\n(?:[ \t\r]*\n)?(?P<fence>`{3,})(?P<info>[^\n`]*)\n(?P<code>.*?)^(?P=fence)[ \t]*\r?$",
-    re.MULTILINE | re.DOTALL,
-)
 _PATH = re.compile(r"[\w.+-]+(?:/[\w.+-]+)*\.\w+")
 _FENCE = re.compile(r"^`{3,}", re.MULTILINE)
 _LONGEST_NAME, _LONGEST_PATH, _LONGEST_LINE = 200, 1000, 2000
@@ -38,11 +35,11 @@ def files_of(reply: str) -> dict[str, str]:
     found: dict[str, str] = {}
     if "```" not in reply:
         return found
-    for match in _BLOCK.finditer("\n" + reply):
-        path = _path(match["info"]) or _path(match["before"])
+    for block in fenced(reply):
+        path = _path(block.info) or _path(block.before)
         if path:
             found.pop(path, None)
-            found[path] = match["code"]
+            found[path] = block.code
     return _side_by_side(found)
 
 
@@ -54,13 +51,13 @@ def without(text: str, path: str) -> str:
     >>> without("Write it.\n\nnotes.py\n```python\nx = 1\n```\nThat is all.", "notes.py")
     'Write it.\n\n\nThat is all.'
     """
-    kept, at, padded = "", 0, "\n" + text
-    for match in _BLOCK.finditer(padded):
-        beside, before = _path(match["info"]), _path(match["before"])
+    kept, at = "", 0
+    for block in fenced(text):
+        beside, before = _path(block.info), _path(block.before)
         if path == (beside or before):
-            kept += padded[at : match.start("fence") if beside else match.start()]
-            at = match.end()
-    return (kept + padded[at:])[1:]
+            kept += text[at : block.fence if beside else block.start]
+            at = block.end
+    return kept + text[at:]
 
 
 def rendered(files: dict[str, str]) -> str:

@@ -132,18 +132,11 @@ def enumerate_cells(samples: Float[np.ndarray, "sample feature"], *, bias: bool 
     numbers = _exactly(samples, bias=bias)
     if numbers is not None:
         return _in_whole_numbers(samples, *numbers, bias=bias, limit=limit)
-    distinct, group, orientation = _hyperplanes(rows)
-    basis = _row_space(distinct)
-    rank = basis.shape[1]
-    _refuse_beyond(limit, len(distinct), rank)
-    signs, rays = _central(distinct @ basis)
-    patterns = _of_samples(signs, group, orientation)
-    order = np.lexsort(patterns.T[::-1])
-    interiors = rays[order] @ basis.T
+    patterns, interiors, rank = _sorted(*_hyperplanes(rows), limit=limit)
     if bias:
         interiors[:, :-1] /= spread
         interiors[:, -1] -= interiors[:, :-1] @ centre
-    return Cells(patterns=np.ascontiguousarray(patterns[order].T), interiors=_unit(interiors), rank=rank)
+    return Cells(patterns=np.ascontiguousarray(patterns.T), interiors=_unit(interiors), rank=rank)
 
 
 def checked(samples: Float[np.ndarray, "sample feature"]) -> Float[np.ndarray, "sample feature"]:
@@ -271,15 +264,8 @@ def _in_whole_numbers(
     samples: Float[np.ndarray, "sample feature"], rows: Whole, exponents: np.ndarray, *, bias: bool, limit: int
 ) -> Cells:
     """Enumerate the cells of samples that lie wide apart."""
-    distinct, group, orientation = _exact_hyperplanes(rows)
-    picked = _row_space(distinct)
-    rank = picked.shape[1]
-    _refuse_beyond(limit, len(distinct), rank)
-    signs, gates = _central(distinct @ picked)
-    patterns = _of_samples(signs, group, orientation)
-    order = np.lexsort(patterns.T[::-1])
-    patterns = patterns[order]
-    interiors = _unit(whole_numbers.in_double(gates[order] @ picked.T, exponents))
+    patterns, gates, rank = _sorted(*_exact_hyperplanes(rows), limit=limit)
+    interiors = _unit(whole_numbers.in_double(gates, exponents))
     offsets = interiors[:, -1] if bias else 0.0
     scores = samples @ interiors[:, : samples.shape[1]].T + offsets
     if not np.array_equal(scores.T >= 0.0, patterns):
@@ -289,6 +275,19 @@ def _in_whole_numbers(
             "the column, as by its logarithm or its ranks."
         )
     return Cells(patterns=np.ascontiguousarray(patterns.T), interiors=interiors, rank=rank)
+
+
+def _sorted(
+    distinct: Shaped[np.ndarray, "plane feature"], group: np.ndarray, orientation: np.ndarray, *, limit: int
+) -> tuple[Bool[np.ndarray, "cell sample"], Shaped[np.ndarray, "cell feature"], int]:
+    """Enumerate the cells of hyperplanes by the order of their patterns: these, what is inside, and the rank."""
+    basis = _row_space(distinct)
+    rank = basis.shape[1]
+    _refuse_beyond(limit, len(distinct), rank)
+    signs, rays = _central(distinct @ basis)
+    patterns = _of_samples(signs, group, orientation)
+    order = np.lexsort(patterns.T[::-1])
+    return patterns[order], rays[order] @ basis.T, rank
 
 
 def _exact_hyperplanes(rows: Whole) -> tuple[Whole, np.ndarray, np.ndarray]:
